@@ -1,0 +1,4 @@
+//! Data and rules, in both builds: no I/O, no clock, no secrets.
+
+pub mod access;
+pub mod refusal;

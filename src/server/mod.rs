@@ -1,0 +1,13 @@
+//! The server half: everything that does I/O. Dependencies point one way:
+//! `http`, `worker` and `rpc` call `app`; `app` calls `store`, `secret` and `provider`.
+
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod http;
+pub mod postgres;
+pub mod provider;
+pub mod secret;
+pub mod store;
+pub mod telemetry;
+pub mod worker;
