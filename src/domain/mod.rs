@@ -1,4 +1,5 @@
 //! Data and rules, in both builds: no I/O, no clock, no secrets.
 
 pub mod access;
+pub mod provider;
 pub mod refusal;
