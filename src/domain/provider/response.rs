@@ -15,8 +15,11 @@ pub struct Response {
     pub refresh_token: Vec<String>,
     pub id_token: Vec<String>,
     pub token_type: Vec<String>,
-    /// A string, split at the scope separator, or an array of strings.
+    /// A string or an array of strings.
     pub scope: Vec<String>,
+    /// Where a scope string is split; white space always splits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope_separator: Option<String>,
     /// When the access token expires. If none of these says so, the token's own `exp` counts when
     /// it is a JWT, and then `lifetimes.access_seconds`.
     pub expiry: Vec<ExpirySource>,
@@ -39,6 +42,7 @@ impl Default for Response {
             id_token: one("/id_token"),
             token_type: one("/token_type"),
             scope: one("/scope"),
+            scope_separator: None,
             expiry: vec![auto("/expires_in")],
             refresh_expiry: vec![auto("/refresh_token_expires_in"), auto("/refresh_expires_in")],
             extras: Vec::new(),
@@ -142,7 +146,7 @@ impl Default for Errors {
     fn default() -> Self {
         let list = |pointers: &[&str]| pointers.iter().map(|&each| each.to_owned()).collect();
         Self {
-            code: list(&["/error", "/error/code", "/error/type", "/error_code", "/code"]),
+            code: list(&["/error", "/error/code", "/error/type", "/error_code"]),
             description: list(&[
                 "/error_description",
                 "/error/message",

@@ -325,10 +325,14 @@ impl Check<'_> {
         }
         self.templates("authorization.extra", &authorization.extra, &[]);
         for name in authorization.extra.keys() {
-            if AUTHORIZATION_PARAMETERS.contains(&name.as_str()) && name != "response_type" {
+            let omitted = authorization
+                .parameters
+                .get(name)
+                .is_some_and(|parameter| parameter.place == Place::Omit);
+            if AUTHORIZATION_PARAMETERS.contains(&name.as_str()) && !omitted {
                 self.fail(
                     format!("authorization.extra.{name}"),
-                    "is set by Regrant; leave it out under authorization.parameters first",
+                    "is set by Regrant; omit it under authorization.parameters first",
                 );
             }
         }

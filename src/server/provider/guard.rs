@@ -146,6 +146,16 @@ pub(super) fn vet(url: &Url, allow_private: bool) -> Result<(), String> {
     Err(format!("{address} is not a public address"))
 }
 
+/// Whether a browser may be sent to `url`.
+pub(super) fn vet_link(url: &Url) -> Result<(), String> {
+    let host = url.host().ok_or("the address has no host")?;
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback_host(&host) => Ok(()),
+        _ => Err(format!("{host} must be reached by https")),
+    }
+}
+
 fn is_loopback_host(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => is_localhost(name),

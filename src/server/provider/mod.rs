@@ -17,14 +17,25 @@ use crate::{
 };
 
 pub mod account;
+mod assertion;
 pub mod authorize;
 pub mod catalog;
+mod classify;
+mod dialect;
 pub mod discovery;
 mod error;
+mod expiry;
+mod fill;
 pub mod guard;
+mod jwt;
 pub mod profile;
+mod redact;
+mod response;
 pub mod revoke;
 pub mod token;
+
+#[cfg(test)]
+mod tests;
 
 pub use catalog::Catalog;
 pub use error::Error;
