@@ -380,6 +380,9 @@ pub struct Policy {
     /// How many token requests one client may make in a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_minute: Option<u32>,
+    /// Which tokens the revocation endpoint takes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub revoked_by: RevokedBy,
     /// A new client secret kills every grant of the client: warn before replacing it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub replacing_secret_revokes_grants: bool,
@@ -396,6 +399,18 @@ pub enum Rotation {
     #[default]
     Sometimes,
     Never,
+}
+
+/// Which of a grant's tokens are sent to be revoked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub enum RevokedBy {
+    /// The refresh token, then the access token.
+    #[default]
+    Both,
+    RefreshToken,
+    AccessToken,
 }
 
 fn schema_version() -> u32 {

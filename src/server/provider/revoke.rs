@@ -8,7 +8,10 @@ use super::{
     dialect::{self, Given},
     token,
 };
-use crate::domain::{provider::Call, refusal::ErrorClass};
+use crate::domain::{
+    provider::{Call, RevokedBy},
+    refusal::ErrorClass,
+};
 
 /// Revokes a grant: its refresh token, and then, because a server need not do it of itself, its
 /// access token, whose refusal no longer matters. False: the provider has no revocation endpoint.
@@ -26,6 +29,9 @@ pub async fn revoke(
         Err(Error::NoEndpoint(_)) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
+    let by = registration.profile.policy.revoked_by;
+    let refresh_token = refresh_token.filter(|_| by != RevokedBy::AccessToken);
+    let access_token = access_token.filter(|_| by != RevokedBy::RefreshToken);
     let mut refused = None;
     if let Some(token) = refresh_token {
         match one(http, registration, &endpoint, "refresh_token", token).await {

@@ -77,3 +77,6 @@ fn read(path: &Path, text: &str) -> Result<Profile, Error> {
 fn broken(path: &Path, why: impl std::fmt::Display) -> Error {
     Error::Catalog(format!("{}: {why}", path.display()))
 }
+
+#[cfg(test)]
+mod tests;
