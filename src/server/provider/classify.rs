@@ -144,3 +144,6 @@ fn retry_after(headers: &HeaderMap, now: OffsetDateTime) -> Option<Duration> {
     };
     Some(wait.clamp(Duration::ZERO, LONGEST_WAIT))
 }
+
+#[cfg(test)]
+mod tests;

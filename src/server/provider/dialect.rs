@@ -278,3 +278,6 @@ fn multipart(parameters: &[(String, String)], rng: &dyn Rng) -> (String, Vec<u8>
     body.push_str("--\r\n");
     (format!("multipart/form-data; boundary={boundary}"), body.into_bytes())
 }
+
+#[cfg(test)]
+mod tests;

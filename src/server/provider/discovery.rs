@@ -199,3 +199,6 @@ fn slug(issuer: &Url) -> String {
     slug.truncate(64);
     slug.trim_end_matches('-').to_owned()
 }
+
+#[cfg(test)]
+mod tests;

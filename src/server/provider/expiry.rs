@@ -101,3 +101,6 @@ fn date(text: &str) -> Option<OffsetDateTime> {
         .or_else(|_| PrimitiveDateTime::parse(text, &PLAIN).map(PrimitiveDateTime::assume_utc))
         .ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,3 +88,6 @@ fn forms(secret: &str) -> [Zeroizing<String>; 4] {
     let inner = json.trim_start_matches('"').trim_end_matches('"');
     [secret, &form, &percent, inner].map(|text| Zeroizing::new(text.to_ascii_lowercase()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,17 +6,28 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{
-    Grant, Http, Refusal, Registration, classify,
-    dialect::{self, Given},
+    Error, Grant, Http, Refusal, Registration, classify,
+    dialect::{self, Given, Prepared},
     guard::{Answer, Failure},
     jwt,
     redact::Redactor,
     response::{self, Origin},
 };
-use crate::domain::{
-    provider::{Call, Pkce},
-    refusal::ErrorClass,
+use crate::{
+    domain::{
+        provider::{Call, Pkce},
+        refusal::ErrorClass,
+    },
+    server::clock::Rng,
 };
+
+/// What is asked of the token endpoint.
+#[derive(Clone, Copy)]
+pub(super) enum Intent<'a> {
+    Exchange { code: &'a SecretString, code_verifier: &'a SecretString },
+    Refresh { refresh_token: &'a SecretString },
+    ClientCredentials,
+}
 
 /// Redeems an authorization code (RFC 6749 section 4.1.3). An id token that is not the one asked
 /// for refuses the whole answer.
@@ -27,17 +38,9 @@ pub async fn exchange(
     code_verifier: &SecretString,
     nonce: Option<&str>,
 ) -> Result<Grant, Refusal> {
-    let mut given = vec![
-        ("grant_type", Given::Plain("authorization_code")),
-        ("code", Given::Secret(code)),
-        ("redirect_uri", Given::Plain(registration.redirect_uri)),
-    ];
-    if registration.profile.authorization.pkce != Pkce::Off {
-        given.push(("code_verifier", Given::Secret(code_verifier)));
-    }
     let nonce = nonce.filter(|_| registration.asks_for_id_token());
     let (grant, verdict) =
-        call(http, registration, Call::Exchange, &given, Origin::Beginning, nonce).await?;
+        ask(http, registration, Intent::Exchange { code, code_verifier }, nonce).await?;
     match verdict {
         Ok(()) => Ok(grant),
         Err(why) => Err(Refusal {
@@ -51,19 +54,15 @@ pub async fn exchange(
     }
 }
 
-/// Trades the refresh token for a new token set (RFC 6749 section 6).
+/// Trades the refresh token for a new token set (RFC 6749 section 6). An odd id token costs no
+/// tokens here: the grant then names no account.
 pub async fn refresh(
     http: &Http,
     registration: &Registration<'_>,
     refresh_token: &SecretString,
 ) -> Result<Grant, Refusal> {
-    let given = [
-        ("grant_type", Given::Plain("refresh_token")),
-        ("refresh_token", Given::Secret(refresh_token)),
-    ];
-    // An odd id token costs no tokens here: the grant then names no account.
-    let answered = call(http, registration, Call::Refresh, &given, Origin::Refresh, None).await;
-    answered.map(|(grant, _)| grant)
+    let (grant, _) = ask(http, registration, Intent::Refresh { refresh_token }, None).await?;
+    Ok(grant)
 }
 
 /// A grant of the client's own (RFC 6749 section 4.4).
@@ -71,10 +70,8 @@ pub async fn client_credentials(
     http: &Http,
     registration: &Registration<'_>,
 ) -> Result<Grant, Refusal> {
-    let given = [("grant_type", Given::Plain("client_credentials"))];
-    let call =
-        call(http, registration, Call::ClientCredentials, &given, Origin::Beginning, None).await;
-    call.map(|(grant, _)| grant)
+    let (grant, _) = ask(http, registration, Intent::ClientCredentials, None).await?;
+    Ok(grant)
 }
 
 /// Reads a token response that somebody else obtained, as the provider gave it. Its refusal says
@@ -100,47 +97,84 @@ pub fn import(
         })
 }
 
-async fn call(
-    http: &Http,
+/// The request that `intent` is at this provider.
+pub(super) fn prepare(
     registration: &Registration<'_>,
-    call: Call,
-    given: &[(&'static str, Given<'_>)],
-    origin: Origin,
-    nonce: Option<&str>,
-) -> Result<(Grant, Result<(), &'static str>), Refusal> {
+    intent: Intent<'_>,
+    now: OffsetDateTime,
+    rng: &dyn Rng,
+) -> Result<Prepared, Error> {
     let profile = registration.profile;
     let endpoints = &profile.endpoints;
-    let endpoint = match (call, endpoints.refresh.as_deref()) {
-        (Call::Refresh, Some(refresh)) => registration.endpoint("refresh", Some(refresh))?,
-        _ => registration.endpoint("token", endpoints.token.as_deref())?,
-    };
+    let token = || registration.endpoint("token", endpoints.token.as_deref());
+    let refresh = endpoints.refresh.as_deref();
+    let build =
+        |call, endpoint, given: &[_]| dialect::build(registration, call, endpoint, given, now, rng);
+    let grant_type = |name| ("grant_type", Given::Plain(name));
+    match intent {
+        Intent::Exchange { code, code_verifier } => {
+            let verifier = ("code_verifier", Given::Secret(code_verifier));
+            let given = [
+                grant_type("authorization_code"),
+                ("code", Given::Secret(code)),
+                ("redirect_uri", Given::Plain(registration.redirect_uri)),
+                verifier,
+            ];
+            let count = given.len() - usize::from(profile.authorization.pkce == Pkce::Off);
+            build(Call::Exchange, token()?, &given[..count])
+        }
+        Intent::Refresh { refresh_token } => {
+            let endpoint = match refresh {
+                Some(refresh) => registration.endpoint("refresh", Some(refresh))?,
+                None => token()?,
+            };
+            let given =
+                [grant_type("refresh_token"), ("refresh_token", Given::Secret(refresh_token))];
+            build(Call::Refresh, endpoint, &given)
+        }
+        Intent::ClientCredentials => {
+            build(Call::ClientCredentials, token()?, &[grant_type("client_credentials")])
+        }
+    }
+}
+
+async fn ask(
+    http: &Http,
+    registration: &Registration<'_>,
+    intent: Intent<'_>,
+    nonce: Option<&str>,
+) -> Result<(Grant, Result<(), &'static str>), Refusal> {
     let issuer = registration.issuer()?;
     let sent_at = http.0.clock.now();
-    let prepared =
-        dialect::build(registration, call, endpoint, given, sent_at, http.0.rng.as_ref())?;
+    let prepared = prepare(registration, intent, sent_at, http.0.rng.as_ref())?;
     let (answer, redactor, sent_basic) = send(http, prepared).await?;
 
-    let value = data(&answer);
+    let origin = match intent {
+        Intent::Refresh { .. } => Origin::Refresh,
+        Intent::Exchange { .. } | Intent::ClientCredentials => Origin::Beginning,
+    };
     let expected = jwt::Expected {
         issuer: issuer.as_deref(),
         client_id: registration.client_id,
         nonce,
         now: sent_at,
     };
+    let value = data(&answer);
     value
         .as_ref()
         .filter(|_| (200..300).contains(&answer.status))
         .and_then(|value| response::grant(registration, value, origin, sent_at, &expected))
         .ok_or_else(|| {
             let (value, now) = (value.as_ref(), http.0.clock.now());
-            classify::refusal(&profile.errors, &answer, value, sent_basic, &redactor, now)
+            let errors = &registration.profile.errors;
+            classify::refusal(errors, &answer, value, sent_basic, &redactor, now)
         })
 }
 
 /// Sends a prepared request. Says besides whether it proved the client by a header.
 pub(super) async fn send(
     http: &Http,
-    prepared: dialect::Prepared,
+    prepared: Prepared,
 ) -> Result<(Answer, Redactor, bool), Refusal> {
     let sent_basic = prepared
         .headers
@@ -176,3 +210,6 @@ fn no_answer(failure: Failure) -> Refusal {
     };
     Refusal { class, status, code: None, description: Some(description), retry_after: None, sent }
 }
+
+#[cfg(test)]
+mod tests;
