@@ -431,7 +431,7 @@ fn any_response() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     /// Any response: a grant exactly when there is an access token, and never a panic.
     #[test]
