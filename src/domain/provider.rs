@@ -13,22 +13,27 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::refusal::ErrorClass;
-
+mod authorization;
+mod errors;
+mod policy;
 mod request;
 mod response;
 pub mod template;
 mod validate;
+mod variable;
 
+pub use authorization::{Authorization, Pkce};
+pub use errors::{ErrorRule, Errors, standard_class};
+pub use policy::{Lifetimes, Policy, RefreshLifetime, RevokedBy, Rotation};
 pub use request::{
     Authentication, AuthenticationMethod, Encoding, Method, Parameter, Place, Request,
     RequestOverride,
 };
 pub use response::{
-    AccountIdentity, AccountSource, ErrorRule, Errors, ExpiryForm, ExpirySource, Extra,
-    IdentityOrigin, Response,
+    AccountIdentity, AccountSource, ExpiryForm, ExpirySource, Extra, IdentityOrigin, Response,
 };
 pub use validate::{FieldError, is_slug};
+pub use variable::{Choice, FilledBy, Variable};
 
 /// The version of the profile format that this build writes and reads.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -142,53 +147,6 @@ pub struct Links {
     pub register_client: Option<String>,
 }
 
-/// A value that a client or a connection fills in, so that one profile serves every region,
-/// tenant or environment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct Variable {
-    /// What stands between the braces of a template: `[a-z][a-z0-9_]*`.
-    pub name: String,
-    pub label: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub help: Option<String>,
-    /// A regular expression that the whole value must match. Without one, and without choices, a
-    /// value may hold letters, digits, `.`, `_` and `-` only, so that it can't leave its place in
-    /// a URL; a variable that begins a URL may hold an https URL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pattern: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub default: Option<String>,
-    /// The values there are, when they are known.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub choices: Vec<Choice>,
-    /// May stay empty; an endpoint whose variable is empty is then absent.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub optional: bool,
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub filled_by: FilledBy,
-}
-
-/// One of a variable's values, with its name for people.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct Choice {
-    pub value: String,
-    pub label: String,
-}
-
-/// Whose value a variable is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub enum FilledBy {
-    #[default]
-    Client,
-    Connection,
-}
-
 /// Where the provider is reached: templates that fill to absolute URLs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -267,53 +225,6 @@ pub enum Call {
     TokenExchange,
 }
 
-/// The request that the account's owner carries to the provider in a browser.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct Authorization {
-    pub pkce: Pkce,
-    /// Stands between two scopes, here and wherever scopes are sent.
-    pub scope_separator: String,
-    /// The scopes a new client's form begins with.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub default_scopes: Vec<String>,
-    /// Other names for the standard parameters. Only `name` and `omit` have a meaning here.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub parameters: BTreeMap<String, Parameter>,
-    /// Parameters to add: `access_type = "offline"`. The values are templates.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub extra: BTreeMap<String, String>,
-    /// The provider promises an `iss` in every callback (RFC 9207), so that one without it is
-    /// refused.
-    pub iss_required: bool,
-}
-
-impl Default for Authorization {
-    fn default() -> Self {
-        Self {
-            pkce: Pkce::default(),
-            scope_separator: " ".into(),
-            default_scopes: Vec::new(),
-            parameters: BTreeMap::new(),
-            extra: BTreeMap::new(),
-            iss_required: false,
-        }
-    }
-}
-
-/// The proof that who redeems a code is who asked for it (RFC 7636).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub enum Pkce {
-    #[default]
-    S256,
-    #[serde(rename = "plain")]
-    Plain,
-    #[serde(rename = "off")]
-    Off,
-}
-
 /// The call that tells whose account it is, when the token response does not.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -330,89 +241,6 @@ pub struct UserInfo {
     pub json: Option<String>,
 }
 
-/// How long tokens live where the response is silent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct Lifetimes {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub access_seconds: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refresh_seconds: Option<u64>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub refresh_kind: RefreshLifetime,
-    /// A refresh token that is not used for so long dies.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refresh_idle_seconds: Option<u64>,
-}
-
-/// From when `refresh_seconds` counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub enum RefreshLifetime {
-    /// From the last token response: a connection that is refreshed lives on.
-    #[default]
-    Sliding,
-    /// From the consent: a person is needed when it is over, however often it was refreshed.
-    Fixed,
-}
-
-/// What the provider allows and how careful one must be.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct Policy {
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub rotation: Rotation,
-    /// How long a replaced refresh token still works, where the provider says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grace_seconds: Option<u64>,
-    /// How long before its expiry an access token is refreshed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub margin_seconds: Option<u64>,
-    /// Token requests count against a limit: refresh as late as is safe.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub refresh_late: bool,
-    /// How many token requests of one client may be under way at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub concurrency: Option<u32>,
-    /// How many token requests one client may make in a minute.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub requests_per_minute: Option<u32>,
-    /// Which tokens the revocation endpoint takes.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub revoked_by: RevokedBy,
-    /// A new client secret kills every grant of the client: warn before replacing it.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub replacing_secret_revokes_grants: bool,
-}
-
-/// Whether a refresh gives a new refresh token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub enum Rotation {
-    /// Each refresh token works once.
-    Always,
-    /// A new one comes at times; also what is assumed when nothing is known.
-    #[default]
-    Sometimes,
-    Never,
-}
-
-/// Which of a grant's tokens are sent to be revoked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub enum RevokedBy {
-    /// The refresh token, then the access token.
-    #[default]
-    Both,
-    RefreshToken,
-    AccessToken,
-}
-
 fn schema_version() -> u32 {
     SCHEMA_VERSION
 }
@@ -423,35 +251,6 @@ fn default_grants() -> Vec<GrantType> {
 
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
-}
-
-/// The class of a standard error code (RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750, RFC 8628,
-/// RFC 8707, OpenID Connect Core section 3.1.2.6), whatever its case. A profile's own rules come
-/// first.
-pub fn standard_class(code: &str) -> Option<ErrorClass> {
-    const TABLE: &[(&str, ErrorClass)] = &[
-        ("invalid_grant", ErrorClass::GrantRefused),
-        ("expired_token", ErrorClass::GrantRefused),
-        ("interaction_required", ErrorClass::GrantRefused),
-        ("consent_required", ErrorClass::GrantRefused),
-        ("login_required", ErrorClass::GrantRefused),
-        ("account_selection_required", ErrorClass::GrantRefused),
-        ("invalid_client", ErrorClass::ClientRefused),
-        ("unauthorized_client", ErrorClass::ClientRefused),
-        ("invalid_scope", ErrorClass::ScopeRefused),
-        ("insufficient_scope", ErrorClass::ScopeRefused),
-        ("invalid_request", ErrorClass::RequestRefused),
-        ("invalid_target", ErrorClass::RequestRefused),
-        ("access_denied", ErrorClass::RequestRefused),
-        ("unsupported_grant_type", ErrorClass::RequestRefused),
-        ("unsupported_response_type", ErrorClass::RequestRefused),
-        ("unsupported_token_type", ErrorClass::RequestRefused),
-        ("slow_down", ErrorClass::RateLimited),
-        ("server_error", ErrorClass::Transient),
-        ("temporarily_unavailable", ErrorClass::Transient),
-        ("authorization_pending", ErrorClass::Transient),
-    ];
-    TABLE.iter().find(|(known, _)| known.eq_ignore_ascii_case(code)).map(|(_, class)| *class)
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
-//! What is read out of a provider's answer, and how its refusals are understood.
+//! What is read out of a provider's answer.
 
 use serde::{Deserialize, Serialize};
 
 use super::is_default;
-use crate::domain::refusal::ErrorClass;
 
 /// Where each field of a token response stands. Every list of JSON pointers (RFC 6901) is tried in
 /// order; the first that leads to something counts.
@@ -126,57 +125,4 @@ pub enum IdentityOrigin {
     Response,
     /// The answer of the userinfo endpoint.
     Userinfo,
-}
-
-/// How refusals are understood. The standard codes are known without a rule.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct Errors {
-    /// Pointers to the error's code.
-    pub code: Vec<String>,
-    /// Pointers to the error's text.
-    pub description: Vec<String>,
-    /// The provider's own errors; the first rule that fits wins, also over the standard ones.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub rules: Vec<ErrorRule>,
-}
-
-impl Default for Errors {
-    fn default() -> Self {
-        let list = |pointers: &[&str]| pointers.iter().map(|&each| each.to_owned()).collect();
-        Self {
-            code: list(&["/error", "/error/code", "/error/type", "/error_code"]),
-            description: list(&[
-                "/error_description",
-                "/error/message",
-                "/error/description",
-                "/message",
-                "/error_message",
-            ]),
-            rules: Vec::new(),
-        }
-    }
-}
-
-/// One kind of refusal. All conditions that are given must hold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct ErrorRule {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// The error's code, whatever its case.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// Something stands at this pointer …
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pointer: Option<String>,
-    /// … and is this: a string, or a number or truth value written as text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub equals: Option<String>,
-    /// The body contains this text, whatever its case.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    pub class: ErrorClass,
 }

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::domain::refusal::ErrorClass;
 
 fn simple() -> Profile {
     let mut profile = Profile::new("simple", "Simple");

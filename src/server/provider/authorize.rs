@@ -71,10 +71,13 @@ pub fn url(registration: &Registration<'_>, request: &Request<'_>) -> Result<Url
 /// absent is refused only if the provider promises it; one that is present is ignored when the
 /// profile names no issuer to compare it with.
 pub fn check_issuer(registration: &Registration<'_>, iss: Option<&str>) -> Result<(), Error> {
-    let refuse = |why: &str| Err(Error::Blocked(format!("the callback's issuer {why}")));
     match (registration.issuer()?, iss) {
-        (Some(expected), Some(iss)) if expected != iss => refuse("is not the provider's"),
-        (Some(_), None) if registration.profile.authorization.iss_required => refuse("is missing"),
+        (Some(expected), Some(iss)) if expected != iss => {
+            Err(Error::Issuer("is not the provider's"))
+        }
+        (Some(_), None) if registration.profile.authorization.iss_required => {
+            Err(Error::Issuer("is missing"))
+        }
         _ => Ok(()),
     }
 }

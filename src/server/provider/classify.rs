@@ -123,10 +123,7 @@ fn fits(rule: &ErrorRule, answer: &Answer, value: Option<&Value>, code: Option<&
         && at.is_none_or(|at| {
             at.is_some_and(|at| match rule.equals.as_deref() {
                 None => !at.is_null(),
-                Some(wanted) => match at {
-                    Value::String(text) => text == wanted,
-                    other => other.to_string() == wanted,
-                },
+                Some(wanted) => at.as_str().map_or_else(|| at.to_string(), Into::into) == wanted,
             })
         })
         && rule.text.as_deref().is_none_or(|wanted| {

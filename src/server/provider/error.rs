@@ -11,6 +11,9 @@ pub enum Error {
     /// The address is one that Regrant does not call.
     #[error("{0}")]
     Blocked(String),
+    /// A callback came from another authorization server (RFC 9207).
+    #[error("the callback's issuer {0}")]
+    Issuer(&'static str),
     /// A profile or a variable's value makes no sense.
     #[error("{}", list(.0))]
     Invalid(Vec<FieldError>),

@@ -19,11 +19,13 @@ fn classified(errors: &Errors, answer: &Answer, sent_basic: bool) -> Refusal {
     refusal(errors, answer, value.as_ref(), sent_basic, &Redactor::default(), NOW)
 }
 
+type Case = (u16, &'static [(&'static str, &'static str)], &'static str, ErrorClass);
+
 #[test]
 fn the_standard_table() {
     use ErrorClass::*;
-    let html = ("content-type", "text/html; charset=utf-8");
-    let table: &[(u16, &[(&'static str, &str)], &str, ErrorClass)] = &[
+    const HTML: (&str, &str) = ("content-type", "text/html; charset=utf-8");
+    const TABLE: &[Case] = &[
         // RFC 6749 section 5.2, at any status that refuses, and inside a 200.
         (400, &[], r#"{"error":"invalid_grant"}"#, GrantRefused),
         (401, &[], r#"{"error":"invalid_client"}"#, ClientRefused),
@@ -46,7 +48,7 @@ fn the_standard_table() {
         (425, &[], "", Transient),
         (429, &[], r#"{"error":"invalid_grant"}"#, RateLimited),
         (500, &[], r#"{"error":"invalid_grant"}"#, Transient),
-        (502, &[html], "<html>", Transient),
+        (502, &[HTML], "<html>", Transient),
         (503, &[], "", Transient),
         (503, &[("retry-after", "5")], "", RateLimited),
         (599, &[], "", Transient),
@@ -57,13 +59,13 @@ fn the_standard_table() {
         (403, &[], "", RequestRefused),
         (404, &[], "Not Found", RequestRefused),
         (400, &[], r#"{"error":"invalid_gr"#, Transient),
-        (403, &[html], "<!doctype html><title>Blocked</title>", Transient),
-        (401, &[html], "Please log in", Transient),
+        (403, &[HTML], "<!doctype html><title>Blocked</title>", Transient),
+        (401, &[HTML], "Please log in", Transient),
         // Redirects are not followed.
         (301, &[], "", RequestRefused),
-        (302, &[html], "<a>", Transient),
+        (302, &[HTML], "<a>", Transient),
         // A success that is none: the token may have been used up.
-        (200, &[html], "<html>", AnswerLost),
+        (200, &[HTML], "<html>", AnswerLost),
         (200, &[], "", AnswerLost),
         (204, &[], "", AnswerLost),
         (200, &[], r#"{"access_tok"#, AnswerLost),
@@ -72,7 +74,7 @@ fn the_standard_table() {
         (200, &[], r#"{"access_token":""}"#, AnswerLost),
         (200, &[], r#"{"access_token":17,"error":null}"#, AnswerLost),
     ];
-    for (status, headers, body, class) in table {
+    for (status, headers, body, class) in TABLE {
         let found = classified(&Errors::default(), &answer(*status, headers, body), true);
         assert_eq!(found.class, *class, "{status} {headers:?} {body}");
         assert!(found.sent && found.status == Some(*status));
@@ -144,7 +146,7 @@ fn words_of_the_provider_are_kept_for_people() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     /// Whatever comes back: a verdict, no panic.
     #[test]

@@ -394,6 +394,32 @@ fn no_debug_output_shows_a_token() {
     assert!(!shown.contains("tok-") && !shown.contains("client-secret"), "{shown}");
 }
 
+/// Each look at this clock finds it ten seconds later.
+struct Hurrying(crate::server::clock::ManualClock);
+
+impl crate::server::clock::Clock for Hurrying {
+    fn now(&self) -> OffsetDateTime {
+        let now = self.0.now();
+        self.0.advance(time::Duration::seconds(10));
+        now
+    }
+}
+
+#[tokio::test]
+async fn an_expiry_counts_from_when_the_request_was_sent() {
+    let clock = Hurrying(crate::server::clock::ManualClock::new(NOW));
+    let policy = guard::Policy { allow_private_networks: true, ..Default::default() };
+    let rng = std::sync::Arc::new(crate::server::clock::SeededRng::new(1));
+    let http = Http::new(policy, std::sync::Arc::new(clock), rng).unwrap();
+    let body = r#"{"access_token":"a","expires_in":60,"refresh_expires_in":"120"}"#;
+    let server = Server::new(|_| vec![Act::json(200, body)]).await;
+    let owned = Owned::at(&server.origin);
+    let grant = refresh(&http, &owned.registration(), &secret("t")).await.unwrap();
+    assert_eq!(grant.access_expires_at, Some(NOW + time::Duration::minutes(1)));
+    assert_eq!(grant.refresh_expires_at, Some(NOW + time::Duration::minutes(2)));
+    assert_eq!(grant.obtained_at, NOW);
+}
+
 #[tokio::test]
 async fn the_deadline_is_over_the_whole_call() {
     let server = Server::new(|_| vec![Act::Stall]).await;
@@ -431,7 +457,7 @@ fn any_response() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     /// Any response: a grant exactly when there is an access token, and never a panic.
     #[test]
