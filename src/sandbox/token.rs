@@ -29,13 +29,14 @@ pub fn exchange(inner: &Inner, realm: Realm, call: Call) -> Result<serde_json::V
         error.retry_after = Some(seconds);
         return Err(error);
     }
-    let grant = call.grant.name();
+    let asked = call.grant?;
+    let grant = asked.name();
     if !client.may_use(grant) {
         let text = format!("this client may not use {grant}");
         return Err(OAuthError::new("unauthorized_client", text));
     }
     let mut desk = Desk { inner, state: &mut state, client: &client, grant, now };
-    let issued = match call.grant {
+    let issued = match asked {
         Grant::Code { code, redirect_uri, verifier } => {
             desk.redeem(&code, redirect_uri.as_deref(), verifier.as_deref())
         }
@@ -215,7 +216,9 @@ impl<'a> Desk<'a> {
         let expires_at = self.now + scope::access_ttl(self.client, &scope);
         let access = self.mint(Kind::Access, account, &scope, session, Some(expires_at));
         self.state.book.add_access(id, &access, scope.clone(), self.now, expires_at);
-        let wants_id = account.is_some() && scope.iter().any(|scope| scope == "openid");
+        let wants_id = self.client.realm == Realm::Standard
+            && account.is_some()
+            && scope.iter().any(|scope| scope == "openid");
         let issuer = self.inner.issuer(self.client.realm);
         let facts = Facts {
             kind: Kind::Access,

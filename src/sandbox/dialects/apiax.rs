@@ -59,7 +59,7 @@ impl Dialect for Apiax {
             return Err(error);
         }
         let params = raw.form()?;
-        Ok(Call { caller: caller(raw, &params)?, grant: Grant::read(&params)? })
+        Ok(Call { caller: caller(raw, &params)?, grant: Grant::read(&params) })
     }
 
     fn claims(&self, facts: &Facts<'_>, jti: &str) -> Value {

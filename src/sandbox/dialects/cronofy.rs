@@ -66,7 +66,7 @@ impl Dialect for Cronofy {
 
     fn read(&self, raw: &Raw, _: Endpoint) -> Result<Call, OAuthError> {
         let params = Self::params(raw)?;
-        Ok(Call { caller: caller(raw, &params)?, grant: Grant::read(&params)? })
+        Ok(Call { caller: caller(raw, &params)?, grant: Grant::read(&params) })
     }
 
     fn caller(&self, raw: &Raw) -> Result<(Caller, Params), OAuthError> {

@@ -96,13 +96,12 @@ impl std::fmt::Debug for Proof {
 }
 
 /// A token request, whatever it looked like on the wire.
-#[derive(Clone, Debug)]
 pub struct Call {
     pub caller: Caller,
-    pub grant: Grant,
+    /// What is wrong with the grant is told only to a client that has proven itself.
+    pub grant: Result<Grant, OAuthError>,
 }
 
-#[derive(Clone, Debug)]
 pub enum Grant {
     Code { code: String, redirect_uri: Option<String>, verifier: Option<String> },
     Refresh { token: String, scope: Option<String> },

@@ -16,7 +16,8 @@ use time::Duration;
 
 use super::{
     super::clients::{AUTHORIZATION_CODE, ClientAuth, OnReuse, REFRESH_TOKEN, Rotation, TokenForm},
-    Call, Caller, Client, Dialect, Endpoint, Grant, Issued, OAuthError, Paths, Proof, Raw, Realm,
+    Call, Caller, Client, Dialect, Endpoint, Grant, Issued, OAuthError, Params, Paths, Proof, Raw,
+    Realm,
 };
 
 pub struct Partner;
@@ -59,24 +60,8 @@ impl Dialect for Partner {
         };
         let grant_type = raw.header("grantType")?.ok_or_else(|| missing("grantType"))?;
         let params = raw.json()?;
-        let need = |name: &str, text: &str| match params.get(name) {
-            Some(value) => Ok(value.to_owned()),
-            None => Err(OAuthError::invalid_request(text)),
-        };
-        let grant = match grant_type {
-            REFRESH_TOKEN => Grant::Refresh {
-                token: need("refreshToken", "Missing refresh token.")?,
-                scope: None,
-            },
-            AUTHORIZATION_CODE => Grant::Code {
-                code: need("code", "Missing code.")?,
-                redirect_uri: Some(need("redirectUri", "Missing redirect URI.")?),
-                verifier: params.get("codeVerifier").map(str::to_owned),
-            },
-            _ => return Err(OAuthError::new("unsupported_grant_type", "Unknown grantType.")),
-        };
         let caller = Caller { client_id: partner.to_string(), proof: Proof::Nothing };
-        Ok(Call { caller, grant })
+        Ok(Call { caller, grant: grant(grant_type, &params) })
     }
 
     fn answer(&self, issued: &Issued<'_>) -> Value {
@@ -95,5 +80,24 @@ impl Dialect for Partner {
             error.description = "Refresh token has expired or is invalid.".to_owned();
         }
         error.into_standard()
+    }
+}
+
+fn grant(grant_type: &str, params: &Params) -> Result<Grant, OAuthError> {
+    let need = |name: &str, text: &str| match params.get(name) {
+        Some(value) => Ok(value.to_owned()),
+        None => Err(OAuthError::invalid_request(text)),
+    };
+    match grant_type {
+        REFRESH_TOKEN => Ok(Grant::Refresh {
+            token: need("refreshToken", "Missing refresh token.")?,
+            scope: None,
+        }),
+        AUTHORIZATION_CODE => Ok(Grant::Code {
+            code: need("code", "Missing code.")?,
+            redirect_uri: Some(need("redirectUri", "Missing redirect URI.")?),
+            verifier: params.get("codeVerifier").map(str::to_owned),
+        }),
+        _ => Err(OAuthError::new("unsupported_grant_type", "Unknown grantType.")),
     }
 }

@@ -31,7 +31,7 @@ impl Dialect for Standard {
     fn read(&self, raw: &Raw, _: Endpoint) -> Result<Call, OAuthError> {
         let params = raw.form()?;
         let caller = caller(raw, &params)?;
-        Ok(Call { caller, grant: Grant::read(&params)? })
+        Ok(Call { caller, grant: Grant::read(&params) })
     }
 
     fn answer(&self, issued: &Issued<'_>) -> Value {

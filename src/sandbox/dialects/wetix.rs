@@ -54,13 +54,18 @@ impl Dialect for Wetix {
         let params = raw.json()?;
         let why = "the client authenticates with the Basic header only";
         params.forbid(&["client_id", "client_secret"], why)?;
-        let caller = caller(raw, &params).map_err(OAuthError::challenged)?;
-        let grant = Grant::read(&params)?;
-        let is_refresh = matches!(grant, Grant::Refresh { .. });
-        if is_refresh != (endpoint == Endpoint::Refresh) {
-            let text = format!("grant_type {} does not belong at this address", grant.name());
-            return Err(OAuthError::new("unsupported_grant_type", text));
+        if raw.header("authorization")?.is_none() {
+            return Err(OAuthError::invalid_client("the Basic header is missing").challenged());
         }
+        let caller = caller(raw, &params)?;
+        let grant = Grant::read(&params).and_then(|grant| {
+            let is_refresh = matches!(grant, Grant::Refresh { .. });
+            if is_refresh == (endpoint == Endpoint::Refresh) {
+                return Ok(grant);
+            }
+            let text = format!("grant_type {} does not belong at this address", grant.name());
+            Err(OAuthError::new("unsupported_grant_type", text))
+        });
         Ok(Call { caller, grant })
     }
 
