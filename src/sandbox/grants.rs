@@ -62,7 +62,6 @@ pub enum Refused {
 }
 
 /// One consent and all that came of it.
-#[derive(Debug)]
 pub struct Family {
     pub client: ClientKey,
     /// None for client credentials.
@@ -76,7 +75,6 @@ pub struct Family {
     dead: Option<Death>,
 }
 
-#[derive(Debug)]
 struct Current {
     generation: u32,
     text: String,
@@ -87,7 +85,6 @@ struct Current {
 }
 
 /// What a refresh leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refreshed {
     pub family: FamilyId,
     /// The refresh token that holds from now on.
@@ -97,7 +94,6 @@ pub struct Refreshed {
     pub is_new: bool,
 }
 
-#[derive(Debug)]
 struct Access {
     family: FamilyId,
     scope: Vec<String>,
@@ -106,7 +102,6 @@ struct Access {
 }
 
 /// A live token, found by its text.
-#[derive(Debug)]
 pub struct Live<'a> {
     pub of: &'a Family,
     pub scope: &'a [String],
@@ -115,7 +110,7 @@ pub struct Live<'a> {
 }
 
 /// All families.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Book {
     families: HashMap<FamilyId, Family>,
     refresh_tokens: HashMap<Hash, (FamilyId, u32)>,
@@ -316,5 +311,82 @@ impl Book {
     /// Forgets one access token; the family lives on.
     pub fn drop_access(&mut self, text: &str) {
         self.access_tokens.remove(&hash(text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::sandbox::{accounts::ACCOUNTS, clients::Issue};
+
+    const START: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
+
+    fn policy(grace: i64) -> RefreshPolicy {
+        RefreshPolicy {
+            issue: Issue::Always,
+            rotation: Rotation::Always,
+            on_reuse: OnReuse::RevokeFamily,
+            grace: Duration::seconds(grace),
+            lifetime: None,
+            sliding: true,
+            idle: None,
+        }
+    }
+
+    fn book() -> (Book, ClientKey, FamilyId) {
+        let mut book = Book::default();
+        let key = (Realm::Standard, "demo".to_owned());
+        let id = book.open(key.clone(), Some(&ACCOUNTS[0]), vec![], None, Uuid::nil(), START);
+        book.add_refresh(id, "token 0".to_owned(), None, START);
+        (book, key, id)
+    }
+
+    proptest! {
+        /// Whatever tokens of a family come in whatever order: only the newest is rotated, the
+        /// one before it has its grace, and anything else ends the family for good.
+        #[test]
+        fn only_the_newest_token_counts(
+            grace in 0_i64..20,
+            presented in prop::collection::vec((0_usize..6, 0_i64..15), 1..40),
+        ) {
+            let (mut book, key, _) = book();
+            let (mut newest, mut since, mut alive, mut now) = (0_usize, START, true, START);
+            for (back, seconds) in presented {
+                now += Duration::seconds(seconds);
+                let sent = newest.saturating_sub(back);
+                let next = format!("token {}", newest + 1);
+                let outcome = book.refresh(
+                    &format!("token {sent}"), &key, &policy(grace), None, now, |_, _| next,
+                );
+                let in_grace = sent + 1 == newest && now < since + Duration::seconds(grace);
+                if !alive {
+                    prop_assert_eq!(outcome.err(), Some(Refused::Dead(Death::Reuse)));
+                } else if sent == newest {
+                    newest += 1;
+                    since = now;
+                    prop_assert_eq!(outcome.ok().map(|it| it.refresh_token), Some(format!("token {newest}")));
+                } else if in_grace {
+                    prop_assert_eq!(outcome.ok().map(|it| it.refresh_token), Some(format!("token {newest}")));
+                } else {
+                    alive = false;
+                    prop_assert_eq!(outcome.err(), Some(Refused::Reused));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_cause_of_death_stays() {
+        let (mut book, key, id) = book();
+        assert_eq!(book.living().count(), 1);
+        book.kill(id, Death::ConsentWithdrawn);
+        book.kill(id, Death::Revoked);
+        assert_eq!(book.kill_where(Death::Reuse, |_| true), 0);
+        let outcome = book.refresh("token 0", &key, &policy(0), None, START, |_, _| String::new());
+        assert_eq!(outcome.err(), Some(Refused::Dead(Death::ConsentWithdrawn)));
+        assert!(book.find_refresh("token 0", START).is_none());
     }
 }

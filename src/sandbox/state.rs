@@ -21,7 +21,6 @@ pub const DEVICE_LIFETIME: Duration = Duration::minutes(10);
 pub const POLL_SECONDS: i64 = 5;
 
 /// An authorization code.
-#[derive(Debug)]
 pub struct Code {
     pub client: ClientKey,
     pub redirect_uri: String,
@@ -35,7 +34,6 @@ pub struct Code {
 }
 
 /// What a consent page decides.
-#[derive(Clone, Debug)]
 pub enum Purpose {
     Redirect {
         uri: String,
@@ -49,7 +47,6 @@ pub enum Purpose {
 }
 
 /// A consent page that has been shown and not answered.
-#[derive(Clone, Debug)]
 pub struct Pending {
     pub client: ClientKey,
     pub scope: Vec<String>,
@@ -58,7 +55,6 @@ pub struct Pending {
     pub expires_at: OffsetDateTime,
 }
 
-#[derive(Clone, Copy, Debug)]
 pub enum DeviceState {
     Pending,
     Denied,
@@ -66,7 +62,6 @@ pub enum DeviceState {
 }
 
 /// A device authorization (RFC 8628).
-#[derive(Debug)]
 pub struct Device {
     pub client: ClientKey,
     pub scope: Vec<String>,

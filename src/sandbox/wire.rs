@@ -14,7 +14,6 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 /// A request as it arrived.
-#[derive(Clone, Debug)]
 pub struct Raw {
     pub headers: HeaderMap,
     pub query: Option<String>,
@@ -91,7 +90,7 @@ pub fn answer(status: StatusCode, body: &Value) -> Response {
 }
 
 /// Parameters of a request, each once and none empty.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub struct Params(BTreeMap<String, String>);
 
 impl Params {

@@ -71,28 +71,16 @@ pub struct Paths {
 }
 
 /// Who a request says it is from.
-#[derive(Clone, Debug)]
 pub struct Caller {
     pub client_id: String,
     pub proof: Proof,
 }
 
 /// How it proves that.
-#[derive(Clone)]
 pub enum Proof {
     Nothing,
     Basic { user: String, password: String },
     Post(String),
-}
-
-impl std::fmt::Debug for Proof {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Nothing => "Nothing",
-            Self::Basic { .. } => "Basic",
-            Self::Post(_) => "Post",
-        })
-    }
 }
 
 /// A token request, whatever it looked like on the wire.
@@ -152,7 +140,6 @@ impl Grant {
 }
 
 /// What a token request led to.
-#[derive(Debug)]
 pub struct Issued<'a> {
     pub client: &'a Client,
     pub account: Option<&'static Account>,
