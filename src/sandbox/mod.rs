@@ -182,6 +182,19 @@ impl Sandbox {
         }
     }
 
+    /// A token response for an account as the realm's code exchange would have given it, to be
+    /// imported; it is no request and stands in no log. `Err` says what does not exist.
+    pub fn grant(
+        &self,
+        realm: Realm,
+        client: &str,
+        account: &str,
+        scope: Option<&str>,
+    ) -> Result<serde_json::Value, String> {
+        let account = accounts::find(account).ok_or_else(|| format!("no account {account}"))?;
+        token::give(&self.0, realm, client, account, scope).map_err(|error| error.description)
+    }
+
     /// Plays the person with the device's code in hand. Says whether a device waited for it.
     pub fn approve_device(&self, user_code: &str, account: &str) -> bool {
         let now = self.0.clock.now();

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::{
     Inner,
     accounts::{self, Account},
-    clients::{Client, Issue, Rotation},
+    clients::{AUTHORIZATION_CODE, Client, Issue, Rotation},
     dialects::{Call, Grant, Issued, Realm, authenticate},
     grants::{ClientKey, Death, FamilyId, Refused, hash},
     scope,
@@ -55,6 +55,24 @@ pub fn exchange(inner: &Inner, realm: Realm, call: Call) -> Result<serde_json::V
         }
     }?;
     Ok(realm.dialect().answer(&issued))
+}
+
+/// A first token response, as a code exchange would have given it.
+pub fn give(
+    inner: &Inner,
+    realm: Realm,
+    client: &str,
+    account: &'static Account,
+    asked: Option<&str>,
+) -> Result<serde_json::Value, OAuthError> {
+    let now = inner.clock.now();
+    let mut state = inner.state();
+    let client = state.client(realm, client).cloned();
+    let client = client.ok_or_else(|| OAuthError::invalid_client("unknown client"))?;
+    let scope = scope::allow(&client, asked)?;
+    let grant = AUTHORIZATION_CODE;
+    let mut desk = Desk { inner, state: &mut state, client: &client, grant, now };
+    Ok(realm.dialect().answer(&desk.begin(Some(account), scope, None, true).1))
 }
 
 /// One authenticated request.

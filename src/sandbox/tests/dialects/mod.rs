@@ -80,3 +80,23 @@ async fn every_realm_says_who_the_account_is() {
     let elsewhere = world.send(get("/eventix/userinfo").bearer(&access)).await;
     assert_eq!(elsewhere.status, StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test]
+async fn a_token_response_can_be_had_without_a_page_in_every_realm() {
+    let world = World::new();
+    for (realm, client) in [
+        (Realm::Standard, "demo"),
+        (Realm::Eventix, "eventix-demo"),
+        (Realm::Wetix, "1612417576451877743"),
+        (Realm::Apiax, "integration-api"),
+        (Realm::Cronofy, "cronofy-demo"),
+        (Realm::Partner, "1001"),
+    ] {
+        let response = world.sandbox.grant(realm, client, "bob", Some("ttl:60")).expect("granted");
+        assert!(response["refresh_token"].is_string(), "{realm:?}");
+    }
+    let form = world.sandbox.grant(Realm::Standard, "demo", "bob", None).expect("granted");
+    let token = form["refresh_token"].as_str().expect("a token");
+    assert_eq!(world.refresh(token).await.status, StatusCode::OK);
+    assert!(world.sandbox.grant(Realm::Standard, "nobody", "bob", None).is_err());
+}
