@@ -363,7 +363,7 @@ fn telling_line(text: &str, status: std::process::ExitStatus) -> String {
         .find(|line| {
             ["FATAL:", "PANIC:", "ERROR:", "error:"].iter().any(|mark| line.contains(mark))
         })
-        .or_else(|| lines().last())
+        .or_else(|| lines().next_back())
         .map_or_else(|| status.to_string(), str::to_owned)
 }
 
