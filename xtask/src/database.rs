@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::{env, io};
 
 use anyhow::{Context, Result, ensure};
@@ -40,7 +40,7 @@ pub fn test(args: &[String]) -> Result<ExitCode> {
 pub fn run(command: &[String]) -> Result<ExitCode> {
     let (program, args) = command.split_first().context("no command given")?;
     with_throwaway(|url| {
-        process::exit_code(Command::new(program).args(args).env("DATABASE_URL", url))
+        process::exit_code(process::command(program).args(args).env("DATABASE_URL", url))
     })
 }
 

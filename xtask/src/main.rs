@@ -2,6 +2,8 @@
 
 mod database;
 mod process;
+mod site;
+mod style;
 
 /// Regrant's own, so that tests run on the very cluster that a start without `DATABASE_URL` gets.
 #[path = "../../src/server/postgres/mod.rs"]
@@ -15,6 +17,9 @@ use anyhow::{Result, bail};
 const USAGE: &str = "\
 cargo xtask <command>
 
+  build [--release]     build the browser half, then the server; with --release, the server carries
+                        the site in itself and runs wherever it is copied
+  site [--release]      build only the browser half, into target/site
   test [ARGS…]          run the Rust tests on a PostgreSQL of their own; ARGS go to cargo nextest
                         (or cargo test, where nextest is not installed)
   postgres [CMD…]       run CMD with the DATABASE_URL of a throw-away PostgreSQL; without CMD, keep
@@ -38,11 +43,29 @@ fn run() -> Result<ExitCode> {
         println!("{USAGE}");
         return Ok(ExitCode::SUCCESS);
     };
+    let release = || match rest {
+        [] => Ok(false),
+        [flag] if flag == "--release" => Ok(true),
+        _ => bail!("`{command}` takes --release and nothing else"),
+    };
     match command.as_str() {
+        "build" => build(release()?),
+        "site" => site::build(release()?).map(|_| ExitCode::SUCCESS),
         "test" => database::test(rest),
         "postgres" if rest.is_empty() => database::keep(),
         "postgres" => database::run(rest),
         "sqlx" => database::prepare(rest),
         other => bail!("there is no command `{other}`\n\n{USAGE}"),
     }
+}
+
+fn build(release: bool) -> Result<ExitCode> {
+    let digest = site::build(release)?;
+    let mut cargo = process::cargo();
+    cargo.args(["build", "--bin", "regrant"]);
+    if release {
+        // The digest tells cargo when the site that the binary carries is another.
+        cargo.args(["--release", "--features", "embed-site"]).env("REGRANT_SITE_DIGEST", digest);
+    }
+    process::exit_code(&mut cargo)
 }

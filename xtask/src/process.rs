@@ -13,15 +13,27 @@ pub fn root() -> &'static Path {
 }
 
 /// A command in the project's folder.
+///
+/// It does not see what `cargo run` says of us to us: build scripts watch some of these variables,
+/// and a cargo that saw them would build half of the dependencies anew, as would the next without.
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
 /// Cargo, the same one that runs us.
 pub fn cargo() -> Command {
-    command(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
+    let mut cargo = command(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    // The site and the server find each other in the project's own `target`.
+    cargo.env_remove("CARGO_TARGET_DIR");
+    cargo
 }
 
 /// Runs to the end and fails if the program does.
