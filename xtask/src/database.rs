@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::{env, io};
 
 use anyhow::{Context, Result, ensure};
@@ -19,21 +19,30 @@ const PREFIX: &str = "regrant-throwaway-";
 /// Runs the tests. The queries are compiled against the committed `.sqlx`, unless
 /// `SQLX_OFFLINE=false` asks for the migrated database itself.
 pub fn test(args: &[String]) -> Result<ExitCode> {
-    let live = env::var("SQLX_OFFLINE").is_ok_and(|value| value == "false");
+    let live = is_live();
     with_throwaway(|url| {
         if live {
             migrate(url)?;
         }
-        let mut cargo = process::cargo();
-        if process::answers(process::cargo().args(["nextest", "--version"])) {
-            cargo.args(["nextest", "run"]);
-        } else {
-            cargo.arg("test");
-        }
-        let offline = if live { "false" } else { "true" };
-        cargo.args(args).env("DATABASE_URL", url).env("SQLX_OFFLINE", offline);
-        process::exit_code(&mut cargo)
+        process::exit_code(&mut rust_tests(url, args))
     })
+}
+
+/// The command that runs them: cargo nextest where it is installed, else cargo test.
+pub fn rust_tests(url: &str, args: &[String]) -> Command {
+    let mut cargo = process::cargo();
+    if process::answers(process::cargo().args(["nextest", "--version"])) {
+        cargo.args(["nextest", "run", "--no-fail-fast"]);
+    } else {
+        cargo.args(["test", "--lib", "--bins", "--no-fail-fast"]);
+    }
+    let offline = if is_live() { "false" } else { "true" };
+    cargo.args(args).env("DATABASE_URL", url).env("SQLX_OFFLINE", offline);
+    cargo
+}
+
+fn is_live() -> bool {
+    env::var("SQLX_OFFLINE").is_ok_and(|value| value == "false")
 }
 
 /// Runs any command on a database that is gone afterwards.
@@ -79,7 +88,8 @@ fn migrate(url: &str) -> Result<()> {
     process::check(process::cargo().args(["sqlx", "migrate", "run"]).env("DATABASE_URL", url))
 }
 
-fn with_throwaway(work: impl FnOnce(&str) -> Result<ExitCode>) -> Result<ExitCode> {
+/// Runs `work` with the address of a database that is gone afterwards.
+pub fn with_throwaway(work: impl FnOnce(&str) -> Result<ExitCode>) -> Result<ExitCode> {
     sweep();
     process::outlive_ctrl_c()?;
     let data_dir = env::temp_dir().join(format!("{PREFIX}{}", std::process::id()));

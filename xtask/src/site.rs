@@ -4,13 +4,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use wasm_bindgen_cli_support::Bindgen;
 
+use crate::steps::step;
 use crate::{process, style};
 
 const NAME: &str = "regrant";
@@ -75,7 +75,8 @@ fn browser_half(release: bool) -> Result<BrowserHalf> {
     cargo.args(["build", "--lib", "--target", "wasm32-unknown-unknown", "--no-default-features"]);
     cargo.args(["--features", "hydrate", "--profile", profile, "--target-dir", "target/front"]);
     // A site that a debug server serves must not depend on flags meant for the server.
-    process::check(cargo.env_remove("RUSTFLAGS"))?;
+    cargo.env_remove("RUSTFLAGS");
+    step(&format!("Building the browser half ({profile})"), || process::check(&mut cargo))?;
     let folder = if release { "wasm-release" } else { "debug" };
     let built = process::root()
         .join("target/front/wasm32-unknown-unknown")
@@ -115,8 +116,6 @@ fn optimized(plain: &[u8]) -> Result<Vec<u8>> {
     let key = digest(&[plain, version.as_bytes(), WASM_FEATURES.concat().as_bytes()]);
     let small = folder.join(format!("{key}.wasm"));
     if !small.exists() {
-        let started = Instant::now();
-        eprintln!("Optimizing the WASM for size (this takes a while) ...");
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
@@ -125,9 +124,9 @@ fn optimized(plain: &[u8]) -> Result<Vec<u8>> {
         fs::write(&input, plain)?;
         let mut node = process::command("node");
         node.arg(tool.join("bin/wasm-opt")).arg("-Oz").args(WASM_FEATURES);
-        process::check(node.arg(&input).arg("-o").arg(&output))?;
+        node.arg(&input).arg("-o").arg(&output);
+        step("Making the WASM small", || process::check(&mut node))?;
         fs::rename(&output, &small)?;
-        eprintln!("Optimizing the WASM took {} s", started.elapsed().as_secs());
     }
     fs::read(&small).context("reading the optimized WASM")
 }
