@@ -274,9 +274,9 @@ fn label(marks: &mut [Mark]) {
     for kind in order {
         for mark in marks.iter_mut().filter(|mark| mark.kind == kind) {
             mark.lane = (0..LANES).find(|lane| {
-                taken.iter().all(|(other, at)| {
-                    other != lane || (at - mark.position).abs() >= LABEL_WIDTH
-                })
+                taken
+                    .iter()
+                    .all(|(other, at)| other != lane || (at - mark.position).abs() >= LABEL_WIDTH)
             });
             if let Some(lane) = mark.lane {
                 taken.push((lane, mark.position));
@@ -318,10 +318,7 @@ mod tests {
     fn a_living_connection_shows_what_is_behind_left_and_within_reach() {
         let line = draw(&life());
         let kinds: Vec<_> = line.segments.iter().map(|segment| segment.kind).collect();
-        assert_eq!(
-            kinds,
-            [SegmentKind::Reach, SegmentKind::AccessBehind, SegmentKind::AccessLeft]
-        );
+        assert_eq!(kinds, [SegmentKind::Reach, SegmentKind::AccessBehind, SegmentKind::AccessLeft]);
         assert!(line.segments.iter().all(|segment| segment.from < segment.to && !segment.open));
     }
 
@@ -367,8 +364,7 @@ mod tests {
         for (at, one) in labelled.iter().enumerate() {
             for other in &labelled[at + 1..] {
                 assert!(
-                    one.lane != other.lane
-                        || (one.position - other.position).abs() >= LABEL_WIDTH
+                    one.lane != other.lane || (one.position - other.position).abs() >= LABEL_WIDTH
                 );
             }
         }

@@ -18,7 +18,7 @@ pub use connection::{
     reason, state_name, trigger, verdict, why,
 };
 pub use empty::{Empty, empty};
-pub use moment::{day, exact, relative, span};
+pub use moment::{day, exact, relative, span, stretch, until};
 pub use outcome::{Notice, Outcome, Page, invitation, notice, outcome, relink_standing};
 pub use people::{role, scope};
 

@@ -44,7 +44,9 @@ pub fn meaning(standing: Standing) -> &'static str {
         Standing::Soon => "Works, but a person is needed within seven days.",
         Standing::Retrying => "The last refresh failed in a way that passes. Regrant tries again.",
         Standing::NeedsPerson => "Only a person can bring it back.",
-        Standing::ClientRefused => "The provider refuses its client. It waits until that is mended.",
+        Standing::ClientRefused => {
+            "The provider refuses its client. It waits until that is mended."
+        }
         Standing::Paused => "Its client is switched off.",
         Standing::Pending => "Nobody has given consent yet.",
         Standing::Disconnected => "Disconnected on purpose. Nothing is kept alive.",
@@ -238,7 +240,9 @@ pub fn error_class(class: ErrorClass, provider: &str) -> String {
             format!("{provider} refused the refresh token itself; only a person can help.")
         }
         ErrorClass::ClientRefused => {
-            format!("{provider} refused the client, not this connection. Check the client's secret.")
+            format!(
+                "{provider} refused the client, not this connection. Check the client's secret."
+            )
         }
         ErrorClass::ScopeRefused => format!(
             "{provider} does not give the permissions that were asked for. Check the client's \
@@ -250,9 +254,9 @@ pub fn error_class(class: ErrorClass, provider: &str) -> String {
         ),
         ErrorClass::RateLimited => format!("{provider} asked Regrant to slow down."),
         ErrorClass::Transient => format!("{provider} could not be reached or was not well."),
-        ErrorClass::AnswerLost => format!(
-            "The request reached {provider}, but no readable answer came back."
-        ),
+        ErrorClass::AnswerLost => {
+            format!("The request reached {provider}, but no readable answer came back.")
+        }
     }
 }
 
@@ -263,7 +267,9 @@ pub fn verdict(verdict: Option<Verdict>) -> (&'static str, &'static str) {
         Some(Verdict::Refreshed) => ("refreshed", "A new token was stored."),
         Some(Verdict::Postponed) => ("postponed", "It failed in a way that passes; tried again."),
         Some(Verdict::InDoubt) => ("in doubt", "It was sent and its answer was lost."),
-        Some(Verdict::Condemned) => ("refused", "The provider refused for good; a person is needed."),
+        Some(Verdict::Condemned) => {
+            ("refused", "The provider refused for good; a person is needed.")
+        }
         Some(Verdict::ClientRefused) => {
             ("client refused", "The provider refused the client; the connection waits.")
         }

@@ -48,3 +48,20 @@ pub fn day(at: OffsetDateTime) -> String {
     let month = MONTHS.get(usize::from(u8::from(at.month())) - 1).copied().unwrap_or_default();
     format!("{} {month} {}", at.day(), at.year())
 }
+
+/// A stretch of time ahead: "now to 6 hours", "6 hours to 2 days".
+pub fn stretch(from: OffsetDateTime, until: OffsetDateTime, as_of: OffsetDateTime) -> String {
+    let from = if from <= as_of { "now".into() } else { span(from - as_of) };
+    format!("{from} to {}", span(until - as_of))
+}
+
+/// The end of a stretch in a few letters: "6 h", "2 d", "3 mo".
+pub fn until(at: OffsetDateTime, as_of: OffsetDateTime) -> String {
+    let hours = ((at - as_of).whole_minutes() + 30) / 60;
+    match hours {
+        ..48 => format!("{hours} h"),
+        48..1_440 => format!("{} d", (hours + 12) / 24),
+        1_440..17_520 => format!("{} mo", (hours + 365) / 730),
+        _ => format!("{} yr", hours / 8_760),
+    }
+}

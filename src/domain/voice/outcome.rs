@@ -181,9 +181,7 @@ impl Notice {
 /// A title, a sentence, and whether things are well.
 pub fn notice(notice: Notice) -> Page {
     let (title, text, well) = match notice {
-        Notice::Connected => {
-            ("Connected", "Consent was given and the connection is alive.", true)
-        }
+        Notice::Connected => ("Connected", "Consent was given and the connection is alive.", true),
         Notice::Denied => (
             "Consent was declined",
             "Whoever was asked said no, so nothing was changed. Try again, or send a relink to the \

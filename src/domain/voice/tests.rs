@@ -133,8 +133,18 @@ fn all() -> Vec<String> {
 #[test]
 fn everything_is_said_and_in_words_that_need_no_standard() {
     const JARGON: [&str; 12] = [
-        "invalid_", "unauthorized_", "oauth", "http", "pkce", "grant_", "_grant", "401", "jwt",
-        "json", "null", "endpoint",
+        "invalid_",
+        "unauthorized_",
+        "oauth",
+        "http",
+        "pkce",
+        "grant_",
+        "_grant",
+        "401",
+        "jwt",
+        "json",
+        "null",
+        "endpoint",
     ];
     for sentence in all() {
         assert!(!sentence.trim().is_empty());
@@ -148,8 +158,7 @@ fn everything_is_said_and_in_words_that_need_no_standard() {
 
 #[test]
 fn a_dead_grant_is_told_with_who_what_when_and_what_next() {
-    let state =
-        State::NeedsReauth { reason: Reason::Revoked, since: AS_OF - Duration::hours(2) };
+    let state = State::NeedsReauth { reason: Reason::Revoked, since: AS_OF - Duration::hours(2) };
     let told = why(&connection(state), "Cronofy", AS_OF);
     for part in ["Cronofy", "alice@example.com", "2 hours ago", "withdrawn", "Send a relink"] {
         assert!(told.contains(part), "{part} is missing in {told}");
@@ -159,10 +168,8 @@ fn a_dead_grant_is_told_with_who_what_when_and_what_next() {
 #[test]
 fn the_clients_trouble_stands_over_the_connections_own() {
     let state = State::NeedsReauth { reason: Reason::Revoked, since: AS_OF };
-    let one = Connection {
-        client_state: client::StateName::CredentialsRejected,
-        ..connection(state)
-    };
+    let one =
+        Connection { client_state: client::StateName::CredentialsRejected, ..connection(state) };
     assert_eq!(next(&one, AS_OF), Next::MendClient);
     assert!(why(&one, "Cronofy", AS_OF).contains("Accounting"));
 }
