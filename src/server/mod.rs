@@ -2,6 +2,7 @@
 //! `http`, `worker` and `rpc` call `app`; `app` calls `store`, `secret` and `provider`.
 
 pub mod app;
+pub mod assets;
 pub mod clock;
 pub mod config;
 pub mod http;

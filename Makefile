@@ -1,0 +1,36 @@
+# The two commands are `make run` and `make test`. Both install what is missing, say what they do,
+# and can be repeated.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test dev figures sqlx setup
+
+help:
+	@echo 'make run      build Regrant and run it with sample data'
+	@echo 'make test     format check, lints, Rust tests and browser tests'
+	@echo 'make dev      the same as run, quickly built and slow to run'
+	@echo 'make figures  sizes, memory and build times, against their limits'
+	@echo 'make sqlx     write .sqlx anew after a change of queries or migrations'
+
+setup:
+	@sh xtask/setup.sh build
+
+run: setup
+	@echo '==> Building the build tool (first time: under a minute)'
+	@cargo xtask build --release
+	@echo '==> Starting the demo; Ctrl-C ends it'
+	@exec target/release/regrant demo
+
+dev: setup
+	@cargo xtask build
+	@exec target/debug/regrant demo
+
+test:
+	@sh xtask/setup.sh test
+	@cargo xtask suite
+
+figures: setup
+	@cargo xtask build --release
+	@cargo xtask figures
+
+sqlx: setup
+	@cargo xtask sqlx

@@ -1,0 +1,106 @@
+// An authorization server that is not ours: npm's certified `oidc-provider`, strict, with rotation
+// of refresh tokens and revocation of the family on reuse.
+//
+// Environment: ISSUER (http on loopback), REDIRECT_URI, ACCESS_TTL and REFRESH_TTL in seconds.
+// POST /__ctl/revoke?account=A ends all grants of one account, as its owner could at the provider.
+// GET /__ctl/requests lists the token requests: grant type, status and error, never a token.
+import http from "node:http";
+import Provider from "oidc-provider";
+
+const issuer = process.env.ISSUER;
+const { hostname, port } = new URL(issuer);
+const grantTypes = ["authorization_code", "refresh_token", "client_credentials"];
+const shared = {
+  redirect_uris: [process.env.REDIRECT_URI],
+  grant_types: grantTypes,
+  response_types: ["code"],
+};
+
+const provider = new Provider(issuer, {
+  clients: [
+    {
+      ...shared,
+      // Characters that break a client which skips the form-encoding before Basic (RFC 6749
+      // section 2.3.1).
+      client_id: "basic client:1",
+      client_secret: "p@ss +%:/?&= secret-0123456789abcdef",
+      token_endpoint_auth_method: "client_secret_basic",
+    },
+    {
+      ...shared,
+      client_id: "post-client",
+      client_secret: "post-secret-0123456789abcdef0123456789",
+      token_endpoint_auth_method: "client_secret_post",
+    },
+  ],
+  clientAuthMethods: ["client_secret_basic", "client_secret_post", "none"],
+  scopes: ["openid", "offline_access", "profile", "email", "api:read", "api:write"],
+  claims: { openid: ["sub"], profile: ["name"], email: ["email"] },
+  pkce: { required: () => true },
+  cookies: { keys: ["only-for-tests"] },
+  features: {
+    devInteractions: { enabled: true },
+    clientCredentials: { enabled: true },
+    introspection: { enabled: true },
+    revocation: { enabled: true },
+  },
+  rotateRefreshToken: true,
+  ttl: {
+    AccessToken: Number(process.env.ACCESS_TTL ?? 20),
+    RefreshToken: Number(process.env.REFRESH_TTL ?? 86400),
+    ClientCredentials: 600,
+    AuthorizationCode: 60,
+    Grant: 1209600,
+    IdToken: 3600,
+    Interaction: 3600,
+    Session: 1209600,
+  },
+  findAccount: async (_ctx, id) => ({
+    accountId: id,
+    claims: async () => ({ sub: id, name: id, email: `${id}@example.test` }),
+  }),
+});
+
+const grants = new Map();
+const requests = [];
+provider.on("grant.success", (ctx) => {
+  const { Grant } = ctx.oidc.entities;
+  if (Grant) grants.set(Grant.jti, Grant.accountId);
+  requests.push({ grant: ctx.oidc.params.grant_type, status: 200 });
+});
+provider.on("grant.error", (ctx, error) => {
+  requests.push({ grant: ctx.oidc.params?.grant_type, status: error.statusCode, error: error.error });
+});
+
+async function revoke(account) {
+  let count = 0;
+  for (const [id, owner] of grants) {
+    if (owner !== account) continue;
+    for (const kind of ["AccessToken", "RefreshToken", "AuthorizationCode"]) {
+      await provider[kind].revokeByGrantId(id);
+    }
+    const grant = await provider.Grant.find(id);
+    await grant?.destroy();
+    grants.delete(id);
+    count += 1;
+  }
+  return count;
+}
+
+const app = provider.callback();
+http
+  .createServer(async (request, response) => {
+    const url = new URL(request.url, issuer);
+    if (!url.pathname.startsWith("/__ctl/")) return app(request, response);
+    response.setHeader("content-type", "application/json");
+    if (request.method === "POST" && url.pathname === "/__ctl/revoke") {
+      const revoked = await revoke(url.searchParams.get("account"));
+      return response.end(JSON.stringify({ revoked }));
+    }
+    if (request.method === "GET" && url.pathname === "/__ctl/requests") {
+      return response.end(JSON.stringify(requests));
+    }
+    response.statusCode = 404;
+    return response.end("{}");
+  })
+  .listen(Number(port), hostname);

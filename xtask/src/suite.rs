@@ -1,0 +1,118 @@
+//! Everything that is tested, in one run: formatting, lints of both builds, Rust tests, browser
+//! tests. A step that fails does not keep the later ones from being looked at.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+
+use crate::closing_line::{self, Count};
+use crate::steps::step;
+use crate::{database, process, site};
+
+pub fn run() -> Result<ExitCode> {
+    let mut count = Count::default();
+    let mut failed: Vec<&str> = Vec::new();
+    let mut keep = |name: &'static str, work: &mut dyn FnMut() -> Result<()>| {
+        if let Err(error) = step(name, work) {
+            eprintln!("    {error:#}");
+            failed.push(name);
+            return false;
+        }
+        true
+    };
+
+    keep("Formatting", &mut || process::check(process::cargo().args(["fmt", "--all", "--check"])));
+    keep("Lints of the server", &mut || {
+        lint(&["--all-targets"])?;
+        lint(&["--package", "xtask", "--bin", "xtask", "--test", "closing_line"])
+    });
+    keep("Lints of the browser half", &mut || {
+        lint(&[
+            "--lib",
+            "--target=wasm32-unknown-unknown",
+            "--no-default-features",
+            "--features=hydrate",
+            "--target-dir=target/front",
+        ])
+    });
+    keep("Rust tests", &mut || {
+        database::with_throwaway(|url| {
+            counted(&mut database::rust_tests(url, &[]), &mut count)?;
+            Ok(ExitCode::SUCCESS)
+        })?;
+        let mut own = process::cargo();
+        counted(own.args(["test", "--quiet", "--package", "xtask"]), &mut count)
+    });
+    let built = keep("Building what the browser tests run", &mut || {
+        site::build(true)?;
+        process::check(process::cargo().args(["build", "--bin", "regrant"]))
+    });
+    if built {
+        keep("Browser tests", &mut || {
+            let mut playwright = process::command("npx");
+            playwright.args(["--no-install", "playwright", "test", "--pass-with-no-tests"]);
+            playwright.current_dir(process::root().join("end2end"));
+            counted(&mut playwright, &mut count)
+        });
+    }
+
+    if !failed.is_empty() {
+        eprintln!("\nFailed: {}", failed.join("; "));
+        // A step can fail without a test, and the sum must not look like a success.
+        count.failed = count.failed.max(1);
+    }
+    eprintln!();
+    println!("tests: {} passed, {} failed, {} skipped", count.passed, count.failed, count.skipped);
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn lint(args: &[&str]) -> Result<()> {
+    process::check(process::cargo().arg("clippy").args(args).args(["--", "-D", "warnings"]))
+}
+
+/// Runs a test runner, shows what it prints, and adds what its closing lines count.
+fn counted(command: &mut Command, count: &mut Count) -> Result<()> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| command.get_program().display().to_string())?;
+    let (lines, printed) = mpsc::channel();
+    let readers: Vec<_> = [
+        child.stdout.take().map(|out| Box::new(out) as Box<dyn Read + Send>),
+        child.stderr.take().map(|err| Box::new(err) as Box<dyn Read + Send>),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|stream| {
+        let lines = lines.clone();
+        thread::spawn(move || {
+            let mut stream = BufReader::new(stream);
+            let mut line = Vec::new();
+            while stream.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                let _ = lines.send(String::from_utf8_lossy(&line).into_owned());
+                line.clear();
+            }
+        })
+    })
+    .collect();
+    drop(lines);
+    let mut out = std::io::stdout();
+    for line in printed {
+        *count += closing_line::count(&line);
+        out.write_all(line.as_bytes())?;
+    }
+    out.flush()?;
+    for reader in readers {
+        let _ = reader.join();
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("{} ended with {status}", command.get_program().display());
+    }
+    Ok(())
+}
