@@ -1,4 +1,18 @@
 //! Data and rules, in both builds: no I/O, no clock, no secrets.
 
 pub mod access;
+pub mod api_key;
+pub mod attempt;
+pub mod audit;
+pub mod catalog;
+pub mod client;
+pub mod connection;
+pub mod overview;
+pub mod page;
+pub mod problem;
+pub mod provider;
+pub mod refresh;
 pub mod refusal;
+pub mod relink;
+pub mod schedule;
+pub mod user;

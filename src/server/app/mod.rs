@@ -1,1 +1,162 @@
+//! Use cases, one function each: authorize the actor, run the transaction, write the audit row.
+//!
+//! No HTTP and no HTML: three doors (browser, JSON API, worker) call the same functions.
 
+pub mod actor;
+pub mod api_key;
+pub mod audit;
+pub mod client;
+pub mod connection;
+mod error;
+mod grant;
+pub mod keys;
+pub mod overview;
+pub mod provider;
+pub mod refresh;
+pub mod relink;
+pub mod session;
+pub mod upkeep;
+pub mod user;
+
+use std::sync::Arc;
+
+use sqlx::{PgPool, Postgres, Transaction};
+use time::OffsetDateTime;
+use tokio::sync::Notify;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use url::Url;
+use uuid::Uuid;
+
+pub use actor::Actor;
+pub use error::{Error, Result};
+
+use super::{
+    clock::{Clock, Rng},
+    provider::{Catalog, Http},
+    secret::{master::MasterKey, seal::Keyring},
+};
+
+/// All that a use case needs. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// What [`App`] is made of.
+pub struct Parts {
+    pub pool: PgPool,
+    pub keyring: Keyring,
+    /// Opens data keys that other replicas make.
+    pub master: MasterKey,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Arc<dyn Rng>,
+    pub http: Http,
+    pub catalog: Catalog,
+    /// Where browsers reach us; the redirect URI is made of it and of nothing a request says.
+    pub public_url: Url,
+    /// Names this process in the history.
+    pub replica: String,
+}
+
+struct Inner {
+    parts: Parts,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+    wake: Notify,
+}
+
+impl App {
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(Inner {
+            parts,
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            wake: Notify::new(),
+        }))
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> OffsetDateTime {
+        self.0.parts.clock.now()
+    }
+
+    /// The one redirect URI of every client (RFC 6749 section 3.1.2).
+    pub fn redirect_uri(&self) -> String {
+        self.address("oauth/callback")
+    }
+
+    pub fn public_url(&self) -> &Url {
+        &self.0.parts.public_url
+    }
+
+    /// A public address of ours. `path` has no leading slash.
+    pub(crate) fn address(&self, path: &str) -> String {
+        format!("{}/{path}", self.0.parts.public_url.as_str().trim_end_matches('/'))
+    }
+
+    /// Cancelled when the process is to stop: nothing new is begun.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.0.stopping
+    }
+
+    /// Refreshes in flight; a shutdown waits for them.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    /// Lets refreshes in flight come to their end, and no new one begin.
+    pub async fn drain(&self) {
+        self.0.stopping.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    /// Tells the worker of this process that something may be due. A hint; it looks by itself too.
+    pub(crate) fn wake_worker(&self) {
+        self.0.wake.notify_one();
+    }
+
+    /// Waits for [`wake_worker`](Self::wake_worker).
+    pub async fn woken(&self) {
+        self.0.wake.notified().await;
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.0.parts.pool
+    }
+
+    pub(crate) fn keyring(&self) -> &Keyring {
+        &self.0.parts.keyring
+    }
+
+    pub(crate) fn master(&self) -> &MasterKey {
+        &self.0.parts.master
+    }
+
+    pub(crate) fn rng(&self) -> &dyn Rng {
+        self.0.parts.rng.as_ref()
+    }
+
+    pub(crate) fn http(&self) -> &Http {
+        &self.0.parts.http
+    }
+
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.0.parts.catalog
+    }
+
+    pub(crate) fn replica(&self) -> &str {
+        &self.0.parts.replica
+    }
+
+    pub(crate) fn new_id(&self) -> Uuid {
+        self.rng().uuid(self.now())
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
+        Ok(self.pool().begin().await?)
+    }
+
+    /// Whether the database answers.
+    pub async fn is_ready(&self) -> bool {
+        sqlx::query_scalar!("SELECT 1").fetch_one(self.pool()).await.is_ok()
+    }
+}

@@ -1,1 +1,12 @@
+//! The doors: pages, server functions, JSON API, OAuth callback, health. Each turns a request into
+//! one call of a use case and its answer into a response; no rule stands here.
 
+pub mod api;
+pub mod caller;
+mod guard;
+mod health;
+mod oauth;
+pub mod router;
+mod session;
+
+pub use router::{Options, router};

@@ -1,1 +1,55 @@
+//! All SQL, one file per table. Functions take a connection, never commit, and know neither crypto
+//! nor HTTP: ciphertext is bytes here.
 
+pub mod api_key;
+pub mod attempt;
+pub mod audit;
+pub mod client;
+pub mod connection;
+pub mod data_key;
+pub mod flow;
+pub mod login_failure;
+pub mod overview;
+pub mod provider;
+pub mod relink;
+pub mod sealed;
+pub mod session;
+pub mod setup_token;
+pub mod token_set;
+pub mod user;
+
+/// What a table can answer besides rows.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A constraint of this name does not hold.
+    #[error("constraint {0} is violated")]
+    Constraint(String),
+    /// A stored value has a form that this build does not know.
+    #[error("a stored value can't be read: {0}")]
+    Unreadable(String),
+    #[error(transparent)]
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match error.as_database_error().and_then(|error| error.constraint()) {
+            Some(name) => Self::Constraint(name.to_owned()),
+            None => Self::Database(error),
+        }
+    }
+}
+
+impl From<crate::domain::access::Unknown> for Error {
+    fn from(error: crate::domain::access::Unknown) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
+
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,14 @@
+//! The list of providers as people see it: presets that ship with Regrant and custom ones.
+
+use serde::{Deserialize, Serialize};
+
+use super::provider::Profile;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProviderEntry {
+    pub profile: Profile,
+    /// Written or discovered by an admin, so that it can be changed; a preset can only be copied.
+    pub custom: bool,
+    /// How many clients use it.
+    pub clients: i64,
+}

@@ -1,0 +1,410 @@
+//! A connection: one grant, one account at a provider authorized for one client.
+//!
+//! The state carries its data, so that no reader can show "retrying" without saying when.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{access::Unknown, client, refusal::ErrorClass};
+
+/// Why only a person can bring a connection back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub enum Reason {
+    /// The provider refused the refresh token: consent withdrawn, password changed, grant deleted.
+    Revoked,
+    /// The refresh token outlived what the provider allows.
+    RefreshTokenExpired,
+    /// An answer with a new refresh token was lost on the way, and the old one is refused.
+    RotationLost,
+    /// The access token ran out and the provider never gave a refresh token.
+    NoRefreshToken,
+    /// Another account than the connection's gave consent.
+    AccountMismatch,
+    /// The provider no longer grants the scopes the client asks for.
+    ScopeMissing,
+}
+
+impl Reason {
+    pub const ALL: [Self; 6] = [
+        Self::Revoked,
+        Self::RefreshTokenExpired,
+        Self::RotationLost,
+        Self::NoRefreshToken,
+        Self::AccountMismatch,
+        Self::ScopeMissing,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::RefreshTokenExpired => "refresh_token_expired",
+            Self::RotationLost => "rotation_lost",
+            Self::NoRefreshToken => "no_refresh_token",
+            Self::AccountMismatch => "account_mismatch",
+            Self::ScopeMissing => "scope_missing",
+        }
+    }
+}
+
+impl std::str::FromStr for Reason {
+    type Err = Unknown;
+    fn from_str(value: &str) -> Result<Self, Unknown> {
+        Self::ALL
+            .into_iter()
+            .find(|reason| reason.as_str() == value)
+            .ok_or_else(|| Unknown { noun: "reason", value: value.into() })
+    }
+}
+
+/// Where a connection stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub enum State {
+    /// Made, but no account has given consent yet.
+    Pending,
+    /// Holds a token set that works as far as we know.
+    Active,
+    /// The last refresh failed in a way that passes; tried again at `next_at`.
+    Retrying {
+        attempts: u32,
+        #[serde(with = "time::serde::rfc3339")]
+        next_at: OffsetDateTime,
+        last_error: ErrorClass,
+    },
+    /// A request was sent and its answer lost: the provider may have rotated the refresh token.
+    InDoubt { attempt_id: Uuid },
+    /// Only a person can bring it back.
+    NeedsReauth {
+        reason: Reason,
+        #[serde(with = "time::serde::rfc3339")]
+        since: OffsetDateTime,
+    },
+    /// Disconnected on purpose; nothing is kept alive.
+    Disconnected,
+}
+
+/// The name of a [`State`], without its data: what a filter can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub enum StateName {
+    Pending,
+    Active,
+    Retrying,
+    InDoubt,
+    NeedsReauth,
+    Disconnected,
+}
+
+impl StateName {
+    pub const ALL: [Self; 6] = [
+        Self::Active,
+        Self::Retrying,
+        Self::InDoubt,
+        Self::NeedsReauth,
+        Self::Pending,
+        Self::Disconnected,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Retrying => "retrying",
+            Self::InDoubt => "in_doubt",
+            Self::NeedsReauth => "needs_reauth",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
+impl std::str::FromStr for StateName {
+    type Err = Unknown;
+    fn from_str(value: &str) -> Result<Self, Unknown> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == value)
+            .ok_or_else(|| Unknown { noun: "state", value: value.into() })
+    }
+}
+
+impl State {
+    pub fn name(&self) -> StateName {
+        match self {
+            Self::Pending => StateName::Pending,
+            Self::Active => StateName::Active,
+            Self::Retrying { .. } => StateName::Retrying,
+            Self::InDoubt { .. } => StateName::InDoubt,
+            Self::NeedsReauth { .. } => StateName::NeedsReauth,
+            Self::Disconnected => StateName::Disconnected,
+        }
+    }
+}
+
+/// How the grant was obtained, and so how it is renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub enum GrantType {
+    /// A person consented (RFC 6749 section 4.1).
+    AuthorizationCode,
+    /// The client itself was granted access (RFC 6749 section 4.4); renewed by asking again.
+    ClientCredentials,
+    /// A token response obtained elsewhere was handed in.
+    Import,
+}
+
+impl GrantType {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::ClientCredentials => "client_credentials",
+            Self::Import => "import",
+        }
+    }
+}
+
+impl std::str::FromStr for GrantType {
+    type Err = Unknown;
+    fn from_str(value: &str) -> Result<Self, Unknown> {
+        [Self::AuthorizationCode, Self::ClientCredentials, Self::Import]
+            .into_iter()
+            .find(|grant| grant.as_str() == value)
+            .ok_or_else(|| Unknown { noun: "grant type", value: value.into() })
+    }
+}
+
+/// A connection as people and programs see it: everything but the tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", schema(as = Connection))]
+pub struct Connection {
+    pub id: Uuid,
+    pub client_id: Uuid,
+    /// The client's name, so that a list needs no second question.
+    pub client_name: String,
+    pub client_state: client::StateName,
+    /// The provider's slug.
+    pub provider: String,
+    /// What people call the connection.
+    pub label: String,
+    /// The operator's own key for it, unique per client.
+    pub external_id: Option<String>,
+    pub tags: Vec<String>,
+    /// The account at the provider, once known.
+    pub account_id: Option<String>,
+    pub account_label: Option<String>,
+    pub grant_type: GrantType,
+    pub state: State,
+    /// Grows by one with each token set; 0 before the first.
+    pub generation: i64,
+    pub scopes_requested: Vec<String>,
+    pub scopes_granted: Vec<String>,
+    pub has_refresh_token: bool,
+    /// When the current token set was obtained.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub obtained_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub access_expires_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub refresh_expires_at: Option<OffsetDateTime>,
+    /// When the worker looks at it next.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub due_at: Option<OffsetDateTime>,
+    /// The earliest moment at which only a person can keep it alive; `None`: not in sight.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub needs_human_by: Option<OffsetDateTime>,
+    /// What the provider said last, if that was not a token.
+    pub last_error: Option<LastError>,
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+}
+
+/// The provider's last refusal, redacted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct LastError {
+    pub class: ErrorClass,
+    pub status: Option<u16>,
+    pub code: Option<String>,
+    pub description: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}
+
+impl Connection {
+    /// The name a person recognises it by.
+    pub fn name(&self) -> &str {
+        if self.label.is_empty() {
+            self.account_label.as_deref().or(self.account_id.as_deref()).unwrap_or("(no name yet)")
+        } else {
+            &self.label
+        }
+    }
+
+    /// What a person sees: the client's trouble over the connection's own state.
+    pub fn standing(&self, as_of: OffsetDateTime) -> Standing {
+        match (&self.state, self.client_state) {
+            (State::Disconnected, _) => Standing::Disconnected,
+            (_, client::StateName::Disabled) => Standing::Paused,
+            (_, client::StateName::CredentialsRejected | client::StateName::Incident) => {
+                Standing::ClientRefused
+            }
+            (State::Pending, _) => Standing::Pending,
+            (State::NeedsReauth { .. }, _) => Standing::NeedsPerson,
+            (State::Retrying { .. } | State::InDoubt { .. }, _) => Standing::Retrying,
+            (State::Active, _) => match self.needs_human_by {
+                Some(by) if by <= as_of + SOON => Standing::Soon,
+                _ => Standing::Alive,
+            },
+        }
+    }
+
+    /// Whether it can be brought back by consent given anew, in place.
+    pub fn can_reauthorize(&self) -> bool {
+        self.grant_type != GrantType::ClientCredentials
+    }
+}
+
+/// How long before *needs a human by* a connection is shown as *soon*.
+pub const SOON: time::Duration = time::Duration::days(7);
+
+/// The few words a person sees for a connection (DESIGN section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    Alive,
+    Soon,
+    Retrying,
+    NeedsPerson,
+    ClientRefused,
+    Paused,
+    Pending,
+    Disconnected,
+}
+
+impl Standing {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::Soon => "soon",
+            Self::Retrying => "retrying",
+            Self::NeedsPerson => "needs-person",
+            Self::ClientRefused => "client-refused",
+            Self::Paused => "paused",
+            Self::Pending => "pending",
+            Self::Disconnected => "disconnected",
+        }
+    }
+
+    /// The word on the badge.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::Soon => "soon",
+            Self::Retrying => "retrying",
+            Self::NeedsPerson => "needs a person",
+            Self::ClientRefused => "client refused",
+            Self::Paused => "paused",
+            Self::Pending => "waiting for consent",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
+/// Which connections to list. Empty fields ask for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams, utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", schema(as = ConnectionFilter))]
+pub struct ConnectionFilter {
+    pub state: Option<StateName>,
+    /// The client's id.
+    pub client: Option<Uuid>,
+    /// The provider's slug.
+    pub provider: Option<String>,
+    /// Part of the label, the account or the external id, in any case.
+    pub q: Option<String>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub expires_before: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub needs_human_before: Option<OffsetDateTime>,
+    pub sort: Option<Sort>,
+}
+
+/// The order of a list of connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub enum Sort {
+    /// What was made last comes first.
+    #[default]
+    Newest,
+    /// What needs a human soonest comes first.
+    NeedsHumanBy,
+    /// What the access token of expires first comes first.
+    Expires,
+    /// By label.
+    Label,
+}
+
+impl Sort {
+    pub const ALL: [Self; 4] = [Self::Newest, Self::NeedsHumanBy, Self::Expires, Self::Label];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::NeedsHumanBy => "needs_human_by",
+            Self::Expires => "expires",
+            Self::Label => "label",
+        }
+    }
+}
+
+impl std::str::FromStr for Sort {
+    type Err = Unknown;
+    fn from_str(value: &str) -> Result<Self, Unknown> {
+        Self::ALL
+            .into_iter()
+            .find(|sort| sort.as_str() == value)
+            .ok_or_else(|| Unknown { noun: "order", value: value.into() })
+    }
+}
+
+/// What can be changed on a connection by hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ConnectionPatch {
+    pub label: Option<String>,
+    /// An empty string takes it away.
+    pub external_id: Option<String>,
+    pub tags: Option<Vec<String>>,
+}
+
+/// A page of connections and the moment it was true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionList {
+    #[serde(with = "time::serde::rfc3339")]
+    pub as_of: OffsetDateTime,
+    pub page: super::page::Page<Connection>,
+}
+
+/// All that the connection's own page shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionDetail {
+    #[serde(with = "time::serde::rfc3339")]
+    pub as_of: OffsetDateTime,
+    pub connection: Connection,
+    /// The provider's name as people know it.
+    pub provider_name: String,
+    /// The newest attempts first.
+    pub attempts: super::page::Page<super::attempt::Attempt>,
+    pub relinks: Vec<super::relink::Relink>,
+}

@@ -1,0 +1,183 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::domain::refusal::ErrorClass;
+
+fn simple() -> Profile {
+    let mut profile = Profile::new("simple", "Simple");
+    profile.endpoints.authorization = Some("https://auth.example.com/authorize".into());
+    profile.endpoints.token = Some("https://{region}.example.com/token".into());
+    profile.variables =
+        vec![Variable { name: "region".into(), label: "Region".into(), ..Default::default() }];
+    profile
+}
+
+fn fields(profile: &Profile) -> Vec<String> {
+    profile.validate().into_iter().map(|error| error.field).collect()
+}
+
+fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+}
+
+#[test]
+fn a_simple_profile_is_valid() {
+    assert_eq!(simple().validate(), []);
+}
+
+#[test]
+fn json_round_trip_keeps_everything_and_omits_defaults() {
+    let profile = simple();
+    let json = serde_json::to_value(&profile).unwrap();
+    assert!(json.get("response").is_none(), "defaults are not written: {json}");
+    assert_eq!(serde_json::from_value::<Profile>(json).unwrap(), profile);
+}
+
+#[test]
+fn unknown_fields_are_refused_by_name() {
+    let error = serde_json::from_str::<Profile>(
+        r#"{"slug":"a","name":"A","endpoints":{"tokn":"https://a/"}}"#,
+    )
+    .unwrap_err();
+    assert!(error.to_string().contains("tokn"), "{error}");
+}
+
+#[test]
+fn each_mistake_names_its_field() {
+    type Mistake = (&'static str, fn(&mut Profile));
+    let mistakes: &[Mistake] = &[
+        ("schema_version", |p| p.schema_version = 2),
+        ("slug", |p| p.slug = "Not A Slug".into()),
+        ("slug", |p| p.slug = "a".repeat(65)),
+        ("name", |p| p.name = " ".into()),
+        ("links.docs", |p| p.links.docs = Some("javascript:alert(1)".into())),
+        ("endpoints.token", |p| p.endpoints.token = None),
+        ("endpoints.token", |p| p.endpoints.token = Some("http://example.com/token".into())),
+        ("endpoints.token", |p| p.endpoints.token = Some("https://{nowhere}.example.com".into())),
+        ("endpoints.token", |p| p.endpoints.token = Some("https://{region.example.com".into())),
+        ("endpoints.authorization", |p| p.endpoints.authorization = None),
+        ("endpoints.device_authorization", |p| p.grants.push(GrantType::DeviceCode)),
+        ("grants[1]", |p| p.grants.push(GrantType::AuthorizationCode)),
+        ("renewal", |p| p.renewal = Renewal::ClientCredentials),
+        ("variables[0].name", |p| p.variables[0].name = "client_id".into()),
+        ("variables[0].default", |p| p.variables[0].default = Some("evil.com/?".into())),
+        ("variables[1].name", |p| p.variables.push(p.variables[0].clone())),
+        ("authorization.scope_separator", |p| p.authorization.scope_separator.clear()),
+        ("authorization.extra.state", |p| {
+            p.authorization.extra.insert("state".into(), "mine".into());
+        }),
+        ("authorization.parameters.state.place", |p| {
+            p.authorization
+                .parameters
+                .insert("state".into(), Parameter { place: Place::Header, ..Default::default() });
+        }),
+        ("request.parameters.refreshToken", |p| {
+            p.request.parameters.insert("refreshToken".into(), Parameter::default());
+        }),
+        ("request.refresh.headers.Host", |p| {
+            p.request.refresh.headers.insert("Host".into(), "x".into());
+        }),
+        ("request.headers.a b", |p| {
+            p.request.headers.insert("a b".into(), "x".into());
+        }),
+        ("request.extra.x", |p| {
+            p.request.extra.insert("x".into(), "{client_secret}".into());
+        }),
+        ("request.authentication.headers", |p| {
+            p.request.authentication.method = AuthenticationMethod::Headers;
+        }),
+        ("request.authentication.algorithm", |p| {
+            p.request.authentication.method = AuthenticationMethod::PrivateKeyJwt;
+            p.request.authentication.algorithm = Some("HS256".into());
+        }),
+        ("response.access_token", |p| p.response.access_token.clear()),
+        ("response.scope[0]", |p| p.response.scope = vec!["scope".into()]),
+        ("endpoints.userinfo", |p| {
+            p.response.account.id =
+                vec![AccountSource { from: IdentityOrigin::Userinfo, pointer: "/id".into() }];
+        }),
+        ("errors.rules[0]", |p| {
+            p.errors.rules = vec![ErrorRule {
+                status: None,
+                code: None,
+                pointer: None,
+                equals: None,
+                text: None,
+                class: ErrorClass::Transient,
+            }];
+        }),
+        ("lifetimes.access_seconds", |p| p.lifetimes.access_seconds = Some(0)),
+        ("policy.margin_seconds", |p| {
+            p.lifetimes.access_seconds = Some(60);
+            p.policy.margin_seconds = Some(60);
+        }),
+        ("policy.concurrency", |p| p.policy.concurrency = Some(0)),
+    ];
+    for (field, spoil) in mistakes {
+        let mut profile = simple();
+        spoil(&mut profile);
+        let found = fields(&profile);
+        assert!(found.iter().any(|each| each == field), "{field} is not among {found:?}");
+    }
+}
+
+#[test]
+fn a_variable_cannot_leave_its_place_in_a_url() {
+    let profile = simple();
+    for bad in ["evil.com/", "a@evil", "a?b", "a#b", "a b", "a%2f", ""] {
+        let errors = profile.validate_variables(&values(&[("region", bad)]), true);
+        assert_eq!(errors.len(), 1, "{bad:?}");
+        assert_eq!(errors[0].field, "variables.region");
+    }
+    assert_eq!(profile.validate_variables(&values(&[("region", "eu-1")]), true), []);
+    let unknown = profile.validate_variables(&values(&[("region", "eu"), ("x", "1")]), true);
+    assert_eq!(unknown[0].field, "variables.x");
+}
+
+#[test]
+fn a_variable_with_choices_takes_only_these() {
+    let mut profile = simple();
+    profile.variables[0].choices = vec![Choice { value: "eu".into(), label: "Europe".into() }];
+    assert_eq!(profile.validate_variables(&values(&[("region", "eu")]), true), []);
+    assert_eq!(profile.validate_variables(&values(&[("region", "us")]), true).len(), 1);
+}
+
+#[test]
+fn a_variable_that_begins_a_url_is_an_https_url() {
+    let mut profile = simple();
+    profile.endpoints.token = Some("{region}/token".into());
+    for (value, errors) in
+        [("https://a.example", 0), ("http://a.example", 1), ("http://localhost:9", 0), ("a", 1)]
+    {
+        let found = profile.validate_variables(&values(&[("region", value)]), true);
+        assert_eq!(found.len(), errors, "{value}");
+    }
+}
+
+#[test]
+fn templates_fill_in_one_pass() {
+    let fill = |text: &str| template::fill(text, |name| (name == "a").then_some("{b}"));
+    assert_eq!(fill("x{a}y").unwrap(), "x{b}y", "a value is not filled again");
+    assert_eq!(fill("{c}"), Err(template::TemplateError::Missing("c".into())));
+    for broken in ["{", "}", "{a", "a}", "{A}", "{}", "{a{a}}"] {
+        assert!(fill(broken).is_err(), "{broken}");
+    }
+}
+
+#[test]
+fn standard_codes_have_classes_in_any_case() {
+    assert_eq!(standard_class("invalid_grant"), Some(ErrorClass::GrantRefused));
+    assert_eq!(standard_class("Invalid_Client"), Some(ErrorClass::ClientRefused));
+    assert_eq!(standard_class("bad_refresh_token"), None);
+}
+
+#[test]
+fn an_override_is_laid_over_what_is_shared() {
+    let mut request = Request::default();
+    request.extra.insert("a".into(), "shared".into());
+    request.extra.insert("b".into(), "shared".into());
+    request.refresh.extra.insert("a".into(), "own".into());
+    let extra: Vec<_> = request.extra(Call::Refresh).collect();
+    assert_eq!(extra, [("a", "own"), ("b", "shared")]);
+    assert_eq!(request.extra(Call::Exchange).count(), 2);
+}

@@ -1,0 +1,226 @@
+//! What follows from the answer to a refresh: the decision, without any I/O.
+//!
+//! Every verdict, delay and state stands here, so that it can be tested as a table
+//! (DESIGN section 3, points 3 and 6).
+
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::{
+    attempt::Verdict,
+    connection::{Reason, State},
+    refusal::ErrorClass,
+};
+
+/// The first retry of a transient failure comes within this time; each further one within twice
+/// the time before.
+const BACKOFF_BASE: Duration = Duration::seconds(10);
+const BACKOFF_CAP: Duration = Duration::minutes(15);
+/// A provider that finds our request malformed will not think better of it in seconds.
+const REQUEST_BACKOFF_BASE: Duration = Duration::minutes(5);
+const REQUEST_BACKOFF_CAP: Duration = Duration::hours(6);
+/// An answer that was lost is asked for again soon: grace windows are short.
+const DOUBT_DELAY: Duration = Duration::seconds(2);
+/// No provider may put a connection off for longer than this.
+const RETRY_AFTER_CAP: Duration = Duration::hours(24);
+/// How soon a connection is looked at again when its client was refused; it waits for the client.
+const CLIENT_REFUSED_DELAY: Duration = Duration::minutes(1);
+
+/// The connection as it was when the request went out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Situation {
+    pub state: State,
+    /// Failed tries since the last success.
+    pub failures: u32,
+    /// An earlier answer was lost and nothing has succeeded since.
+    pub doubtful: bool,
+    pub refresh_expires_at: Option<OffsetDateTime>,
+}
+
+/// What the provider answered, when it was not a token set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub class: ErrorClass,
+    /// From `Retry-After` (RFC 9110 section 10.2.3).
+    pub retry_after: Option<Duration>,
+}
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next {
+    pub state: State,
+    pub verdict: Verdict,
+    pub failures: u32,
+    /// When to act again; `None`: not until a person has.
+    pub due_at: Option<OffsetDateTime>,
+    /// Whether an answer remains lost.
+    pub doubtful: bool,
+}
+
+/// Decides what follows from a refusal. `jitter` is a fraction in 0..1.
+pub fn refused(
+    situation: &Situation,
+    answer: Refused,
+    attempt_id: Uuid,
+    now: OffsetDateTime,
+    jitter: f64,
+) -> Next {
+    let failures = situation.failures.saturating_add(1);
+    let condemned = |reason| Next {
+        state: State::NeedsReauth { reason, since: now },
+        verdict: Verdict::Condemned,
+        failures,
+        due_at: None,
+        doubtful: false,
+    };
+    let retry = |base, cap| {
+        let next_at = now + delay(base, cap, failures, answer.retry_after, jitter);
+        Next {
+            state: State::Retrying { attempts: failures, next_at, last_error: answer.class },
+            verdict: Verdict::Postponed,
+            failures,
+            due_at: Some(next_at),
+            doubtful: situation.doubtful,
+        }
+    };
+    match answer.class {
+        ErrorClass::GrantRefused => condemned(why_refused(situation, now)),
+        ErrorClass::ScopeRefused => condemned(Reason::ScopeMissing),
+        ErrorClass::ClientRefused => Next {
+            state: situation.state.clone(),
+            verdict: Verdict::ClientRefused,
+            failures: situation.failures,
+            due_at: Some(now + CLIENT_REFUSED_DELAY),
+            doubtful: situation.doubtful,
+        },
+        ErrorClass::RequestRefused => retry(REQUEST_BACKOFF_BASE, REQUEST_BACKOFF_CAP),
+        ErrorClass::RateLimited | ErrorClass::Transient => retry(BACKOFF_BASE, BACKOFF_CAP),
+        ErrorClass::AnswerLost => {
+            let due_at = if situation.doubtful {
+                now + delay(BACKOFF_BASE, BACKOFF_CAP, failures, answer.retry_after, jitter)
+            } else {
+                now + DOUBT_DELAY * (0.5 + jitter)
+            };
+            Next {
+                state: State::InDoubt { attempt_id },
+                verdict: Verdict::InDoubt,
+                failures,
+                due_at: Some(due_at),
+                doubtful: true,
+            }
+        }
+    }
+}
+
+/// A refused refresh token was revoked, unless there is a better explanation.
+fn why_refused(situation: &Situation, now: OffsetDateTime) -> Reason {
+    if situation.refresh_expires_at.is_some_and(|end| end <= now) {
+        Reason::RefreshTokenExpired
+    } else if situation.doubtful {
+        Reason::RotationLost
+    } else {
+        Reason::Revoked
+    }
+}
+
+/// Exponential backoff with full jitter, never sooner than the provider asks.
+fn delay(
+    base: Duration,
+    cap: Duration,
+    failures: u32,
+    retry_after: Option<Duration>,
+    jitter: f64,
+) -> Duration {
+    let doublings = failures.saturating_sub(1).min(20);
+    let window = base.saturating_mul(1 << doublings).min(cap);
+    // Never at once: a server that fails is not helped by an immediate second call.
+    let backoff = Duration::seconds(1) + window * jitter;
+    match retry_after {
+        Some(asked) => asked.clamp(Duration::ZERO, RETRY_AFTER_CAP) + Duration::seconds(5) * jitter,
+        None => backoff,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-01-01 00:00 UTC);
+    const ATTEMPT: Uuid = Uuid::from_u128(7);
+
+    fn calm() -> Situation {
+        Situation { state: State::Active, failures: 0, doubtful: false, refresh_expires_at: None }
+    }
+
+    fn next(situation: &Situation, class: ErrorClass) -> Next {
+        refused(situation, Refused { class, retry_after: None }, ATTEMPT, NOW, 0.5)
+    }
+
+    #[test]
+    fn only_a_refused_grant_or_scope_condemns() {
+        for class in ErrorClass::ALL {
+            let condemns = matches!(class, ErrorClass::GrantRefused | ErrorClass::ScopeRefused);
+            for failures in [0, 1, 50, u32::MAX] {
+                let next = next(&Situation { failures, ..calm() }, class);
+                assert_eq!(next.verdict == Verdict::Condemned, condemns, "{class:?}");
+                assert_eq!(matches!(next.state, State::NeedsReauth { .. }), condemns, "{class:?}");
+                assert_eq!(next.due_at.is_none(), condemns, "{class:?} must be tried again");
+            }
+        }
+    }
+
+    #[test]
+    fn the_reason_tells_a_lost_rotation_from_a_revocation() {
+        let reason = |situation: &Situation| match next(situation, ErrorClass::GrantRefused).state {
+            State::NeedsReauth { reason, .. } => reason,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(reason(&calm()), Reason::Revoked);
+        assert_eq!(reason(&Situation { doubtful: true, ..calm() }), Reason::RotationLost);
+        let expired = Situation { refresh_expires_at: Some(NOW), doubtful: true, ..calm() };
+        assert_eq!(reason(&expired), Reason::RefreshTokenExpired);
+    }
+
+    #[test]
+    fn a_refused_client_leaves_the_connection_as_it_was() {
+        let retrying = Situation {
+            state: State::Retrying { attempts: 2, next_at: NOW, last_error: ErrorClass::Transient },
+            failures: 2,
+            ..calm()
+        };
+        for situation in [calm(), retrying] {
+            let next = next(&situation, ErrorClass::ClientRefused);
+            assert_eq!(next.state, situation.state);
+            assert_eq!(next.failures, situation.failures);
+            assert_eq!(next.verdict, Verdict::ClientRefused);
+        }
+    }
+
+    #[test]
+    fn backoff_grows_to_its_cap_and_heeds_retry_after() {
+        let after = |failures, retry_after| {
+            let situation = Situation { failures, ..calm() };
+            let answer = Refused { class: ErrorClass::RateLimited, retry_after };
+            refused(&situation, answer, ATTEMPT, NOW, 0.5).due_at.unwrap() - NOW
+        };
+        assert_eq!(after(0, None), Duration::seconds(6));
+        assert_eq!(after(1, None), Duration::seconds(11));
+        assert_eq!(after(2, None), Duration::seconds(21));
+        assert_eq!(after(30, None), Duration::seconds(1) + BACKOFF_CAP / 2);
+        assert!(after(0, Some(Duration::hours(2))) >= Duration::hours(2));
+        assert!(after(0, Some(Duration::days(900))) <= Duration::days(2));
+        assert!(after(0, Some(Duration::seconds(-5))) >= Duration::ZERO);
+    }
+
+    #[test]
+    fn a_lost_answer_is_asked_for_again_at_once_and_then_with_patience() {
+        let first = next(&calm(), ErrorClass::AnswerLost);
+        assert_eq!(first.state, State::InDoubt { attempt_id: ATTEMPT });
+        assert!(first.doubtful);
+        assert!(first.due_at.unwrap() - NOW <= Duration::seconds(3));
+        // Doubt outlives a transient failure, so that a later refusal is explained rightly.
+        let doubtful = Situation { doubtful: true, failures: 1, ..calm() };
+        assert!(next(&doubtful, ErrorClass::Transient).doubtful);
+    }
+}

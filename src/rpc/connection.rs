@@ -1,0 +1,162 @@
+//! Connections: seeing them, making them, keeping them alive.
+
+use leptos::prelude::*;
+use uuid::Uuid;
+
+use super::Answer;
+use crate::domain::{
+    attempt::Attempt,
+    connection::{ConnectionDetail, ConnectionFilter, ConnectionList},
+    page::{Page, Paging},
+    relink::CreatedRelink,
+};
+
+#[server(prefix = "/rpc", endpoint = "connection/list")]
+pub async fn list(
+    #[server(default)] filter: ConnectionFilter,
+    #[server(default)] paging: Paging,
+) -> Answer<ConnectionList> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    let page =
+        app.call(crate::server::app::connection::list(&app, &actor, &filter, &paging)).await?;
+    Ok(ConnectionList { as_of: app.now(), page })
+}
+
+#[server(prefix = "/rpc", endpoint = "connection/get")]
+pub async fn get(id: Uuid) -> Answer<ConnectionDetail> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::connection::detail(&app, &actor, id)).await
+}
+
+#[server(prefix = "/rpc", endpoint = "connection/attempts")]
+pub async fn attempts(id: Uuid, #[server(default)] paging: Paging) -> Answer<Page<Attempt>> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::connection::attempts(&app, &actor, id, &paging)).await
+}
+
+/// Makes a connection and goes to the provider's consent page.
+#[server(prefix = "/rpc", endpoint = "connection/connect")]
+pub async fn connect(
+    client_id: Uuid,
+    label: String,
+    external_id: Option<String>,
+    scopes: Option<String>,
+) -> Answer<()> {
+    use crate::server::{app::connection, http::caller};
+    let (app, actor) = caller::actor().await?;
+    let new = connection::NewConnection {
+        client_id,
+        label,
+        external_id: super::filled(external_id),
+        scopes: super::filled(scopes).map(|text| super::words(&text)),
+        tags: Vec::new(),
+    };
+    let url = app.call(connection::connect(&app, &actor, new)).await?;
+    caller::redirect(&url);
+    Ok(())
+}
+
+/// Makes a connection from a token response (JSON text) as the provider gave it, obtained at a moment
+/// (RFC 3339; now unless said).
+#[server(prefix = "/rpc", endpoint = "connection/import")]
+pub async fn import(
+    client_id: Uuid,
+    label: String,
+    external_id: Option<String>,
+    token_response: String,
+    obtained_at: Option<String>,
+) -> Answer<()> {
+    use crate::server::{app::connection, http::caller};
+    let (app, actor) = caller::actor().await?;
+    let new = connection::NewConnection {
+        client_id,
+        label,
+        external_id: super::filled(external_id),
+        scopes: None,
+        tags: Vec::new(),
+    };
+    let response = connection::TokenResponse::from_text(token_response, super::filled(obtained_at));
+    let made = app.call(connection::import_text(&app, &actor, new, response)).await?;
+    caller::redirect(&format!("/connections/{}", made.id));
+    Ok(())
+}
+
+/// Makes a connection that is the client's own, by client credentials.
+#[server(prefix = "/rpc", endpoint = "connection/grant_client_credentials")]
+pub async fn grant_client_credentials(
+    client_id: Uuid,
+    label: String,
+    external_id: Option<String>,
+) -> Answer<()> {
+    use crate::server::{app::connection, http::caller};
+    let (app, actor) = caller::actor().await?;
+    let new = connection::NewConnection {
+        client_id,
+        label,
+        external_id: super::filled(external_id),
+        scopes: None,
+        tags: Vec::new(),
+    };
+    let made = app.call(connection::grant_client_credentials(&app, &actor, new)).await?;
+    caller::redirect(&format!("/connections/{}", made.id));
+    Ok(())
+}
+
+/// Goes to the provider's consent page to bring this connection back, in place.
+#[server(prefix = "/rpc", endpoint = "connection/reauthorize")]
+pub async fn reauthorize(id: Uuid) -> Answer<()> {
+    use crate::server::http::caller;
+    let (app, actor) = caller::actor().await?;
+    let url = app.call(crate::server::app::connection::authorize(&app, &actor, id)).await?;
+    caller::redirect(&url);
+    Ok(())
+}
+
+/// Refreshes now and answers how it went.
+#[server(prefix = "/rpc", endpoint = "connection/refresh")]
+pub async fn refresh(id: Uuid) -> Answer<Attempt> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::connection::refresh(&app, &actor, id)).await
+}
+
+/// Forgets the tokens; with `revoke` tells the provider too (RFC 7009).
+#[server(prefix = "/rpc", endpoint = "connection/disconnect")]
+pub async fn disconnect(id: Uuid, #[server(default)] revoke: bool) -> Answer<()> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::connection::disconnect(&app, &actor, id, revoke)).await
+}
+
+#[server(prefix = "/rpc", endpoint = "connection/update")]
+pub async fn update(
+    id: Uuid,
+    label: String,
+    external_id: Option<String>,
+    #[server(default)] tags: String,
+) -> Answer<()> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    let patch = crate::domain::connection::ConnectionPatch {
+        label: Some(label),
+        external_id: Some(external_id.unwrap_or_default()),
+        tags: Some(super::words(&tags)),
+    };
+    app.call(crate::server::app::connection::update(&app, &actor, id, patch)).await?;
+    Ok(())
+}
+
+/// Makes a one-time link by which the account's owner authorizes the connection again.
+#[server(prefix = "/rpc", endpoint = "connection/relink")]
+pub async fn relink(id: Uuid) -> Answer<CreatedRelink> {
+    use crate::server::http::caller;
+    let (app, actor) = caller::actor().await?;
+    let made = app.call(crate::server::app::relink::create(&app, &actor, id)).await?;
+    caller::keep_for_next_page(&app, &made).await?;
+    Ok(made)
+}
+
+/// The relink made by the form before this page, when the form was sent without a script.
+#[server(prefix = "/rpc", endpoint = "connection/made_relink")]
+pub async fn made_relink() -> Answer<Option<CreatedRelink>> {
+    use crate::server::http::caller;
+    let (app, _) = caller::actor().await?;
+    caller::take_from_last_page(&app).await
+}

@@ -1,0 +1,55 @@
+//! Signing in and out, and the first admin.
+
+use leptos::prelude::*;
+
+use super::Answer;
+use crate::domain::overview::Viewer;
+
+/// Who is signed in, if anyone.
+#[server(prefix = "/rpc", endpoint = "session/current")]
+pub async fn current() -> Answer<Option<Viewer>> {
+    crate::server::http::caller::viewer().await
+}
+
+/// Signs in and goes to `next`, a path of ours.
+#[server(prefix = "/rpc", endpoint = "session/login")]
+pub async fn login(email: String, password: String, next: Option<String>) -> Answer<()> {
+    use crate::server::http::caller;
+    let (app, origin) = caller::anyone().await?;
+    let user =
+        app.call(crate::server::app::session::login(&app, &origin, &email, password)).await?;
+    caller::begin_session(&user).await?;
+    caller::redirect(&caller::local_path(next.as_deref(), "/"));
+    Ok(())
+}
+
+/// Ends this session.
+#[server(prefix = "/rpc", endpoint = "session/logout")]
+pub async fn logout() -> Answer<()> {
+    use crate::server::http::caller;
+    caller::end_session().await?;
+    caller::redirect("/login");
+    Ok(())
+}
+
+/// Makes the first admin with the one-time token that the log shows at the first start.
+#[server(prefix = "/rpc", endpoint = "session/setup")]
+pub async fn setup(token: String, email: String, password: String) -> Answer<()> {
+    use crate::server::http::caller;
+    let (app, _) = caller::anyone().await?;
+    let user = app.call(crate::server::app::session::setup(&app, &token, &email, password)).await?;
+    caller::begin_session(&user).await?;
+    caller::redirect("/");
+    Ok(())
+}
+
+/// Replaces one's own password; ends all other sessions.
+#[server(prefix = "/rpc", endpoint = "session/change_password")]
+pub async fn change_password(current: String, new: String) -> Answer<()> {
+    use crate::server::http::caller;
+    let (app, actor) = caller::actor().await?;
+    let user =
+        app.call(crate::server::app::session::change_password(&app, &actor, current, new)).await?;
+    caller::begin_session(&user).await?;
+    Ok(())
+}

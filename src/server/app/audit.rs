@@ -1,0 +1,97 @@
+//! The audit log. Every change writes its row in the transaction that makes it.
+
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Actor, App, Error, Result};
+use crate::{
+    domain::{
+        access::Permission,
+        audit::{AuditEntry, AuditFilter},
+        page::{Page, Paging},
+    },
+    server::store,
+};
+
+/// What was acted upon.
+pub(crate) struct Subject<'a> {
+    pub id: Option<String>,
+    pub label: &'a str,
+}
+
+impl<'a> Subject<'a> {
+    pub fn new(id: impl ToString, label: &'a str) -> Self {
+        Self { id: Some(id.to_string()), label }
+    }
+}
+
+/// Who acted, as the log names them.
+pub(crate) struct Who<'a> {
+    pub kind: &'a str,
+    pub id: Option<Uuid>,
+    pub label: &'a str,
+}
+
+impl<'a> From<&'a Actor> for Who<'a> {
+    fn from(actor: &'a Actor) -> Self {
+        Self { kind: actor.kind(), id: actor.id(), label: actor.label() }
+    }
+}
+
+/// Writes what somebody did. `detail` holds no secret.
+pub(crate) async fn record<'a>(
+    app: &App,
+    conn: &mut PgConnection,
+    who: impl Into<Who<'a>>,
+    action: &str,
+    subject: Subject<'_>,
+    detail: Value,
+) -> Result<()> {
+    let who = who.into();
+    let entry = AuditEntry {
+        id: app.new_id(),
+        at: app.now(),
+        actor_kind: who.kind.into(),
+        actor_id: who.id,
+        actor_label: who.label.into(),
+        action: action.into(),
+        subject_id: subject.id,
+        subject_label: subject.label.into(),
+        detail,
+    };
+    Ok(store::audit::insert(conn, &entry).await?)
+}
+
+/// The newest entries first.
+pub async fn list(
+    app: &App,
+    actor: &Actor,
+    filter: &AuditFilter,
+    paging: &Paging,
+) -> Result<Page<AuditEntry>> {
+    actor.require(Permission::AuditRead)?;
+    let before = cursor(paging)?;
+    let limit = paging.limit();
+    let mut conn = app.pool().acquire().await?;
+    let items = store::audit::list(&mut conn, filter, before, i64::from(limit) + 1).await?;
+    Ok(page(items, limit, |entry| entry.id.to_string()))
+}
+
+/// A cursor that is an id.
+pub(crate) fn cursor(paging: &Paging) -> Result<Option<Uuid>> {
+    paging
+        .cursor
+        .as_deref()
+        .map(|text| text.parse().map_err(|_| Error::invalid("cursor", "is not one of ours")))
+        .transpose()
+}
+
+/// A page of `limit` items out of one more than that.
+pub(crate) fn page<T>(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> String) -> Page<T> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = if more { items.last().map(key) } else { None };
+    Page { items, next }
+}

@@ -1,0 +1,320 @@
+//! Clients: registrations at providers, their secrets, their state.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use sqlx::PgConnection;
+use time::Duration;
+use uuid::Uuid;
+
+use super::{Actor, App, Error, Result, audit, audit::Subject};
+use crate::{
+    domain::{
+        access::Permission,
+        client::{Client, ClientPatch, StateName},
+        provider::Profile,
+    },
+    server::{
+        provider::{self, Registration},
+        secret::seal::Place,
+        store::{self, client::Stored},
+    },
+};
+
+/// What waited for a client resumes within this time, spread evenly.
+const RESUME_SPREAD: Duration = Duration::minutes(2);
+
+/// A registration to be kept.
+pub struct NewClient {
+    pub provider: String,
+    pub name: String,
+    pub oauth_client_id: String,
+    pub client_secret: Option<SecretString>,
+    /// Empty: the provider's default scopes.
+    pub scopes: Vec<String>,
+    pub variables: BTreeMap<String, String>,
+}
+
+pub async fn list(app: &App, actor: &Actor) -> Result<Vec<Client>> {
+    actor.require(Permission::ClientsRead)?;
+    let mut conn = app.pool().acquire().await?;
+    let stored = store::client::list(&mut conn).await?;
+    Ok(stored.into_iter().map(|client| client.seen(app.redirect_uri())).collect())
+}
+
+pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Client> {
+    actor.require(Permission::ClientsRead)?;
+    let mut conn = app.pool().acquire().await?;
+    Ok(load(&mut conn, id).await?.seen(app.redirect_uri()))
+}
+
+pub(super) async fn load(conn: &mut PgConnection, id: Uuid) -> Result<Stored> {
+    store::client::find(conn, id).await?.ok_or(Error::NotFound("client"))
+}
+
+pub async fn create(app: &App, actor: &Actor, new: NewClient) -> Result<Client> {
+    actor.require(Permission::ClientsWrite)?;
+    let mut tx = app.begin().await?;
+    let profile = super::provider::load(app, &mut tx, new.provider.trim()).await.map_err(
+        |error| match error {
+            Error::NotFound(_) => Error::invalid("provider", "is not a provider we know"),
+            other => other,
+        },
+    )?;
+    let now = app.now();
+    let scopes = if new.scopes.is_empty() {
+        profile.authorization.default_scopes.clone()
+    } else {
+        new.scopes
+    };
+    let mut client = Stored {
+        id: app.new_id(),
+        provider: profile.slug.clone(),
+        name: new.name.trim().to_owned(),
+        oauth_client_id: new.oauth_client_id.trim().to_owned(),
+        sealed_client_secret: None,
+        secret_generation: 0,
+        secret_set_at: None,
+        scopes,
+        variables: new.variables,
+        state: StateName::Ready,
+        state_since: now,
+        state_detail: None,
+        connections: 0,
+        created_at: now,
+        updated_at: now,
+    };
+    check(&client, &profile, new.client_secret.is_some())?;
+    if let Some(secret) = &new.client_secret {
+        set_secret(app, &mut client, secret)?;
+    }
+    store::client::insert(&mut tx, &client).await?;
+    let subject = Subject::new(client.id, &client.name);
+    let detail = json!({ "provider": client.provider, "scopes": client.scopes });
+    audit::record(app, &mut tx, actor, "client.create", subject, detail).await?;
+    tx.commit().await?;
+    Ok(client.seen(app.redirect_uri()))
+}
+
+/// Changes a client. Other values of its variables can move the addresses that secrets are sent
+/// to, so they demand the secret anew, and are refused while its connections hold tokens.
+pub async fn update(
+    app: &App,
+    actor: &Actor,
+    id: Uuid,
+    patch: ClientPatch,
+    client_secret: Option<SecretString>,
+) -> Result<Client> {
+    actor.require(Permission::ClientsWrite)?;
+    let mut tx = app.begin().await?;
+    let mut client =
+        store::client::find_for_update(&mut tx, id).await?.ok_or(Error::NotFound("client"))?;
+    let profile = super::provider::load(app, &mut tx, &client.provider).await?;
+    let mut changed = Vec::new();
+    if let Some(name) = patch.name.map(|name| name.trim().to_owned())
+        && name != client.name
+    {
+        changed.push("name");
+        client.name = name;
+    }
+    if let Some(scopes) = patch.scopes.filter(|scopes| *scopes != client.scopes) {
+        changed.push("scopes");
+        client.scopes = scopes;
+    }
+    if let Some(oauth_client_id) = patch.oauth_client_id.map(|text| text.trim().to_owned())
+        && oauth_client_id != client.oauth_client_id
+    {
+        changed.push("oauth_client_id");
+        client.oauth_client_id = oauth_client_id;
+    }
+    if let Some(variables) = patch.variables
+        && effective(&profile, &variables) != effective(&profile, &client.variables)
+    {
+        if client.sealed_client_secret.is_some() && client_secret.is_none() {
+            return Err(Error::invalid(
+                "client_secret",
+                "enter it again: these settings change where it is sent",
+            ));
+        }
+        if store::client::holds_tokens(&mut tx, id).await? {
+            return Err(Error::Conflict(
+                "These settings change where tokens are sent, and connections of this client hold \
+                 tokens. Disconnect them first, or register another client."
+                    .into(),
+            ));
+        }
+        changed.push("variables");
+        client.variables = variables;
+    }
+    let has_secret = client_secret.is_some() || client.sealed_client_secret.is_some();
+    check(&client, &profile, has_secret)?;
+    let was = client.state;
+    if let Some(secret) = &client_secret {
+        changed.push("client_secret");
+        set_secret(app, &mut client, secret)?;
+    }
+    // New credentials deserve a new trial; so does a client switched on again.
+    let mended = client_secret.is_some() || changed.contains(&"oauth_client_id");
+    let state = match (patch.disabled, was) {
+        (Some(true), _) => StateName::Disabled,
+        (Some(false), StateName::Disabled) => StateName::Ready,
+        (_, StateName::CredentialsRejected) if mended => StateName::Ready,
+        _ => was,
+    };
+    if state != was {
+        changed.push("state");
+        client.state = state;
+        client.state_since = app.now();
+        client.state_detail = None;
+    }
+    client.updated_at = app.now();
+    store::client::update(&mut tx, &client).await?;
+    if state == StateName::Ready && was != StateName::Ready {
+        resume(app, &mut tx, id).await?;
+    }
+    if !changed.is_empty() {
+        let subject = Subject::new(id, &client.name);
+        let detail = json!({ "changed": changed, "state": client.state });
+        audit::record(app, &mut tx, actor, "client.update", subject, detail).await?;
+    }
+    tx.commit().await?;
+    app.wake_worker();
+    Ok(client.seen(app.redirect_uri()))
+}
+
+/// Replaces the secret; what waited for it resumes.
+pub async fn replace_secret(
+    app: &App,
+    actor: &Actor,
+    id: Uuid,
+    client_secret: Option<SecretString>,
+) -> Result<Client> {
+    actor.require(Permission::ClientsWrite)?;
+    if client_secret.is_none() {
+        return Err(Error::invalid("client_secret", "must be filled in"));
+    }
+    update(app, actor, id, ClientPatch::default(), client_secret).await
+}
+
+/// Deletes a client and its disconnected connections; refused while it has others.
+pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<()> {
+    actor.require(Permission::ClientsWrite)?;
+    let mut tx = app.begin().await?;
+    let client =
+        store::client::find_for_update(&mut tx, id).await?.ok_or(Error::NotFound("client"))?;
+    if client.connections > 0 {
+        return Err(Error::Conflict(format!(
+            "This client has {} connections. Disconnect them first.",
+            client.connections
+        )));
+    }
+    store::connection::delete_disconnected(&mut tx, id).await?;
+    store::client::delete(&mut tx, id).await?;
+    let subject = Subject::new(id, &client.name);
+    audit::record(app, &mut tx, actor, "client.delete", subject, json!({})).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Notes that the provider refused the credentials of this generation; its connections wait. Writes
+/// one audit row however many connections meet the refusal.
+pub(super) async fn reject_credentials(
+    app: &App,
+    conn: &mut PgConnection,
+    client: &Stored,
+    detail: &str,
+) -> Result<()> {
+    let generation = client.secret_generation;
+    let now = app.now();
+    if store::client::reject_credentials(conn, client.id, generation, detail, now).await? {
+        let subject = Subject::new(client.id, &client.name);
+        let detail = json!({ "provider_said": detail });
+        audit::record(app, conn, &Actor::System, "client.credentials_rejected", subject, detail)
+            .await?;
+        tracing::warn!(client = %client.id, name = client.name, "the provider refuses this client");
+    }
+    Ok(())
+}
+
+async fn resume(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    let mut seed = [0; 8];
+    app.rng().fill(&mut seed);
+    let spread = RESUME_SPREAD.as_seconds_f64();
+    store::connection::lease::resume(conn, id, app.now(), spread, i64::from_le_bytes(seed)).await?;
+    Ok(())
+}
+
+fn set_secret(app: &App, client: &mut Stored, secret: &SecretString) -> Result<()> {
+    client.secret_generation += 1;
+    client.secret_set_at = Some(app.now());
+    let place = secret_place(client.id, client.secret_generation);
+    let plain = secret.expose_secret().as_bytes();
+    client.sealed_client_secret = Some(app.keyring().seal(app.rng(), place, plain)?);
+    Ok(())
+}
+
+pub(super) fn secret_place(row: Uuid, generation: i64) -> Place {
+    Place { table: "clients", column: "sealed_client_secret", row, generation }
+}
+
+fn check(client: &Stored, profile: &Profile, has_secret: bool) -> Result<()> {
+    if client.name.is_empty() || client.name.chars().count() > 200 {
+        return Err(Error::invalid("name", "must have 1 to 200 characters"));
+    }
+    if client.oauth_client_id.is_empty() || client.oauth_client_id.len() > 1000 {
+        return Err(Error::invalid("oauth_client_id", "must have 1 to 1000 characters"));
+    }
+    if profile.needs_client_secret() && !has_secret {
+        return Err(Error::invalid("client_secret", "this provider asks for one"));
+    }
+    Ok(provider::profile::check_variables(profile, &client.variables, false)?)
+}
+
+/// The values that templates are filled with.
+fn effective<'a>(
+    profile: &'a Profile,
+    values: &'a BTreeMap<String, String>,
+) -> Vec<Option<&'a str>> {
+    profile.variables.iter().map(|variable| variable.value(values)).collect()
+}
+
+/// A client with its provider and its opened secret: what a call to the provider begins from.
+pub(super) struct Caller {
+    pub client: Stored,
+    pub profile: Profile,
+    secret: Option<SecretString>,
+    redirect_uri: String,
+    pub scopes: Vec<String>,
+}
+
+impl Caller {
+    pub async fn load(
+        app: &App,
+        conn: &mut PgConnection,
+        client_id: Uuid,
+        scopes: Vec<String>,
+    ) -> Result<Self> {
+        let client = load(conn, client_id).await?;
+        let profile = super::provider::load(app, conn, &client.provider).await?;
+        let secret = match &client.sealed_client_secret {
+            Some(sealed) => {
+                let place = secret_place(client.id, client.secret_generation);
+                Some(super::keys::open_text(app, place, sealed).await?)
+            }
+            None => None,
+        };
+        Ok(Self { client, profile, secret, redirect_uri: app.redirect_uri(), scopes })
+    }
+
+    pub fn registration(&self) -> Registration<'_> {
+        Registration {
+            profile: &self.profile,
+            variables: &self.client.variables,
+            client_id: &self.client.oauth_client_id,
+            client_secret: self.secret.as_ref(),
+            scopes: &self.scopes,
+            redirect_uri: &self.redirect_uri,
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Connections: seeing, making, changing and ending them. How they come by consent is in [`flow`],
+//! how they are kept alive in `app::refresh`.
+
+pub mod flow;
+pub mod make;
+
+pub use flow::{authorize, connect};
+pub use make::{NewConnection, TokenResponse, grant_client_credentials, import, import_text};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use secrecy::SecretString;
+use serde_json::json;
+use sqlx::PgConnection;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::{Actor, App, Error, Result, audit, audit::Subject, client::Caller, grant, refresh};
+use crate::{
+    domain::{
+        access::Permission,
+        attempt::{Attempt, Trigger},
+        connection::{
+            Connection, ConnectionDetail, ConnectionFilter, ConnectionPatch, State, StateName,
+        },
+        page::{Page, Paging},
+    },
+    server::{provider, store, store::connection::After},
+};
+
+/// How many attempts the connection's own page shows at first.
+const ATTEMPTS_SHOWN: u32 = 20;
+
+pub async fn list(
+    app: &App,
+    actor: &Actor,
+    filter: &ConnectionFilter,
+    paging: &Paging,
+) -> Result<Page<Connection>> {
+    actor.require(Permission::ConnectionsRead)?;
+    let after = paging.cursor.as_deref().map(decode).transpose()?;
+    let limit = paging.limit();
+    let mut conn = app.pool().acquire().await?;
+    let items =
+        store::connection::list(&mut conn, filter, after.as_ref(), i64::from(limit) + 1).await?;
+    let sort = filter.sort.unwrap_or_default();
+    Ok(audit::page(items, limit, |item| encode(&store::connection::after(item, sort))))
+}
+
+fn encode(after: &After) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(after).unwrap_or_default())
+}
+
+fn decode(cursor: &str) -> Result<After> {
+    BASE64_URL_SAFE_NO_PAD
+        .decode(cursor)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .ok_or_else(|| Error::invalid("cursor", "is not one of ours"))
+}
+
+pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Connection> {
+    actor.require(Permission::ConnectionsRead)?;
+    let mut conn = app.pool().acquire().await?;
+    load(&mut conn, id).await
+}
+
+pub(super) async fn load(conn: &mut PgConnection, id: Uuid) -> Result<Connection> {
+    store::connection::find(conn, id).await?.ok_or(Error::NotFound("connection"))
+}
+
+pub(super) async fn load_for_update(conn: &mut PgConnection, id: Uuid) -> Result<Connection> {
+    store::connection::find_for_update(conn, id).await?.ok_or(Error::NotFound("connection"))
+}
+
+/// All that the connection's own page shows.
+pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDetail> {
+    actor.require(Permission::ConnectionsRead)?;
+    let mut conn = app.pool().acquire().await?;
+    let connection = load(&mut conn, id).await?;
+    let provider = super::provider::load(app, &mut conn, &connection.provider).await?;
+    let attempts = store::attempt::list(&mut conn, id, None, i64::from(ATTEMPTS_SHOWN) + 1).await?;
+    Ok(ConnectionDetail {
+        as_of: app.now(),
+        provider_name: provider.name,
+        attempts: audit::page(attempts, ATTEMPTS_SHOWN, |attempt| attempt.id.to_string()),
+        relinks: store::relink::list(&mut conn, id).await?,
+        connection,
+    })
+}
+
+/// The history, newest first.
+pub async fn attempts(
+    app: &App,
+    actor: &Actor,
+    id: Uuid,
+    paging: &Paging,
+) -> Result<Page<Attempt>> {
+    actor.require(Permission::ConnectionsRead)?;
+    let before = audit::cursor(paging)?;
+    let limit = paging.limit();
+    let mut conn = app.pool().acquire().await?;
+    load(&mut conn, id).await?;
+    let items = store::attempt::list(&mut conn, id, before, i64::from(limit) + 1).await?;
+    Ok(audit::page(items, limit, |attempt| attempt.id.to_string()))
+}
+
+pub async fn update(
+    app: &App,
+    actor: &Actor,
+    id: Uuid,
+    patch: ConnectionPatch,
+) -> Result<Connection> {
+    actor.require(Permission::ConnectionsWrite)?;
+    let mut tx = app.begin().await?;
+    let mut connection = load_for_update(&mut tx, id).await?;
+    if let Some(label) = patch.label {
+        connection.label = make::check_label(&label)?;
+    }
+    if let Some(external_id) = patch.external_id {
+        connection.external_id = make::check_external_id(Some(&external_id))?;
+    }
+    if let Some(tags) = patch.tags {
+        connection.tags = make::check_tags(&tags)?;
+    }
+    let external_id = connection.external_id.as_deref();
+    let (label, tags) = (&connection.label, &connection.tags);
+    store::connection::update(&mut tx, id, label, external_id, tags, app.now()).await?;
+    let subject = Subject::new(id, connection.name());
+    let detail = json!({ "label": label, "external_id": external_id, "tags": tags });
+    audit::record(app, &mut tx, actor, "connection.update", subject, detail).await?;
+    tx.commit().await?;
+    get(app, &Actor::System, id).await
+}
+
+/// Refreshes now; the attempt and its verdict. Joins a refresh that is under way.
+pub async fn refresh(app: &App, actor: &Actor, id: Uuid) -> Result<Attempt> {
+    actor.require(Permission::ConnectionsRefresh)?;
+    let mut tx = app.begin().await?;
+    let connection = load(&mut tx, id).await?;
+    let subject = Subject::new(id, connection.name());
+    audit::record(app, &mut tx, actor, "connection.refresh", subject, json!({})).await?;
+    tx.commit().await?;
+    refresh::now(app, &connection, Trigger::Manual, actor.label()).await
+}
+
+/// A live access token.
+pub struct LiveToken {
+    pub access_token: SecretString,
+    pub token_type: String,
+    pub expires_at: Option<OffsetDateTime>,
+    pub scopes: Vec<String>,
+    pub generation: i64,
+}
+
+/// A live access token, refreshed first if it has less than `min_ttl` left. When refreshing fails
+/// and the token still lives, the token is given all the same (DESIGN section 3, point 5).
+pub async fn token(app: &App, actor: &Actor, id: Uuid, min_ttl: Duration) -> Result<LiveToken> {
+    actor.require(Permission::TokensRead)?;
+    let mut conn = app.pool().acquire().await?;
+    let mut connection = load(&mut conn, id).await?;
+    drop(conn);
+    match connection.state {
+        State::Pending => {
+            return Err(Error::Conflict("Nobody has given consent to this connection yet.".into()));
+        }
+        State::Disconnected => {
+            return Err(Error::Conflict("This connection was disconnected.".into()));
+        }
+        _ => {}
+    }
+    if !lives(&connection, app.now() + min_ttl.max(Duration::ZERO)) {
+        let outcome = refresh::now(app, &connection, Trigger::Demand, actor.label()).await;
+        let mut conn = app.pool().acquire().await?;
+        connection = load(&mut conn, id).await?;
+        if !lives(&connection, app.now()) {
+            return Err(match (&connection.state, outcome) {
+                (State::NeedsReauth { reason, .. }, _) => Error::ReauthRequired(*reason),
+                (_, Err(error @ (Error::ReauthRequired(_) | Error::Internal(_)))) => error,
+                _ => Error::ProviderUnavailable(
+                    "The access token has expired and could not be refreshed just now. \
+                     Regrant goes on trying."
+                        .into(),
+                ),
+            });
+        }
+    }
+    open_token(app, connection).await
+}
+
+fn lives(connection: &Connection, until: OffsetDateTime) -> bool {
+    connection.access_expires_at.is_none_or(|end| end > until)
+}
+
+async fn open_token(app: &App, connection: Connection) -> Result<LiveToken> {
+    let (id, generation) = (connection.id, connection.generation);
+    let mut conn = app.pool().acquire().await?;
+    let set = store::token_set::find(&mut conn, id, generation).await?;
+    drop(conn);
+    // Between the two reads the next generation may have come; the reader asks again.
+    let Some((set, sealed)) = set.and_then(|mut set| {
+        let sealed = set.sealed_access_token.take()?;
+        Some((set, sealed))
+    }) else {
+        return Err(Error::Conflict("The token was just replaced. Ask again.".into()));
+    };
+    let place = grant::access_place(id, generation);
+    Ok(LiveToken {
+        access_token: super::keys::open_text(app, place, &sealed).await?,
+        token_type: set.token_type,
+        expires_at: connection.access_expires_at,
+        scopes: connection.scopes_granted,
+        generation,
+    })
+}
+
+/// Forgets the tokens. With `revoke` the provider is told first (RFC 7009); when it can't be told,
+/// nothing is forgotten and the error says so.
+pub async fn disconnect(app: &App, actor: &Actor, id: Uuid, revoke: bool) -> Result<()> {
+    actor.require(Permission::ConnectionsWrite)?;
+    let mut conn = app.pool().acquire().await?;
+    let connection = load(&mut conn, id).await?;
+    drop(conn);
+    if connection.state.name() == StateName::Disconnected {
+        return Ok(());
+    }
+    let revoked = if revoke { revoke_tokens(app, &connection).await? } else { false };
+    let mut tx = app.begin().await?;
+    let connection = load_for_update(&mut tx, id).await?;
+    let now = app.now();
+    store::connection::disconnect(&mut tx, id, now).await?;
+    store::token_set::forget(&mut tx, id, now).await?;
+    store::relink::expire_open(&mut tx, id, now).await?;
+    let subject = Subject::new(id, connection.name());
+    let detail = json!({ "revoked_at_provider": revoked });
+    audit::record(app, &mut tx, actor, "connection.disconnect", subject, detail).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Disconnects, and forgets that there ever was such a connection. The audit log remembers.
+pub async fn delete(app: &App, actor: &Actor, id: Uuid, revoke: bool) -> Result<()> {
+    disconnect(app, actor, id, revoke).await?;
+    let mut tx = app.begin().await?;
+    let connection = load_for_update(&mut tx, id).await?;
+    store::connection::delete(&mut tx, id).await?;
+    let subject = Subject::new(id, connection.name());
+    audit::record(app, &mut tx, actor, "connection.delete", subject, json!({})).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn revoke_tokens(app: &App, connection: &Connection) -> Result<bool> {
+    let mut conn = app.pool().acquire().await?;
+    let caller = Caller::load(app, &mut conn, connection.client_id, Vec::new()).await?;
+    let set = store::token_set::find(&mut conn, connection.id, connection.generation).await?;
+    drop(conn);
+    let Some(set) = set else { return Ok(false) };
+    let (id, generation) = (connection.id, connection.generation);
+    let access = match &set.sealed_access_token {
+        Some(sealed) => {
+            Some(super::keys::open_text(app, grant::access_place(id, generation), sealed).await?)
+        }
+        None => None,
+    };
+    let refresh = match &set.sealed_refresh_token {
+        Some(sealed) => {
+            Some(super::keys::open_text(app, grant::refresh_place(id, generation), sealed).await?)
+        }
+        None => None,
+    };
+    provider::revoke::revoke(app.http(), &caller.registration(), refresh.as_ref(), access.as_ref())
+        .await
+        .map_err(|refusal| {
+            Error::ProviderUnavailable(format!(
+                "{} could not be told to revoke the tokens ({refusal}). Nothing was changed; try \
+                 again, or disconnect without revoking.",
+                caller.profile.name
+            ))
+        })
+}

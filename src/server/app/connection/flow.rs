@@ -1,0 +1,298 @@
+//! The authorization code flow (RFC 6749 section 4.1 with PKCE, RFC 7636): out through a browser
+//! and back.
+//!
+//! A flow begins at a one-time address of ours. Whoever opens it binds the flow to their browser;
+//! only that browser can bring the code back, and only once. So an address that an automation asked
+//! for can be handed to a person, and a code that a stranger planted is refused.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use sqlx::PgConnection;
+use time::Duration;
+use uuid::Uuid;
+
+use super::{
+    Actor, App, Error, Result, audit,
+    audit::{Subject, Who},
+    load, load_for_update,
+    make::{self, NewConnection},
+};
+use crate::{
+    domain::{
+        access::Permission,
+        connection::{Connection, GrantType, Reason},
+        provider::GrantType as Offered,
+    },
+    server::{
+        app::client::Caller,
+        provider::{self, Grant, account, token},
+        secret::{seal::Place, token as secret},
+        store::{self, flow::Flow},
+    },
+};
+
+/// A consent page may stay open for so long.
+const LIFETIME: Duration = Duration::minutes(30);
+
+/// Where a flow ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// Another account than the connection's gave consent; nothing was changed.
+    WrongAccount,
+    /// The person said no.
+    Denied,
+    /// The flow is unknown, used, too old, or another browser's.
+    Expired,
+    /// The provider refused, or could not be understood; the audit log says more.
+    Failed,
+}
+
+impl Outcome {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::WrongAccount => "wrong_account",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Where the browser goes from the callback: to the connection, or to a page that needs no login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Landing {
+    pub outcome: Outcome,
+    /// The connection, for whoever is signed in; `None` when the flow came by a relink.
+    pub connection_id: Option<Uuid>,
+}
+
+/// What the provider sent back (RFC 6749 section 4.1.2, RFC 9207).
+pub struct Callback {
+    pub state: String,
+    pub code: Option<SecretString>,
+    pub error: Option<String>,
+    pub iss: Option<String>,
+}
+
+/// Makes a connection that waits for consent; the address at which consent begins.
+pub async fn connect(app: &App, actor: &Actor, new: NewConnection) -> Result<String> {
+    Ok(connect_with_id(app, actor, new).await?.1)
+}
+
+/// [`connect`], with the connection's id.
+pub async fn connect_with_id(
+    app: &App,
+    actor: &Actor,
+    new: NewConnection,
+) -> Result<(Uuid, String)> {
+    actor.require(Permission::ConnectionsWrite)?;
+    let mut tx = app.begin().await?;
+    let id = make::insert(app, &mut tx, &new, GrantType::AuthorizationCode).await?;
+    let connection = load(&mut tx, id).await?;
+    let subject = Subject::new(id, connection.name());
+    audit::record(app, &mut tx, actor, "connection.create", subject, json!({})).await?;
+    let url = open(app, &mut tx, actor, &connection, None).await?;
+    tx.commit().await?;
+    Ok((id, url))
+}
+
+/// The address at which an existing connection is authorized again, in place.
+pub async fn authorize(app: &App, actor: &Actor, id: Uuid) -> Result<String> {
+    actor.require(Permission::ConnectionsWrite)?;
+    let mut tx = app.begin().await?;
+    let connection = load(&mut tx, id).await?;
+    let subject = Subject::new(id, connection.name());
+    audit::record(app, &mut tx, actor, "connection.authorize", subject, json!({})).await?;
+    let url = open(app, &mut tx, actor, &connection, None).await?;
+    tx.commit().await?;
+    Ok(url)
+}
+
+/// Opens a flow; the one-time address at which it begins.
+pub(in crate::server::app) async fn open(
+    app: &App,
+    conn: &mut PgConnection,
+    actor: &Actor,
+    connection: &Connection,
+    relink_id: Option<Uuid>,
+) -> Result<String> {
+    let profile = crate::server::app::provider::load(app, conn, &connection.provider).await?;
+    if !connection.can_reauthorize() || !profile.allows(Offered::AuthorizationCode) {
+        return Err(Error::Conflict(format!(
+            "{} connections of this kind need no consent page.",
+            profile.name
+        )));
+    }
+    let id = app.new_id();
+    let verifier = secret::make(app.rng(), "");
+    let start = secret::make(app.rng(), "");
+    let now = app.now();
+    let flow = Flow {
+        id,
+        connection_id: connection.id,
+        relink_id,
+        browser_hash: None,
+        sealed_code_verifier: app.keyring().seal(
+            app.rng(),
+            verifier_place(id),
+            verifier.expose_secret().as_bytes(),
+        )?,
+        nonce: secret::make(app.rng(), "").expose_secret().to_owned(),
+        actor_kind: actor.kind().into(),
+        actor_id: actor.id(),
+        actor_label: actor.label().into(),
+        created_at: now,
+        expires_at: now + LIFETIME,
+        used_at: None,
+    };
+    store::flow::insert(conn, &flow, &secret::hash(start.expose_secret())).await?;
+    Ok(app.address(&format!("oauth/start/{}", start.expose_secret())))
+}
+
+fn verifier_place(row: Uuid) -> Place {
+    Place { table: "flows", column: "sealed_code_verifier", row, generation: 0 }
+}
+
+/// Binds a flow to the browser that opened its address; where that browser goes now.
+/// `browser` is a secret that only this browser holds.
+pub async fn begin(app: &App, start: &str, browser: &str) -> Result<String> {
+    let state = secret::make(app.rng(), "");
+    let mut tx = app.begin().await?;
+    let flow = store::flow::begin(
+        &mut tx,
+        &secret::hash(start),
+        &secret::hash(state.expose_secret()),
+        &secret::hash(browser),
+        app.now(),
+    )
+    .await?
+    .ok_or(Error::NotFound("authorization in progress; begin again"))?;
+    let connection = load(&mut tx, flow.connection_id).await?;
+    let scopes = connection.scopes_requested.clone();
+    let caller = Caller::load(app, &mut tx, connection.client_id, scopes).await?;
+    let code_verifier =
+        app.keyring().open_text(verifier_place(flow.id), &flow.sealed_code_verifier)?;
+    // A relink goes to a stranger until consent says otherwise: no hint of whom we expect.
+    let login_hint = connection.account_label.as_deref().filter(|_| flow.relink_id.is_none());
+    let request = provider::authorize::Request {
+        state: state.expose_secret(),
+        code_verifier: &code_verifier,
+        nonce: Some(&flow.nonce),
+        login_hint,
+    };
+    let url = provider::authorize::url(&caller.registration(), &request)?;
+    tx.commit().await?;
+    Ok(url.into())
+}
+
+/// Takes a callback: spends the flow, exchanges the code, checks the account, and gives the
+/// connection its next generation.
+pub async fn complete(app: &App, browser: &str, callback: Callback) -> Result<Landing> {
+    let mut conn = app.pool().acquire().await?;
+    // Spent before anything else, so that no second request can follow with the same state.
+    let flow = store::flow::take(
+        &mut conn,
+        &secret::hash(&callback.state),
+        &secret::hash(browser),
+        app.now(),
+    )
+    .await?;
+    let Some(flow) = flow else {
+        return Ok(Landing { outcome: Outcome::Expired, connection_id: None });
+    };
+    let connection = load(&mut conn, flow.connection_id).await?;
+    let scopes = connection.scopes_requested.clone();
+    let caller = Caller::load(app, &mut conn, connection.client_id, scopes).await?;
+    drop(conn);
+    let (outcome, detail) = match receive(app, &flow, &caller, callback).await {
+        Ok(given) => settle(app, &flow, &caller, given).await?,
+        Err((outcome, why)) => (outcome, why),
+    };
+    if outcome != Outcome::Done {
+        let mut tx = app.begin().await?;
+        let subject = Subject::new(connection.id, connection.name());
+        let detail = json!({ "outcome": outcome.as_str(), "why": detail });
+        audit::record(app, &mut tx, who(&flow), "connection.consent_failed", subject, detail)
+            .await?;
+        tx.commit().await?;
+    }
+    let connection_id = flow.relink_id.is_none().then_some(flow.connection_id);
+    Ok(Landing { outcome, connection_id })
+}
+
+/// From the callback to a grant whose account is known, if the provider tells.
+async fn receive(
+    app: &App,
+    flow: &Flow,
+    caller: &Caller,
+    callback: Callback,
+) -> std::result::Result<Grant, (Outcome, String)> {
+    let failed = |why: String| (Outcome::Failed, why);
+    let registration = caller.registration();
+    provider::authorize::check_issuer(&registration, callback.iss.as_deref())
+        .map_err(|error| failed(error.to_string()))?;
+    if let Some(error) = callback.error {
+        let outcome = if error == "access_denied" { Outcome::Denied } else { Outcome::Failed };
+        return Err((outcome, error.chars().take(100).collect()));
+    }
+    let code = callback.code.ok_or_else(|| failed("no code came back".into()))?;
+    let verifier = app
+        .keyring()
+        .open_text(verifier_place(flow.id), &flow.sealed_code_verifier)
+        .map_err(|error| failed(error.to_string()))?;
+    let mut grant = token::exchange(app.http(), &registration, &code, &verifier, Some(&flow.nonce))
+        .await
+        .map_err(|refusal| failed(refusal.to_string()))?;
+    if grant.account.is_none() {
+        grant.account = account::identify(app.http(), &registration, &grant).await;
+    }
+    Ok(grant)
+}
+
+/// Stores the grant, unless it is another account's.
+async fn settle(
+    app: &App,
+    flow: &Flow,
+    caller: &Caller,
+    given: Grant,
+) -> Result<(Outcome, String)> {
+    let mut tx = app.begin().await?;
+    let connection = load_for_update(&mut tx, flow.connection_id).await?;
+    if let Some(expected) = &connection.account_id {
+        match &given.account {
+            Some(account) if account.id == *expected => {}
+            Some(_) => return Ok((Outcome::WrongAccount, Reason::AccountMismatch.as_str().into())),
+            None => {
+                return Ok((
+                    Outcome::Failed,
+                    "the provider did not say whose account it is".into(),
+                ));
+            }
+        }
+    }
+    if let Some(relink_id) = flow.relink_id
+        && !store::relink::take(&mut tx, relink_id, app.now()).await?
+    {
+        return Ok((Outcome::Expired, "the relink was used or had expired".into()));
+    }
+    make::activate(app, &mut tx, &connection, caller, &given, Some(given.obtained_at)).await?;
+    let subject = Subject::new(connection.id, connection.name());
+    let detail = json!({
+        "generation": connection.generation + 1,
+        "account": given.account.as_ref().map(|account| account.label.as_deref().unwrap_or(&account.id)),
+        "scopes": given.scopes,
+    });
+    let action =
+        if connection.generation == 0 { "connection.connected" } else { "connection.reauthorized" };
+    audit::record(app, &mut tx, who(flow), action, subject, detail).await?;
+    tx.commit().await?;
+    app.wake_worker();
+    Ok((Outcome::Done, String::new()))
+}
+
+/// Who began the flow.
+fn who(flow: &Flow) -> Who<'_> {
+    Who { kind: &flow.actor_kind, id: flow.actor_id, label: &flow.actor_label }
+}

@@ -1,0 +1,266 @@
+//! Connections made without a consent page: from a token response obtained elsewhere, or with the
+//! client's own credentials.
+
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use uuid::Uuid;
+
+use super::{Actor, App, Error, Result, audit, audit::Subject, load};
+use crate::{
+    domain::{
+        access::Permission,
+        connection::{Connection, GrantType},
+        provider,
+    },
+    server::{
+        app::{client::Caller, grant},
+        provider::{Grant, Refusal, token},
+        store,
+    },
+};
+
+/// A connection to be made.
+pub struct NewConnection {
+    pub client_id: Uuid,
+    pub label: String,
+    pub external_id: Option<String>,
+    /// `None`: the client's scopes.
+    pub scopes: Option<Vec<String>>,
+    pub tags: Vec<String>,
+}
+
+/// A token response as the provider gave it, and when.
+pub struct TokenResponse {
+    body: String,
+    obtained_at: Option<String>,
+}
+
+impl TokenResponse {
+    /// JSON text, and RFC 3339 text; `None`: just now.
+    pub fn from_text(body: String, obtained_at: Option<String>) -> Self {
+        Self { body, obtained_at }
+    }
+}
+
+/// [`import`] from text.
+pub async fn import_text(
+    app: &App,
+    actor: &Actor,
+    new: NewConnection,
+    response: TokenResponse,
+) -> Result<Connection> {
+    actor.require(Permission::ConnectionsWrite)?;
+    let body: Value = serde_json::from_str(&response.body).map_err(|error| {
+        // The text holds tokens, so the error names a place and never quotes.
+        let (line, column) = (error.line(), error.column());
+        Error::invalid("token_response", format!("is not JSON (line {line}, column {column})"))
+    })?;
+    let obtained_at = response
+        .obtained_at
+        .map(|text| {
+            OffsetDateTime::parse(&text, &Rfc3339).map_err(|_| {
+                Error::invalid("obtained_at", "is not a time like 2026-01-31T12:00:00Z")
+            })
+        })
+        .transpose()?;
+    import(app, actor, new, &body, obtained_at).await
+}
+
+/// Makes a connection from a token response as the provider gave it. Expiries count from
+/// `obtained_at`; `None`: from now.
+pub async fn import(
+    app: &App,
+    actor: &Actor,
+    new: NewConnection,
+    response: &Value,
+    obtained_at: Option<OffsetDateTime>,
+) -> Result<Connection> {
+    actor.require(Permission::ConnectionsWrite)?;
+    let now = app.now();
+    let obtained_at = obtained_at.unwrap_or(now);
+    if obtained_at > now + time::Duration::minutes(5) {
+        return Err(Error::invalid("obtained_at", "lies in the future"));
+    }
+    let mut tx = app.begin().await?;
+    let id = insert(app, &mut tx, &new, GrantType::Import).await?;
+    let connection = load(&mut tx, id).await?;
+    let scopes = connection.scopes_requested.clone();
+    let caller = Caller::load(app, &mut tx, new.client_id, scopes).await?;
+    let given = token::import(&caller.registration(), response, obtained_at)
+        .map_err(|refusal| Error::invalid("token_response", reading(&refusal)))?;
+    activate(app, &mut tx, &connection, &caller, &given, Some(obtained_at)).await?;
+    let subject = Subject::new(id, connection.name());
+    let detail = json!({ "client": caller.client.name });
+    audit::record(app, &mut tx, actor, "connection.import", subject, detail).await?;
+    tx.commit().await?;
+    app.wake_worker();
+    super::get(app, &Actor::System, id).await
+}
+
+fn reading(refusal: &Refusal) -> String {
+    refusal.description.clone().unwrap_or_else(|| "holds no access token".into())
+}
+
+/// Makes a connection that is the client's own (RFC 6749 section 4.4).
+pub async fn grant_client_credentials(
+    app: &App,
+    actor: &Actor,
+    new: NewConnection,
+) -> Result<Connection> {
+    actor.require(Permission::ConnectionsWrite)?;
+    let mut conn = app.pool().acquire().await?;
+    let scopes = new.scopes.clone().unwrap_or_default();
+    let mut caller = Caller::load(app, &mut conn, new.client_id, scopes).await?;
+    drop(conn);
+    if new.scopes.is_none() {
+        caller.scopes = caller.client.scopes.clone();
+    }
+    check(&new)?;
+    if !caller.profile.allows(provider::GrantType::ClientCredentials) {
+        return Err(Error::Conflict(format!(
+            "{} does not offer client credentials; let an account consent, or import a token response.",
+            caller.profile.name
+        )));
+    }
+    let given = token::client_credentials(app.http(), &caller.registration())
+        .await
+        .map_err(|refusal| refused(&caller.profile.name, &refusal))?;
+    let mut tx = app.begin().await?;
+    let id = insert(app, &mut tx, &new, GrantType::ClientCredentials).await?;
+    let connection = load(&mut tx, id).await?;
+    activate(app, &mut tx, &connection, &caller, &given, None).await?;
+    let subject = Subject::new(id, connection.name());
+    let detail = json!({ "client": caller.client.name });
+    audit::record(app, &mut tx, actor, "connection.grant_client_credentials", subject, detail)
+        .await?;
+    tx.commit().await?;
+    super::get(app, &Actor::System, id).await
+}
+
+/// A refusal in words for whoever is waiting.
+pub(crate) fn refused(provider: &str, refusal: &Refusal) -> Error {
+    Error::ProviderUnavailable(format!("{provider} did not give a token: {refusal}"))
+}
+
+/// Adds a connection without tokens.
+pub(super) async fn insert(
+    app: &App,
+    conn: &mut PgConnection,
+    new: &NewConnection,
+    grant_type: GrantType,
+) -> Result<Uuid> {
+    check(new)?;
+    let client = store::client::find(conn, new.client_id)
+        .await?
+        .ok_or_else(|| Error::invalid("client_id", "is no client of ours"))?;
+    let id = app.new_id();
+    let (label, tags) = (check_label(&new.label)?, check_tags(&new.tags)?);
+    let external_id = check_external_id(new.external_id.as_deref())?;
+    let row = store::connection::NewRow {
+        id,
+        client_id: client.id,
+        label: &label,
+        external_id: external_id.as_deref(),
+        tags: &tags,
+        grant_type,
+        scopes_requested: new.scopes.as_deref().unwrap_or(&client.scopes),
+        now: app.now(),
+    };
+    store::connection::insert(conn, &row).await?;
+    Ok(id)
+}
+
+/// Gives a connection its next generation from a grant that did not come by refreshing. `false`:
+/// the generation has moved.
+pub(super) async fn activate(
+    app: &App,
+    conn: &mut PgConnection,
+    connection: &Connection,
+    caller: &Caller,
+    given: &Grant,
+    consented_at: Option<OffsetDateTime>,
+) -> Result<bool> {
+    let kept = kept_refresh_token(app, conn, connection, given).await?;
+    let before = grant::Before {
+        grant_type: connection.grant_type,
+        has_refresh_token: kept.is_some(),
+        refresh_expires_at: kept.as_ref().and(connection.refresh_expires_at),
+        consented_at,
+    };
+    let dates = grant::dates(app, &caller.profile, &before, given);
+    let generation = connection.generation + 1;
+    let set = grant::seal(app, connection.id, generation, given, kept.as_ref())?;
+    let facts = store::connection::TokenFacts {
+        generation,
+        scopes_granted: given.scopes.as_deref(),
+        has_refresh_token: set.sealed_refresh_token.is_some(),
+        obtained_at: given.obtained_at,
+        access_expires_at: dates.clock.access_expires_at,
+        refresh_expires_at: dates.clock.refresh_expires_at,
+        needs_human_by: dates.needs_human_by,
+        due_at: dates.due_at,
+        consented_at,
+        account_id: given.account.as_ref().map(|account| account.id.as_str()),
+        account_label: given.account.as_ref().and_then(|account| account.label.as_deref()),
+    };
+    if !store::connection::activate(conn, connection.id, &facts, app.now()).await? {
+        return Ok(false);
+    }
+    store::token_set::supersede(conn, &set).await?;
+    Ok(true)
+}
+
+/// Some providers give a refresh token only at the first consent; the one we hold goes on then,
+/// unless it is known to be dead.
+async fn kept_refresh_token(
+    app: &App,
+    conn: &mut PgConnection,
+    connection: &Connection,
+    given: &Grant,
+) -> Result<Option<secrecy::SecretString>> {
+    use crate::domain::connection::State;
+    if given.refresh_token.is_some()
+        || matches!(connection.state, State::NeedsReauth { .. } | State::Disconnected)
+    {
+        return Ok(None);
+    }
+    let (id, generation) = (connection.id, connection.generation);
+    let set = store::token_set::find(conn, id, generation).await?;
+    let Some(sealed) = set.and_then(|set| set.sealed_refresh_token) else { return Ok(None) };
+    let place = grant::refresh_place(id, generation);
+    Ok(Some(crate::server::app::keys::open_text(app, place, &sealed).await?))
+}
+
+fn check(new: &NewConnection) -> Result<()> {
+    check_label(&new.label)?;
+    check_external_id(new.external_id.as_deref())?;
+    check_tags(&new.tags)?;
+    Ok(())
+}
+
+pub(super) fn check_label(label: &str) -> Result<String> {
+    let label = label.trim();
+    if label.chars().count() > 200 {
+        return Err(Error::invalid("label", "must have at most 200 characters"));
+    }
+    Ok(label.to_owned())
+}
+
+pub(super) fn check_external_id(external_id: Option<&str>) -> Result<Option<String>> {
+    let external_id = external_id.map(str::trim).filter(|text| !text.is_empty());
+    if external_id.is_some_and(|text| text.chars().count() > 200) {
+        return Err(Error::invalid("external_id", "must have at most 200 characters"));
+    }
+    Ok(external_id.map(ToOwned::to_owned))
+}
+
+pub(super) fn check_tags(tags: &[String]) -> Result<Vec<String>> {
+    if tags.len() > 50 || tags.iter().any(|tag| tag.is_empty() || tag.chars().count() > 100) {
+        return Err(Error::invalid("tags", "can be at most 50, of 1 to 100 characters each"));
+    }
+    let mut tags = tags.to_vec();
+    tags.sort();
+    tags.dedup();
+    Ok(tags)
+}

@@ -1,0 +1,157 @@
+//! The one error of the use cases.
+
+use crate::{
+    domain::{
+        connection::Reason,
+        problem::{Code, FieldProblem, Problem},
+    },
+    server::{provider, secret, store},
+};
+
+/// Why a use case did not do what was asked. Two adapters turn it into a status and words.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("nobody is signed in")]
+    Unauthenticated,
+    /// The caller is known and may not do this.
+    #[error("not allowed")]
+    Forbidden,
+    /// There is no such thing; the word names it.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// It can't be done in the present state; the sentence says why and what to do.
+    #[error("{0}")]
+    Conflict(String),
+    #[error("some of what was given is not valid")]
+    Invalid(Vec<FieldProblem>),
+    /// The grant is dead; a person is needed.
+    #[error("the connection needs a person: {}", .0.as_str())]
+    ReauthRequired(Reason),
+    /// The provider does not answer, or not in a way we can use; the sentence says more.
+    #[error("{0}")]
+    ProviderUnavailable(String),
+    /// Too many tries.
+    #[error("too many tries; wait {} minutes", .0.whole_minutes().max(1))]
+    RateLimited(time::Duration),
+    /// Our own fault. Logged; never shown.
+    #[error(transparent)]
+    Internal(#[from] anyhow::Error),
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub fn invalid(field: &str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldProblem::new(field, message)])
+    }
+
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::Forbidden => Code::Forbidden,
+            Self::NotFound(_) => Code::NotFound,
+            Self::Conflict(_) => Code::Conflict,
+            Self::Invalid(_) => Code::Invalid,
+            Self::ReauthRequired(_) => Code::ReauthRequired,
+            Self::ProviderUnavailable(_) => Code::ProviderUnavailable,
+            Self::RateLimited(_) => Code::RateLimited,
+            Self::Internal(_) => Code::Internal,
+        }
+    }
+
+    /// What the caller is told: nothing internal.
+    pub fn problem(&self) -> Problem {
+        let message = match self {
+            Self::Unauthenticated => "Sign in first.".into(),
+            Self::Forbidden => "You are not allowed to do this.".into(),
+            Self::NotFound(noun) => format!("There is no such {noun}."),
+            Self::Conflict(why) | Self::ProviderUnavailable(why) => why.clone(),
+            Self::Invalid(fields) => match fields.as_slice() {
+                [one] if one.field.is_empty() => one.message.clone(),
+                [one] => format!("{}: {}", one.field, one.message),
+                _ => "Some fields need another look.".into(),
+            },
+            Self::ReauthRequired(_) => {
+                "This connection must be authorized again by a person before it gives tokens."
+                    .into()
+            }
+            Self::RateLimited(wait) => format!(
+                "Too many tries. Wait {} minutes and try again.",
+                wait.whole_minutes().max(1)
+            ),
+            Self::Internal(_) => "Something went wrong in Regrant. It was logged.".into(),
+        };
+        let fields = match self {
+            Self::Invalid(fields) => fields.clone(),
+            _ => Vec::new(),
+        };
+        Problem { code: self.code(), message, fields, request_id: None }
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Constraint(name) => constraint(&name),
+            other => Self::Internal(other.into()),
+        }
+    }
+}
+
+/// Database constraints by name, as the field errors they are.
+fn constraint(name: &str) -> Error {
+    match name {
+        "users_email_unique" => Error::invalid("email", "someone with this address exists already"),
+        "clients_name_unique" => Error::invalid("name", "a client of this name exists already"),
+        "providers_pkey" => Error::invalid("slug", "a provider of this slug exists already"),
+        "api_keys_name_filled" => Error::invalid("name", "must be filled in"),
+        "connections_external_id_unique" => {
+            Error::invalid("external_id", "another connection of this client has it already")
+        }
+        "connections_client_exists" => {
+            Error::Conflict("The client has connections. Disconnect them first.".into())
+        }
+        other => Error::Internal(anyhow::anyhow!("constraint {other} is violated")),
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        store::Error::from(error).into()
+    }
+}
+
+impl From<secret::seal::Error> for Error {
+    fn from(error: secret::seal::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<secret::password::Error> for Error {
+    fn from(error: secret::password::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<Vec<crate::domain::provider::FieldError>> for Error {
+    fn from(errors: Vec<crate::domain::provider::FieldError>) -> Self {
+        Self::Invalid(
+            errors.into_iter().map(|error| FieldProblem::new(error.field, error.message)).collect(),
+        )
+    }
+}
+
+impl From<provider::Error> for Error {
+    fn from(error: provider::Error) -> Self {
+        match error {
+            provider::Error::Invalid(fields) => fields.into(),
+            other => Self::ProviderUnavailable(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Data keys: opening them at the start, replacing them as they age, rewrapping them under another
+//! master key.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretBox, SecretString};
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::{App, Error, Result};
+use crate::server::{
+    clock::Rng,
+    secret::{
+        master::MasterKey,
+        seal::{self, KEY_BYTES, Keyring, MAX_AGE, MAX_USES, Place},
+    },
+    store::{self, data_key::WrappedKey},
+};
+
+const SEAL: &str = "seal";
+const FINGERPRINT: &str = "fingerprint";
+/// How many rows are sealed anew in one transaction.
+const BATCH: i64 = 500;
+
+/// Opens the stored data keys, making the first ones when there are none. Fails with a clear
+/// sentence when they were wrapped by another master key.
+pub async fn open(
+    pool: &PgPool,
+    master: &MasterKey,
+    rng: &dyn Rng,
+    now: OffsetDateTime,
+) -> anyhow::Result<Keyring> {
+    let mut tx = pool.begin().await?;
+    store::data_key::lock(&mut tx).await?;
+    for purpose in [FINGERPRINT, SEAL] {
+        let stored = store::data_key::list(&mut tx).await?;
+        if !stored.iter().any(|key| key.purpose == purpose) {
+            insert(&mut tx, master, rng, purpose, now).await?;
+        }
+    }
+    let stored = store::data_key::list(&mut tx).await?;
+    tx.commit().await?;
+    let mut keys = BTreeMap::new();
+    let mut fingerprint = None;
+    for key in &stored {
+        let opened = master.unwrap_key(&key.purpose, &key.sealed_key)?;
+        if key.purpose == SEAL {
+            keys.insert(key.id, opened);
+        } else {
+            fingerprint.get_or_insert(opened);
+        }
+    }
+    let fingerprint = fingerprint.ok_or_else(|| anyhow::anyhow!("the fingerprint key is gone"))?;
+    Ok(Keyring::new(keys, fingerprint))
+}
+
+async fn insert(
+    conn: &mut sqlx::PgConnection,
+    master: &MasterKey,
+    rng: &dyn Rng,
+    purpose: &str,
+    now: OffsetDateTime,
+) -> anyhow::Result<(i32, SecretBox<[u8; KEY_BYTES]>)> {
+    let mut key = Zeroizing::new([0; KEY_BYTES]);
+    rng.fill(key.as_mut());
+    let id = store::data_key::insert(conn, purpose, &master.wrap(rng, purpose, &key), now).await?;
+    Ok((id, SecretBox::new(Box::new(*key))))
+}
+
+/// Wraps every data key with `new` in place of `old`; no sealed value changes. Running processes
+/// keep the keys they opened.
+pub async fn rewrap(
+    pool: &PgPool,
+    old: &MasterKey,
+    new: &MasterKey,
+    rng: &dyn Rng,
+) -> anyhow::Result<usize> {
+    let mut tx = pool.begin().await?;
+    store::data_key::lock(&mut tx).await?;
+    let stored = store::data_key::list(&mut tx).await?;
+    for WrappedKey { id, sealed_key, purpose, .. } in &stored {
+        let key = old.unwrap_key(purpose, sealed_key)?;
+        store::data_key::rewrap(&mut tx, *id, &new.wrap(rng, purpose, key.expose_secret())).await?;
+    }
+    tx.commit().await?;
+    Ok(stored.len())
+}
+
+/// Makes a new data key for all that is sealed from now on. The old ones go on opening.
+pub async fn rotate(app: &App) -> Result<i32> {
+    let mut tx = app.begin().await?;
+    store::data_key::lock(&mut tx).await.map_err(Error::from)?;
+    let (id, key) = insert(&mut tx, app.master(), app.rng(), SEAL, app.now()).await?;
+    tx.commit().await?;
+    app.keyring().add(id, key);
+    Ok(id)
+}
+
+/// Writes down how much this process sealed, takes over keys that others made, and makes a new one
+/// when the newest has sealed too much or is too old.
+pub async fn maintain(app: &App) -> Result<()> {
+    let mut conn = app.pool().acquire().await?;
+    if let Some(current) = app.keyring().current() {
+        let uses = app.keyring().take_uses();
+        if uses > 0 {
+            store::data_key::count_uses(&mut conn, current, uses).await?;
+        }
+    }
+    let stored = store::data_key::list(&mut conn).await?;
+    drop(conn);
+    adopt(app, &stored)?;
+    let newest = stored.iter().rfind(|key| key.purpose == SEAL);
+    if newest.is_none_or(|key| key.uses >= MAX_USES || key.created_at + MAX_AGE <= app.now()) {
+        let id = rotate(app).await?;
+        tracing::info!(key = id, "made a new data key");
+    }
+    Ok(())
+}
+
+fn adopt(app: &App, stored: &[WrappedKey]) -> Result<()> {
+    let known = app.keyring().current().unwrap_or_default();
+    for key in stored.iter().filter(|key| key.purpose == SEAL && key.id > known) {
+        let opened = app
+            .master()
+            .unwrap_key(SEAL, &key.sealed_key)
+            .map_err(|error| Error::Internal(error.into()))?;
+        app.keyring().add(key.id, opened);
+    }
+    Ok(())
+}
+
+/// Seals some values anew that older keys sealed. `0`: nothing is left to do.
+pub async fn reseal_some(app: &App) -> Result<usize> {
+    let Some(current) = app.keyring().current() else { return Ok(0) };
+    let current = current.to_be_bytes();
+    let mut tx = app.begin().await?;
+    let mut sets = store::sealed::stale_token_sets(&mut tx, &current, BATCH).await?;
+    for set in &mut sets {
+        let (row, generation) = (set.connection_id, set.generation);
+        for (column, value) in [
+            ("sealed_access_token", &mut set.sealed_access_token),
+            ("sealed_refresh_token", &mut set.sealed_refresh_token),
+            ("sealed_extras", &mut set.sealed_extras),
+        ] {
+            if let Some(sealed) = value {
+                *sealed =
+                    reseal(app, Place { table: "token_sets", column, row, generation }, sealed)?;
+            }
+        }
+        store::sealed::reseal_token_set(&mut tx, set).await?;
+    }
+    let secrets = store::sealed::stale_client_secrets(&mut tx, &current, BATCH).await?;
+    for row in &secrets {
+        if let Some(sealed) = &row.sealed_client_secret {
+            let place = super::client::secret_place(row.id, row.secret_generation);
+            let sealed = reseal(app, place, sealed)?;
+            store::sealed::reseal_client_secret(&mut tx, row.id, &sealed).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(sets.len() + secrets.len())
+}
+
+fn reseal(app: &App, place: Place, sealed: &[u8]) -> Result<Vec<u8>> {
+    let plain = app.keyring().open(place, sealed)?;
+    Ok(app.keyring().seal(app.rng(), place, &plain)?)
+}
+
+/// Opens a sealed text. A key that another replica made a moment ago is fetched first.
+pub(super) async fn open_text(app: &App, place: Place, sealed: &[u8]) -> Result<SecretString> {
+    match app.keyring().open_text(place, sealed) {
+        Err(seal::Error::UnknownKey(_)) => {
+            let mut conn = app.pool().acquire().await?;
+            let stored = store::data_key::list(&mut conn).await?;
+            adopt(app, &stored)?;
+            Ok(app.keyring().open_text(place, sealed)?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Seals a note that a browser session carries from one page to the next.
+pub fn seal_note(app: &App, note: &serde_json::Value) -> Result<Vec<u8>> {
+    Ok(app.keyring().seal(app.rng(), NOTE, note.to_string().as_bytes())?)
+}
+
+/// Opens what [`seal_note`] made.
+pub fn open_note(app: &App, sealed: &[u8]) -> Result<serde_json::Value> {
+    Ok(serde_json::from_slice(&app.keyring().open(NOTE, sealed)?)?)
+}
+
+const NOTE: Place = Place { table: "sessions", column: "note", row: Uuid::nil(), generation: 0 };

@@ -1,0 +1,97 @@
+//! Relinks: one-time links by which a dead connection is authorized again, in place.
+
+use secrecy::ExposeSecret;
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Actor, App, Error, Result, audit, audit::Subject, connection};
+use crate::{
+    domain::{
+        access::Permission,
+        connection::{Connection, State},
+        provider::GrantType,
+        relink::{CreatedRelink, Invitation, LIFETIME, Relink, mask},
+    },
+    server::{secret::token, store},
+};
+
+/// Makes a link and voids the connection's earlier ones. Its address is in the answer and nowhere
+/// else. Refused for connections that need no person's consent.
+pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<CreatedRelink> {
+    actor.require(Permission::ConnectionsRelink)?;
+    let mut tx = app.begin().await?;
+    let connection = connection::load_for_update(&mut tx, connection_id).await?;
+    let profile = super::provider::load(app, &mut tx, &connection.provider).await?;
+    if !connection.can_reauthorize() || !profile.allows(GrantType::AuthorizationCode) {
+        return Err(Error::Conflict(format!(
+            "{} connections of this kind need no consent page, so there is nothing to link to.",
+            profile.name
+        )));
+    }
+    if connection.state == State::Disconnected {
+        return Err(Error::Conflict("This connection was disconnected on purpose.".into()));
+    }
+    let now = app.now();
+    let secret = token::make(app.rng(), "");
+    let relink = Relink {
+        id: app.new_id(),
+        connection_id,
+        created_by: actor.label().into(),
+        created_at: now,
+        expires_at: now + LIFETIME,
+        opened_at: None,
+        used_at: None,
+    };
+    store::relink::expire_open(&mut tx, connection_id, now).await?;
+    store::relink::insert(&mut tx, &relink, &token::hash(secret.expose_secret())).await?;
+    let subject = Subject::new(connection_id, connection.name());
+    let detail = json!({ "relink": relink.id, "expires_at": relink.expires_at.to_string() });
+    audit::record(app, &mut tx, actor, "relink.create", subject, detail).await?;
+    tx.commit().await?;
+    Ok(CreatedRelink {
+        url: app.address(&format!("relink/{}", secret.expose_secret())),
+        expires_at: relink.expires_at,
+    })
+}
+
+/// What whoever holds the link is told. Needs no login: the link is the right.
+pub async fn invitation(app: &App, given: &str) -> Result<Invitation> {
+    let mut conn = app.pool().acquire().await?;
+    let Some((relink, connection)) = find(&mut conn, given).await? else {
+        return Ok(Invitation::Unknown);
+    };
+    if relink.used_at.is_some() {
+        return Ok(Invitation::Used);
+    }
+    if relink.expires_at <= app.now() {
+        return Ok(Invitation::Expired);
+    }
+    store::relink::mark_opened(&mut conn, relink.id, app.now()).await?;
+    let profile = super::provider::load(app, &mut conn, &connection.provider).await?;
+    let account = connection.account_label.as_deref().or(connection.account_id.as_deref());
+    Ok(Invitation::Open { service: profile.name, account: account.map(mask) })
+}
+
+/// The address at which consent begins.
+pub async fn begin(app: &App, given: &str) -> Result<String> {
+    let mut tx = app.begin().await?;
+    let (relink, connection) = find(&mut tx, given).await?.ok_or(Error::NotFound("link"))?;
+    if relink.used_at.is_some() || relink.expires_at <= app.now() {
+        return Err(Error::Conflict(
+            "This link no longer works. Ask whoever sent it for a new one.".into(),
+        ));
+    }
+    let actor = Actor::Relink { id: relink.id };
+    let url = connection::flow::open(app, &mut tx, &actor, &connection, Some(relink.id)).await?;
+    tx.commit().await?;
+    Ok(url)
+}
+
+async fn find(conn: &mut PgConnection, given: &str) -> Result<Option<(Relink, Connection)>> {
+    let Some(relink) = store::relink::find_by_token(conn, &token::hash(given)).await? else {
+        return Ok(None);
+    };
+    let connection = store::connection::find(conn, relink.connection_id).await?;
+    Ok(connection.map(|connection| (relink, connection)))
+}

@@ -1,0 +1,264 @@
+//! Signing in, and the first admin.
+
+use secrecy::SecretString;
+use serde_json::json;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::{Actor, App, Error, Result, audit, audit::Subject};
+use crate::{
+    domain::{
+        access::Role,
+        user::{PASSWORD_MAX, PASSWORD_MIN, User},
+    },
+    server::{
+        secret::{password, token},
+        store,
+    },
+};
+
+/// So many failed logins for one account within [`WINDOW`] shut it for the rest of it.
+const ACCOUNT_LIMIT: i64 = 10;
+/// And so many from one address, whatever the accounts.
+const ADDRESS_LIMIT: i64 = 50;
+const WINDOW: Duration = Duration::minutes(15);
+
+/// A session ends after so long without a request.
+pub const IDLE_LIMIT: Duration = Duration::hours(8);
+/// And after so long whatever happens.
+pub const ABSOLUTE_LIMIT: Duration = Duration::days(7);
+
+/// A hash that no password has; verified against when there is no such account, so that the time
+/// an answer takes does not tell who has one.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
+                      4JbxsQ3ZqVcTJcRkVGN1HkeZ2hsqlGYMnr0Vvn9tIjw";
+
+/// Where a login comes from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    pub address: String,
+}
+
+/// Checks an e-mail address and a password. Errors: `RateLimited` after too many failures,
+/// `Invalid` without a word on which of the two is wrong.
+pub async fn login(app: &App, origin: &Origin, email: &str, password: String) -> Result<User> {
+    let password = SecretString::from(password);
+    let email = email.trim();
+    let (by_account, by_address) =
+        (format!("account:{}", email.to_lowercase()), format!("address:{}", origin.address));
+    let now = app.now();
+    let mut conn = app.pool().acquire().await?;
+    let since = now - WINDOW;
+    if store::login_failure::count(&mut conn, &by_account, since).await? >= ACCOUNT_LIMIT
+        || store::login_failure::count(&mut conn, &by_address, since).await? >= ADDRESS_LIMIT
+    {
+        return Err(Error::RateLimited(WINDOW));
+    }
+    // Counted before it is checked, so that many tries at once do not slip past the limit.
+    store::login_failure::insert(&mut conn, &by_account, now).await?;
+    store::login_failure::insert(&mut conn, &by_address, now).await?;
+    let found = store::user::find_credentials(&mut conn, email).await?;
+    drop(conn);
+    let (id, hash) = match found {
+        Some((id, hash)) => (Some(id), hash),
+        None => (None, NOBODY.to_owned()),
+    };
+    let right = verify(hash, password).await?;
+    let mut tx = app.begin().await?;
+    let user = match id {
+        Some(id) if right => store::user::find_for_update(&mut tx, id)
+            .await?
+            .filter(|user| user.disabled_at.is_none()),
+        _ => None,
+    };
+    let Some(user) = user else {
+        audit::record(
+            app,
+            &mut tx,
+            &Actor::Anonymous,
+            "session.refused",
+            Subject { id: None, label: if id.is_some() { email } else { "unknown account" } },
+            json!({ "address": origin.address }),
+        )
+        .await?;
+        tx.commit().await?;
+        return Err(Error::invalid("", "The e-mail address or the password is not right."));
+    };
+    store::login_failure::clear(&mut tx, &by_account).await?;
+    store::user::touch_login(&mut tx, user.id, now).await?;
+    audit::record(
+        app,
+        &mut tx,
+        &actor_of(&user),
+        "session.begin",
+        Subject::new(user.id, &user.email),
+        json!({ "address": origin.address }),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(user)
+}
+
+/// The actor that a signed-in person is.
+pub fn actor_of(user: &User) -> Actor {
+    Actor::User { id: user.id, email: user.email.clone(), role: user.role }
+}
+
+/// The person a session belongs to, unless they were shut out.
+pub async fn find_user(app: &App, id: Uuid) -> Result<Option<User>> {
+    let mut conn = app.pool().acquire().await?;
+    Ok(store::user::find(&mut conn, id).await?.filter(|user| user.disabled_at.is_none()))
+}
+
+/// The one-time address at which the first admin is made; `None` once there is a user. Each call
+/// makes a new one and voids those before.
+pub async fn offer_setup(app: &App) -> Result<Option<String>> {
+    let mut tx = app.begin().await?;
+    if store::user::any(&mut tx).await? {
+        return Ok(None);
+    }
+    let secret = token::make(app.rng(), "");
+    let text = secrecy::ExposeSecret::expose_secret(&secret);
+    store::setup_token::replace(&mut tx, &token::hash(text), app.now()).await?;
+    tx.commit().await?;
+    Ok(Some(app.address(&format!("setup/{text}"))))
+}
+
+/// Makes the first admin. The token works once, and only while there is no user.
+pub async fn setup(app: &App, given: &str, email: &str, password: String) -> Result<User> {
+    let email = check_email(email)?;
+    let hash = hash_password(app, "password", password.into()).await?;
+    let mut tx = app.begin().await?;
+    let unused = store::setup_token::take(&mut tx, &token::hash(given)).await?;
+    if !unused || store::user::any(&mut tx).await? {
+        return Err(Error::Conflict(
+            "This set-up link was used or is not the newest. The log shows the newest at each start."
+                .into(),
+        ));
+    }
+    let user = super::user::insert(app, &mut tx, &email, Role::Admin, &hash).await?;
+    audit::record(
+        app,
+        &mut tx,
+        &actor_of(&user),
+        "user.setup",
+        Subject::new(user.id, &user.email),
+        json!({ "role": "admin" }),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(user)
+}
+
+/// Replaces one's own password and ends all of one's sessions.
+pub async fn change_password(
+    app: &App,
+    actor: &Actor,
+    current: String,
+    new: String,
+) -> Result<User> {
+    let id = actor.user_id()?;
+    let mut conn = app.pool().acquire().await?;
+    let hash = store::user::password_hash(&mut conn, id).await?.ok_or(Error::Unauthenticated)?;
+    drop(conn);
+    if !verify(hash, current.into()).await? {
+        return Err(Error::invalid("current", "is not your present password"));
+    }
+    let hash = hash_password(app, "new", new.into()).await?;
+    let mut tx = app.begin().await?;
+    let user = store::user::find_for_update(&mut tx, id).await?.ok_or(Error::Unauthenticated)?;
+    store::user::set_password(&mut tx, id, &hash).await?;
+    store::session::delete_of_user(&mut tx, id).await?;
+    let subject = Subject::new(user.id, &user.email);
+    audit::record(app, &mut tx, actor, "user.change_password", subject, json!({})).await?;
+    tx.commit().await?;
+    Ok(user)
+}
+
+/// Hashes a password that is long enough; `field` names it in the error.
+pub(crate) async fn hash_password(
+    app: &App,
+    field: &str,
+    password: SecretString,
+) -> Result<String> {
+    let text = secrecy::ExposeSecret::expose_secret(&password);
+    if text.chars().count() < PASSWORD_MIN {
+        return Err(Error::invalid(field, format!("must have at least {PASSWORD_MIN} characters")));
+    }
+    if text.len() > PASSWORD_MAX {
+        return Err(Error::invalid(field, format!("must have at most {PASSWORD_MAX} bytes")));
+    }
+    let app = app.clone();
+    let hash = tokio::task::spawn_blocking(move || password::hash(app.rng(), &password))
+        .await
+        .map_err(|error| Error::Internal(error.into()))??;
+    Ok(hash)
+}
+
+async fn verify(hash: String, password: SecretString) -> Result<bool> {
+    let length = secrecy::ExposeSecret::expose_secret(&password).len();
+    let right = tokio::task::spawn_blocking(move || password::verify(&hash, &password))
+        .await
+        .map_err(|error| Error::Internal(error.into()))?;
+    Ok(right && length <= PASSWORD_MAX)
+}
+
+/// An address that could be one: what is before the @ is the mail server's business.
+pub(crate) fn check_email(email: &str) -> Result<String> {
+    let email = email.trim();
+    let sound = email.len() <= 254
+        && !email.chars().any(|c| c.is_whitespace() || c.is_control())
+        && email.split_once('@').is_some_and(|(local, host)| {
+            !local.is_empty() && !host.is_empty() && !host.contains('@')
+        });
+    if sound {
+        Ok(email.to_owned())
+    } else {
+        Err(Error::invalid("email", "is not an e-mail address"))
+    }
+}
+
+/// What identifies a browser to a flow: random, and of no use without its session.
+pub fn browser_secret(app: &App) -> String {
+    secrecy::ExposeSecret::expose_secret(&token::make(app.rng(), "")).to_owned()
+}
+
+/// The id under which a session is stored: the cookie's hash, so that a copy of the table opens no
+/// session.
+fn stored_id(id: &str) -> String {
+    token::hash(id).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Keeps a new session. `false`: the id is taken.
+pub async fn insert(
+    app: &App,
+    id: &str,
+    user_id: Option<Uuid>,
+    data: &serde_json::Value,
+    until: OffsetDateTime,
+) -> Result<bool> {
+    let mut conn = app.pool().acquire().await?;
+    Ok(store::session::insert(&mut conn, &stored_id(id), user_id, data, until).await?)
+}
+
+/// Writes a session that was not ended meanwhile.
+pub async fn update(
+    app: &App,
+    id: &str,
+    user_id: Option<Uuid>,
+    data: &serde_json::Value,
+    until: OffsetDateTime,
+) -> Result<()> {
+    let mut conn = app.pool().acquire().await?;
+    Ok(store::session::update(&mut conn, &stored_id(id), user_id, data, until).await?)
+}
+
+pub async fn find(app: &App, id: &str) -> Result<Option<(serde_json::Value, OffsetDateTime)>> {
+    let mut conn = app.pool().acquire().await?;
+    Ok(store::session::find(&mut conn, &stored_id(id), app.now()).await?)
+}
+
+pub async fn delete(app: &App, id: &str) -> Result<()> {
+    let mut conn = app.pool().acquire().await?;
+    Ok(store::session::delete(&mut conn, &stored_id(id)).await?)
+}

@@ -1,0 +1,165 @@
+//! What server functions need of the request: who asks, and ways to answer a browser.
+
+use std::future::Future;
+
+use axum::{Extension, http::header, http::request::Parts};
+use leptos::prelude::{expect_context, use_context};
+use serde::{Serialize, de::DeserializeOwned};
+use tower_sessions::Session;
+
+use super::{router, session};
+use crate::{
+    domain::{
+        overview::Viewer,
+        problem::{Code, Problem},
+        user::User,
+    },
+    server::app::{self, Actor, App, session::Origin},
+};
+
+/// The use cases, and who is signed in. Refuses nobody: use cases do.
+pub async fn actor() -> Result<(App, Actor), Problem> {
+    let Extension(actor) =
+        leptos_axum::extract::<Extension<Actor>>().await.map_err(|_| lost("actor"))?;
+    Ok((expect_context::<App>(), actor))
+}
+
+/// The use cases, and where the request comes from; for what needs no login.
+pub async fn anyone() -> Result<(App, Origin), Problem> {
+    let parts = use_context::<Parts>().ok_or_else(|| lost("request"))?;
+    Ok((expect_context::<App>(), Origin { address: router::peer(&parts.extensions) }))
+}
+
+/// The person signed in, if any.
+pub async fn viewer() -> Result<Option<Viewer>, Problem> {
+    let (_, actor) = actor().await?;
+    Ok(match actor {
+        Actor::User { id, email, role } => Some(Viewer { id, email, role }),
+        _ => None,
+    })
+}
+
+fn lost(what: &'static str) -> Problem {
+    tracing::error!(what, "a server function found no context");
+    app::Error::Internal(anyhow::anyhow!("no {what} in the context")).problem()
+}
+
+impl App {
+    /// Runs a use case for a browser: its error becomes what the person is told, and what is
+    /// internal is logged, once, here.
+    pub async fn call<T>(&self, work: impl Future<Output = app::Result<T>>) -> Result<T, Problem> {
+        work.await.map_err(|error| {
+            let mut problem = error.problem();
+            if problem.code == Code::Internal {
+                problem.request_id = request_id();
+                tracing::error!(error = format!("{error:#}"), "a server function failed");
+            }
+            problem
+        })
+    }
+}
+
+fn request_id() -> Option<String> {
+    let parts = use_context::<Parts>()?;
+    Some(parts.headers.get("x-request-id")?.to_str().ok()?.to_owned())
+}
+
+/// Sends the browser to a path of ours, or to an address that a use case made.
+pub fn redirect(to: &str) {
+    leptos_axum::redirect(to);
+}
+
+/// `next` when it is a path on this site, so that nobody is led elsewhere after signing in.
+pub fn local_path(next: Option<&str>, otherwise: &str) -> String {
+    next.filter(|path| {
+        path.starts_with('/')
+            && !path.starts_with("//")
+            && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+    })
+    .unwrap_or(otherwise)
+    .to_owned()
+}
+
+async fn current_session() -> Result<Session, Problem> {
+    leptos_axum::extract::<Session>().await.map_err(|_| lost("session"))
+}
+
+fn unwritable(error: tower_sessions::session::Error) -> Problem {
+    tracing::error!(%error, "the session can't be written");
+    app::Error::Internal(error.into()).problem()
+}
+
+/// Signs the person in, in this browser.
+pub async fn begin_session(user: &User) -> Result<(), Problem> {
+    let now = expect_context::<App>().now();
+    session::begin(&current_session().await?, user, now).await.map_err(unwritable)
+}
+
+/// Signs out.
+pub async fn end_session() -> Result<(), Problem> {
+    current_session().await?.flush().await.map_err(unwritable)
+}
+
+/// Whether the browser sent a plain form and will load a page next, without our script to take the
+/// answer.
+fn is_plain_form() -> bool {
+    use_context::<Parts>().is_some_and(|parts| {
+        parts
+            .headers
+            .get(header::ACCEPT)
+            .and_then(|accept| accept.to_str().ok())
+            .is_some_and(|accept| accept.contains("text/html"))
+    })
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Note<T> {
+    kind: String,
+    value: T,
+}
+
+/// What a plain form made is shown by the page that follows it, once. It is sealed meanwhile.
+pub async fn keep_for_next_page<T: Serialize>(app: &App, value: &T) -> Result<(), Problem> {
+    if !is_plain_form() {
+        return Ok(());
+    }
+    let kind = std::any::type_name::<T>().to_owned();
+    let sealed = app
+        .call(async {
+            let note = serde_json::to_value(Note { kind, value })?;
+            app::keys::seal_note(app, &note)
+        })
+        .await?;
+    session::put_note(&current_session().await?, sealed).await.map_err(unwritable)
+}
+
+/// Takes what [`keep_for_next_page`] kept; of another type, or unreadable by now, it is gone.
+pub async fn take_from_last_page<T: DeserializeOwned>(app: &App) -> Result<Option<T>, Problem> {
+    let session = current_session().await?;
+    let Some(sealed) = session::take_note(&session).await.map_err(unwritable)? else {
+        return Ok(None);
+    };
+    let note = app.call(async { app::keys::open_note(app, &sealed) }).await?;
+    let note: Option<Note<T>> = serde_json::from_value(note).ok();
+    Ok(note.filter(|note| note.kind == std::any::type_name::<T>()).map(|note| note.value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::local_path;
+
+    #[test]
+    fn only_paths_of_this_site_are_gone_to_after_signing_in() {
+        for (next, goes_to) in [
+            ("/connections?q=a", "/connections?q=a"),
+            ("//evil.example", "/"),
+            ("https://evil.example", "/"),
+            ("/\\evil.example", "/"),
+            ("/a\r\nset-cookie: x", "/"),
+            ("", "/"),
+        ] {
+            assert_eq!(local_path(Some(next), "/"), goes_to);
+        }
+        assert_eq!(local_path(None, "/"), "/");
+    }
+}

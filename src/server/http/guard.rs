@@ -1,0 +1,61 @@
+//! What every response carries and what no request gets past.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use crate::server::app::App;
+
+/// The content security policy: our own files, this page's inline scripts, and WASM.
+pub fn policy(nonce: Option<&str>) -> String {
+    let scripts = nonce.map_or_else(
+        || "'none'".into(),
+        |nonce| format!("'self' 'nonce-{nonce}' 'wasm-unsafe-eval'"),
+    );
+    format!(
+        "default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data:; \
+         font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
+         frame-ancestors 'none'"
+    )
+}
+
+/// Adds what is missing of the headers that every response carries.
+pub async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY)
+        && let Ok(strict) = HeaderValue::from_str(&policy(None))
+    {
+        headers.insert(header::CONTENT_SECURITY_POLICY, strict);
+    }
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ] {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    response
+}
+
+/// Lets a request pass only when a page of ours made it: a session cookie alone proves nothing.
+pub async fn same_origin(State(app): State<App>, request: Request, next: Next) -> Response {
+    if is_same_origin(request.headers(), &app) {
+        next.run(request).await
+    } else {
+        (StatusCode::FORBIDDEN, "This request did not come from a page of Regrant.").into_response()
+    }
+}
+
+fn is_same_origin(headers: &HeaderMap, app: &App) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    let ours = app.public_url().origin().ascii_serialization();
+    headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes() == ours.as_bytes())
+}

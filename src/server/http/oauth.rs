@@ -1,0 +1,125 @@
+//! The browser's way to the provider and back.
+
+use axum::{
+    Extension, Router,
+    extract::{Path, Query, State},
+    http::{HeaderMap, HeaderValue, header},
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::get,
+};
+use serde::Deserialize;
+use tower_sessions::Session;
+
+use super::{router::Web, session};
+use crate::server::app::{
+    self, Actor, App,
+    connection::flow::{self, Callback, Landing, Outcome},
+};
+
+pub fn routes() -> Router<Web> {
+    Router::new().route("/oauth/start/{token}", get(start)).route("/oauth/callback", get(callback))
+}
+
+/// Begins a flow: binds it to this browser and goes to the provider.
+async fn start(
+    State(app): State<App>,
+    session: Session,
+    headers: HeaderMap,
+    Path(token): Path<String>,
+) -> Response {
+    let begun = async {
+        let browser = session::browser(&app, &session)
+            .await
+            .map_err(|error| app::Error::Internal(error.into()))?;
+        flow::begin(&app, &token, &browser).await
+    };
+    match begun.await {
+        Ok(url) => private(leave(&headers, &url)),
+        Err(error) => {
+            if matches!(error, app::Error::Internal(_)) {
+                tracing::error!(error = format!("{error:#}"), "a flow could not begin");
+            }
+            let outcome = if matches!(error, app::Error::NotFound(_)) {
+                Outcome::Expired
+            } else {
+                Outcome::Failed
+            };
+            private(land(Landing { outcome, connection_id: None }, &Actor::Anonymous))
+        }
+    }
+}
+
+/// Leaves for the provider. When a form of ours led here, a redirect would be held against the
+/// page's `form-action`, so a page in between goes on by itself.
+fn leave(headers: &HeaderMap, url: &str) -> Response {
+    let from_our_page = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
+    if !from_our_page {
+        return Redirect::to(url).into_response();
+    }
+    let url = escape(url);
+    Html(format!(
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta http-equiv=\"refresh\" content=\"0;url={url}\"><title>On the way</title></head>\
+         <body><p>On the way to the consent page. <a href=\"{url}\">Go there now</a></p></body></html>"
+    ))
+    .into_response()
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[derive(Deserialize)]
+struct CallbackQuery {
+    #[serde(default)]
+    state: String,
+    code: Option<String>,
+    error: Option<String>,
+    iss: Option<String>,
+}
+
+/// The one redirect URI. Answers with a redirect to an address without the code.
+async fn callback(
+    State(app): State<App>,
+    session: Session,
+    Extension(actor): Extension<Actor>,
+    Query(query): Query<CallbackQuery>,
+) -> Response {
+    let done = async {
+        let browser = session::browser(&app, &session)
+            .await
+            .map_err(|error| app::Error::Internal(error.into()))?;
+        let callback = Callback {
+            state: query.state,
+            code: query.code.map(Into::into),
+            error: query.error,
+            iss: query.iss,
+        };
+        flow::complete(&app, &browser, callback).await
+    };
+    let landing = done.await.unwrap_or_else(|error| {
+        tracing::error!(error = format!("{error:#}"), "a callback failed");
+        Landing { outcome: Outcome::Failed, connection_id: None }
+    });
+    private(land(landing, &actor))
+}
+
+fn land(landing: Landing, actor: &Actor) -> Response {
+    let outcome = landing.outcome;
+    match landing.connection_id {
+        Some(id) if matches!(actor, Actor::User { .. }) => Redirect::to(&match outcome {
+            Outcome::Done => format!("/connections/{id}?connected=1"),
+            _ => format!("/connections/{id}?problem={}", outcome.as_str()),
+        }),
+        _ => Redirect::to(&format!("/relink/outcome/{}", outcome.as_str())),
+    }
+    .into_response()
+}
+
+/// Nothing of this exchange is to be kept or told on.
+fn private(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,168 @@
+//! All routes, and what lies around them.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{FromRef, MatchedPath, Request},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware,
+    response::IntoResponse,
+    routing::{get, post},
+};
+use leptos::{config::LeptosOptions, prelude::*};
+use leptos_axum::{
+    LeptosRoutes, ResponseOptions, generate_route_list, handle_server_fns_with_context,
+};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    limit::RequestBodyLimitLayer,
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+    set_header::SetResponseHeaderLayer,
+    trace::TraceLayer,
+};
+
+use super::{api, guard, health, oauth, session};
+use crate::{
+    server::{app::App, assets::Site},
+    ui,
+};
+
+/// A form or an API call is never larger than this.
+const BODY_LIMIT: usize = 2 * 1024 * 1024;
+
+/// What the router needs besides the use cases.
+pub struct Options {
+    pub site: Arc<Site>,
+    /// Renders `/metrics`.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// What handlers are given.
+#[derive(Clone)]
+pub struct Web {
+    pub app: App,
+    leptos: LeptosOptions,
+}
+
+impl FromRef<Web> for LeptosOptions {
+    fn from_ref(web: &Web) -> Self {
+        web.leptos.clone()
+    }
+}
+
+impl FromRef<Web> for App {
+    fn from_ref(web: &Web) -> Self {
+        web.app.clone()
+    }
+}
+
+/// The whole site. Serve it with the peer's address
+/// (`into_make_service_with_connect_info::<SocketAddr>`): the login limit counts by it.
+pub fn router(app: App, options: Options) -> Router {
+    let leptos = LeptosOptions::builder().output_name("regrant").build();
+    let web = Web { app: app.clone(), leptos };
+    let assets = page_assets(&options.site);
+    let missing = {
+        let assets = assets.clone();
+        move || ui::shell(assets.clone())
+    };
+    let context = {
+        let app = app.clone();
+        move || provide_page_context(app.clone())
+    };
+    let pages = Router::new()
+        .leptos_routes_with_context(
+            &web,
+            generate_route_list(ui::App),
+            context.clone(),
+            move || ui::shell(assets.clone()),
+        )
+        .fallback(leptos_axum::render_app_async_with_context(context.clone(), missing))
+        .with_state::<()>(web.clone());
+    let rpc = Router::new()
+        .route(
+            "/rpc/{*function}",
+            post(move |request: Request| handle_server_fns_with_context(context.clone(), request)),
+        )
+        .layer(middleware::from_fn_with_state(app.clone(), guard::same_origin));
+    let oauth = oauth::routes().with_state(web.clone());
+    let browser = pages
+        .merge(rpc)
+        .merge(oauth)
+        .layer(middleware::from_fn_with_state(app.clone(), session::identify))
+        .layer(session::layer(&app));
+    let metrics = options.metrics;
+    let secure = app.public_url().scheme() == "https";
+    let router = Router::new()
+        .merge(browser)
+        .nest("/api/v1", api::router(app.clone()))
+        .merge(health::routes(app.clone()))
+        .route("/metrics", get(move || async move { metrics() }))
+        .merge(options.site.routes())
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(middleware::from_fn(guard::headers))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()))
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid));
+    if secure {
+        router.layer(SetResponseHeaderLayer::overriding(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=63072000; includeSubDomains"),
+        ))
+    } else {
+        router
+    }
+}
+
+fn page_assets(site: &Site) -> ui::Assets {
+    match site.names() {
+        Some(names) => {
+            ui::Assets { js: names.js.clone(), wasm: names.wasm.clone(), css: names.css.clone() }
+        }
+        None => ui::Assets { js: String::new(), wasm: String::new(), css: String::new() },
+    }
+}
+
+/// What components and server functions find: the use cases, and a policy with this page's nonce.
+fn provide_page_context(app: App) {
+    provide_context(app);
+    if let (Some(nonce), Some(response)) =
+        (leptos::nonce::use_nonce(), use_context::<ResponseOptions>())
+    {
+        if let Ok(policy) = HeaderValue::from_str(&guard::policy(Some(&nonce.to_string()))) {
+            response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+/// A request in the log: its route, never its address, which may hold a one-time token or a code.
+fn span(request: &Request) -> tracing::Span {
+    let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str);
+    let id = request
+        .headers()
+        .get(HeaderName::from_static("x-request-id"))
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    tracing::info_span!("request", method = %request.method(), route, id)
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> axum::response::Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong in Regrant. It was logged.")
+        .into_response()
+}
+
+/// The peer's address, when the server was told to keep it.
+pub(super) fn peer(request: &axum::http::Extensions) -> String {
+    request
+        .get::<axum::extract::ConnectInfo<SocketAddr>>()
+        .map_or_else(|| "unknown".into(), |info| info.0.ip().to_string())
+}
+
+/// For tests: every route of the pages, as the interface declares them.
+#[cfg(test)]
+pub(crate) fn page_paths() -> Vec<String> {
+    generate_route_list(ui::App).into_iter().map(|route| route.path().to_owned()).collect()
+}

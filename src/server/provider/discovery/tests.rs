@@ -1,0 +1,120 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::server::provider::{
+    guard::Policy,
+    tests::{Act, Server, http, http_with},
+};
+
+fn metadata(issuer: &str, change: impl FnOnce(&mut Value)) -> String {
+    let mut metadata = json!({
+        "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/auth"),
+        "token_endpoint": format!("{issuer}/token"),
+        "revocation_endpoint": format!("{issuer}/revoke"),
+        "userinfo_endpoint": format!("{issuer}/me"),
+        "scopes_supported": ["openid", "offline_access", "email", "api:read"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "none"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": true,
+    });
+    change(&mut metadata);
+    metadata.to_string()
+}
+
+async fn discovered(change: impl FnOnce(&mut Value)) -> Result<Profile, Error> {
+    let server = Server::new(|origin| vec![Act::json(200, &metadata(origin, change))]).await;
+    discover(&http(), &server.origin).await
+}
+
+#[tokio::test]
+async fn an_issuers_metadata_becomes_a_profile() {
+    let server = Server::new(|origin| vec![Act::json(200, &metadata(origin, |_| {}))]).await;
+    let profile = discover(&http(), &server.origin).await.unwrap();
+    assert_eq!(profile.issuer.as_ref(), Some(&server.origin));
+    assert_eq!(profile.endpoints.token, Some(format!("{}/token", server.origin)));
+    assert_eq!(profile.grants, [GrantType::AuthorizationCode, GrantType::ClientCredentials]);
+    assert_eq!(profile.request.authentication.method, AuthenticationMethod::Post);
+    assert_eq!(profile.authorization.pkce, Pkce::S256);
+    assert_eq!(profile.authorization.default_scopes, ["openid", "email", "offline_access"]);
+    assert_eq!(profile.authorization.extra["prompt"], "consent");
+    assert!(profile.authorization.iss_required);
+    assert_eq!(profile.slug, "127-0-0-1");
+    assert_eq!(profile.validate(), []);
+    assert!(server.seen()[0].starts_with("GET /.well-known/openid-configuration HTTP/1.1"));
+}
+
+#[tokio::test]
+async fn silence_means_the_rfcs_defaults() {
+    let profile = discovered(|metadata| {
+        let keep = ["issuer", "authorization_endpoint", "token_endpoint"];
+        metadata.as_object_mut().unwrap().retain(|name, _| keep.contains(&name.as_str()));
+    })
+    .await
+    .unwrap();
+    assert_eq!(profile.grants, [GrantType::AuthorizationCode]);
+    assert_eq!(profile.request.authentication.method, AuthenticationMethod::Basic);
+    assert_eq!(profile.authorization.pkce, Pkce::S256);
+    assert!(!profile.authorization.iss_required);
+    assert!(profile.response.account.label.iter().all(|s| s.from != IdentityOrigin::Userinfo));
+}
+
+#[tokio::test]
+async fn the_issuer_is_compared_byte_for_byte() {
+    let error = discovered(|metadata| {
+        metadata["issuer"] = format!("{}/", metadata["issuer"].as_str().unwrap()).into();
+    })
+    .await
+    .unwrap_err();
+    assert!(matches!(&error, Error::Discovery(why) if why.contains("last character")), "{error}");
+}
+
+#[tokio::test]
+async fn both_places_of_metadata_are_tried() {
+    let server = Server::new(|origin| {
+        let issuer = format!("{origin}/realm");
+        vec![Act::json(404, "{}"), Act::json(200, &metadata(&issuer, |_| {}))]
+    })
+    .await;
+    let issuer = format!("{}/realm", server.origin);
+    let profile = discover(&http(), &issuer).await.unwrap();
+    assert_eq!(profile.issuer, Some(issuer));
+    let seen = server.seen();
+    assert!(seen[0].starts_with("GET /realm/.well-known/openid-configuration "), "{}", seen[0]);
+    assert!(
+        seen[1].starts_with("GET /.well-known/oauth-authorization-server/realm "),
+        "{}",
+        seen[1]
+    );
+}
+
+#[tokio::test]
+async fn metadata_that_leads_astray_is_refused() {
+    let error = discovered(|m| m["token_endpoint"] = "http://evil.example/token".into()).await;
+    assert!(
+        matches!(&error, Err(Error::Invalid(errors)) if errors[0].field == "endpoints.token"),
+        "{error:?}"
+    );
+    let error = discovered(|m| m["authorization_endpoint"] = "javascript:alert(1)".into()).await;
+    assert!(matches!(error, Err(Error::Invalid(_))), "{error:?}");
+    let error = discovered(|m| m["token_endpoint"] = Value::Null).await;
+    assert!(matches!(error, Err(Error::Invalid(_))), "{error:?}");
+    let error = discovered(|m| m["scopes_supported"] = 1.into()).await;
+    assert!(matches!(error, Err(Error::Discovery(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_issuer_is_told() {
+    for issuer in
+        ["", "accounts.example.com", "https://a.example?x=1", "https://a.example#x", "mailto:a@b"]
+    {
+        assert!(matches!(discover(&http(), issuer).await, Err(Error::Discovery(_))), "{issuer}");
+    }
+    let address = "https://a.example/.well-known/openid-configuration";
+    let error = discover(&http(), address).await.unwrap_err().to_string();
+    assert!(error.contains("issuer itself"), "{error}");
+    let closed = http_with(Policy::default());
+    let blocked = discover(&closed, "https://169.254.169.254/latest").await;
+    assert!(matches!(blocked, Err(Error::Blocked(_))), "{blocked:?}");
+}

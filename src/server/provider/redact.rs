@@ -1,0 +1,93 @@
+//! Keeps what we sent out of what we report.
+//!
+//! Providers echo: a refused token, a whole request, a part of either, encoded as it arrived. So a
+//! text is cleared not only of each secret but of every stretch of eight characters that a secret
+//! has too, in any encoding it was sent in and whatever its case.
+
+use std::collections::HashSet;
+
+use url::form_urlencoded;
+use zeroize::Zeroizing;
+
+/// Stretches shorter than this give nothing away.
+const WINDOW: usize = 8;
+
+const MASK: &str = "[redacted]";
+
+/// The secrets of one request.
+#[derive(Default)]
+pub(super) struct Redactor(Vec<Zeroizing<String>>);
+
+impl Redactor {
+    pub fn hide(&mut self, secret: &str) {
+        if !secret.is_empty() {
+            self.0.push(Zeroizing::new(secret.to_owned()));
+        }
+    }
+
+    /// `text` without secrets and control characters, at most `limit` characters long; nothing if
+    /// nothing is left.
+    pub fn clear(&self, text: &str, limit: usize) -> Option<String> {
+        // What is cut here anyway need not be searched.
+        let end = text.floor_char_boundary(limit.saturating_mul(8) + 4096);
+        let text = &text[..end];
+        let marks = self.marks(text);
+        let mut clean = String::new();
+        let mut masked = false;
+        for (at, c) in text.char_indices() {
+            if marks.get(at).copied().unwrap_or_default() {
+                if !masked {
+                    clean.push_str(MASK);
+                }
+                masked = true;
+                continue;
+            }
+            masked = false;
+            clean.push(if c.is_control() { ' ' } else { c });
+        }
+        let clean: String = clean.trim().chars().take(limit).collect();
+        (!clean.is_empty()).then_some(clean)
+    }
+
+    /// Which bytes of `text` belong to a secret.
+    fn marks(&self, text: &str) -> Vec<bool> {
+        let folded = Zeroizing::new(text.to_ascii_lowercase());
+        let bytes = folded.as_bytes();
+        let mut marks = vec![false; bytes.len()];
+        for secret in &self.0 {
+            for form in forms(secret) {
+                let form = form.as_bytes();
+                let width = form.len().min(WINDOW);
+                if width == 0 || bytes.len() < width {
+                    continue;
+                }
+                let stretches: HashSet<&[u8]> = form.windows(width).collect();
+                for (at, window) in bytes.windows(width).enumerate() {
+                    if stretches.contains(window) {
+                        marks[at..at + width].fill(true);
+                    }
+                }
+            }
+        }
+        // A character is hidden whole.
+        for (at, c) in text.char_indices() {
+            let whole = at..at + c.len_utf8();
+            if marks[whole.clone()].contains(&true) {
+                marks[whole].fill(true);
+            }
+        }
+        marks
+    }
+}
+
+/// The forms in which a secret may come back.
+fn forms(secret: &str) -> [Zeroizing<String>; 4] {
+    let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let percent = form.replace('+', "%20");
+    let json = serde_json::Value::from(secret).to_string();
+    let inner = json.trim_start_matches('"').trim_end_matches('"');
+    [secret, &form, &percent, inner].map(|text| Zeroizing::new(text.to_ascii_lowercase()))
+}
+
+#[cfg(test)]
+mod tests;

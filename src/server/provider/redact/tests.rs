@@ -1,0 +1,49 @@
+use super::*;
+
+fn clear(secret: &str, text: &str) -> String {
+    let mut redactor = Redactor::default();
+    redactor.hide(secret);
+    redactor.clear(text, 500).unwrap_or_default()
+}
+
+#[test]
+fn an_echo_is_masked_in_every_form() {
+    let secret = "s3cr\"et/with+odd =chars";
+    let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    for echo in [
+        secret.to_owned(),
+        secret.to_uppercase(),
+        encoded.clone(),
+        encoded.replace('+', "%20"),
+        serde_json::to_string(secret).unwrap(),
+        secret[3..15].to_owned(),
+        format!("x{secret}y"),
+    ] {
+        let cleared = clear(secret, &format!("the token {echo} is unknown"));
+        assert!(cleared.starts_with("the token ") && cleared.ends_with(" is unknown"), "{cleared}");
+        assert!(cleared.contains(MASK), "{echo} became {cleared}");
+        assert!(!cleared.contains(&echo), "{cleared}");
+    }
+}
+
+#[test]
+fn short_secrets_are_masked_whole() {
+    assert_eq!(clear("abc", "xabcy"), "x[redacted]y");
+}
+
+#[test]
+fn other_text_stays_and_is_cut() {
+    assert_eq!(clear("secret-secret", "Refresh token\nhas expired."), "Refresh token has expired.");
+    let mut redactor = Redactor::default();
+    redactor.hide("");
+    assert_eq!(redactor.clear(&"ä".repeat(1000), 500).unwrap().chars().count(), 500);
+    assert_eq!(redactor.clear(" \n ", 500), None);
+}
+
+#[test]
+fn a_secret_across_the_cut_is_masked() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let text = format!("{}{secret}", "x".repeat(490));
+    let cleared = clear(secret, &text);
+    assert!(!cleared.contains("0123"), "{cleared}");
+}

@@ -1,0 +1,215 @@
+//! The calls that end in tokens.
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use secrecy::SecretString;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::{
+    Error, Grant, Http, Refusal, Registration, classify,
+    dialect::{self, Given, Prepared},
+    guard::{Answer, Failure},
+    jwt,
+    redact::Redactor,
+    response::{self, Origin},
+};
+use crate::{
+    domain::{
+        provider::{Call, Pkce},
+        refusal::ErrorClass,
+    },
+    server::clock::Rng,
+};
+
+/// What is asked of the token endpoint.
+#[derive(Clone, Copy)]
+pub(super) enum Intent<'a> {
+    Exchange { code: &'a SecretString, code_verifier: &'a SecretString },
+    Refresh { refresh_token: &'a SecretString },
+    ClientCredentials,
+}
+
+/// Redeems an authorization code (RFC 6749 section 4.1.3). An id token that is not the one asked
+/// for refuses the whole answer.
+pub async fn exchange(
+    http: &Http,
+    registration: &Registration<'_>,
+    code: &SecretString,
+    code_verifier: &SecretString,
+    nonce: Option<&str>,
+) -> Result<Grant, Refusal> {
+    let nonce = nonce.filter(|_| registration.asks_for_id_token());
+    let (grant, verdict) =
+        ask(http, registration, Intent::Exchange { code, code_verifier }, nonce).await?;
+    match verdict {
+        Ok(()) => Ok(grant),
+        Err(why) => Err(Refusal {
+            class: ErrorClass::RequestRefused,
+            status: None,
+            code: Some("invalid_id_token".into()),
+            description: Some(why.into()),
+            retry_after: None,
+            sent: true,
+        }),
+    }
+}
+
+/// Trades the refresh token for a new token set (RFC 6749 section 6). An odd id token costs no
+/// tokens here: the grant then names no account.
+pub async fn refresh(
+    http: &Http,
+    registration: &Registration<'_>,
+    refresh_token: &SecretString,
+) -> Result<Grant, Refusal> {
+    let (grant, _) = ask(http, registration, Intent::Refresh { refresh_token }, None).await?;
+    Ok(grant)
+}
+
+/// A grant of the client's own (RFC 6749 section 4.4).
+pub async fn client_credentials(
+    http: &Http,
+    registration: &Registration<'_>,
+) -> Result<Grant, Refusal> {
+    let (grant, _) = ask(http, registration, Intent::ClientCredentials, None).await?;
+    Ok(grant)
+}
+
+/// Reads a token response that somebody else obtained, as the provider gave it. Its refusal says
+/// what is missing and was never sent.
+pub fn import(
+    registration: &Registration<'_>,
+    response: &Value,
+    obtained_at: OffsetDateTime,
+) -> Result<Grant, Refusal> {
+    let issuer = registration.issuer()?;
+    let expected = jwt::Expected {
+        issuer: issuer.as_deref(),
+        client_id: registration.client_id,
+        nonce: None,
+        now: obtained_at,
+    };
+    response::grant(registration, response, Origin::Beginning, obtained_at, &expected)
+        .map(|(grant, _)| grant)
+        .ok_or_else(|| {
+            let places = registration.profile.response.access_token.join(" or ");
+            let message = format!("the response has no access token at {places}");
+            Refusal::unsent(ErrorClass::RequestRefused, message)
+        })
+}
+
+/// The request that `intent` is at this provider.
+pub(super) fn prepare(
+    registration: &Registration<'_>,
+    intent: Intent<'_>,
+    now: OffsetDateTime,
+    rng: &dyn Rng,
+) -> Result<Prepared, Error> {
+    let profile = registration.profile;
+    let endpoints = &profile.endpoints;
+    let token = || registration.endpoint("token", endpoints.token.as_deref());
+    let refresh = endpoints.refresh.as_deref();
+    let build =
+        |call, endpoint, given: &[_]| dialect::build(registration, call, endpoint, given, now, rng);
+    let grant_type = |name| ("grant_type", Given::Plain(name));
+    match intent {
+        Intent::Exchange { code, code_verifier } => {
+            let verifier = ("code_verifier", Given::Secret(code_verifier));
+            let given = [
+                grant_type("authorization_code"),
+                ("code", Given::Secret(code)),
+                ("redirect_uri", Given::Plain(registration.redirect_uri)),
+                verifier,
+            ];
+            let count = given.len() - usize::from(profile.authorization.pkce == Pkce::Off);
+            build(Call::Exchange, token()?, &given[..count])
+        }
+        Intent::Refresh { refresh_token } => {
+            let endpoint = match refresh {
+                Some(refresh) => registration.endpoint("refresh", Some(refresh))?,
+                None => token()?,
+            };
+            let given =
+                [grant_type("refresh_token"), ("refresh_token", Given::Secret(refresh_token))];
+            build(Call::Refresh, endpoint, &given)
+        }
+        Intent::ClientCredentials => {
+            build(Call::ClientCredentials, token()?, &[grant_type("client_credentials")])
+        }
+    }
+}
+
+async fn ask(
+    http: &Http,
+    registration: &Registration<'_>,
+    intent: Intent<'_>,
+    nonce: Option<&str>,
+) -> Result<(Grant, Result<(), &'static str>), Refusal> {
+    let issuer = registration.issuer()?;
+    let sent_at = http.0.clock.now();
+    let prepared = prepare(registration, intent, sent_at, http.0.rng.as_ref())?;
+    let (answer, redactor, sent_basic) = send(http, prepared).await?;
+
+    let origin = match intent {
+        Intent::Refresh { .. } => Origin::Refresh,
+        Intent::Exchange { .. } | Intent::ClientCredentials => Origin::Beginning,
+    };
+    let expected = jwt::Expected {
+        issuer: issuer.as_deref(),
+        client_id: registration.client_id,
+        nonce,
+        now: sent_at,
+    };
+    let value = data(&answer);
+    value
+        .as_ref()
+        .filter(|_| (200..300).contains(&answer.status))
+        .and_then(|value| response::grant(registration, value, origin, sent_at, &expected))
+        .ok_or_else(|| {
+            let (value, now) = (value.as_ref(), http.0.clock.now());
+            let errors = &registration.profile.errors;
+            classify::refusal(errors, &answer, value, sent_basic, &redactor, now)
+        })
+}
+
+/// Sends a prepared request. Says besides whether it proved the client by a header.
+pub(super) async fn send(
+    http: &Http,
+    prepared: Prepared,
+) -> Result<(Answer, Redactor, bool), Refusal> {
+    let sent_basic = prepared
+        .headers
+        .get(AUTHORIZATION)
+        .is_some_and(|value| value.as_bytes().starts_with(b"Basic "));
+    let (request, redactor) = prepared.into_request();
+    match http.0.client.send(request).await {
+        Ok(answer) => Ok((answer, redactor, sent_basic)),
+        Err(failure) => Err(no_answer(failure)),
+    }
+}
+
+/// An answer's body as data, if it is any.
+pub(super) fn data(answer: &Answer) -> Option<Value> {
+    let kind = answer.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    response::body(&answer.body, kind)
+}
+
+/// What it means that no whole answer came. A status that refuses was an answer, even if its body
+/// was cut.
+fn no_answer(failure: Failure) -> Refusal {
+    let (class, description, status, sent) = match failure {
+        Failure::Blocked(why) => (ErrorClass::RequestRefused, why, None, false),
+        Failure::Connect(why) => (ErrorClass::Transient, why, None, false),
+        Failure::Lost { what, status } => {
+            let class = match status {
+                Some(429) => ErrorClass::RateLimited,
+                Some(300..) => ErrorClass::Transient,
+                _ => ErrorClass::AnswerLost,
+            };
+            (class, what.to_owned(), status, true)
+        }
+    };
+    Refusal { class, status, code: None, description: Some(description), retry_after: None, sent }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! The audit log.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::Result;
+use crate::domain::audit::{AuditEntry, AuditFilter};
+
+pub async fn insert(conn: &mut PgConnection, entry: &AuditEntry) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO audit (id, at, actor_kind, actor_id, actor_label, action, subject_id, subject_label, detail)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        entry.id,
+        entry.at,
+        entry.actor_kind,
+        entry.actor_id,
+        entry.actor_label,
+        entry.action,
+        entry.subject_id,
+        entry.subject_label,
+        entry.detail
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The newest first, from `before` on.
+pub async fn list(
+    conn: &mut PgConnection,
+    filter: &AuditFilter,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<AuditEntry>> {
+    Ok(sqlx::query_as!(
+        AuditEntry,
+        "SELECT id, at, actor_kind, actor_id, actor_label, action, subject_id, subject_label, detail
+         FROM audit
+         WHERE ($1::text IS NULL OR starts_with(action, $1))
+           AND ($2::text IS NULL OR subject_id = $2)
+           AND ($3::text IS NULL OR position(lower($3) IN lower(actor_label)) > 0)
+           AND ($4::uuid IS NULL OR id < $4)
+         ORDER BY id DESC LIMIT $5",
+        filter.action,
+        filter.subject,
+        filter.actor,
+        before,
+        limit
+    )
+    .fetch_all(conn)
+    .await?)
+}

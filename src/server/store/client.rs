@@ -1,0 +1,252 @@
+//! Client registrations.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Error, Result};
+use crate::domain::client::{Client, StateName};
+
+/// A client as it is stored: with its sealed secret, without what is computed.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    pub id: Uuid,
+    pub provider: String,
+    pub name: String,
+    pub oauth_client_id: String,
+    pub sealed_client_secret: Option<Vec<u8>>,
+    pub secret_generation: i64,
+    pub secret_set_at: Option<OffsetDateTime>,
+    pub scopes: Vec<String>,
+    pub variables: BTreeMap<String, String>,
+    pub state: StateName,
+    pub state_since: OffsetDateTime,
+    pub state_detail: Option<String>,
+    pub connections: i64,
+    pub created_at: OffsetDateTime,
+    pub updated_at: OffsetDateTime,
+}
+
+impl Stored {
+    /// The client as people see it.
+    pub fn seen(self, redirect_uri: String) -> Client {
+        Client {
+            id: self.id,
+            name: self.name,
+            provider: self.provider,
+            oauth_client_id: self.oauth_client_id,
+            has_secret: self.sealed_client_secret.is_some(),
+            secret_set_at: self.secret_set_at,
+            scopes: self.scopes,
+            variables: self.variables,
+            state: self.state,
+            state_since: self.state_since,
+            state_detail: self.state_detail,
+            redirect_uri,
+            connections: self.connections,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
+struct ClientRow {
+    id: Uuid,
+    provider: String,
+    name: String,
+    oauth_client_id: String,
+    sealed_client_secret: Option<Vec<u8>>,
+    secret_generation: i64,
+    secret_set_at: Option<OffsetDateTime>,
+    scopes: Vec<String>,
+    variables: serde_json::Value,
+    state: String,
+    state_since: OffsetDateTime,
+    state_detail: Option<String>,
+    connections: i64,
+    created_at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+}
+
+impl TryFrom<ClientRow> for Stored {
+    type Error = Error;
+    fn try_from(row: ClientRow) -> Result<Self> {
+        Ok(Self {
+            id: row.id,
+            provider: row.provider,
+            name: row.name,
+            oauth_client_id: row.oauth_client_id,
+            sealed_client_secret: row.sealed_client_secret,
+            secret_generation: row.secret_generation,
+            secret_set_at: row.secret_set_at,
+            scopes: row.scopes,
+            variables: serde_json::from_value(row.variables)?,
+            state: row.state.parse()?,
+            state_since: row.state_since,
+            state_detail: row.state_detail,
+            connections: row.connections,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+macro_rules! select {
+    ($tail:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            ClientRow,
+            r#"SELECT id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,
+                      secret_set_at, scopes, variables, state, state_since, state_detail,
+                      (SELECT count(*) FROM connections
+                        WHERE connections.client_id = clients.id AND connections.state <> 'disconnected') AS "connections!",
+                      created_at, updated_at
+               FROM clients "# + $tail
+            $(, $argument)*
+        )
+    };
+}
+
+pub async fn list(conn: &mut PgConnection) -> Result<Vec<Stored>> {
+    select!("ORDER BY lower(name)")
+        .fetch_all(conn)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// Clients that the provider refuses.
+pub async fn list_in_trouble(conn: &mut PgConnection) -> Result<Vec<Stored>> {
+    select!("WHERE state IN ('credentials_rejected', 'incident') ORDER BY state_since LIMIT 50")
+        .fetch_all(conn)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Stored>> {
+    select!("WHERE id = $1", id).fetch_optional(conn).await?.map(TryInto::try_into).transpose()
+}
+
+/// Like [`find`], and keeps the row from changing until the transaction ends.
+pub async fn find_for_update(conn: &mut PgConnection, id: Uuid) -> Result<Option<Stored>> {
+    select!("WHERE id = $1 FOR UPDATE OF clients", id)
+        .fetch_optional(conn)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+pub async fn insert(conn: &mut PgConnection, client: &Stored) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO clients (id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,
+                              secret_set_at, scopes, variables, state, state_since, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)",
+        client.id,
+        client.provider,
+        client.name,
+        client.oauth_client_id,
+        client.sealed_client_secret,
+        client.secret_generation,
+        client.secret_set_at,
+        &client.scopes,
+        serde_json::to_value(&client.variables)?,
+        client.state.as_str(),
+        client.state_since,
+        client.created_at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Writes all that can change.
+pub async fn update(conn: &mut PgConnection, client: &Stored) -> Result<()> {
+    sqlx::query!(
+        "UPDATE clients SET name = $2, oauth_client_id = $3, sealed_client_secret = $4, secret_generation = $5,
+                            secret_set_at = $6, scopes = $7, variables = $8, state = $9, state_since = $10,
+                            state_detail = $11, updated_at = $12
+         WHERE id = $1",
+        client.id,
+        client.name,
+        client.oauth_client_id,
+        client.sealed_client_secret,
+        client.secret_generation,
+        client.secret_set_at,
+        &client.scopes,
+        serde_json::to_value(&client.variables)?,
+        client.state.as_str(),
+        client.state_since,
+        client.state_detail,
+        client.updated_at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Marks a client whose credentials of `secret_generation` were refused. `false`: it was marked
+/// before, is switched off, or has another secret by now.
+pub async fn reject_credentials(
+    conn: &mut PgConnection,
+    id: Uuid,
+    secret_generation: i64,
+    detail: &str,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE clients SET state = 'credentials_rejected', state_since = $3, state_detail = $4
+         WHERE id = $1 AND secret_generation = $2 AND state = 'ready'",
+        id,
+        secret_generation,
+        now,
+        detail
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!("DELETE FROM clients WHERE id = $1", id).execute(conn).await?;
+    Ok(())
+}
+
+/// How many clients each provider has.
+pub async fn count_by_provider(conn: &mut PgConnection) -> Result<BTreeMap<String, i64>> {
+    Ok(sqlx::query!(r#"SELECT provider, count(*) AS "count!" FROM clients GROUP BY provider"#)
+        .fetch_all(conn)
+        .await?
+        .into_iter()
+        .map(|row| (row.provider, row.count))
+        .collect())
+}
+
+/// Which clients of a provider hold a secret, or tokens.
+pub async fn names_with_secrets(conn: &mut PgConnection, provider: &str) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT name FROM clients
+         WHERE provider = $1
+           AND (sealed_client_secret IS NOT NULL
+                OR EXISTS (SELECT FROM connections n
+                           WHERE n.client_id = clients.id AND n.generation > 0 AND n.state <> 'disconnected'))
+         ORDER BY lower(name)",
+        provider
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Whether connections of the client hold tokens.
+pub async fn holds_tokens(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM connections
+                          WHERE client_id = $1 AND generation > 0 AND state <> 'disconnected') AS "holds!""#,
+        id
+    )
+    .fetch_one(conn)
+    .await?)
+}

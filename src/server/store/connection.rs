@@ -1,0 +1,388 @@
+//! Connections: reading and changing them. Leases are in [`lease`].
+
+pub mod lease;
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Error, Result};
+use crate::domain::connection::{
+    Connection, ConnectionFilter, GrantType, LastError, Sort, State, StateName,
+};
+
+struct ConnectionRow {
+    id: Uuid,
+    client_id: Uuid,
+    client_name: String,
+    client_state: String,
+    provider: String,
+    label: String,
+    external_id: Option<String>,
+    tags: Vec<String>,
+    account_id: Option<String>,
+    account_label: Option<String>,
+    grant_type: String,
+    state: String,
+    state_since: OffsetDateTime,
+    reason: Option<String>,
+    failures: i32,
+    doubtful_attempt_id: Option<Uuid>,
+    last_error: Option<serde_json::Value>,
+    generation: i64,
+    scopes_requested: Vec<String>,
+    scopes_granted: Vec<String>,
+    has_refresh_token: bool,
+    obtained_at: Option<OffsetDateTime>,
+    access_expires_at: Option<OffsetDateTime>,
+    refresh_expires_at: Option<OffsetDateTime>,
+    needs_human_by: Option<OffsetDateTime>,
+    due_at: Option<OffsetDateTime>,
+    created_at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+}
+
+impl TryFrom<ConnectionRow> for Connection {
+    type Error = Error;
+    fn try_from(row: ConnectionRow) -> Result<Self> {
+        let last_error: Option<LastError> =
+            row.last_error.map(serde_json::from_value).transpose()?;
+        let state = match row.state.parse()? {
+            StateName::Pending => State::Pending,
+            StateName::Active => State::Active,
+            StateName::Retrying => State::Retrying {
+                attempts: u32::try_from(row.failures).unwrap_or_default(),
+                next_at: row.due_at.unwrap_or(row.state_since),
+                last_error: last_error
+                    .as_ref()
+                    .map_or(crate::domain::refusal::ErrorClass::Transient, |error| error.class),
+            },
+            StateName::InDoubt => State::InDoubt {
+                attempt_id: row
+                    .doubtful_attempt_id
+                    .ok_or_else(|| Error::Unreadable("in doubt about no attempt".into()))?,
+            },
+            StateName::NeedsReauth => State::NeedsReauth {
+                reason: row
+                    .reason
+                    .ok_or_else(|| Error::Unreadable("needs a person for no reason".into()))?
+                    .parse()?,
+                since: row.state_since,
+            },
+            StateName::Disconnected => State::Disconnected,
+        };
+        Ok(Self {
+            id: row.id,
+            client_id: row.client_id,
+            client_name: row.client_name,
+            client_state: row.client_state.parse()?,
+            provider: row.provider,
+            label: row.label,
+            external_id: row.external_id,
+            tags: row.tags,
+            account_id: row.account_id,
+            account_label: row.account_label,
+            grant_type: row.grant_type.parse()?,
+            state,
+            generation: row.generation,
+            scopes_requested: row.scopes_requested,
+            scopes_granted: row.scopes_granted,
+            has_refresh_token: row.has_refresh_token,
+            obtained_at: row.obtained_at,
+            access_expires_at: row.access_expires_at,
+            refresh_expires_at: row.refresh_expires_at,
+            due_at: row.due_at,
+            needs_human_by: row.needs_human_by,
+            last_error,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+macro_rules! select {
+    ($tail:literal $(+ $more:literal)* $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            ConnectionRow,
+            "SELECT n.id, n.client_id, c.name AS client_name, c.state AS client_state, c.provider, n.label,
+                    n.external_id, n.tags, n.account_id, n.account_label, n.grant_type, n.state, n.state_since,
+                    n.reason, n.failures, n.doubtful_attempt_id, n.last_error, n.generation,
+                    n.scopes_requested, n.scopes_granted, n.has_refresh_token, n.obtained_at,
+                    n.access_expires_at, n.refresh_expires_at, n.needs_human_by, n.due_at,
+                    n.created_at, n.updated_at
+             FROM connections n JOIN clients c ON c.id = n.client_id " + $tail $(+ $more)*
+            $(, $argument)*
+        )
+    };
+}
+
+macro_rules! select_page {
+    ($filter:expr, $limit:expr, $tail:literal $(, $argument:expr)*) => {
+        select!(
+            "WHERE ($1::text IS NULL OR n.state = $1)
+               AND ($2::uuid IS NULL OR n.client_id = $2)
+               AND ($3::text IS NULL OR c.provider = $3)
+               AND ($4::text IS NULL OR position(lower($4) IN lower(n.label)) > 0
+                    OR position(lower($4) IN lower(coalesce(n.account_label, ''))) > 0
+                    OR position(lower($4) IN lower(coalesce(n.account_id, ''))) > 0
+                    OR position(lower($4) IN lower(coalesce(n.external_id, ''))) > 0)
+               AND ($5::timestamptz IS NULL
+                    OR coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00') < $5)
+               AND ($6::timestamptz IS NULL
+                    OR coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00') < $6)
+             " + $tail,
+            $filter.state.map(StateName::as_str),
+            $filter.client,
+            $filter.provider.as_deref(),
+            $filter.q.as_deref(),
+            $filter.expires_before,
+            $filter.needs_human_before,
+            $limit
+            $(, $argument)*
+        )
+    };
+}
+
+/// Where a page begins: behind the item with this key and id.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct After {
+    pub id: Uuid,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub at: Option<OffsetDateTime>,
+    pub text: Option<String>,
+}
+
+/// The key that a connection has in an order; what a next page begins behind.
+pub fn after(connection: &Connection, sort: Sort) -> After {
+    let last = time::macros::datetime!(9999-01-01 00:00 UTC);
+    After {
+        id: connection.id,
+        at: match sort {
+            Sort::NeedsHumanBy => Some(connection.needs_human_by.unwrap_or(last)),
+            Sort::Expires => Some(connection.access_expires_at.unwrap_or(last)),
+            Sort::Newest | Sort::Label => None,
+        },
+        text: (sort == Sort::Label).then(|| connection.label.clone()),
+    }
+}
+
+pub async fn list(
+    conn: &mut PgConnection,
+    filter: &ConnectionFilter,
+    after: Option<&After>,
+    limit: i64,
+) -> Result<Vec<Connection>> {
+    let id = after.map(|after| after.id);
+    let at = after.and_then(|after| after.at);
+    let text = after.and_then(|after| after.text.as_deref());
+    let rows = match filter.sort.unwrap_or_default() {
+        Sort::Newest => {
+            select_page!(
+                filter,
+                limit,
+                "AND ($8::uuid IS NULL OR n.id < $8) ORDER BY n.id DESC LIMIT $7",
+                id
+            )
+            .fetch_all(conn)
+            .await?
+        }
+        Sort::NeedsHumanBy => {
+            select_page!(
+                filter,
+                limit,
+                "AND ($8::uuid IS NULL
+                      OR (coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00'), n.id) > ($9, $8))
+                 ORDER BY coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00'), n.id LIMIT $7",
+                id,
+                at
+            )
+            .fetch_all(conn)
+            .await?
+        }
+        Sort::Expires => {
+            select_page!(
+                filter,
+                limit,
+                "AND ($8::uuid IS NULL
+                      OR (coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00'), n.id) > ($9, $8))
+                 ORDER BY coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00'), n.id LIMIT $7",
+                id,
+                at
+            )
+            .fetch_all(conn)
+            .await?
+        }
+        Sort::Label => {
+            select_page!(
+                filter,
+                limit,
+                "AND ($8::uuid IS NULL OR (lower(n.label), n.id) > (lower($9), $8))
+                 ORDER BY lower(n.label), n.id LIMIT $7",
+                id,
+                text
+            )
+            .fetch_all(conn)
+            .await?
+        }
+    };
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Connection>> {
+    select!("WHERE n.id = $1", id).fetch_optional(conn).await?.map(TryInto::try_into).transpose()
+}
+
+/// Like [`find`], and keeps the row from changing until the transaction ends.
+pub async fn find_for_update(conn: &mut PgConnection, id: Uuid) -> Result<Option<Connection>> {
+    select!("WHERE n.id = $1 FOR UPDATE OF n", id)
+        .fetch_optional(conn)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+pub struct NewRow<'a> {
+    pub id: Uuid,
+    pub client_id: Uuid,
+    pub label: &'a str,
+    pub external_id: Option<&'a str>,
+    pub tags: &'a [String],
+    pub grant_type: GrantType,
+    pub scopes_requested: &'a [String],
+    pub now: OffsetDateTime,
+}
+
+/// Adds a connection that waits for its first token set.
+pub async fn insert(conn: &mut PgConnection, new: &NewRow<'_>) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO connections (id, client_id, label, external_id, tags, grant_type, scopes_requested,
+                                  state, state_since, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $8, $8)",
+        new.id,
+        new.client_id,
+        new.label,
+        new.external_id,
+        new.tags,
+        new.grant_type.as_str(),
+        new.scopes_requested,
+        new.now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What a token set says of its connection.
+pub struct TokenFacts<'a> {
+    pub generation: i64,
+    pub scopes_granted: Option<&'a [String]>,
+    pub has_refresh_token: bool,
+    pub obtained_at: OffsetDateTime,
+    pub access_expires_at: Option<OffsetDateTime>,
+    pub refresh_expires_at: Option<OffsetDateTime>,
+    pub needs_human_by: Option<OffsetDateTime>,
+    pub due_at: Option<OffsetDateTime>,
+    /// Set when a person consented anew.
+    pub consented_at: Option<OffsetDateTime>,
+    pub account_id: Option<&'a str>,
+    pub account_label: Option<&'a str>,
+}
+
+/// Makes a connection active with a token set that a person, or an import, brought: whatever was
+/// going on before is over, and its lease with it. `false`: the generation has moved.
+pub async fn activate(
+    conn: &mut PgConnection,
+    id: Uuid,
+    facts: &TokenFacts<'_>,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE connections
+         SET state = 'active', state_since = $3, reason = NULL, failures = 0, doubtful_attempt_id = NULL,
+             last_error = NULL, generation = $2, scopes_granted = coalesce($4, scopes_requested),
+             has_refresh_token = $5, obtained_at = $6, access_expires_at = $7, refresh_expires_at = $8,
+             needs_human_by = $9, due_at = $10, consented_at = coalesce($11, consented_at),
+             account_id = coalesce($12, account_id), account_label = coalesce($13, account_label),
+             lease_id = NULL, leased_until = NULL, updated_at = $3
+         WHERE id = $1 AND generation = $2::bigint - 1",
+        id,
+        facts.generation,
+        now,
+        facts.scopes_granted as Option<&[String]>,
+        facts.has_refresh_token,
+        facts.obtained_at,
+        facts.access_expires_at,
+        facts.refresh_expires_at,
+        facts.needs_human_by,
+        facts.due_at,
+        facts.consented_at,
+        facts.account_id,
+        facts.account_label
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Writes what people may change.
+pub async fn update(
+    conn: &mut PgConnection,
+    id: Uuid,
+    label: &str,
+    external_id: Option<&str>,
+    tags: &[String],
+    now: OffsetDateTime,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE connections SET label = $2, external_id = $3, tags = $4, updated_at = $5 WHERE id = $1",
+        id,
+        label,
+        external_id,
+        tags,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Ends a connection's life; nothing is due any more, and no answer under way may change that.
+pub async fn disconnect(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<()> {
+    sqlx::query!(
+        "UPDATE connections
+         SET state = 'disconnected', state_since = $2, reason = NULL, due_at = NULL, needs_human_by = NULL,
+             access_expires_at = NULL, refresh_expires_at = NULL, has_refresh_token = false,
+             doubtful_attempt_id = NULL, failures = 0, lease_id = NULL, leased_until = NULL,
+             updated_at = $2
+         WHERE id = $1",
+        id,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!("DELETE FROM connections WHERE id = $1", id).execute(conn).await?;
+    Ok(())
+}
+
+/// Deletes the disconnected connections of a client, so that it can be deleted.
+pub async fn delete_disconnected(conn: &mut PgConnection, client_id: Uuid) -> Result<u64> {
+    Ok(sqlx::query!(
+        "DELETE FROM connections WHERE client_id = $1 AND state = 'disconnected'",
+        client_id
+    )
+    .execute(conn)
+    .await?
+    .rows_affected())
+}
+
+/// When a person last consented.
+pub async fn consented_at(conn: &mut PgConnection, id: Uuid) -> Result<Option<OffsetDateTime>> {
+    Ok(sqlx::query_scalar!("SELECT consented_at FROM connections WHERE id = $1", id)
+        .fetch_optional(conn)
+        .await?
+        .flatten())
+}

@@ -1,0 +1,96 @@
+//! Authorization requests on their way through a browser.
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::Result;
+
+pub struct Flow {
+    pub id: Uuid,
+    pub connection_id: Uuid,
+    pub relink_id: Option<Uuid>,
+    pub browser_hash: Option<Vec<u8>>,
+    pub sealed_code_verifier: Vec<u8>,
+    pub nonce: String,
+    pub actor_kind: String,
+    pub actor_id: Option<Uuid>,
+    pub actor_label: String,
+    pub created_at: OffsetDateTime,
+    pub expires_at: OffsetDateTime,
+    pub used_at: Option<OffsetDateTime>,
+}
+
+pub async fn insert(conn: &mut PgConnection, flow: &Flow, start_hash: &[u8]) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO flows (id, connection_id, relink_id, start_hash, sealed_code_verifier, nonce,
+                            actor_kind, actor_id, actor_label, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        flow.id,
+        flow.connection_id,
+        flow.relink_id,
+        start_hash,
+        flow.sealed_code_verifier,
+        flow.nonce,
+        flow.actor_kind,
+        flow.actor_id,
+        flow.actor_label,
+        flow.created_at,
+        flow.expires_at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Binds a flow that was not begun to a browser and a state. `None`: unknown, begun or expired.
+pub async fn begin(
+    conn: &mut PgConnection,
+    start_hash: &[u8],
+    state_hash: &[u8],
+    browser_hash: &[u8],
+    now: OffsetDateTime,
+) -> Result<Option<Flow>> {
+    Ok(sqlx::query_as!(
+        Flow,
+        "UPDATE flows SET state_hash = $2, browser_hash = $3
+         WHERE start_hash = $1 AND state_hash IS NULL AND used_at IS NULL AND expires_at > $4
+         RETURNING id, connection_id, relink_id, browser_hash, sealed_code_verifier, nonce,
+                   actor_kind, actor_id, actor_label, created_at, expires_at, used_at",
+        start_hash,
+        state_hash,
+        browser_hash,
+        now
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Uses the flow up, if this is the browser that began it. `None`: unknown, used, expired, or
+/// another browser's.
+pub async fn take(
+    conn: &mut PgConnection,
+    state_hash: &[u8],
+    browser_hash: &[u8],
+    now: OffsetDateTime,
+) -> Result<Option<Flow>> {
+    Ok(sqlx::query_as!(
+        Flow,
+        "UPDATE flows SET used_at = $3
+         WHERE state_hash = $1 AND browser_hash = $2 AND used_at IS NULL AND expires_at > $3
+         RETURNING id, connection_id, relink_id, browser_hash, sealed_code_verifier, nonce,
+                   actor_kind, actor_id, actor_label, created_at, expires_at, used_at",
+        state_hash,
+        browser_hash,
+        now
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+pub async fn delete_expired(conn: &mut PgConnection, now: OffsetDateTime) -> Result<u64> {
+    Ok(sqlx::query!("DELETE FROM flows WHERE expires_at <= $1", now)
+        .execute(conn)
+        .await?
+        .rows_affected())
+}

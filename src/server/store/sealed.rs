@@ -1,0 +1,85 @@
+//! Every sealed value, wherever it stands, so that a data key can be retired.
+//!
+//! Bytes 2 to 5 of a sealed value name its key (see `secret::seal`).
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::Result;
+
+/// A row with values that an older key sealed.
+pub struct TokenSetRow {
+    pub connection_id: Uuid,
+    pub generation: i64,
+    pub sealed_access_token: Option<Vec<u8>>,
+    pub sealed_refresh_token: Option<Vec<u8>>,
+    pub sealed_extras: Option<Vec<u8>>,
+}
+
+/// Locks and gives some token sets that were not sealed by the key whose id is `current`, big-endian.
+pub async fn stale_token_sets(
+    conn: &mut PgConnection,
+    current: &[u8],
+    limit: i64,
+) -> Result<Vec<TokenSetRow>> {
+    Ok(sqlx::query_as!(
+        TokenSetRow,
+        "SELECT connection_id, generation, sealed_access_token, sealed_refresh_token, sealed_extras
+         FROM token_sets
+         WHERE superseded_at IS NULL
+           AND (substring(sealed_access_token FROM 2 FOR 4) <> $1
+                OR substring(sealed_refresh_token FROM 2 FOR 4) <> $1
+                OR substring(sealed_extras FROM 2 FOR 4) <> $1)
+         LIMIT $2 FOR UPDATE SKIP LOCKED",
+        current,
+        limit
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+pub async fn reseal_token_set(conn: &mut PgConnection, row: &TokenSetRow) -> Result<()> {
+    sqlx::query!(
+        "UPDATE token_sets SET sealed_access_token = $3, sealed_refresh_token = $4, sealed_extras = $5
+         WHERE connection_id = $1 AND generation = $2 AND superseded_at IS NULL",
+        row.connection_id,
+        row.generation,
+        row.sealed_access_token,
+        row.sealed_refresh_token,
+        row.sealed_extras
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub struct SecretRow {
+    pub id: Uuid,
+    pub secret_generation: i64,
+    pub sealed_client_secret: Option<Vec<u8>>,
+}
+
+/// Locks and gives some client secrets that were not sealed by the key whose id is `current`.
+pub async fn stale_client_secrets(
+    conn: &mut PgConnection,
+    current: &[u8],
+    limit: i64,
+) -> Result<Vec<SecretRow>> {
+    Ok(sqlx::query_as!(
+        SecretRow,
+        "SELECT id, secret_generation, sealed_client_secret FROM clients
+         WHERE substring(sealed_client_secret FROM 2 FOR 4) <> $1
+         LIMIT $2 FOR UPDATE SKIP LOCKED",
+        current,
+        limit
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+pub async fn reseal_client_secret(conn: &mut PgConnection, id: Uuid, sealed: &[u8]) -> Result<()> {
+    sqlx::query!("UPDATE clients SET sealed_client_secret = $2 WHERE id = $1", id, sealed)
+        .execute(conn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! Token sets: one row a generation. Superseded ones keep their fingerprint and lose their tokens.
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::Result;
+
+pub struct TokenSet {
+    pub connection_id: Uuid,
+    pub generation: i64,
+    pub sealed_access_token: Option<Vec<u8>>,
+    pub sealed_refresh_token: Option<Vec<u8>>,
+    pub sealed_extras: Option<Vec<u8>>,
+    pub token_type: String,
+    pub fingerprint: Option<String>,
+    pub obtained_at: OffsetDateTime,
+}
+
+/// Adds a generation and takes the tokens of the one before away.
+pub async fn supersede(conn: &mut PgConnection, new: &TokenSet) -> Result<()> {
+    forget(&mut *conn, new.connection_id, new.obtained_at).await?;
+    sqlx::query!(
+        "INSERT INTO token_sets (connection_id, generation, sealed_access_token, sealed_refresh_token,
+                                 sealed_extras, token_type, fingerprint, obtained_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        new.connection_id,
+        new.generation,
+        new.sealed_access_token,
+        new.sealed_refresh_token,
+        new.sealed_extras,
+        new.token_type,
+        new.fingerprint,
+        new.obtained_at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Takes all tokens of a connection away; fingerprints stay.
+pub async fn forget(
+    conn: &mut PgConnection,
+    connection_id: Uuid,
+    now: OffsetDateTime,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE token_sets SET sealed_access_token = NULL, sealed_refresh_token = NULL, sealed_extras = NULL,
+                               superseded_at = $2
+         WHERE connection_id = $1 AND superseded_at IS NULL",
+        connection_id,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub async fn find(
+    conn: &mut PgConnection,
+    connection_id: Uuid,
+    generation: i64,
+) -> Result<Option<TokenSet>> {
+    Ok(sqlx::query_as!(
+        TokenSet,
+        "SELECT connection_id, generation, sealed_access_token, sealed_refresh_token, sealed_extras,
+                token_type, fingerprint, obtained_at
+         FROM token_sets WHERE connection_id = $1 AND generation = $2",
+        connection_id,
+        generation
+    )
+    .fetch_optional(conn)
+    .await?)
+}
