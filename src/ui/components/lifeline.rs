@@ -74,12 +74,13 @@ pub fn large(life: &Life, standing: Standing) -> AnyView {
     view! {
         <figure class="lifeline-large" data-state=standing.as_str()>
             <svg class="lifeline" role="img" aria-label=voice::lifeline(life)>
-                {ticks}
-                <line class="ll-now" x1=pc(NOW) x2=pc(NOW) y1="4" y2="116"></line>
-                {labels}
-                <svg y="94" overflow="visible">
-                    {body(&drawn, true)}
-                </svg>
+                <g class="ll-scene">
+                    {ticks} <line class="ll-now" x1=pc(NOW) x2=pc(NOW) y1="4" y2="116"></line>
+                    {labels}
+                    <svg y="94" overflow="visible">
+                        {body(&drawn, true)}
+                    </svg>
+                </g>
             </svg>
             <figcaption>{key(&drawn, life)}</figcaption>
         </figure>
