@@ -1,1 +1,208 @@
-fn main() {}
+//! The binary: subcommands, nothing else.
+
+use std::{io::Read, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use regrant::{
+    domain::access::{Role as UserRole, Scope},
+    sandbox::{self, demo},
+    server::{
+        app::{self, Actor},
+        clock::{SystemClock, SystemRng},
+        config::Config,
+        secret::master::MasterKey,
+        start::{self, Role},
+        telemetry,
+    },
+};
+
+/// Keeps an organisation's OAuth connections alive.
+#[derive(Parser)]
+#[command(name = "regrant", version, about)]
+struct Cli {
+    #[command(flatten)]
+    config: Config,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the dashboard and the API, and refresh what is due
+    Serve {
+        /// What this process does
+        #[arg(long, value_enum, default_value_t)]
+        role: Role,
+    },
+    /// Serve with a sandbox provider and sample data, kept apart from real data
+    Demo {
+        /// Where the sandbox provider listens
+        #[arg(long, default_value = "127.0.0.1:4400")]
+        sandbox_listen: SocketAddr,
+    },
+    /// Bring the database's schema up to date
+    Migrate,
+    /// Manage people
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Manage keys for programs
+    #[command(subcommand)]
+    ApiKey(ApiKeyCommand),
+    /// Manage the keys that seal secrets
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Run the sandbox: a strict authorization server in memory
+    Sandbox {
+        /// Where it listens
+        #[arg(long = "listen", id = "sandbox_listen", default_value = "127.0.0.1:4400")]
+        sandbox_listen: SocketAddr,
+    },
+}
+
+#[derive(Subcommand)]
+enum UserCommand {
+    /// Add a person; the password is read from standard input
+    Create {
+        #[arg(long)]
+        email: String,
+        #[arg(long)]
+        role: UserRole,
+    },
+}
+
+#[derive(Subcommand)]
+enum ApiKeyCommand {
+    /// Make a key and print it, once
+    Create {
+        #[arg(long)]
+        name: String,
+        /// What the key may be used for; can be repeated
+        #[arg(long = "scope", required = true, num_args = 1..)]
+        scopes: Vec<Scope>,
+    },
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Make a new data key and seal everything anew with it; or replace the master key
+    Rotate {
+        /// The file of a new master key (made when it is not there); data keys are rewrapped
+        #[arg(long)]
+        new_master_key_file: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("regrant: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    telemetry::begin_log(&cli.config.log)?;
+    let config = match cli.command {
+        Command::Demo { .. } => demo::settings(cli.config)?,
+        _ => cli.config,
+    };
+    if let Command::Sandbox { sandbox_listen } = cli.command {
+        return runtime()?.block_on(run_sandbox(sandbox_listen));
+    }
+    // A private database ends with the thread that began it, so this one begins it.
+    let (url, postgres) = start::database(&config)?;
+    let done = runtime()?.block_on(run_on_database(&config, &url, cli.command));
+    if let Some(postgres) = postgres {
+        postgres.stop()?;
+    }
+    done
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no threads could be begun")
+}
+
+async fn run_on_database(config: &Config, url: &str, command: Command) -> anyhow::Result<()> {
+    let pool = start::connect(url).await?;
+    if matches!(command, Command::Migrate) {
+        println!("the schema is up to date");
+        return Ok(());
+    }
+    if let Command::Keys(KeysCommand::Rotate { new_master_key_file: Some(path) }) = &command {
+        let old = start::master_key(config, &SystemRng)?;
+        let (new, made) = MasterKey::read_or_make(path, &SystemRng)?;
+        let count = app::keys::rewrap(&pool, &old, &new, &SystemRng).await?;
+        println!("rewrapped {count} data keys; start Regrant with the new master key from now on");
+        if made {
+            println!("made {}; keep a copy in a safe place", path.display());
+        }
+        return Ok(());
+    }
+    let app = start::app(config, pool).await?;
+    match command {
+        Command::Serve { role } => start::serve(config, app, role, start::asked_to_stop()).await,
+        Command::Demo { sandbox_listen } => {
+            let ready = demo::prepare(&app, sandbox_listen).await?;
+            println!("{ready}");
+            start::serve(config, app, Role::All, start::asked_to_stop()).await?;
+            ready.end().await;
+            Ok(())
+        }
+        Command::User(UserCommand::Create { email, role }) => {
+            let mut password = String::new();
+            std::io::stdin()
+                .read_to_string(&mut password)
+                .context("no password on standard input")?;
+            let password = password.trim_end_matches(['\r', '\n']).to_owned().into();
+            let user =
+                said(app::user::create(&app, &Actor::Operator, &email, role, password).await)?;
+            println!("{} can sign in as {}", user.email, user.role);
+            Ok(())
+        }
+        Command::ApiKey(ApiKeyCommand::Create { name, scopes }) => {
+            let made = said(app::api_key::create(&app, &Actor::Operator, &name, &scopes).await)?;
+            println!("{}", made.key);
+            Ok(())
+        }
+        Command::Keys(KeysCommand::Rotate { .. }) => {
+            let id = said(app::keys::rotate(&app).await)?;
+            let mut total = 0;
+            loop {
+                let done = said(app::keys::reseal_some(&app).await)?;
+                total += done;
+                if done == 0 {
+                    break;
+                }
+                println!("sealed {total} rows anew …");
+            }
+            println!("data key {id} seals from now on; {total} rows were sealed anew");
+            Ok(())
+        }
+        Command::Migrate | Command::Sandbox { .. } => Ok(()),
+    }
+}
+
+/// A use case's error as the one line that helps.
+fn said<T>(result: app::Result<T>) -> anyhow::Result<T> {
+    result.map_err(|error| match error {
+        app::Error::Internal(error) => error,
+        other => anyhow::anyhow!("{}", other.problem()),
+    })
+}
+
+async fn run_sandbox(listen: SocketAddr) -> anyhow::Result<()> {
+    let running = sandbox::serve(listen, Arc::new(SystemClock), Arc::new(SystemRng))
+        .await
+        .with_context(|| format!("{listen} can't be listened on"))?;
+    println!("sandbox at {}", running.url);
+    start::asked_to_stop().await;
+    running.shutdown().await;
+    Ok(())
+}

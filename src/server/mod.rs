@@ -9,6 +9,7 @@ pub mod http;
 pub mod postgres;
 pub mod provider;
 pub mod secret;
+pub mod start;
 pub mod store;
 pub mod telemetry;
 pub mod worker;

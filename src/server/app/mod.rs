@@ -102,6 +102,11 @@ impl App {
         &self.0.tasks
     }
 
+    /// How many refreshes this process has under way.
+    pub fn in_flight(&self) -> usize {
+        self.0.tasks.len()
+    }
+
     /// Lets refreshes in flight come to their end, and no new one begin.
     pub async fn drain(&self) {
         self.0.stopping.cancel();

@@ -9,4 +9,4 @@ mod oauth;
 pub mod router;
 mod session;
 
-pub use router::{Options, router};
+pub use router::{Metrics, Options, health_router, router};

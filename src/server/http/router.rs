@@ -31,11 +31,13 @@ use crate::{
 /// A form or an API call is never larger than this.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
 
+/// Renders `/metrics`.
+pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
 /// What the router needs besides the use cases.
 pub struct Options {
     pub site: Arc<Site>,
-    /// Renders `/metrics`.
-    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    pub metrics: Metrics,
 }
 
 /// What handlers are given.
@@ -92,13 +94,11 @@ pub fn router(app: App, options: Options) -> Router {
         .merge(oauth)
         .layer(middleware::from_fn_with_state(app.clone(), session::identify))
         .layer(session::layer(&app));
-    let metrics = options.metrics;
     let secure = app.public_url().scheme() == "https";
     let router = Router::new()
         .merge(browser)
         .nest("/api/v1", api::router(app.clone()))
-        .merge(health::routes(app.clone()))
-        .route("/metrics", get(move || async move { metrics() }))
+        .merge(health_router(app.clone(), options.metrics))
         .merge(options.site.routes())
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .layer(middleware::from_fn(guard::headers))
@@ -114,6 +114,11 @@ pub fn router(app: App, options: Options) -> Router {
     } else {
         router
     }
+}
+
+/// Health and metrics alone, for a process that only works.
+pub fn health_router(app: App, metrics: Metrics) -> Router {
+    health::routes(app).route("/metrics", get(move || async move { metrics() }))
 }
 
 fn page_assets(site: &Site) -> ui::Assets {

@@ -1,1 +1,85 @@
+//! The loops that keep connections alive and the house clean. Each loop only decides *when*; what
+//! it runs is a use case that tests call directly.
 
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::app::{App, Result, keys, refresh, upkeep};
+
+/// How often the worker looks for what is due, when nobody wakes it.
+const TICK: Duration = Duration::from_secs(1);
+/// How many refreshes one process has under way at most.
+const IN_FLIGHT: usize = 256;
+/// How many are claimed at once.
+const BATCH: usize = 64;
+const SWEEP: Duration = Duration::from_secs(10 * 60);
+const KEYS: Duration = Duration::from_secs(60);
+
+/// Begins all loops. They end by themselves when the app is told to stop.
+pub fn begin(app: &App) -> JoinSet<()> {
+    let mut loops = JoinSet::new();
+    loops.spawn(refresh_loop(app.clone()));
+    loops.spawn(every(app.clone(), "sweep", SWEEP, |app| async move { upkeep::sweep(&app).await }));
+    loops.spawn(every(app.clone(), "keys", KEYS, |app| async move { keep_keys(&app).await }));
+    loops
+}
+
+async fn refresh_loop(app: App) {
+    while !app.stopping().is_cancelled() {
+        let full = match tick(&app).await {
+            Ok(full) => full,
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "looking for what is due failed");
+                false
+            }
+        };
+        if !full {
+            tokio::select! {
+                () = app.stopping().cancelled() => {}
+                () = app.woken() => {}
+                () = tokio::time::sleep(TICK) => {}
+            }
+        }
+    }
+}
+
+/// Begins what is due and fits. Says whether there may be more that fits.
+async fn tick(app: &App) -> Result<bool> {
+    let room = IN_FLIGHT.saturating_sub(app.in_flight()).min(BATCH);
+    if room == 0 {
+        return Ok(false);
+    }
+    let begun = refresh::begin_due(app, i64::try_from(room).unwrap_or_default()).await?;
+    Ok(begun.len() == room)
+}
+
+/// Looks after the data keys, and seals anew what older ones sealed, until nothing is left.
+async fn keep_keys(app: &App) -> Result<()> {
+    keys::maintain(app).await?;
+    let mut total = 0;
+    while !app.stopping().is_cancelled() {
+        let done = keys::reseal_some(app).await?;
+        if done == 0 {
+            break;
+        }
+        total += done;
+        tracing::info!(total, "sealed values anew with the newest data key");
+    }
+    Ok(())
+}
+
+async fn every<F>(app: App, name: &'static str, period: Duration, work: impl Fn(App) -> F)
+where
+    F: Future<Output = Result<()>>,
+{
+    while !app.stopping().is_cancelled() {
+        if let Err(error) = work(app.clone()).await {
+            tracing::error!(name, error = format!("{error:#}"), "a loop's work failed");
+        }
+        tokio::select! {
+            () = app.stopping().cancelled() => {}
+            () = tokio::time::sleep(period) => {}
+        }
+    }
+}

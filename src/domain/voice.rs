@@ -1,0 +1,26 @@
+//! What Regrant says to people, and how.
+//!
+//! Say who, what, when and what next, to somebody who has never read the OAuth standard. Every such
+//! sentence stands below this module, so that they can be read side by side and changed in one
+//! place; pages only place them. A provider's own words are shown beside ours, folded, never
+//! instead.
+
+mod client;
+mod connection;
+mod empty;
+mod moment;
+mod outcome;
+mod people;
+
+pub use client::{client_state, client_state_word, client_trouble};
+pub use connection::{
+    Next, attempt, error_class, grant_type, headline, in_short, lifeline, mark, meaning, next,
+    reason, state_name, trigger, verdict, why,
+};
+pub use empty::{Empty, empty};
+pub use moment::{day, exact, relative, span, stretch, until};
+pub use outcome::{Notice, Outcome, Page, invitation, notice, outcome, relink_standing};
+pub use people::{role, scope};
+
+#[cfg(test)]
+mod tests;

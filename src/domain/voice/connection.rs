@@ -1,0 +1,359 @@
+//! How a connection stands, why, and what to do about it.
+
+use time::OffsetDateTime;
+
+use super::{day, relative, span};
+use crate::domain::{
+    attempt::{Attempt, Trigger, Verdict},
+    client,
+    connection::{Connection, GrantType, Reason, Standing, State, StateName},
+    lifeline::{Life, MarkKind, Reach},
+    refusal::ErrorClass,
+};
+
+/// The one thing to do about a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Next {
+    /// Nothing; Regrant keeps it alive.
+    Nothing,
+    /// Nothing; Regrant is trying.
+    Wait,
+    /// Somebody has to give consent: send a relink, or authorize it here.
+    Consent,
+    /// Another token has to be handed in, or the client asked again.
+    Replace,
+    /// The client has to be mended or switched on.
+    MendClient,
+}
+
+pub fn next(connection: &Connection, as_of: OffsetDateTime) -> Next {
+    match connection.standing(as_of) {
+        Standing::Alive | Standing::Disconnected => Next::Nothing,
+        Standing::Retrying => Next::Wait,
+        Standing::ClientRefused | Standing::Paused => Next::MendClient,
+        Standing::Soon | Standing::NeedsPerson | Standing::Pending => {
+            if connection.can_reauthorize() { Next::Consent } else { Next::Replace }
+        }
+    }
+}
+
+/// What a standing means, for the legend and for whoever points at a badge.
+pub fn meaning(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Alive => "Works, and Regrant keeps it so.",
+        Standing::Soon => "Works, but a person is needed within seven days.",
+        Standing::Retrying => "The last refresh failed in a way that passes. Regrant tries again.",
+        Standing::NeedsPerson => "Only a person can bring it back.",
+        Standing::ClientRefused => {
+            "The provider refuses its client. It waits until that is mended."
+        }
+        Standing::Paused => "Its client is switched off.",
+        Standing::Pending => "Nobody has given consent yet.",
+        Standing::Disconnected => "Disconnected on purpose. Nothing is kept alive.",
+    }
+}
+
+/// The name of a state in a filter.
+pub fn state_name(state: StateName) -> &'static str {
+    match state {
+        StateName::Active => "alive",
+        StateName::Retrying => "retrying",
+        StateName::InDoubt => "in doubt",
+        StateName::NeedsReauth => "needs a person",
+        StateName::Pending => "waiting for consent",
+        StateName::Disconnected => "disconnected",
+    }
+}
+
+/// Whether it is alive and until when: the first line of its page.
+pub fn headline(connection: &Connection, as_of: OffsetDateTime) -> String {
+    let by = connection.needs_human_by;
+    match (connection.standing(as_of), &connection.state) {
+        (Standing::Alive, _) => match by {
+            Some(by) => format!("Alive. A person is needed {}.", relative(by, as_of)),
+            None => "Alive, with no end in sight.".into(),
+        },
+        (Standing::Soon, _) => match by {
+            Some(by) if by > as_of => {
+                format!("Alive, but a person is needed {}.", relative(by, as_of))
+            }
+            _ => "Alive, but a person is needed now.".into(),
+        },
+        (Standing::Retrying, State::Retrying { next_at, .. }) => {
+            let when = if *next_at > as_of { relative(*next_at, as_of) } else { "now".into() };
+            format!("Retrying. The next try is {when}.{}", still_works(connection, as_of))
+        }
+        (Standing::Retrying, _) => {
+            format!("In doubt: an answer was lost.{}", still_works(connection, as_of))
+        }
+        (Standing::NeedsPerson, State::NeedsReauth { since, .. }) => {
+            format!("Has needed a person for {}.", span(as_of - *since))
+        }
+        (Standing::NeedsPerson, _) => "Needs a person.".into(),
+        (Standing::ClientRefused, _) => {
+            format!("Waiting: its client is refused.{}", still_works(connection, as_of))
+        }
+        (Standing::Paused, _) => {
+            format!("Paused: its client is switched off.{}", still_works(connection, as_of))
+        }
+        (Standing::Pending, _) => "Waiting for consent.".into(),
+        (Standing::Disconnected, _) => "Disconnected.".into(),
+    }
+}
+
+fn ago(at: OffsetDateTime, as_of: OffsetDateTime) -> String {
+    match relative(at, as_of) {
+        now if now == "now" => "just now".into(),
+        ago => ago,
+    }
+}
+
+fn still_works(connection: &Connection, as_of: OffsetDateTime) -> String {
+    match connection.access_expires_at {
+        Some(end) if end > as_of => {
+            format!(" Its access token works for another {}.", span(end - as_of))
+        }
+        _ => String::new(),
+    }
+}
+
+/// Why it stands as it does, in plain words, with what comes next.
+pub fn why(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> String {
+    let account = connection.account_label.as_deref().unwrap_or_else(|| connection.name());
+    let client = &connection.client_name;
+    match (connection.client_state, &connection.state) {
+        (_, State::Disconnected) => format!(
+            "Someone disconnected it on purpose and its tokens are gone. To use {account} again, \
+             make a new connection."
+        ),
+        (client::StateName::Disabled, _) => format!(
+            "An admin switched off the client “{client}”, so none of its connections is refreshed. \
+             Switch the client on to go on."
+        ),
+        (client::StateName::CredentialsRejected, _) => format!(
+            "{provider} refuses the name or the secret of the client “{client}”. That is not this \
+             connection's fault: it waits and goes on by itself when the secret is replaced."
+        ),
+        (client::StateName::Incident, _) => format!(
+            "{provider} refused unusually many connections of the client “{client}” at once. \
+             Regrant holds them all and tries one now and then, until it is sure what happened."
+        ),
+        (_, State::Pending) => format!(
+            "It was made, but nobody has given consent at {provider} yet. Go there now, or send a \
+             relink to the account's owner."
+        ),
+        (_, State::Active) => alive(connection, provider, as_of),
+        (_, State::Retrying { attempts, last_error, .. }) => format!(
+            "{} Tried {attempts} {} so far; Regrant goes on by itself.",
+            error_class(*last_error, provider),
+            if *attempts == 1 { "time" } else { "times" },
+        ),
+        (_, State::InDoubt { .. }) => format!(
+            "Regrant asked {provider} for a new token and the answer was lost on the way. It may \
+             have been given and never have arrived. Regrant is trying once more to find out."
+        ),
+        (_, State::NeedsReauth { reason: cause, since }) => {
+            reason(*cause, provider, account, &ago(*since, as_of))
+        }
+    }
+}
+
+fn alive(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> String {
+    let renewal = match connection.due_at {
+        Some(due) if due > as_of => format!("Regrant refreshes it {}.", relative(due, as_of)),
+        Some(_) => "Regrant is about to refresh it.".into(),
+        None => "It needs no refresh.".into(),
+    };
+    let human = match (connection.needs_human_by, connection.grant_type) {
+        (Some(by), _) if connection.has_refresh_token => format!(
+            " On {} the refresh token itself runs out; then the account's owner has to give \
+             consent at {provider} again.",
+            day(by)
+        ),
+        (Some(by), _) => format!(
+            " {provider} gave no refresh token, so a person has to give consent again by {}.",
+            day(by)
+        ),
+        (None, GrantType::ClientCredentials) => {
+            " It belongs to the client itself, so nobody has to give consent.".into()
+        }
+        (None, _) => " As far as Regrant knows, it can go on for ever.".into(),
+    };
+    format!("{renewal}{human}")
+}
+
+/// Why only a person can help.
+pub fn reason(reason: Reason, provider: &str, account: &str, when: &str) -> String {
+    match reason {
+        Reason::Revoked => format!(
+            "{provider} refused the refresh token of {account} {when}: consent was withdrawn, the \
+             password was changed, or access was removed. Send a relink to the account's owner."
+        ),
+        Reason::RefreshTokenExpired => format!(
+            "The refresh token of {account} ran out {when}; {provider} lets it live only so long. \
+             Send a relink to the account's owner."
+        ),
+        Reason::RotationLost => format!(
+            "{provider} replaced the refresh token of {account} {when} and the new one never \
+             arrived, so the old one is refused. Nobody withdrew consent. Send a relink to the \
+             account's owner."
+        ),
+        Reason::NoRefreshToken => format!(
+            "The access token of {account} ran out {when}, and {provider} never gave a refresh \
+             token. Send a relink; if that happens each time, the client asks for too few scopes."
+        ),
+        Reason::AccountMismatch => format!(
+            "Consent came from another account than {account} {when}, so Regrant did not use it. \
+             Send a relink and say which account is meant."
+        ),
+        Reason::ScopeMissing => format!(
+            "{provider} no longer gives {account} a permission that the client asks for; that was \
+             noticed {when}. Send a relink to have it granted, or ask for less."
+        ),
+    }
+}
+
+/// The same in a few words, for a row.
+pub fn in_short(connection: &Connection, as_of: OffsetDateTime) -> String {
+    match (connection.standing(as_of), &connection.state) {
+        (Standing::NeedsPerson, State::NeedsReauth { reason, since }) => {
+            let what = match reason {
+                Reason::Revoked => "Consent was withdrawn",
+                Reason::RefreshTokenExpired => "The refresh token ran out",
+                Reason::RotationLost => "A new token was lost on the way",
+                Reason::NoRefreshToken => "The token ran out and could not be renewed",
+                Reason::AccountMismatch => "Another account gave consent",
+                Reason::ScopeMissing => "A permission is missing",
+            };
+            format!("{what} {}.", ago(*since, as_of))
+        }
+        (Standing::Soon, _) if connection.has_refresh_token => "The refresh token runs out.".into(),
+        (Standing::Soon, _) => "The token runs out and can't be renewed.".into(),
+        (standing, _) => meaning(standing).into(),
+    }
+}
+
+/// What went wrong, by class.
+pub fn error_class(class: ErrorClass, provider: &str) -> String {
+    match class {
+        ErrorClass::GrantRefused => {
+            format!("{provider} refused the refresh token itself; only a person can help.")
+        }
+        ErrorClass::ClientRefused => {
+            format!(
+                "{provider} refused the client, not this connection. Check the client's secret."
+            )
+        }
+        ErrorClass::ScopeRefused => format!(
+            "{provider} does not give the permissions that were asked for. Check the client's \
+             scopes."
+        ),
+        ErrorClass::RequestRefused => format!(
+            "{provider} did not understand the request. The provider's settings or the client's \
+             registration may be wrong."
+        ),
+        ErrorClass::RateLimited => format!("{provider} asked Regrant to slow down."),
+        ErrorClass::Transient => format!("{provider} could not be reached or was not well."),
+        ErrorClass::AnswerLost => {
+            format!("The request reached {provider}, but no readable answer came back.")
+        }
+    }
+}
+
+/// How a try ended: a word and a sentence.
+pub fn verdict(verdict: Option<Verdict>) -> (&'static str, &'static str) {
+    match verdict {
+        None => ("running", "Under way, or its process ended before it did."),
+        Some(Verdict::Refreshed) => ("refreshed", "A new token was stored."),
+        Some(Verdict::Postponed) => ("postponed", "It failed in a way that passes; tried again."),
+        Some(Verdict::InDoubt) => ("in doubt", "It was sent and its answer was lost."),
+        Some(Verdict::Condemned) => {
+            ("refused", "The provider refused for good; a person is needed.")
+        }
+        Some(Verdict::ClientRefused) => {
+            ("client refused", "The provider refused the client; the connection waits.")
+        }
+        Some(Verdict::Superseded) => {
+            ("too late", "A newer token was there already; this answer changed nothing.")
+        }
+    }
+}
+
+/// Who wanted the try.
+pub fn trigger(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::Schedule => "was due",
+        Trigger::Manual => "by hand",
+        Trigger::Demand => "token was asked for",
+    }
+}
+
+/// What a refresh by hand is answered with.
+pub fn attempt(attempt: &Attempt, provider: &str) -> (String, bool) {
+    match (attempt.verdict, attempt.error_class) {
+        (Some(Verdict::Refreshed), _) => ("Refreshed: a new token is stored.".into(), true),
+        (Some(Verdict::Superseded), _) => {
+            ("A newer token was there already; nothing had to be done.".into(), true)
+        }
+        (_, Some(class)) => (format!("Not refreshed. {}", error_class(class, provider)), false),
+        (ended, None) => (format!("Not refreshed. {}", verdict(ended).1), false),
+    }
+}
+
+/// How it came to be.
+pub fn grant_type(grant: GrantType) -> &'static str {
+    match grant {
+        GrantType::AuthorizationCode => "a person gave consent",
+        GrantType::ClientCredentials => "the client's own access",
+        GrantType::Import => "imported",
+    }
+}
+
+/// The name of a mark on the lifeline.
+pub fn mark(kind: MarkKind, over: bool) -> &'static str {
+    match kind {
+        MarkKind::Obtained => "token obtained",
+        MarkKind::Refreshed => "refreshed",
+        MarkKind::Failed => "failed try",
+        MarkKind::Due => "next refresh",
+        MarkKind::AccessEnds if over => "access token ended",
+        MarkKind::AccessEnds => "access token ends",
+        MarkKind::ReachEnds if over => "refresh token ended",
+        MarkKind::ReachEnds => "refresh token ends",
+        MarkKind::NeedsHuman => "needs a person",
+    }
+}
+
+/// The lifeline in words, for whoever does not see it.
+pub fn lifeline(life: &Life) -> String {
+    let when = |at| relative(at, life.as_of);
+    let mut told = Vec::new();
+    if let Some(since) = life.dead_since {
+        told.push(format!("has needed a person for {}", span(life.as_of - since)));
+    }
+    match (life.obtained_at, life.access_expires_at) {
+        (Some(_), Some(end)) if end > life.as_of => {
+            told.push(format!("access token ends {}", when(end)));
+        }
+        (Some(_), Some(end)) => told.push(format!("access token ended {}", when(end))),
+        (Some(_), None) => told.push("access token has no known end".into()),
+        (None, _) => told.push("no token yet".into()),
+    }
+    if let Some(due) = life.due_at.filter(|due| *due > life.as_of) {
+        told.push(format!("next refresh {}", when(due)));
+    }
+    match life.reach {
+        Reach::Until(end) => told.push(format!("can be renewed until {}", day(end))),
+        Reach::Open => told.push("can be renewed with no known end".into()),
+        Reach::Nowhere => {}
+    }
+    if let Some(by) = life.needs_human_by {
+        told.push(format!("needs a person {}", when(by)));
+    }
+    let mut told = told.join(", ");
+    told.push('.');
+    if let Some(first) = told.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    told
+}

@@ -1,0 +1,95 @@
+//! What stands where there is nothing yet: what would be here, and how to get it.
+
+/// A place that can be empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Empty {
+    /// Nothing is set up at all.
+    Everything,
+    NeedsHuman,
+    ClientsInTrouble,
+    Expiries,
+    Connections,
+    ConnectionsFound,
+    Clients,
+    Providers,
+    Attempts,
+    Relinks,
+    Users,
+    ApiKeys,
+    Audit,
+    AuditFound,
+}
+
+impl Empty {
+    pub const ALL: [Self; 14] = [
+        Self::Everything,
+        Self::NeedsHuman,
+        Self::ClientsInTrouble,
+        Self::Expiries,
+        Self::Connections,
+        Self::ConnectionsFound,
+        Self::Clients,
+        Self::Providers,
+        Self::Attempts,
+        Self::Relinks,
+        Self::Users,
+        Self::ApiKeys,
+        Self::Audit,
+        Self::AuditFound,
+    ];
+}
+
+/// A title and a sentence.
+pub fn empty(place: Empty) -> (&'static str, &'static str) {
+    match place {
+        Empty::Everything => (
+            "Nothing is connected yet",
+            "Register a client at a provider first: a name and a secret by which the provider \
+             knows you. Then connect accounts with it, and Regrant keeps them alive.",
+        ),
+        Empty::NeedsHuman => {
+            ("Nobody is needed", "No connection needs a person in the next seven days.")
+        }
+        Empty::ClientsInTrouble => {
+            ("No client is in trouble", "Every provider accepts the clients you registered.")
+        }
+        Empty::Expiries => {
+            ("Nothing expires soon", "What runs out over the time ahead will stand here.")
+        }
+        Empty::Connections => (
+            "No connections yet",
+            "A connection is one account that let you in. Connect one with a consent page, or \
+             import a token you have.",
+        ),
+        Empty::ConnectionsFound => (
+            "No connection fits",
+            "Nothing matches these filters. Loosen one of them, or clear them all.",
+        ),
+        Empty::Clients => (
+            "No clients yet",
+            "A client is your registration at a provider. Add the first one, and connect accounts \
+             with it.",
+        ),
+        Empty::Providers => (
+            "No providers",
+            "A provider says how to talk to one service. Add one from its address, or write one.",
+        ),
+        Empty::Attempts => (
+            "Not refreshed yet",
+            "Every try to refresh this connection will stand here, with how it ended.",
+        ),
+        Empty::Relinks => (
+            "No relinks",
+            "A relink is a one-time link by which the account's owner brings this connection back.",
+        ),
+        Empty::Users => ("Nobody here", "People who may sign in will stand here."),
+        Empty::ApiKeys => (
+            "No keys yet",
+            "A key lets a program use Regrant. Create one and give it no more than it needs.",
+        ),
+        Empty::Audit => ("Nothing happened yet", "Who did what, and when, will stand here."),
+        Empty::AuditFound => {
+            ("No entry fits", "Nothing matches these filters. Loosen one of them.")
+        }
+    }
+}

@@ -1,0 +1,211 @@
+use time::{Duration, OffsetDateTime, macros::datetime};
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::{
+    access::{Role, Scope},
+    attempt::{Trigger, Verdict},
+    client,
+    connection::{Connection, GrantType, Reason, Standing, State, StateName},
+    lifeline::{Life, MarkKind},
+    refusal::ErrorClass,
+    relink::Invitation,
+};
+
+const AS_OF: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
+
+fn connection(state: State) -> Connection {
+    Connection {
+        id: Uuid::nil(),
+        client_id: Uuid::nil(),
+        client_name: "Accounting".into(),
+        client_state: client::StateName::Ready,
+        provider: "cronofy".into(),
+        label: String::new(),
+        external_id: None,
+        tags: Vec::new(),
+        account_id: Some("acc_1".into()),
+        account_label: Some("alice@example.com".into()),
+        grant_type: GrantType::AuthorizationCode,
+        state,
+        generation: 3,
+        scopes_requested: Vec::new(),
+        scopes_granted: Vec::new(),
+        has_refresh_token: true,
+        obtained_at: Some(AS_OF - Duration::hours(1)),
+        access_expires_at: Some(AS_OF + Duration::hours(1)),
+        refresh_expires_at: None,
+        due_at: Some(AS_OF + Duration::minutes(50)),
+        needs_human_by: None,
+        last_error: None,
+        created_at: AS_OF - Duration::days(9),
+        updated_at: AS_OF,
+    }
+}
+
+fn states() -> Vec<State> {
+    let mut states = vec![
+        State::Pending,
+        State::Active,
+        State::InDoubt { attempt_id: Uuid::nil() },
+        State::Disconnected,
+    ];
+    states.extend(ErrorClass::ALL.map(|last_error| State::Retrying {
+        attempts: 2,
+        next_at: AS_OF + Duration::minutes(3),
+        last_error,
+    }));
+    states.extend(
+        Reason::ALL.map(|reason| State::NeedsReauth { reason, since: AS_OF - Duration::hours(2) }),
+    );
+    states
+}
+
+/// Everything that can be said.
+fn all() -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    for state in states() {
+        for client_state in client::StateName::ALL {
+            for needs_human_by in [None, Some(AS_OF + Duration::days(2)), Some(AS_OF)] {
+                for has_refresh_token in [true, false] {
+                    let one = Connection {
+                        client_state,
+                        needs_human_by,
+                        has_refresh_token,
+                        ..connection(state.clone())
+                    };
+                    said.push(headline(&one, AS_OF));
+                    said.push(why(&one, "Cronofy", AS_OF));
+                    said.push(in_short(&one, AS_OF));
+                    said.push(lifeline(&Life::of(&one, &[], AS_OF)));
+                }
+            }
+        }
+    }
+    let standings = [
+        Standing::Alive,
+        Standing::Soon,
+        Standing::Retrying,
+        Standing::NeedsPerson,
+        Standing::ClientRefused,
+        Standing::Paused,
+        Standing::Pending,
+        Standing::Disconnected,
+    ];
+    said.extend(standings.map(|standing| meaning(standing).into()));
+    said.extend(StateName::ALL.map(|state| state_name(state).into()));
+    said.extend(ErrorClass::ALL.map(|class| error_class(class, "Cronofy")));
+    for ended in Verdict::ALL.map(Some).into_iter().chain([None]) {
+        said.extend([verdict(ended).0.into(), verdict(ended).1.into()]);
+    }
+    let triggers = [Trigger::Schedule, Trigger::Manual, Trigger::Demand];
+    said.extend(triggers.map(|each| trigger(each).into()));
+    for state in client::StateName::ALL {
+        said.extend([client_state(state).into(), client_state_word(state).into()]);
+    }
+    for place in Empty::ALL {
+        said.extend([empty(place).0.into(), empty(place).1.into()]);
+    }
+    for end in Outcome::ALL {
+        said.extend([outcome(end).title.into(), outcome(end).text.into()]);
+    }
+    for one in Notice::ALL {
+        said.extend([notice(one).title.into(), notice(one).text.into()]);
+    }
+    for closed in [Invitation::Used, Invitation::Expired, Invitation::Unknown] {
+        said.extend(invitation(&closed).map(|page| page.text.to_owned()));
+    }
+    said.extend(Role::ALL.map(|each| role(each).into()));
+    said.extend(Scope::ALL.map(|each| scope(each).into()));
+    let marks = [
+        MarkKind::Obtained,
+        MarkKind::Refreshed,
+        MarkKind::Failed,
+        MarkKind::Due,
+        MarkKind::AccessEnds,
+        MarkKind::ReachEnds,
+        MarkKind::NeedsHuman,
+    ];
+    for over in [false, true] {
+        said.extend(marks.map(|kind| mark(kind, over).into()));
+    }
+    said
+}
+
+#[test]
+fn everything_is_said_and_in_words_that_need_no_standard() {
+    const JARGON: [&str; 12] = [
+        "invalid_",
+        "unauthorized_",
+        "oauth",
+        "http",
+        "pkce",
+        "grant_",
+        "_grant",
+        "401",
+        "jwt",
+        "json",
+        "null",
+        "endpoint",
+    ];
+    for sentence in all() {
+        assert!(!sentence.trim().is_empty());
+        let low = sentence.to_lowercase();
+        for word in JARGON {
+            assert!(!low.contains(word), "{word:?} in {sentence:?}");
+        }
+        assert!(!sentence.contains('_') && !sentence.contains("  "), "{sentence:?}");
+    }
+}
+
+#[test]
+fn a_dead_grant_is_told_with_who_what_when_and_what_next() {
+    let state = State::NeedsReauth { reason: Reason::Revoked, since: AS_OF - Duration::hours(2) };
+    let told = why(&connection(state), "Cronofy", AS_OF);
+    for part in ["Cronofy", "alice@example.com", "2 hours ago", "withdrawn", "Send a relink"] {
+        assert!(told.contains(part), "{part} is missing in {told}");
+    }
+}
+
+#[test]
+fn the_clients_trouble_stands_over_the_connections_own() {
+    let state = State::NeedsReauth { reason: Reason::Revoked, since: AS_OF };
+    let one =
+        Connection { client_state: client::StateName::CredentialsRejected, ..connection(state) };
+    assert_eq!(next(&one, AS_OF), Next::MendClient);
+    assert!(why(&one, "Cronofy", AS_OF).contains("Accounting"));
+}
+
+#[test]
+fn every_mishap_has_its_own_words() {
+    let mut reasons = Reason::ALL.map(|each| reason(each, "P", "a", "now")).to_vec();
+    reasons.sort();
+    reasons.dedup();
+    assert_eq!(reasons.len(), Reason::ALL.len());
+    let mut classes = ErrorClass::ALL.map(|class| error_class(class, "P")).to_vec();
+    classes.sort();
+    classes.dedup();
+    assert_eq!(classes.len(), ErrorClass::ALL.len());
+}
+
+#[test]
+fn times_are_told_from_the_pages_moment() {
+    let said = |away| relative(AS_OF + away, AS_OF);
+    assert_eq!(said(Duration::seconds(3)), "now");
+    assert_eq!(said(Duration::seconds(-45)), "45 seconds ago");
+    assert_eq!(said(Duration::minutes(2)), "in 2 minutes");
+    assert_eq!(said(Duration::minutes(60)), "in 60 minutes");
+    assert_eq!(said(Duration::hours(2)), "in 2 hours");
+    assert_eq!(said(-Duration::days(3)), "3 days ago");
+    assert_eq!(said(Duration::days(90)), "in 3 months");
+    assert_eq!(said(Duration::days(365 * 3)), "in 3 years");
+    assert_eq!(exact(AS_OF), "1 Mar 2026, 12:00:00 UTC");
+}
+
+#[test]
+fn outcomes_are_read_back_from_addresses() {
+    for end in Outcome::ALL {
+        assert_eq!(end.as_str().parse(), Ok(end));
+    }
+    assert!("other".parse::<Outcome>().is_err());
+}

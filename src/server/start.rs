@@ -1,0 +1,169 @@
+//! From settings to a running server: database, keys, use cases, doors, loops; and back.
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::Router;
+use sqlx::{PgPool, postgres::PgPoolOptions};
+use tokio::net::TcpListener;
+
+use super::{
+    app::{self, App, Parts},
+    assets::Site,
+    clock::{Clock, Rng, SystemClock, SystemRng},
+    config::Config,
+    http,
+    postgres::Postgres,
+    provider::{Catalog, DEADLINE, Http, guard},
+    secret::{master::MasterKey, token},
+    telemetry, worker,
+};
+
+/// The schema, and how to get there. Replicas that start at once wait for each other.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// How long a stop waits for browsers that hold a connection open.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What one process does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    #[default]
+    All,
+    /// Serves pages and the API.
+    Web,
+    /// Refreshes connections; answers health checks only.
+    Worker,
+}
+
+/// The database: the one that was named, or a private one that lives as long as this process.
+///
+/// Blocks; call it from the main thread, before any other is begun.
+pub fn database(config: &Config) -> anyhow::Result<(String, Option<Postgres>)> {
+    match config.database_url() {
+        Some(url) => Ok((url.to_owned(), None)),
+        None => {
+            let postgres = Postgres::start(&config.data_dir()?)?;
+            Ok((postgres.url(), Some(postgres)))
+        }
+    }
+}
+
+/// Connects, and brings the schema up to date.
+pub async fn connect(url: &str) -> anyhow::Result<PgPool> {
+    let pool = PgPoolOptions::new()
+        .max_connections(20)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect(url)
+        .await
+        .context("the database can't be reached")?;
+    MIGRATIONS.run(&pool).await.context("the schema can't be brought up to date")?;
+    Ok(pool)
+}
+
+/// The master key that was given, or the one in its file, made when there is none.
+pub fn master_key(config: &Config, rng: &dyn Rng) -> anyhow::Result<MasterKey> {
+    if let Some(text) = config.master_key() {
+        return Ok(MasterKey::parse(&text)?);
+    }
+    if let Some(path) = &config.master_key_file {
+        return Ok(MasterKey::read(path)?);
+    }
+    let dir = config.data_dir()?;
+    std::fs::create_dir_all(&dir)
+        .with_context(|| format!("the data folder {} can't be made", dir.display()))?;
+    let path = dir.join("master.key");
+    let (key, made) = MasterKey::read_or_make(&path, rng)?;
+    if made {
+        announce_key(&path);
+    }
+    Ok(key)
+}
+
+fn announce_key(path: &Path) {
+    tracing::warn!(
+        path = %path.display(),
+        "made a master key; keep a copy in a safe place: without it no stored token can be opened"
+    );
+}
+
+/// The use cases, on a database that is up to date.
+pub async fn app(config: &Config, pool: PgPool) -> anyhow::Result<App> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let rng: Arc<dyn Rng> = Arc::new(SystemRng);
+    let master = master_key(config, rng.as_ref())?;
+    let keyring = app::keys::open(&pool, &master, rng.as_ref(), clock.now()).await?;
+    let policy =
+        guard::Policy { allow_private_networks: config.allow_private_networks, deadline: DEADLINE };
+    let suffix = token::hint(&token::make(rng.as_ref(), ""), "");
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    Ok(App::new(Parts {
+        pool,
+        keyring,
+        master,
+        http: Http::new(policy, clock.clone(), rng.clone())?,
+        catalog: Catalog::load(config.providers_dir.as_deref())?,
+        public_url: config.public_url()?,
+        replica: format!("{}-{}-{suffix}", host.to_string_lossy(), std::process::id()),
+        clock,
+        rng,
+    }))
+}
+
+/// Serves until `stop` resolves, then lets requests and refreshes come to their end.
+pub async fn serve(
+    config: &Config,
+    app: App,
+    role: Role,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let metrics = telemetry::begin_metrics()?;
+    let router: Router = match role {
+        Role::All | Role::Web => {
+            let site = Arc::new(Site::load()?);
+            http::router(app.clone(), http::Options { site, metrics })
+        }
+        Role::Worker => http::health_router(app.clone(), metrics),
+    };
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("{} can't be listened on", config.listen))?;
+    let mut loops = match role {
+        Role::All | Role::Worker => worker::begin(&app),
+        Role::Web => tokio::task::JoinSet::new(),
+    };
+    tracing::info!(address = %listener.local_addr()?, url = %app.public_url(), ?role, "serving");
+    if role != Role::Worker
+        && let Some(address) = app::session::offer_setup(&app).await?
+    {
+        tracing::warn!("no one can sign in yet; make the first admin at {address}");
+    }
+    let stopping = app.stopping().clone();
+    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown({
+            let stopping = stopping.clone();
+            async move { stopping.cancelled().await }
+        });
+    let server = tokio::spawn(async move { server.await });
+    stop.await;
+    tracing::info!("stopping; refreshes under way come to their end");
+    stopping.cancel();
+    let _ = tokio::time::timeout(GRACE, server).await;
+    app.drain().await;
+    while loops.join_next().await.is_some() {}
+    Ok(())
+}
+
+/// Resolves when the process is asked to stop.
+pub async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

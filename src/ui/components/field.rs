@@ -1,0 +1,182 @@
+//! Form fields: a label, the control, a word of help, and what was wrong with it. The browser checks
+//! what it can before sending; the server's word stands by the field either way.
+
+use leptos::prelude::*;
+
+use crate::domain::problem::Problem;
+
+/// The problem of the form a field stands in.
+pub type Trouble = Signal<Option<Problem>>;
+
+/// One or more lines of text.
+#[component]
+pub fn Text(
+    #[prop(into)] name: String,
+    #[prop(into)] label: String,
+    trouble: Trouble,
+    /// `text` unless said otherwise.
+    #[prop(default = "text")]
+    kind: &'static str,
+    #[prop(optional, into)] value: String,
+    #[prop(optional, into)] help: Option<String>,
+    #[prop(optional, into)] placeholder: Option<String>,
+    #[prop(optional)] required: bool,
+    #[prop(optional)] autocomplete: Option<&'static str>,
+    #[prop(optional)] minlength: Option<usize>,
+    /// More than one line, and then how many.
+    #[prop(optional)]
+    rows: Option<u32>,
+    /// Code rather than prose.
+    #[prop(optional)]
+    mono: bool,
+    /// The name its problem goes by, when that is not the name it is sent under.
+    #[prop(optional, into)]
+    problem_name: Option<String>,
+) -> impl IntoView {
+    let id = id_of(&name);
+    let described = format!("{id}-about");
+    let problem_name = problem_name.unwrap_or_else(|| name.clone());
+    let wrong = Memo::new(move |_| {
+        trouble.with(|problem| Some(problem.as_ref()?.field(&problem_name)?.to_owned()))
+    });
+    let invalid = move || wrong.with(Option::is_some).then_some("true");
+    let class = if mono { "is-mono" } else { "" };
+    let control = match rows {
+        Some(rows) => view! {
+            <textarea
+                id=id.clone()
+                class=class
+                name=name
+                rows=rows
+                placeholder=placeholder
+                required=required
+                spellcheck=if mono { "false" } else { "true" }
+                aria-describedby=described.clone()
+                aria-invalid=invalid
+            >
+                {value}
+            </textarea>
+        }
+        .into_any(),
+        None => view! {
+            <input
+                id=id.clone()
+                class=class
+                name=name
+                type=kind
+                value=value
+                placeholder=placeholder
+                required=required
+                minlength=minlength
+                autocomplete=autocomplete
+                spellcheck="false"
+                aria-describedby=described.clone()
+                aria-invalid=invalid
+            />
+        }
+        .into_any(),
+    };
+    wrap(id, described, label, required, help, wrong, control)
+}
+
+/// One of several values.
+#[component]
+pub fn Choice(
+    #[prop(into)] name: String,
+    #[prop(into)] label: String,
+    trouble: Trouble,
+    /// Value and name of each.
+    options: Vec<(String, String)>,
+    #[prop(optional, into)] value: String,
+    #[prop(optional, into)] help: Option<String>,
+    #[prop(optional)] required: bool,
+    #[prop(optional, into)] problem_name: Option<String>,
+) -> impl IntoView {
+    let id = id_of(&name);
+    let described = format!("{id}-about");
+    let problem_name = problem_name.unwrap_or_else(|| name.clone());
+    let wrong = Memo::new(move |_| {
+        trouble.with(|problem| Some(problem.as_ref()?.field(&problem_name)?.to_owned()))
+    });
+    let invalid = move || wrong.with(Option::is_some).then_some("true");
+    let control = view! {
+        <select
+            id=id.clone()
+            name=name
+            required=required
+            aria-describedby=described.clone()
+            aria-invalid=invalid
+        >
+            {options_of(options, &value)}
+        </select>
+    }
+    .into_any();
+    wrap(id, described, label, required, help, wrong, control)
+}
+
+/// The options of a select, one of them chosen.
+pub fn options_of(options: Vec<(String, String)>, chosen: &str) -> Vec<AnyView> {
+    options
+        .into_iter()
+        .map(|(value, name)| {
+            let selected = value == chosen;
+            view! {
+                <option value=value selected=selected>
+                    {name}
+                </option>
+            }
+            .into_any()
+        })
+        .collect()
+}
+
+/// The button that sends a form; it cannot be pressed twice.
+#[component]
+pub fn Submit(
+    #[prop(into)] label: String,
+    #[prop(optional, into)] pending: Option<Signal<bool>>,
+    /// `primary`, `grave` or nothing.
+    #[prop(optional)]
+    weight: &'static str,
+) -> impl IntoView {
+    let busy = move || pending.is_some_and(|pending| pending.get());
+    let class = match weight {
+        "primary" => "button is-primary",
+        "grave" => "button is-grave",
+        _ => "button",
+    };
+    view! {
+        <button type="submit" class=class disabled=busy aria-busy=move || busy().then_some("true")>
+            {label}
+        </button>
+    }
+}
+
+fn id_of(name: &str) -> String {
+    format!("f-{}", name.replace(['[', ']'], "-"))
+}
+
+fn wrap(
+    id: String,
+    described: String,
+    label: String,
+    required: bool,
+    help: Option<String>,
+    wrong: Memo<Option<String>>,
+    control: AnyView,
+) -> AnyView {
+    view! {
+        <div class="field" class:is-wrong=move || wrong.with(Option::is_some)>
+            <label for=id>
+                {label}
+                {(!required).then(|| view! { <span class="optional">"optional"</span> })}
+            </label>
+            {control}
+            <div id=described class="about">
+                {move || wrong.get().map(|wrong| view! { <p class="wrong">{wrong}</p> })}
+                {help.map(|help| view! { <p class="help">{help}</p> })}
+            </div>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,37 @@
+//! A moment in the page: relative to the page's own time, the exact one on hover. No clock is read
+//! here, so the server and the browser say the same.
+
+use leptos::prelude::*;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::domain::voice;
+
+/// "in 2 hours", with the exact moment on hover.
+#[component]
+pub fn Ago(at: OffsetDateTime, as_of: OffsetDateTime) -> impl IntoView {
+    view! {
+        <time datetime=machine(at) title=voice::exact(at)>
+            {voice::relative(at, as_of)}
+        </time>
+    }
+}
+
+/// The exact moment.
+#[component]
+pub fn Exact(at: OffsetDateTime) -> impl IntoView {
+    view! { <time datetime=machine(at)>{voice::exact(at)}</time> }
+}
+
+/// The day, with the exact moment on hover.
+#[component]
+pub fn Day(at: OffsetDateTime) -> impl IntoView {
+    view! {
+        <time datetime=machine(at) title=voice::exact(at)>
+            {voice::day(at)}
+        </time>
+    }
+}
+
+fn machine(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_default()
+}

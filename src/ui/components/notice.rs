@@ -1,0 +1,78 @@
+//! Messages: what an action did, what a page has to say, what is not there yet.
+
+use leptos::prelude::*;
+
+use super::glyph;
+use crate::domain::{
+    problem::Problem,
+    voice::{self, Empty},
+};
+
+/// A message that stands in the page.
+#[component]
+pub fn Notice(
+    well: bool,
+    #[prop(into)] title: String,
+    #[prop(into)] text: String,
+) -> impl IntoView {
+    let (tone, shape) = if well { ("well", glyph::TICK) } else { ("ill", glyph::CROSS) };
+    view! {
+        <div class="notice" data-tone=tone role="status">
+            {glyph::shape(shape)}
+            <div>
+                <strong>{title}</strong>
+                <p>{text}</p>
+            </div>
+        </div>
+    }
+}
+
+/// What came of a form: its problem as a whole, or that it is done. Takes no room until it speaks.
+#[component]
+pub fn Answered(
+    problem: Signal<Option<Problem>>,
+    /// What to say when it worked; nothing until it did.
+    #[prop(optional, into)]
+    done: Option<Signal<Option<String>>>,
+) -> impl IntoView {
+    let told = move || {
+        if let Some(problem) = problem.get() {
+            let reference = problem.request_id.map(|id| format!(" (reference {id})"));
+            return Some((false, format!("{}{}", problem.message, reference.unwrap_or_default())));
+        }
+        Some((true, done.and_then(|done| done.get())?))
+    };
+    view! {
+        <div class="answered" aria-live="polite">
+            {move || {
+                told().map(|(well, text)| said(well, text))
+            }}
+        </div>
+    }
+}
+
+/// A sentence after an action, and whether things are well.
+pub fn said(well: bool, text: String) -> AnyView {
+    let (tone, shape) = if well { ("well", glyph::TICK) } else { ("ill", glyph::CROSS) };
+    view! {
+        <p class="said" data-tone=tone>
+            {glyph::shape(shape)}
+            <span>{text}</span>
+        </p>
+    }
+    .into_any()
+}
+
+/// What stands where there is nothing yet, with the way to get it below.
+pub fn nothing(place: Empty, actions: impl IntoView + 'static) -> AnyView {
+    let (title, text) = voice::empty(place);
+    let actions = actions.into_any();
+    view! {
+        <div class="nothing">
+            <h3>{title}</h3>
+            <p>{text}</p>
+            <div class="actions">{actions}</div>
+        </div>
+    }
+    .into_any()
+}

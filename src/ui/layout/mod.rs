@@ -1,0 +1,7 @@
+//! What stands around the pages: for people who are signed in, and for everybody.
+
+mod door;
+mod frame;
+
+pub use door::Door;
+pub use frame::Frame;

@@ -1,0 +1,126 @@
+//! Who did what, and when.
+
+use leptos::{either::Either, prelude::*};
+use leptos_router::hooks::use_query_map;
+
+use crate::{
+    domain::{
+        audit::{AuditEntry, AuditFilter},
+        voice::Empty,
+    },
+    rpc,
+    ui::{
+        components::{
+            head::{head, link},
+            moment::Exact,
+            notice::nothing,
+        },
+        path,
+        patterns::{filter::filter_bar, load::loaded, pager::Pager},
+    },
+};
+
+#[component]
+pub fn List() -> impl IntoView {
+    let params = use_query_map();
+    let query = move || params.with(|params| (path::audit_filter(params), path::paging(params)));
+    let entries =
+        Resource::new_blocking(query, |(filter, paging)| rpc::audit::list(filter, paging));
+    loaded(entries, move |page, _| {
+        let filter = params.with_untracked(path::audit_filter);
+        let filtered = filter != AuditFilter::default();
+        let rows = page.items.into_iter().map(row).collect::<Vec<_>>();
+        let list = if rows.is_empty() {
+            let place = if filtered { Empty::AuditFound } else { Empty::Audit };
+            Either::Left(nothing(place, ()))
+        } else {
+            Either::Right(view! {
+                <div class="scroll" tabindex="0" role="region" aria-label="Audit log">
+                    <table class="table">
+                        <thead>
+                            <tr>
+                                <th scope="col">"When"</th>
+                                <th scope="col">"Who"</th>
+                                <th scope="col">"Did"</th>
+                                <th scope="col">"To what"</th>
+                            </tr>
+                        </thead>
+                        <tbody>{rows}</tbody>
+                    </table>
+                </div>
+            })
+        };
+        view! {
+            {head("Audit", None, ())}
+            {bar(filter, filtered)}
+            {list}
+            <Pager next=page.next/>
+        }
+    })
+}
+
+fn bar(filter: AuditFilter, filtered: bool) -> AnyView {
+    let fields = view! {
+            <label class="bar-field">
+                <span>"Who"</span>
+                <input type="search" name="actor" value=filter.actor.unwrap_or_default()/>
+            </label>
+            <label class="bar-field">
+                <span>"Action begins with"</span>
+                <input
+                    type="search"
+                    name="action"
+                    placeholder="connection."
+                    value=filter.action.unwrap_or_default()
+                />
+            </label>
+            <label class="bar-field">
+                <span>"Id of what"</span>
+                <input type="search" name="subject" value=filter.subject.unwrap_or_default()/>
+            </label>
+    };
+    filter_bar(path::AUDIT, filtered, fields)
+}
+
+fn row(entry: AuditEntry) -> AnyView {
+    let detail = match &entry.detail {
+        serde_json::Value::Null => None,
+        serde_json::Value::Object(fields) if fields.is_empty() => None,
+        detail => serde_json::to_string_pretty(detail).ok(),
+    };
+    let same = entry.subject_id.as_deref().map(path::audit_of);
+    let label = if entry.subject_label.is_empty() {
+        entry.subject_id.clone().unwrap_or_default()
+    } else {
+        entry.subject_label
+    };
+    view! {
+        <tr>
+            <td>
+                <Exact at=entry.at/>
+            </td>
+            <td>
+                {entry.actor_label} <p class="sub">{entry.actor_kind.replace('_', " ")}</p>
+            </td>
+            <td>
+                <code>{entry.action}</code>
+                {detail
+                    .map(|detail| {
+                        view! {
+                            <details class="fold">
+                                <summary>"Details"</summary>
+                                <pre>{detail}</pre>
+                            </details>
+                        }
+                    })}
+            </td>
+            <td>
+                {match same {
+                    Some(href) => link(href, "", label),
+                    None => label.into_any(),
+                }}
+            </td>
+        </tr>
+    }
+    .into_any()
+}

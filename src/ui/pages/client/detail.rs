@@ -1,0 +1,282 @@
+//! One client: how it stands, what it is, and how to change it.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use uuid::Uuid;
+
+use super::form::{secret, variables};
+use crate::{
+    domain::{
+        access::Permission,
+        catalog::ProviderEntry,
+        client::{Client, StateName},
+        provider::Profile,
+        voice,
+    },
+    rpc::{
+        self,
+        client::{Delete, ReplaceSecret, SetDisabled, Update},
+    },
+    ui::{
+        components::{
+            badge::{ClientBadge, client_tone},
+            confirm::confirm,
+            copy::Copyable,
+            field::{Submit, Text},
+            head::{head, link, section},
+            moment::Day,
+            notice::Answered,
+        },
+        path,
+        patterns::{
+            action::{Doing, action_form, button_form, hidden},
+            load::{May, loaded, missing},
+        },
+    },
+};
+
+#[derive(Clone, Copy)]
+struct Doings {
+    update: Doing<Update>,
+    replace_secret: Doing<ReplaceSecret>,
+    set_disabled: Doing<SetDisabled>,
+    delete: Doing<Delete>,
+}
+
+#[component]
+pub fn Detail() -> impl IntoView {
+    let params = use_params_map();
+    let doings = Doings {
+        update: Doing::new(),
+        replace_secret: Doing::new(),
+        set_disabled: Doing::new(),
+        delete: Doing::new(),
+    };
+    let client = Resource::new_blocking(
+        move || {
+            (
+                params.with(|params| params.get("id")?.parse::<Uuid>().ok()),
+                doings.update.version.get(),
+                doings.replace_secret.version.get(),
+                doings.set_disabled.version.get(),
+            )
+        },
+        |(id, ..)| async move {
+            let Some(id) = id else { return missing("client") };
+            let client = rpc::client::get(id).await?;
+            let provider = rpc::provider::get(client.provider.clone()).await?;
+            Ok((client, provider))
+        },
+    );
+    loaded(client, move |(client, provider), may| show(client, provider, &may, doings))
+}
+
+fn show(client: Client, provider: ProviderEntry, may: &May, doings: Doings) -> AnyView {
+    let may_write = may.allows(Permission::ClientsWrite);
+    let connect = may.allows(Permission::ConnectionsWrite) && client.state != StateName::Disabled;
+    let profile = provider.profile;
+    view! {
+        {head(client.name.clone(), Some(("Clients", path::CLIENTS)), view! {
+            {connect
+                .then(|| {
+                    view! {
+                        {link(path::connection_new(client.id), "button is-primary", "Connect an account")}
+                    }
+                })}
+        })}
+        <div class="status" data-state=client_tone(client.state)>
+            <p class="status-line">
+                <ClientBadge state=client.state/>
+                " since "
+                <Day at=client.state_since/>
+            </p>
+            <p>{voice::client_state(client.state)}</p>
+            {client
+                .state_detail
+                .clone()
+                .map(|detail| {
+                    view! {
+                        <details class="fold">
+                            <summary>"What the provider said"</summary>
+                            <pre>{detail}</pre>
+                        </details>
+                    }
+                })}
+        </div>
+        {facts(&client, &profile)}
+        <Copyable id="redirect-uri" label="Redirect URI" value=client.redirect_uri.clone()/>
+        {may_write.then(|| manage(&client, &profile, doings))}
+    }
+    .into_any()
+}
+
+fn facts(client: &Client, profile: &Profile) -> AnyView {
+    let values = profile
+        .variables
+        .iter()
+        .filter_map(|variable| {
+            let value = client.variables.get(&variable.name)?;
+            let shown = variable
+                .choices
+                .iter()
+                .find(|choice| choice.value == *value)
+                .map_or_else(|| value.clone(), |choice| choice.label.clone());
+            Some(view! {
+                <div>
+                    <dt>{variable.label.clone()}</dt>
+                    <dd>{shown}</dd>
+                </div>
+            })
+        })
+        .collect::<Vec<_>>();
+    let secret = match (client.has_secret, client.secret_set_at) {
+        (true, Some(at)) => view! { "kept, set on " <Day at/> }.into_any(),
+        (true, None) => "kept".into_any(),
+        (false, _) => "none".into_any(),
+    };
+    let scopes = if client.scopes.is_empty() { "none".into() } else { client.scopes.join(" ") };
+    view! {
+        <dl class="facts">
+            <div>
+                <dt>"Provider"</dt>
+                <dd>
+                    {link(path::provider(&profile.slug), "", profile.name.clone())}
+                </dd>
+            </div>
+            <div>
+                <dt>"Connections"</dt>
+                <dd>
+                    {link(path::connections_of_client(client.id), "", client.connections)}
+                </dd>
+            </div>
+            <div>
+                <dt>"Client id"</dt>
+                <dd>
+                    <code>{client.oauth_client_id.clone()}</code>
+                </dd>
+            </div>
+            <div>
+                <dt>"Secret"</dt>
+                <dd>{secret}</dd>
+            </div>
+            <div>
+                <dt>"Scopes"</dt>
+                <dd>
+                    <code>{scopes}</code>
+                </dd>
+            </div>
+            {values}
+            <div>
+                <dt>"Registered here"</dt>
+                <dd>
+                    <Day at=client.created_at/>
+                </dd>
+            </div>
+        </dl>
+    }
+    .into_any()
+}
+
+fn manage(client: &Client, profile: &Profile, doings: Doings) -> AnyView {
+    let secret = profile.needs_client_secret().then(|| {
+        section(
+            "Replace the secret",
+            "Connections that wait for it go on by themselves",
+            new_secret(client, profile, doings.replace_secret),
+        )
+    });
+    let edit = section("Edit", "", edit(client, profile, doings.update));
+    let ending = section("Switch off or delete", "", ending(client, doings));
+    (secret, edit, ending).into_any()
+}
+
+fn new_secret(client: &Client, profile: &Profile, doing: Doing<ReplaceSecret>) -> AnyView {
+    let warning = profile.policy.replacing_secret_revokes_grants.then(|| {
+        let text = format!(
+            "{} ends every connection of a client when its secret is replaced: all {} of them will \
+             need consent again.",
+            profile.name, client.connections
+        );
+        view! { <p class="warning">{text}</p> }
+    });
+    let fields = view! {
+        {hidden("id", client.id)}
+        {secret(profile, doing.trouble)}
+        <div class="actions">
+            <Submit label="Replace secret" pending=doing.pending/>
+        </div>
+        <Answered problem=doing.trouble done=doing.done("Replaced. The old secret is gone.")/>
+    };
+    (warning, action_form(doing, "form", fields)).into_any()
+}
+
+fn edit(client: &Client, profile: &Profile, update: Doing<Update>) -> AnyView {
+    let secret_too = (!profile.variables.is_empty() && client.has_secret).then(|| {
+        view! {
+            <Text
+                name="client_secret"
+                label="Client secret"
+                kind="password"
+                trouble=update.trouble
+                autocomplete="off"
+                help="Needed only when something above changes where requests are sent: a secret never follows to a new address by itself."
+            />
+        }
+    });
+    let fields = view! {
+        {hidden("id", client.id)}
+        <Text
+            name="name"
+            label="Name"
+            trouble=update.trouble
+            required=true
+            value=client.name.clone()
+        />
+        <Text
+            name="oauth_client_id"
+            label="Client id"
+            trouble=update.trouble
+            required=true
+            value=client.oauth_client_id.clone()
+        />
+        <Text
+            name="scopes"
+            label="Scopes"
+            trouble=update.trouble
+            value=client.scopes.join(" ")
+            help="Separated by blanks. Connections get them with their next consent."
+        />
+        {variables(profile, &client.variables, update.trouble)}
+        {secret_too}
+        <div class="actions">
+            <Submit label="Save" pending=update.pending/>
+        </div>
+        <Answered problem=update.trouble done=update.done("Saved.")/>
+    };
+    action_form(update, "form", fields)
+}
+
+fn ending(client: &Client, doings: Doings) -> AnyView {
+    let set = |disabled: bool, label: &str, weight| {
+        let sent = (hidden("id", client.id), hidden("disabled", disabled));
+        button_form(doings.set_disabled, sent, label, weight)
+    };
+    let switch = if client.state == StateName::Disabled {
+        set(false, "Switch on", "")
+    } else {
+        let text = format!(
+            "None of its {} connections is refreshed until you switch it on again. Those that \
+             expire meanwhile may be lost.",
+            client.connections
+        );
+        confirm("Switch off", text, set(true, "Switch off", "grave"))
+    };
+    let text = match client.connections {
+        0 => "It has no connections. It cannot be brought back.".to_owned(),
+        many => {
+            format!("It has {many} connections, so it can't be deleted yet. Disconnect them first.")
+        }
+    };
+    let delete = button_form(doings.delete, hidden("id", client.id), "Delete client", "grave");
+    view! { <div class="actions">{switch} {confirm("Delete", text, delete)}</div> }.into_any()
+}

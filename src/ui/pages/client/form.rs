@@ -1,0 +1,250 @@
+//! Registering a client: first the provider, then what the provider gave.
+
+use std::collections::BTreeMap;
+
+use leptos::{either::Either, prelude::*};
+use leptos_router::hooks::use_query_map;
+
+use crate::{
+    domain::{
+        access::Permission,
+        catalog::ProviderEntry,
+        provider::{AuthenticationMethod, Call, FilledBy, Profile, Variable},
+    },
+    rpc::{self, client::Create},
+    ui::{
+        components::{
+            copy::Copyable,
+            field::{Choice, Submit, Text, Trouble},
+            head::{head, link, section},
+            notice::Answered,
+        },
+        pages::provider::{bar, tiles},
+        path,
+        patterns::{
+            action::{Doing, action_form},
+            discover::DiscoverForm,
+            load::loaded,
+        },
+    },
+};
+
+/// What the page is about: the provider is still to be chosen, or is.
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+enum Step {
+    Choose(Vec<ProviderEntry>),
+    Register(Box<ProviderEntry>, String),
+}
+
+#[component]
+pub fn New() -> impl IntoView {
+    let params = use_query_map();
+    let create = Doing::<Create>::new();
+    let step = Resource::new_blocking(
+        move || params.with(|params| path::filled(params, "provider")),
+        |provider| async move {
+            Ok(match provider {
+                None => Step::Choose(rpc::provider::list().await?),
+                Some(slug) => Step::Register(
+                    Box::new(rpc::provider::get(slug).await?),
+                    rpc::client::redirect_uri().await?,
+                ),
+            })
+        },
+    );
+    loaded(step, move |step, may| {
+        if !may.allows(Permission::ClientsWrite) {
+            return view! {
+                {head("Register a client", Some(("Clients", path::CLIENTS)), ())}
+                <p>"Only admins register clients."</p>
+            }
+            .into_any();
+        }
+        match step {
+            Step::Choose(providers) => {
+                let q = params.with(|params| path::filled(params, "q"));
+                let discover = may.allows(Permission::ProvidersWrite);
+                choose(providers, q, discover)
+            }
+            Step::Register(entry, redirect_uri) => register(&entry.profile, redirect_uri, create),
+        }
+    })
+}
+
+fn choose(providers: Vec<ProviderEntry>, q: Option<String>, discover: bool) -> AnyView {
+    view! {
+        {head("Register a client", Some(("Clients", path::CLIENTS)), ())}
+        <p class="lead">
+            "A client is your registration at a provider. Which provider is it for?"
+        </p>
+        {bar(path::CLIENT_NEW, q.as_deref())}
+        {tiles(providers, q.as_deref(), path::client_new)}
+        {discover
+            .then(|| {
+                view! {
+                    {section("Not in the list?", "Many providers say themselves how to talk to them", view! {
+                        <DiscoverForm/>
+                        <p class="help">
+                            "Or " {link(path::PROVIDER_NEW, "", "write a provider by hand")} "."
+                        </p>
+                    })}
+                }
+            })}
+    }
+    .into_any()
+}
+
+fn register(profile: &Profile, redirect_uri: String, create: Doing<Create>) -> AnyView {
+    let trouble = create.trouble;
+    let register_at =
+        profile.links.register_client.clone().filter(|href| href.starts_with("https://")).map(
+            |href| {
+                view! {
+                    <p>
+                        <a href=href rel="noreferrer noopener" target="_blank">
+                            "Register it at " {profile.name.clone()}
+                        </a> " first, with this redirect URI:"
+                    </p>
+                }
+            },
+        );
+    view! {
+        {head(format!("Register a client at {}", profile.name), Some(("Clients", path::CLIENTS)), ())}
+        {profile.notes.clone().map(|notes| view! { <p class="prose">{notes}</p> })}
+        {section("1. At the provider", "", view! {
+            {register_at}
+            <Copyable
+                id="redirect-uri"
+                label="Redirect URI"
+                value=redirect_uri
+                help="Register it there letter by letter. It is the only one Regrant uses."
+            />
+        })}
+        {section("2. What the provider gave you", "", view! {
+            {action_form(create, "form", view! {
+                <input type="hidden" name="provider" value=profile.slug.clone()/>
+                <Text
+                    name="name"
+                    label="Name"
+                    trouble
+                    required=true
+                    value=profile.name.clone()
+                    help="What your team calls it."
+                />
+                <Text
+                    name="oauth_client_id"
+                    label="Client id"
+                    trouble
+                    required=true
+                    autocomplete="off"
+                    value=profile.default_client_id.clone().unwrap_or_default()
+                />
+                {secret(profile, trouble)}
+                {variables(profile, &BTreeMap::new(), trouble)}
+                <Text
+                    name="scopes"
+                    label="Scopes"
+                    trouble
+                    value=profile.authorization.default_scopes.join(" ")
+                    help="What the client may ask for, separated by blanks."
+                />
+                <div class="actions">
+                    <Submit label="Register client" pending=create.pending weight="primary"/>
+                </div>
+                <Answered problem=trouble/>
+            })}
+        })}
+    }
+    .into_any()
+}
+
+/// The field for the secret, as the provider wants it; nothing where there is none.
+pub fn secret(profile: &Profile, trouble: Trouble) -> Option<AnyView> {
+    if !profile.needs_client_secret() {
+        return None;
+    }
+    let field = match profile.request.authentication(Call::Refresh).method {
+        AuthenticationMethod::PrivateKeyJwt => Either::Left(view! {
+            <Text
+                name="client_secret"
+                label="Private key (PEM)"
+                trouble
+                required=true
+                rows=8
+                mono=true
+                help="Kept encrypted and never shown again."
+            />
+        }),
+        _ => Either::Right(view! {
+            <Text
+                name="client_secret"
+                label="Client secret"
+                kind="password"
+                trouble
+                required=true
+                autocomplete="off"
+                help="Kept encrypted and never shown again."
+            />
+        }),
+    };
+    Some(field.into_any())
+}
+
+/// The fields for what the provider leaves to each client.
+pub fn variables(
+    profile: &Profile,
+    values: &BTreeMap<String, String>,
+    trouble: Trouble,
+) -> Vec<AnyView> {
+    profile
+        .variables
+        .iter()
+        .filter(|variable| variable.filled_by == FilledBy::Client)
+        .map(|each| variable(each, values.get(&each.name), trouble))
+        .collect()
+}
+
+fn variable(variable: &Variable, value: Option<&String>, trouble: Trouble) -> AnyView {
+    let name = format!("variables[{}]", variable.name);
+    let problem_name = format!("variables.{}", variable.name);
+    let value = value.or(variable.default.as_ref()).cloned().unwrap_or_default();
+    let help = variable.help.clone().unwrap_or_default();
+    let required = !variable.optional;
+    if variable.choices.is_empty() {
+        view! {
+            <Text
+                name
+                label=variable.label.clone()
+                trouble
+                required
+                value
+                help
+                problem_name
+                autocomplete="off"
+            />
+        }
+        .into_any()
+    } else {
+        let mut options: Vec<(String, String)> = variable
+            .choices
+            .iter()
+            .map(|choice| (choice.value.clone(), choice.label.clone()))
+            .collect();
+        if value.is_empty() {
+            options.insert(0, (String::new(), "Choose …".to_owned()));
+        }
+        view! {
+            <Choice
+                name
+                label=variable.label.clone()
+                trouble
+                required
+                options
+                value
+                help
+                problem_name
+            />
+        }
+        .into_any()
+    }
+}

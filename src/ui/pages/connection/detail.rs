@@ -1,0 +1,247 @@
+//! One connection, in this order: is it alive and until when, the one next action, its lifeline,
+//! why, the facts, what happened, what can be changed.
+
+use leptos::prelude::*;
+use leptos_router::hooks::{use_params_map, use_query_map};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::manage::{Doings, actions, manage};
+use crate::{
+    domain::{
+        access::Permission,
+        connection::{Connection, ConnectionDetail, Standing, State},
+        lifeline::Life,
+        relink::CreatedRelink,
+        voice,
+    },
+    rpc,
+    ui::{
+        components::{
+            badge::StandingBadge,
+            head::{head, link, section},
+            lifeline,
+            moment::{Ago, Day},
+            notice::Notice,
+        },
+        path,
+        patterns::{
+            attempts::{attempts, own_words},
+            load::{May, loaded, missing},
+            relinks,
+        },
+    },
+};
+
+#[component]
+pub fn Detail() -> impl IntoView {
+    let params = use_params_map();
+    let doings = Doings::new();
+    let detail = Resource::new_blocking(
+        move || (params.with(|params| params.get("id")?.parse::<Uuid>().ok()), doings.versions()),
+        |(id, _)| async move {
+            let Some(id) = id else { return missing("connection") };
+            let detail = rpc::connection::get(id).await?;
+            // Only a form sent without a script leaves its answer for the next page; who may not
+            // make relinks has none waiting.
+            let made = if cfg!(feature = "ssr") {
+                rpc::connection::made_relink().await.ok().flatten()
+            } else {
+                None
+            };
+            Ok((detail, made))
+        },
+    );
+    loaded(detail, move |(detail, made), may| show(detail, made, &may, doings))
+}
+
+fn show(
+    detail: ConnectionDetail,
+    made: Option<CreatedRelink>,
+    may: &May,
+    doings: Doings,
+) -> AnyView {
+    let ConnectionDetail { as_of, connection, provider_name, attempts: history, relinks: sent } =
+        detail;
+    let standing = connection.standing(as_of);
+    let life = Life::of(&connection, &history.items, as_of);
+    let relinked = doings.relink.answer();
+    let may_relink = may.allows(Permission::ConnectionsRelink);
+    let disconnected = standing == Standing::Disconnected;
+    view! {
+        {head(connection.name().to_owned(), Some(("Connections", path::CONNECTIONS)), view! {
+            <StandingBadge standing/>
+        })}
+        {notice()}
+        <div class="status" data-state=standing.as_str()>
+            <p class="headline">{voice::headline(&connection, as_of)}</p>
+            <p>{voice::why(&connection, &provider_name, as_of)}</p>
+            {last_error(&connection, &provider_name, as_of)}
+            {actions(&connection, &provider_name, as_of, may, doings)}
+            {move || {
+                relinked
+                    .get()
+                    .or_else(|| made.clone())
+                    .map(|relink| relinks::made(relink, as_of))
+            }}
+        </div>
+        {(!disconnected).then(|| lifeline::large(&life, standing))}
+        {section("Facts", "", facts(&connection, &provider_name, as_of))}
+        {section("Refreshes", "Newest first", view! {
+            {attempts(&history.items, &provider_name, as_of)}
+        })}
+        {(may_relink || !sent.is_empty())
+            .then(|| {
+                section("Relinks", "", relinks::relinks(&sent, as_of))
+            })}
+        {may.allows(Permission::ConnectionsWrite).then(|| manage(&connection, doings))}
+    }
+    .into_any()
+}
+
+/// What the provider's consent page came to, if the browser has just been there.
+fn notice() -> Option<AnyView> {
+    let params = use_query_map().get_untracked();
+    let which = match params.get_str("problem") {
+        Some(problem) => voice::Notice::of_problem(problem),
+        None if params.get_str("connected").is_some() => voice::Notice::Connected,
+        None => return None,
+    };
+    let page = voice::notice(which);
+    Some(view! { <Notice well=page.well title=page.title text=page.text/> }.into_any())
+}
+
+fn last_error(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> Option<AnyView> {
+    let error = connection.last_error.clone()?;
+    let words = own_words(error.status, error.code.as_deref(), error.description.as_deref());
+    Some(
+        view! {
+            <details class="fold">
+                <summary>"What " {provider.to_owned()} " said"</summary>
+                <p>{voice::error_class(error.class, provider)} " " <Ago at=error.at as_of/></p>
+                {words.map(|words| view! { <pre>{words}</pre> })}
+            </details>
+        }
+        .into_any(),
+    )
+}
+
+fn facts(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> AnyView {
+    let none = || view! { <span class="quiet">"none"</span> }.into_any();
+    let account = match (&connection.account_label, &connection.account_id) {
+        (Some(label), Some(id)) if label != id => view! {
+            {label.clone()}
+            " "
+            <code class="quiet">{id.clone()}</code>
+        }
+        .into_any(),
+        (Some(known), _) | (None, Some(known)) => known.clone().into_any(),
+        (None, None) => view! { <span class="quiet">"not known yet"</span> }.into_any(),
+    };
+    let tags = connection
+        .tags
+        .iter()
+        .map(|tag| view! { <span class="tag">{tag.clone()}</span> })
+        .collect::<Vec<_>>();
+    let when = |at: Option<OffsetDateTime>, absent: &'static str| match at {
+        Some(at) => view! {
+            <Ago at as_of/>
+            <span class="quiet">" · " {voice::exact(at)}</span>
+        }
+        .into_any(),
+        None => view! { <span class="quiet">{absent}</span> }.into_any(),
+    };
+    let dead_since = match connection.state {
+        State::NeedsReauth { since, .. } => Some(since),
+        _ => None,
+    };
+    let rows: Vec<(&'static str, AnyView)> = vec![
+        ("Account", account),
+        (
+            "Client",
+            view! {
+                {link(path::client(connection.client_id), "", connection.client_name.clone())}
+                " at "
+                {link(path::provider(&connection.provider), "", provider.to_owned())}
+            }
+            .into_any(),
+        ),
+        ("Came by", voice::grant_type(connection.grant_type).into_any()),
+        ("Access token ends", when(connection.access_expires_at, "not known")),
+        (
+            "Refresh token ends",
+            if connection.has_refresh_token {
+                when(connection.refresh_expires_at, "no end known")
+            } else {
+                view! { <span class="quiet">"there is none"</span> }.into_any()
+            },
+        ),
+        ("Next refresh", when(connection.due_at, "none planned")),
+        ("Needs a person", when(dead_since.or(connection.needs_human_by), "not in sight")),
+        ("Scopes", scopes(connection)),
+        ("Generation", connection.generation.into_any()),
+        (
+            "External id",
+            match &connection.external_id {
+                Some(id) => view! { <code>{id.clone()}</code> }.into_any(),
+                None => none(),
+            },
+        ),
+        (
+            "Tags",
+            if tags.is_empty() {
+                none()
+            } else {
+                view! { <span class="tags">{tags}</span> }.into_any()
+            },
+        ),
+        ("Id", view! { <code>{connection.id.to_string()}</code> }.into_any()),
+        ("Made", view! { <Day at=connection.created_at/> }.into_any()),
+    ];
+    let rows = rows
+        .into_iter()
+        .map(|(name, value)| {
+            view! {
+                <div>
+                    <dt>{name}</dt>
+                    <dd>{value}</dd>
+                </div>
+            }
+        })
+        .collect::<Vec<_>>();
+    view! { <dl class="facts is-two">{rows}</dl> }.into_any()
+}
+
+/// Scopes asked and granted. What differs is said in words, not by colour.
+fn scopes(connection: &Connection) -> AnyView {
+    let asked = &connection.scopes_requested;
+    let granted = &connection.scopes_granted;
+    let known = connection.generation > 0 && !granted.is_empty();
+    let shown = asked
+        .iter()
+        .map(|scope| {
+            let refused = known && !granted.contains(scope);
+            let note = if refused { " · not granted" } else { "" };
+            (scope.clone(), note)
+        })
+        .chain(
+            granted
+                .iter()
+                .filter(|scope| !asked.contains(scope))
+                .map(|scope| (scope.clone(), " · not asked for")),
+        )
+        .map(|(scope, note)| {
+            view! {
+                <span class="tag" class:is-odd=!note.is_empty()>
+                    <code>{scope}</code>
+                    {note}
+                </span>
+            }
+        })
+        .collect::<Vec<_>>();
+    if shown.is_empty() {
+        view! { <span class="quiet">"none asked for"</span> }.into_any()
+    } else {
+        view! { <span class="tags">{shown}</span> }.into_any()
+    }
+}

@@ -1,0 +1,227 @@
+//! Making a connection: by consent now, from a token one has, or as the client itself.
+
+use leptos::{either::Either, prelude::*};
+use leptos_router::hooks::use_query_map;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        access::Permission,
+        client::{Client, StateName},
+        provider::{GrantType, Profile},
+        voice::Empty,
+    },
+    rpc::{
+        self,
+        connection::{Connect, GrantClientCredentials, Import},
+    },
+    ui::{
+        components::{
+            badge::ClientBadge,
+            field::{Submit, Text, Trouble},
+            head::{head, link, section},
+            notice::{Answered, nothing},
+        },
+        path,
+        patterns::{
+            action::{Doing, action_form},
+            load::{loaded, missing},
+        },
+    },
+};
+
+/// What the page is about: the client is still to be chosen, or is.
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+enum Step {
+    Choose(Vec<Client>),
+    Connect(Box<(Client, Profile)>),
+}
+
+#[derive(Clone, Copy)]
+struct Doings {
+    connect: Doing<Connect>,
+    import: Doing<Import>,
+    grant: Doing<GrantClientCredentials>,
+}
+
+#[component]
+pub fn New() -> impl IntoView {
+    let params = use_query_map();
+    let doings = Doings { connect: Doing::new(), import: Doing::new(), grant: Doing::new() };
+    let step = Resource::new_blocking(
+        move || params.with(|params| path::filled(params, "client")),
+        |client| async move {
+            let Some(id) = client else {
+                return Ok(Step::Choose(rpc::client::list().await?));
+            };
+            let Ok(id) = id.parse::<Uuid>() else { return missing("client") };
+            let client = rpc::client::get(id).await?;
+            let provider = rpc::provider::get(client.provider.clone()).await?;
+            Ok(Step::Connect(Box::new((client, provider.profile))))
+        },
+    );
+    loaded(step, move |step, may| {
+        if !may.allows(Permission::ConnectionsWrite) {
+            return view! {
+                {head("Connect an account", Some(("Connections", path::CONNECTIONS)), ())}
+                <p>
+                    "Only admins make new connections. To bring one back, open it and create a relink."
+                </p>
+            }
+            .into_any();
+        }
+        match step {
+            Step::Choose(clients) => choose(clients),
+            Step::Connect(both) => connect(&both.0, &both.1, doings),
+        }
+    })
+}
+
+fn choose(clients: Vec<Client>) -> AnyView {
+    let rows = clients
+        .into_iter()
+        .filter(|client| client.state != StateName::Disabled)
+        .map(|client| {
+            view! {
+                <li>
+                    <ClientBadge state=client.state/>
+                    {link(path::connection_new(client.id), "", client.name)}
+                    <span class="quiet">{client.provider}</span>
+                </li>
+            }
+        })
+        .collect::<Vec<_>>();
+    let list = if rows.is_empty() {
+        Either::Left(view! {
+            {nothing(Empty::Clients, view! {
+                {link(path::CLIENT_NEW, "button is-primary", "Register a client")}
+            })}
+        })
+    } else {
+        Either::Right(view! {
+            <p class="lead">"With which client?"</p>
+            <ul class="lines">{rows}</ul>
+        })
+    };
+    view! {
+        {head("Connect an account", Some(("Connections", path::CONNECTIONS)), ())}
+        {list}
+    }
+    .into_any()
+}
+
+fn connect(client: &Client, profile: &Profile, doings: Doings) -> AnyView {
+    let title = format!("Connect an account at {}", profile.name);
+    view! {
+        {head(title, Some(("Connections", path::CONNECTIONS)), ())}
+        <p class="lead">
+            "With the client " {link(path::client(client.id), "", client.name.clone())} "."
+        </p>
+        {profile
+            .allows(GrantType::AuthorizationCode)
+            .then(|| by_consent(client, profile, doings.connect))}
+        {profile
+            .allows(GrantType::ClientCredentials)
+            .then(|| by_client_credentials(client, doings.grant))}
+        {by_import(client, profile, doings.import)}
+    }
+    .into_any()
+}
+
+fn common(client: &Client, trouble: Trouble) -> AnyView {
+    view! {
+        <input type="hidden" name="client_id" value=client.id.to_string()/>
+        <Text
+            name="label"
+            label="Label"
+            trouble
+            help="What your team calls it. Without one, the account's name is shown."
+        />
+        <Text
+            name="external_id"
+            label="External id"
+            trouble
+            help="Your own key for it, such as a customer number."
+        />
+    }
+    .into_any()
+}
+
+fn by_consent(client: &Client, profile: &Profile, doing: Doing<Connect>) -> AnyView {
+    view! {
+        {section("By consent, now", "The account's owner has to be at this browser", view! {
+            {action_form(doing, "form", view! {
+                {common(client, doing.trouble)}
+                <Text
+                    name="scopes"
+                    label="Scopes"
+                    trouble=doing.trouble
+                    value=client.scopes.join(" ")
+                    help="Separated by blanks. The client's own unless you change them."
+                />
+                <div class="actions">
+                    <Submit
+                        label=format!("Continue to {}", profile.name)
+                        pending=doing.pending
+                        weight="primary"
+                    />
+                </div>
+                <Answered problem=doing.trouble/>
+            })}
+        })}
+    }
+    .into_any()
+}
+
+fn by_client_credentials(client: &Client, doing: Doing<GrantClientCredentials>) -> AnyView {
+    view! {
+        {section("As the client itself", "No person is involved, now or later", view! {
+            <details class="fold is-form">
+                <summary class="button">"Use the client's own access"</summary>
+                {action_form(doing, "form", view! {
+                    {common(client, doing.trouble)}
+                    <div class="actions">
+                        <Submit label="Ask for access" pending=doing.pending/>
+                    </div>
+                })}
+            </details>
+            <Answered problem=doing.trouble/>
+        })}
+    }
+    .into_any()
+}
+
+fn by_import(client: &Client, profile: &Profile, doing: Doing<Import>) -> AnyView {
+    view! {
+        {section("From a token you have", "Moved here from another system", view! {
+            <details class="fold is-form">
+                <summary class="button">"Import a token"</summary>
+                {action_form(doing, "form", view! {
+                    {common(client, doing.trouble)}
+                    <Text
+                        name="token_response"
+                        label="Token response (JSON)"
+                        trouble=doing.trouble
+                        required=true
+                        rows=8
+                        mono=true
+                        placeholder="{ \"access_token\": …, \"refresh_token\": …, \"expires_in\": 3600 }"
+                        help=format!("The whole answer, just as {} gave it.", profile.name)
+                    />
+                    <Text
+                        name="obtained_at"
+                        label="When it was obtained"
+                        trouble=doing.trouble
+                        placeholder="2026-01-31T12:00:00Z"
+                        help="Expiries count from this moment. Now, unless you say otherwise."
+                    />
+                    <div class="actions">
+                        <Submit label="Import" pending=doing.pending/>
+                    </div>
+                })}
+            </details>
+            <Answered problem=doing.trouble/>
+        })}
+    }
+    .into_any()
+}

@@ -1,0 +1,168 @@
+//! What can be done with a connection, and by whom.
+
+use leptos::prelude::*;
+use time::OffsetDateTime;
+
+use crate::{
+    domain::{
+        access::Permission,
+        connection::{Connection, State},
+        voice::{self, Next},
+    },
+    rpc::connection::{Disconnect, Reauthorize, Refresh, Relink, Update},
+    ui::{
+        components::{
+            confirm::confirm,
+            field::{Submit, Text},
+            head::{link, section},
+            notice::{Answered, said},
+        },
+        path,
+        patterns::{
+            action::{Doing, action_form, button_form, hidden},
+            load::May,
+        },
+    },
+};
+
+/// The actions of the page; they outlive what they change.
+#[derive(Clone, Copy)]
+pub struct Doings {
+    pub refresh: Doing<Refresh>,
+    pub relink: Doing<Relink>,
+    pub reauthorize: Doing<Reauthorize>,
+    pub update: Doing<Update>,
+    pub disconnect: Doing<Disconnect>,
+}
+
+impl Doings {
+    pub fn new() -> Self {
+        Self {
+            refresh: Doing::new(),
+            relink: Doing::new(),
+            reauthorize: Doing::new(),
+            update: Doing::new(),
+            disconnect: Doing::new(),
+        }
+    }
+
+    /// Changes whenever the connection may have.
+    pub fn versions(&self) -> [usize; 4] {
+        [
+            self.refresh.version.get(),
+            self.relink.version.get(),
+            self.update.version.get(),
+            self.disconnect.version.get(),
+        ]
+    }
+}
+
+/// The next action first, what else is possible beside it.
+pub fn actions(
+    connection: &Connection,
+    provider: &str,
+    as_of: OffsetDateTime,
+    may: &May,
+    doings: Doings,
+) -> AnyView {
+    let id = || hidden("id", connection.id);
+    let next = voice::next(connection, as_of);
+    let consent = connection.can_reauthorize() && connection.state != State::Disconnected;
+    let relink = (consent && may.allows(Permission::ConnectionsRelink)).then(|| {
+        let weight = if next == Next::Consent { "primary" } else { "" };
+        button_form(doings.relink, id(), "Create a relink", weight)
+    });
+    let reauthorize = (consent && may.allows(Permission::ConnectionsWrite)).then(|| {
+        let label = match connection.state {
+            State::Pending => format!("Give consent at {provider}"),
+            _ => format!("Authorize again at {provider}"),
+        };
+        button_form(doings.reauthorize, id(), label, "")
+    });
+    let refreshable = connection.generation > 0
+        && matches!(
+            connection.state,
+            State::Active | State::Retrying { .. } | State::InDoubt { .. }
+        );
+    let refresh = (refreshable && may.allows(Permission::ConnectionsRefresh))
+        .then(|| button_form(doings.refresh, id(), "Refresh now", ""));
+    let mend = (next == Next::MendClient && may.allows(Permission::ClientsRead))
+        .then(|| link(path::client(connection.client_id), "button is-primary", "Open the client"));
+    let replace = (next == Next::Replace && may.allows(Permission::ConnectionsWrite)).then(|| {
+        link(path::connection_new(connection.client_id), "button is-primary", "Connect anew")
+    });
+    let provider = provider.to_owned();
+    let refreshed = doings.refresh.answer();
+    let told = move || {
+        refreshed.get().map(|attempt| {
+            let (text, well) = voice::attempt(&attempt, &provider);
+            said(well, text)
+        })
+    };
+    let first = if next == Next::Consent {
+        [relink, reauthorize, refresh]
+    } else {
+        [refresh, relink, reauthorize]
+    };
+    view! {
+        <div class="actions">{mend} {replace} {first.into_iter().flatten().collect::<Vec<_>>()}</div>
+        <div aria-live="polite">{told}</div>
+    }
+    .into_any()
+}
+
+/// Changing what people call it, and letting go of it.
+pub fn manage(connection: &Connection, doings: Doings) -> AnyView {
+    let edit = section("Edit", "", edit(connection, doings.update));
+    let disconnect = (connection.state != State::Disconnected)
+        .then(|| section("Disconnect", "", disconnect(connection, doings.disconnect)));
+    (edit, disconnect).into_any()
+}
+
+fn edit(connection: &Connection, update: Doing<Update>) -> AnyView {
+    let fields = view! {
+        {hidden("id", connection.id)}
+        <Text
+            name="label"
+            label="Label"
+            trouble=update.trouble
+            value=connection.label.clone()
+            help="What your team calls it. Without one, the account's name is shown."
+        />
+        <Text
+            name="external_id"
+            label="External id"
+            trouble=update.trouble
+            value=connection.external_id.clone().unwrap_or_default()
+            help="Your own key for it, such as a customer number. One of a kind per client."
+        />
+        <Text
+            name="tags"
+            label="Tags"
+            trouble=update.trouble
+            value=connection.tags.join(" ")
+            help="Separated by blanks."
+        />
+        <div class="actions">
+            <Submit label="Save" pending=update.pending/>
+        </div>
+        <Answered problem=update.trouble done=update.done("Saved.")/>
+    };
+    action_form(update, "form", fields)
+}
+
+fn disconnect(connection: &Connection, doing: Doing<Disconnect>) -> AnyView {
+    let sent = view! {
+        {hidden("id", connection.id)}
+        <label class="check">
+            <input type="checkbox" name="revoke" value="true" checked=true/>
+            <span>"Tell the provider too, so that the tokens stop working"</span>
+        </label>
+    };
+    confirm(
+        "Disconnect",
+        "Regrant forgets its tokens at once and no longer keeps it alive. Its history stays. To use \
+         the account again, connect it anew.",
+        button_form(doing, sent, "Disconnect", "grave"),
+    )
+}

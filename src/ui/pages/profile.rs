@@ -1,0 +1,79 @@
+//! One's own account.
+
+use leptos::{prelude::*, server_fn::ServerFn};
+
+use crate::{
+    domain::{user::PASSWORD_MIN, voice},
+    rpc::session::{ChangePassword, Logout},
+    ui::{
+        components::{
+            badge::RoleTag,
+            field::{Submit, Text},
+            head::{head, section},
+            notice::Answered,
+        },
+        patterns::{
+            action::{Doing, PlainForm, action_form},
+            load::{May, loaded},
+        },
+    },
+};
+
+#[component]
+pub fn Page() -> impl IntoView {
+    let doing = Doing::<ChangePassword>::new();
+    let nothing = Resource::new_blocking(|| (), |()| async { Ok(()) });
+    loaded(nothing, move |(), May(viewer)| {
+        view! {
+            {head("Profile", None, ())}
+            <dl class="facts">
+                <div>
+                    <dt>"E-mail"</dt>
+                    <dd>{viewer.email}</dd>
+                </div>
+                <div>
+                    <dt>"Role"</dt>
+                    <dd>
+                        <RoleTag role=viewer.role/>
+                        " "
+                        {voice::role(viewer.role)}
+                    </dd>
+                </div>
+            </dl>
+            {section("Change your password", "Ends your other sessions.", view! {
+                {action_form(doing, "form", view! {
+                    <Text
+                        name="current"
+                        label="Present password"
+                        kind="password"
+                        trouble=doing.trouble
+                        required=true
+                        autocomplete="current-password"
+                    />
+                    <Text
+                        name="new"
+                        label="New password"
+                        kind="password"
+                        trouble=doing.trouble
+                        required=true
+                        autocomplete="new-password"
+                        minlength=PASSWORD_MIN
+                        help=format!("At least {PASSWORD_MIN} characters.")
+                    />
+                    <div class="actions">
+                        <Submit label="Change password" pending=doing.pending/>
+                    </div>
+                    <Answered
+                        problem=doing.trouble
+                        done=doing.done("Changed. Your other sessions have ended.")
+                    />
+                })}
+            })}
+            {section("Leave", "", view! {
+                <PlainForm action=Logout::url()>
+                    <Submit label="Sign out"/>
+                </PlainForm>
+            })}
+        }
+    })
+}

@@ -1,0 +1,152 @@
+//! A profile in words: what one looks up before registering a client, with the whole as JSON below.
+
+use leptos::prelude::*;
+use time::Duration;
+
+use crate::domain::{
+    provider::{
+        AuthenticationMethod, Call, Encoding, GrantType, Pkce, Profile, RefreshLifetime, Renewal,
+        Rotation,
+    },
+    voice,
+};
+
+pub fn profile(profile: &Profile) -> AnyView {
+    let endpoints = profile
+        .endpoints
+        .iter()
+        .map(|(name, template)| {
+            view! {
+                <div>
+                    <dt>{name.replace('_', " ")}</dt>
+                    <dd>
+                        <code>{template.to_owned()}</code>
+                    </dd>
+                </div>
+            }
+        })
+        .collect::<Vec<_>>();
+    let variables = profile
+        .variables
+        .iter()
+        .map(|variable| {
+            let values = variable
+                .choices
+                .iter()
+                .map(|choice| choice.label.clone())
+                .collect::<Vec<_>>()
+                .join(", ");
+            let about = match (values.is_empty(), &variable.default) {
+                (false, _) => values,
+                (true, Some(default)) => format!("{default} unless said otherwise"),
+                (true, None) if variable.optional => "may stay empty".into(),
+                (true, None) => "each client fills it in".into(),
+            };
+            view! {
+                <div>
+                    <dt>{variable.label.clone()}</dt>
+                    <dd>{about}</dd>
+                </div>
+            }
+        })
+        .collect::<Vec<_>>();
+    let facts = facts(profile)
+        .into_iter()
+        .map(|(name, value)| {
+            view! {
+                <div>
+                    <dt>{name}</dt>
+                    <dd>{value}</dd>
+                </div>
+            }
+        })
+        .collect::<Vec<_>>();
+    view! {
+        {profile.notes.clone().map(|notes| view! { <p class="prose">{notes}</p> })}
+        <dl class="facts">{facts}</dl>
+        <dl class="facts">{variables}</dl>
+        <dl class="facts">{endpoints}</dl>
+    }
+    .into_any()
+}
+
+fn facts(profile: &Profile) -> Vec<(&'static str, String)> {
+    let grants = profile
+        .grants
+        .iter()
+        .map(|grant| match grant {
+            GrantType::AuthorizationCode => "consent by a person",
+            GrantType::ClientCredentials => "the client's own access",
+            GrantType::DeviceCode => "a code typed on another device",
+            GrantType::TokenExchange => "exchange of another token",
+        })
+        .collect::<Vec<_>>()
+        .join(", ");
+    let renewal = match profile.renewal {
+        Renewal::RefreshToken => "with a refresh token",
+        Renewal::ClientCredentials => "by asking with the client's own credentials",
+        Renewal::None => "not at all: a person is needed each time",
+    };
+    let proof = match profile.request.authentication(Call::Refresh).method {
+        AuthenticationMethod::Basic => "name and secret in the header",
+        AuthenticationMethod::BasicRaw => "name and secret in the header, not encoded",
+        AuthenticationMethod::Post => "name and secret in the body",
+        AuthenticationMethod::None => "name only; there is no secret",
+        AuthenticationMethod::PrivateKeyJwt => "an assertion signed with a private key",
+        AuthenticationMethod::ClientSecretJwt => "an assertion signed with the secret",
+        AuthenticationMethod::Headers => "headers of its own",
+    };
+    let encoding = match profile.request.encoding {
+        Encoding::Form => "form",
+        Encoding::Json => "JSON",
+        Encoding::Multipart => "multipart",
+    };
+    let pkce = match profile.authorization.pkce {
+        Pkce::S256 => "yes (S256)",
+        Pkce::Plain => "plain",
+        Pkce::Off => "no",
+    };
+    let rotation = match profile.policy.rotation {
+        Rotation::Always => "at every refresh; the old one stops working",
+        Rotation::Sometimes => "at times",
+        Rotation::Never => "never",
+    };
+    let mut facts = vec![
+        ("Begins by", grants),
+        ("Kept alive", renewal.into()),
+        ("Client proves itself by", proof.into()),
+        ("Requests are written as", encoding.into()),
+        ("Code challenge (PKCE)", pkce.into()),
+        ("New refresh token", rotation.into()),
+    ];
+    let lifetimes = &profile.lifetimes;
+    if let Some(seconds) = lifetimes.access_seconds {
+        facts.push(("Access token lives", length(seconds)));
+    }
+    if let Some(seconds) = lifetimes.refresh_seconds {
+        let from = match lifetimes.refresh_kind {
+            RefreshLifetime::Sliding => "from each refresh",
+            RefreshLifetime::Fixed => "from the consent",
+        };
+        facts.push(("Refresh token lives", format!("{} {from}", length(seconds))));
+    }
+    if let Some(seconds) = lifetimes.refresh_idle_seconds {
+        facts.push(("Refresh token idles out after", length(seconds)));
+    }
+    if !profile.authorization.default_scopes.is_empty() {
+        facts.push(("Usual scopes", profile.authorization.default_scopes.join(" ")));
+    }
+    if profile.policy.replacing_secret_revokes_grants {
+        facts.push(("A new client secret", "ends every connection of the client".into()));
+    }
+    facts
+}
+
+fn length(seconds: u64) -> String {
+    voice::span(Duration::seconds(i64::try_from(seconds).unwrap_or(i64::MAX)))
+}
+
+/// The profile as an admin edits it.
+pub fn json(profile: &Profile) -> String {
+    serde_json::to_string_pretty(profile).unwrap_or_default()
+}

@@ -1,0 +1,215 @@
+//! The addresses of our own pages, typed, so that a link cannot be misspelt and a filter reads back
+//! what it wrote.
+
+use std::fmt::Write;
+
+use leptos_router::params::ParamsMap;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use uuid::Uuid;
+
+use crate::domain::{
+    audit::AuditFilter,
+    connection::{ConnectionFilter, StateName},
+    page::Paging,
+};
+
+pub const HOME: &str = "/";
+pub const LOGIN: &str = "/login";
+pub const CONNECTIONS: &str = "/connections";
+pub const CONNECTION_NEW: &str = "/connections/new";
+pub const CLIENTS: &str = "/clients";
+pub const CLIENT_NEW: &str = "/clients/new";
+pub const PROVIDERS: &str = "/providers";
+pub const PROVIDER_NEW: &str = "/providers/new";
+pub const USERS: &str = "/users";
+pub const API_KEYS: &str = "/api-keys";
+pub const AUDIT: &str = "/audit";
+pub const PROFILE: &str = "/profile";
+
+/// The query parameter that asks for the page that follows.
+pub const AFTER: &str = "after";
+
+pub fn login(next: &str) -> String {
+    query(LOGIN, [("next", next.to_owned())])
+}
+
+pub fn connection(id: Uuid) -> String {
+    format!("{CONNECTIONS}/{id}")
+}
+
+pub fn connection_new(client: Uuid) -> String {
+    query(CONNECTION_NEW, [("client", client.to_string())])
+}
+
+pub fn connections_in(state: StateName) -> String {
+    query(CONNECTIONS, [("state", state.as_str().to_owned())])
+}
+
+pub fn connections_of_client(client: Uuid) -> String {
+    query(CONNECTIONS, [("client", client.to_string())])
+}
+
+/// What needs a human before a moment, soonest first.
+pub fn connections_needing_human(before: OffsetDateTime) -> String {
+    query(CONNECTIONS, [("needs_human_before", day(before)), ("sort", "needs_human_by".to_owned())])
+}
+
+pub fn client(id: Uuid) -> String {
+    format!("{CLIENTS}/{id}")
+}
+
+pub fn client_new(provider: &str) -> String {
+    query(CLIENT_NEW, [("provider", provider.to_owned())])
+}
+
+pub fn provider(slug: &str) -> String {
+    format!("{PROVIDERS}/{}", escape(slug))
+}
+
+/// Writing a custom provider, beginning with a copy of another.
+pub fn provider_copy(slug: &str) -> String {
+    query(PROVIDER_NEW, [("from", slug.to_owned())])
+}
+
+pub fn audit_of(subject: &str) -> String {
+    query(AUDIT, [("subject", subject.to_owned())])
+}
+
+/// Reads the filter of the list of connections out of its address.
+pub fn connection_filter(params: &ParamsMap) -> ConnectionFilter {
+    ConnectionFilter {
+        state: parsed(params, "state"),
+        client: parsed(params, "client"),
+        provider: filled(params, "provider"),
+        q: filled(params, "q"),
+        expires_before: moment(params, "expires_before"),
+        needs_human_before: moment(params, "needs_human_before"),
+        sort: parsed(params, "sort"),
+    }
+}
+
+pub fn audit_filter(params: &ParamsMap) -> AuditFilter {
+    AuditFilter {
+        action: filled(params, "action"),
+        subject: filled(params, "subject"),
+        actor: filled(params, "actor"),
+    }
+}
+
+pub fn paging(params: &ParamsMap) -> Paging {
+    Paging { cursor: filled(params, AFTER), limit: None }
+}
+
+/// The address of the page after this one: the same filters, another cursor.
+pub fn next_page(path: &str, params: &ParamsMap, cursor: &str) -> String {
+    query(path, kept(params).chain([(AFTER, cursor.to_owned())]))
+}
+
+/// The address of the first page: the same filters, no cursor.
+pub fn first_page(path: &str, params: &ParamsMap) -> String {
+    query(path, kept(params))
+}
+
+fn kept(params: &ParamsMap) -> impl Iterator<Item = (&str, String)> {
+    params
+        .into_iter()
+        .filter(|(key, value)| {
+            !value.is_empty() && !matches!(key.as_ref(), AFTER | "__path" | "__err")
+        })
+        .map(|(key, value)| (key.as_ref(), value.to_owned()))
+}
+
+/// A parameter that was given and is not empty.
+pub fn filled(params: &ParamsMap, key: &str) -> Option<String> {
+    params.get(key).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+fn parsed<T: std::str::FromStr>(params: &ParamsMap, key: &str) -> Option<T> {
+    filled(params, key)?.parse().ok()
+}
+
+/// A day, as a date field writes it, or a moment in RFC 3339.
+fn moment(params: &ParamsMap, key: &str) -> Option<OffsetDateTime> {
+    let text = filled(params, key)?;
+    let text = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text };
+    OffsetDateTime::parse(&text, &Rfc3339).ok()
+}
+
+/// A day as a date field reads it: the first that begins after `moment`, or at it.
+pub fn day(moment: OffsetDateTime) -> String {
+    let moment = moment.to_offset(time::UtcOffset::UTC);
+    let date = moment.date();
+    let begun = moment.time() != time::Time::MIDNIGHT;
+    let date = date.next_day().filter(|_| begun).unwrap_or(date);
+    format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
+}
+
+fn query<'a>(path: &str, pairs: impl IntoIterator<Item = (&'a str, String)>) -> String {
+    let mut address = path.to_owned();
+    for (at, (key, value)) in pairs.into_iter().enumerate() {
+        let joint = if at == 0 { '?' } else { '&' };
+        _ = write!(address, "{joint}{key}={}", escape(&value));
+    }
+    address
+}
+
+/// Percent-encodes all but the unreserved characters of RFC 3986 section 2.3. Not the router's
+/// own: that one writes differently on the server and in the browser.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn params(pairs: &[(&str, &str)]) -> ParamsMap {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_stands_in_an_address_cannot_leave_its_place() {
+        assert_eq!(login("/a?b=c&d"), "/login?next=%2Fa%3Fb%3Dc%26d");
+        assert_eq!(provider("a/b"), "/providers/a%2Fb");
+    }
+
+    #[test]
+    fn a_filter_reads_what_is_there_and_leaves_out_what_is_not() {
+        let filter = connection_filter(&params(&[
+            ("state", "needs_reauth"),
+            ("q", "  acme "),
+            ("provider", ""),
+            ("client", "nonsense"),
+            ("needs_human_before", "2026-03-01"),
+            ("expires_before", "2026-03-01T12:00:00Z"),
+            ("sort", "expires"),
+        ]));
+        assert_eq!(filter.state, Some(StateName::NeedsReauth));
+        assert_eq!(filter.q.as_deref(), Some("acme"));
+        assert_eq!((filter.provider, filter.client), (None, None));
+        assert_eq!(filter.needs_human_before, Some(datetime!(2026-03-01 0:00 UTC)));
+        assert_eq!(filter.expires_before, Some(datetime!(2026-03-01 12:00 UTC)));
+    }
+
+    #[test]
+    fn the_next_page_keeps_the_filters_and_drops_the_old_cursor() {
+        let here = params(&[("q", "a b"), ("after", "old"), ("state", ""), ("__err", "x")]);
+        assert_eq!(next_page("/connections", &here, "new"), "/connections?q=a%20b&after=new");
+    }
+
+    #[test]
+    fn a_day_takes_in_the_whole_of_it() {
+        assert_eq!(day(datetime!(2026-12-31 0:00:01 UTC)), "2027-01-01");
+        assert_eq!(day(datetime!(2026-12-31 0:00 UTC)), "2026-12-31");
+    }
+}

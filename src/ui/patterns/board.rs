@@ -1,0 +1,66 @@
+//! Connections as on a departure board: one row each, *now* in the same place in all of them.
+
+use leptos::prelude::*;
+use time::OffsetDateTime;
+
+use crate::{
+    domain::{
+        connection::{Connection, Standing},
+        lifeline::Life,
+        voice,
+    },
+    ui::{
+        components::{badge::StandingBadge, head::link, lifeline, moment::Ago},
+        path,
+    },
+};
+
+pub fn board(connections: Vec<Connection>, as_of: OffsetDateTime) -> AnyView {
+    let rows = connections
+        .into_iter()
+        .map(|connection| view! { <li class="board-row">{row(connection, as_of)}</li> })
+        .collect::<Vec<_>>();
+    view! {
+        <div class="board">
+            <div class="board-head" aria-hidden="true">
+                <span>"State"</span>
+                <span>"Connection"</span>
+                {lifeline::axis()}
+                <span class="board-by">"Needs a person"</span>
+            </div>
+            <ol>{rows}</ol>
+        </div>
+    }
+    .into_any()
+}
+
+fn row(connection: Connection, as_of: OffsetDateTime) -> AnyView {
+    let standing = connection.standing(as_of);
+    let life = Life::of(&connection, &[], as_of);
+    let name = connection.name().to_owned();
+    let about = voice::in_short(&connection, as_of);
+    let account = connection.account_label.clone().filter(|account| *account != name);
+    let by = match (standing, life.dead_since.or(connection.needs_human_by)) {
+        (Standing::Disconnected, _) => view! { <span class="quiet">"–"</span> }.into_any(),
+        (Standing::Pending, _) => view! { <strong>"now"</strong> }.into_any(),
+        (_, Some(by)) => view! { <Ago at=by as_of/> }.into_any(),
+        (_, None) => view! { <span class="quiet">"not in sight"</span> }.into_any(),
+    };
+    view! {
+        <div class="board-state">
+            <StandingBadge standing/>
+        </div>
+        <div class="board-name">
+            {link(path::connection(connection.id), "", name)}
+            <p title=about>
+                {connection.client_name} {account.map(|account| format!(" · {account}"))}
+            </p>
+        </div>
+        <div class="board-line">{lifeline::row(&life, standing)}</div>
+        <div class="board-by">
+            <span class="board-cap">"Needs a person "</span>
+            {by}
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,10 @@
+//! Larger pieces that pages share: loading, actions, and the rows of a noun.
+
+pub mod action;
+pub mod attempts;
+pub mod board;
+pub mod discover;
+pub mod filter;
+pub mod load;
+pub mod pager;
+pub mod relinks;

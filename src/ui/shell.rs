@@ -1,0 +1,62 @@
+//! The HTML document around the interface, made on the server only in effect: the browser attaches
+//! to the body.
+//!
+//! The page works before any of this arrives. The script carries the response's nonce, and nothing
+//! in the document is styled in place, so that the content security policy can be strict.
+
+use leptos::{nonce::use_nonce, prelude::*};
+use leptos_meta::MetaTags;
+
+use super::App;
+
+/// Where the built files are served. Their names carry hashes, so the server has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assets {
+    pub js: String,
+    pub wasm: String,
+    pub css: String,
+}
+
+/// The whole document.
+pub fn shell(assets: Assets) -> impl IntoView {
+    let Assets { js, wasm, css } = assets;
+    // A build without the browser half serves pages that work without it.
+    let scripted = !js.is_empty();
+    let bootstrap = format!(
+        "import start, {{ hydrate }} from {js:?};start({{ module_or_path: {wasm:?} }}).then(() => hydrate());"
+    );
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <meta name="referrer" content="same-origin"/>
+                <meta name="robots" content="noindex, nofollow"/>
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
+                <link rel="stylesheet" href=css/>
+                {scripted
+                    .then(|| {
+                        view! {
+                            <link rel="modulepreload" href=js/>
+                            <link
+                                rel="preload"
+                                href=wasm
+                                r#as="fetch"
+                                r#type="application/wasm"
+                                crossorigin="anonymous"
+                            />
+                            <script type="module" nonce=use_nonce()>
+                                {bootstrap}
+                            </script>
+                        }
+                    })}
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
