@@ -269,6 +269,7 @@ async fn keep(
     let before = grant::Before {
         grant_type: connection.grant_type,
         has_refresh_token: held.is_some(),
+        obtained_at: connection.obtained_at,
         refresh_expires_at: leased.refresh_expires_at,
         consented_at: leased.consented_at,
     };
