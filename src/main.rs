@@ -157,9 +157,12 @@ async fn run_on_database(config: &Config, url: &str, command: Command) -> anyhow
         }
         Command::User(UserCommand::Create { email, role }) => {
             let mut password = String::new();
-            std::io::stdin().read_to_string(&mut password).context("no password on standard input")?;
+            std::io::stdin()
+                .read_to_string(&mut password)
+                .context("no password on standard input")?;
             let password = password.trim_end_matches(['\r', '\n']).to_owned().into();
-            let user = said(app::user::create(&app, &Actor::Operator, &email, role, password).await)?;
+            let user =
+                said(app::user::create(&app, &Actor::Operator, &email, role, password).await)?;
             println!("{} can sign in as {}", user.email, user.role);
             Ok(())
         }

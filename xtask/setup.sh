@@ -24,6 +24,11 @@ postgres_found() {
   has initdb
 }
 
+# Debian 12 names its version; elsewhere it is whatever the system has, 14 or later.
+postgres_package() {
+  if grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release; then echo postgresql-15; else echo postgresql; fi
+}
+
 chromium_found() { [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }
 
 apt_install() {
@@ -49,7 +54,8 @@ npm_install() {
   # The stamp is newer than the list of packages once they are installed.
   if [ ! -e "$1/node_modules/.installed" ] || [ "$1/package-lock.json" -nt "$1/node_modules/.installed" ]; then
     say "Installing the pinned npm packages of $1"
-    PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --prefix "$1" --no-audit --no-fund --loglevel=error </dev/null
+    PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm_config_update_notifier=false \
+      npm ci --prefix "$1" --no-audit --no-fund --loglevel=error </dev/null
     touch "$1/node_modules/.installed"
   fi
 }
@@ -60,7 +66,7 @@ has node && has npm || fail "Node.js 18 or later is missing: apt-get install nod
 
 missing=
 if ! has cc || ! printf '#include <stdlib.h>\n' | cc -E - >/dev/null 2>&1; then missing="$missing gcc libc6-dev"; fi
-if ! postgres_found; then missing="$missing postgresql-15"; fi
+if ! postgres_found; then missing="$missing $(postgres_package)"; fi
 if [ "$purpose" = test ] && ! chromium_found; then missing="$missing chromium"; fi
 # shellcheck disable=SC2086 # a list of words
 if [ -n "$missing" ]; then apt_install $missing; fi

@@ -15,6 +15,7 @@ mod accounts;
 mod authorize;
 mod clients;
 mod ctl;
+pub mod demo;
 mod device;
 mod dialects;
 mod discovery;

@@ -101,7 +101,8 @@ impl Config {
         if nix::unistd::Uid::effective().is_root() {
             return Ok("/var/lib/regrant".into());
         }
-        let of = |name: &str| std::env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        let of =
+            |name: &str| std::env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
         of("XDG_DATA_HOME")
             .or_else(|| of("HOME").map(|home| home.join(".local/share")))
             .map(|base| base.join("regrant"))

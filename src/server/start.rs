@@ -93,10 +93,8 @@ pub async fn app(config: &Config, pool: PgPool) -> anyhow::Result<App> {
     let rng: Arc<dyn Rng> = Arc::new(SystemRng);
     let master = master_key(config, rng.as_ref())?;
     let keyring = app::keys::open(&pool, &master, rng.as_ref(), clock.now()).await?;
-    let policy = guard::Policy {
-        allow_private_networks: config.allow_private_networks,
-        deadline: DEADLINE,
-    };
+    let policy =
+        guard::Policy { allow_private_networks: config.allow_private_networks, deadline: DEADLINE };
     let suffix = token::hint(&token::make(rng.as_ref(), ""), "");
     let host = nix::unistd::gethostname().unwrap_or_default();
     Ok(App::new(Parts {
@@ -141,14 +139,11 @@ pub async fn serve(
         tracing::warn!("no one can sign in yet; make the first admin at {address}");
     }
     let stopping = app.stopping().clone();
-    let server = axum::serve(
-        listener,
-        router.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .with_graceful_shutdown({
-        let stopping = stopping.clone();
-        async move { stopping.cancelled().await }
-    });
+    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown({
+            let stopping = stopping.clone();
+            async move { stopping.cancelled().await }
+        });
     let server = tokio::spawn(async move { server.await });
     stop.await;
     tracing::info!("stopping; refreshes under way come to their end");

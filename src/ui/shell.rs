@@ -20,6 +20,8 @@ pub struct Assets {
 /// The whole document.
 pub fn shell(assets: Assets) -> impl IntoView {
     let Assets { js, wasm, css } = assets;
+    // A build without the browser half serves pages that work without it.
+    let scripted = !js.is_empty();
     let bootstrap = format!(
         "import start, {{ hydrate }} from {js:?};start({{ module_or_path: {wasm:?} }}).then(() => hydrate());"
     );
@@ -34,17 +36,22 @@ pub fn shell(assets: Assets) -> impl IntoView {
                 <meta name="robots" content="noindex, nofollow"/>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="stylesheet" href=css/>
-                <link rel="modulepreload" href=js/>
-                <link
-                    rel="preload"
-                    href=wasm
-                    r#as="fetch"
-                    r#type="application/wasm"
-                    crossorigin="anonymous"
-                />
-                <script type="module" nonce=use_nonce()>
-                    {bootstrap}
-                </script>
+                {scripted
+                    .then(|| {
+                        view! {
+                            <link rel="modulepreload" href=js/>
+                            <link
+                                rel="preload"
+                                href=wasm
+                                r#as="fetch"
+                                r#type="application/wasm"
+                                crossorigin="anonymous"
+                            />
+                            <script type="module" nonce=use_nonce()>
+                                {bootstrap}
+                            </script>
+                        }
+                    })}
                 <MetaTags/>
             </head>
             <body>

@@ -40,8 +40,11 @@ pub fn build(release: bool) -> Result<String> {
     if public.is_dir() {
         copy(&public, &fresh)?;
     }
-    let css = hashed(&pkg, "css", style::bundle(&process::root().join("style"))?.as_bytes())?;
+    let style = style::bundle(&process::root().join("style"))?;
+    let css = hashed(&pkg, "css", style.as_bytes())?;
     let browser = browser_half(release)?;
+    // Where `cargo leptos` looks for it, for those who have that tool.
+    fs::write(process::root().join("target/front/regrant.css"), &style)?;
     let wasm = hashed(&pkg, "wasm", &browser.wasm)?;
     let js = hashed(&pkg, "js", browser.js.as_bytes())?;
     for (path, text) in &browser.snippets {

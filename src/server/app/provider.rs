@@ -124,14 +124,12 @@ pub async fn delete(app: &App, actor: &Actor, slug: &str) -> Result<()> {
 /// A draft profile from an issuer's metadata (RFC 8414, OpenID Connect Discovery). Nothing is kept.
 pub async fn discover(app: &App, actor: &Actor, issuer: &str) -> Result<Profile> {
     actor.require(Permission::ProvidersWrite)?;
-    Ok(provider::discovery::discover(app.http(), issuer.trim()).await.map_err(
-        |error| match error {
-            provider::Error::Discovery(_) | provider::Error::Blocked(_) => {
-                Error::invalid("issuer", error.to_string())
-            }
-            other => other.into(),
-        },
-    )?)
+    provider::discovery::discover(app.http(), issuer.trim()).await.map_err(|error| match error {
+        provider::Error::Discovery(_) | provider::Error::Blocked(_) => {
+            Error::invalid("issuer", error.to_string())
+        }
+        other => other.into(),
+    })
 }
 
 /// Discovers an issuer and keeps it as a custom provider.

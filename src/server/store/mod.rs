@@ -7,6 +7,7 @@ pub mod audit;
 pub mod client;
 pub mod connection;
 pub mod data_key;
+pub mod demo;
 pub mod flow;
 pub mod login_failure;
 pub mod overview;
