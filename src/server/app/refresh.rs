@@ -95,7 +95,7 @@ pub async fn run_due(app: &App, limit: i64) -> Result<usize> {
     Ok(count)
 }
 
-/// Refreshes one connection now, or joins the refresh that is under way.
+/// Refreshes one connection now, or joins the refresh that is under way or has just been.
 pub async fn now(
     app: &App,
     connection: &Connection,
@@ -118,7 +118,8 @@ pub async fn now(
         return Err(Error::ProviderUnavailable("Regrant is shutting down. Try again.".into()));
     }
     let mut tx = app.begin().await?;
-    let Some(leased) = lease::claim_one(&mut tx, new_lease(app), id).await? else {
+    let generation = connection.generation;
+    let Some(leased) = lease::claim_one(&mut tx, new_lease(app), id, generation).await? else {
         drop(tx);
         return join(app, id).await;
     };
@@ -304,6 +305,7 @@ async fn keep(
     let before = grant::Before {
         grant_type: connection.grant_type,
         has_refresh_token: held.is_some(),
+        obtained_at: connection.obtained_at,
         refresh_expires_at: leased.refresh_expires_at,
         consented_at: leased.consented_at,
     };

@@ -35,9 +35,7 @@ async fn fifty_buttons_and_two_workers_make_one_request(pool: PgPool) {
         })
         .collect();
     // Each writes what it wants before it claims, having seen the connection as it is.
-    world
-        .until_count("SELECT count(*) FROM audit WHERE action = 'connection.refresh'", 50)
-        .await;
+    world.until_count("SELECT count(*) FROM audit WHERE action = 'connection.refresh'", 50).await;
     world.control().until_held(1).await;
     assert_eq!(world.tick().await, 0);
     assert_eq!(app::refresh::run_due(&second, 100).await.unwrap(), 0);
@@ -62,9 +60,7 @@ async fn fifty_readers_of_an_expired_token_make_one_request(pool: PgPool) {
         .map(|app| {
             let reader = Actor::System;
             let wanted = Duration::minutes(5);
-            tokio::spawn(
-                async move { app::connection::token(&app, &reader, id, wanted).await },
-            )
+            tokio::spawn(async move { app::connection::token(&app, &reader, id, wanted).await })
         })
         .collect();
     let tokens = joined(readers).await;
@@ -122,10 +118,8 @@ async fn two_workers_share_what_is_due(pool: PgPool) {
         world.import(client).await;
     }
     world.pass(Duration::hours(1));
-    let (one, other) = tokio::join!(
-        app::refresh::run_due(&world.app, 12),
-        app::refresh::run_due(&second, 100)
-    );
+    let (one, other) =
+        tokio::join!(app::refresh::run_due(&world.app, 12), app::refresh::run_due(&second, 100));
     assert_eq!(one.unwrap() + other.unwrap(), 24);
     let requests = world.refreshes();
     let mut tokens: Vec<_> = requests.iter().map(|request| &request.refresh_in).collect();

@@ -68,8 +68,7 @@ const CLIENT: Case = Case {
     ..PLAIN
 };
 const IN_200: Case = Case { fault: Fault::ErrorIn200, ..PLAIN };
-const SLOW_DOWN: Case =
-    Case { fault: Fault::RateLimited, class: ErrorClass::RateLimited, ..PLAIN };
+const SLOW_DOWN: Case = Case { fault: Fault::RateLimited, class: ErrorClass::RateLimited, ..PLAIN };
 
 fn cases() -> Vec<Case> {
     let status = |name, status| Case { name, status: Some(status), ..PLAIN };
@@ -147,15 +146,10 @@ async fn each_answer_has_its_verdict(pool: PgPool) {
     let world = World::new(pool).await;
     for case in cases() {
         let name = case.name;
-        let client = world
-            .client(name, |client| client.refresh.grace = Duration::hours(3))
-            .await;
+        let client = world.client(name, |client| client.refresh.grace = Duration::hours(3)).await;
         let id = world.import(client).await;
         world.until_due(id).await;
-        world.control().rule(
-            case.fault,
-            Rule { next: 1, status: case.status, ..Rule::default() },
-        );
+        world.control().rule(case.fault, Rule { next: 1, status: case.status, ..Rule::default() });
         world.control().set(case.set);
         assert_eq!(world.tick().await, 1, "{name}");
         world.control().clear();
@@ -320,12 +314,12 @@ async fn a_valid_token_is_never_withheld(pool: PgPool) {
         let name = case.name;
         let client = world.client(name, |_| {}).await;
         let id = world.import(client).await;
-        world.control().rule(
-            case.fault,
-            Rule { probability: 1.0, status: case.status, ..Rule::default() },
-        );
+        world
+            .control()
+            .rule(case.fault, Rule { probability: 1.0, status: case.status, ..Rule::default() });
         world.control().set(case.set);
         // Its reader wants more life than is left, so it is refreshed first, and that fails.
+        world.pass(Duration::minutes(3));
         let before = world.refreshes().len();
         let wanted = Duration::minutes(30);
         for _ in 0..2 {

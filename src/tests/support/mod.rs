@@ -27,7 +27,7 @@ use crate::{
         clock::{Clock, ManualClock, SeededRng},
         http,
         provider::{Catalog, DEADLINE, Http, guard},
-        secret::master::MasterKey,
+        secret::{master::MasterKey, seal::Keyring},
     },
 };
 
@@ -62,69 +62,38 @@ impl World {
             sandbox::serve((Ipv4Addr::LOCALHOST, 0).into(), clock.clone(), rng.clone()).await;
         let running = running.expect("a free port");
         let public_url = Url::parse(public_url).expect("an address");
-        let app = replica(&pool, &clock, &rng, &public_url, "first").await;
         let admin = Actor::User {
             id: Uuid::from_u128(1),
             email: "admin@regrant.test".into(),
             role: Role::Admin,
         };
         let sandbox = running.sandbox.clone();
+        let keyring = app::keys::open(&pool, &master_key(), rng.as_ref(), clock.now()).await;
+        let keyring = keyring.expect("the first data keys");
+        let app = assemble(&pool, keyring, &clock, &rng, &public_url, "first");
         let world = Self { clock, rng, pool, app, sandbox, admin, public_url, _running: running };
         world.provider(PROVIDER, |_| {}).await;
         world
     }
 
     /// Another process on the same database, with keys it opened by itself.
-    pub async fn replica(&self, name: &str) -> App {
-        replica(&self.pool, &self.clock, &self.rng, &self.public_url, name).await
-    }
-
-    pub fn router(&self) -> Router {
-        let options =
-            http::Options { site: Arc::new(Site::default()), metrics: Arc::new(String::new) };
-        http::router(self.app.clone(), options)
-    }
-
-    pub fn browser(&self) -> Browser {
-        Browser::new(self.router(), self.public_url.clone())
-    }
-
-    pub fn control(&self) -> &Control {
-        self.sandbox.control()
-    }
-
-    pub fn now(&self) -> OffsetDateTime {
-        self.clock.now()
-    }
-
-    pub fn pass(&self, time: Duration) {
-        self.clock.advance(time);
-    }
-
-    /// What the worker does at each look; how many refreshes that were.
-    pub async fn tick(&self) -> usize {
-        app::refresh::run_due(&self.app, 1000).await.expect("the worker's look")
-    }
-}
-
-async fn replica(
+    pub fn assemble(
     pool: &PgPool,
+    keyring: Keyring,
     clock: &Arc<ManualClock>,
     rng: &Arc<SeededRng>,
     public_url: &Url,
-    name: &str,
+    replica: &str,
 ) -> App {
-    let master = master_key();
-    let keyring = app::keys::open(pool, &master, rng.as_ref(), clock.now()).await;
     let policy = guard::Policy { allow_private_networks: true, deadline: DEADLINE };
     App::new(Parts {
         pool: pool.clone(),
-        keyring: keyring.expect("the data keys open"),
-        master,
+        keyring,
+        master: master_key(),
         http: Http::new(policy, clock.clone(), rng.clone()).expect("a client"),
         catalog: Catalog::load(None).expect("presets"),
         public_url: public_url.clone(),
-        replica: name.into(),
+        replica: replica.into(),
         clock: clock.clone(),
         rng: rng.clone(),
     })
