@@ -125,8 +125,10 @@ async fn fill(app: &App, running: &Running) -> anyhow::Result<()> {
     refresh(app, dead).await;
 
     let retrying = import(app, desk, "Alice's contacts", grant("demo", "alice", OFFLINE)?).await?;
-    sandbox.control().fail_next(Fault::Unavailable, 1);
+    sandbox.control().set(|settings| settings.retry_after = 1800);
+    sandbox.control().fail_next(Fault::RateLimited, 1);
     refresh(app, retrying).await;
+    sandbox.control().clear();
 
     let new = new_connection(desk, "Dave's calendar");
     connection::connect(app, ACTOR, new).await.map_err(words)?;

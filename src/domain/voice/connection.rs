@@ -87,7 +87,7 @@ pub fn headline(connection: &Connection, as_of: OffsetDateTime) -> String {
             format!("In doubt: an answer was lost.{}", still_works(connection, as_of))
         }
         (Standing::NeedsPerson, State::NeedsReauth { since, .. }) => {
-            format!("Has needed a person since {}.", ago(*since, as_of))
+            format!("Has needed a person for {}.", span(as_of - *since))
         }
         (Standing::NeedsPerson, _) => "Needs a person.".into(),
         (Standing::ClientRefused, _) => {
@@ -310,13 +310,15 @@ pub fn grant_type(grant: GrantType) -> &'static str {
 }
 
 /// The name of a mark on the lifeline.
-pub fn mark(kind: MarkKind) -> &'static str {
+pub fn mark(kind: MarkKind, over: bool) -> &'static str {
     match kind {
         MarkKind::Obtained => "token obtained",
         MarkKind::Refreshed => "refreshed",
         MarkKind::Failed => "failed try",
         MarkKind::Due => "next refresh",
+        MarkKind::AccessEnds if over => "access token ended",
         MarkKind::AccessEnds => "access token ends",
+        MarkKind::ReachEnds if over => "refresh token ended",
         MarkKind::ReachEnds => "refresh token ends",
         MarkKind::NeedsHuman => "needs a person",
     }
@@ -327,7 +329,7 @@ pub fn lifeline(life: &Life) -> String {
     let when = |at| relative(at, life.as_of);
     let mut told = Vec::new();
     if let Some(since) = life.dead_since {
-        told.push(format!("has needed a person since {}", ago(since, life.as_of)));
+        told.push(format!("has needed a person for {}", span(life.as_of - since)));
     }
     match (life.obtained_at, life.access_expires_at) {
         (Some(_), Some(end)) if end > life.as_of => {

@@ -126,7 +126,9 @@ fn all() -> Vec<String> {
         MarkKind::ReachEnds,
         MarkKind::NeedsHuman,
     ];
-    said.extend(marks.map(|kind| mark(kind).into()));
+    for over in [false, true] {
+        said.extend(marks.map(|kind| mark(kind, over).into()));
+    }
     said
 }
 

@@ -27,6 +27,8 @@ use crate::{
     server::{provider, store, store::connection::After},
 };
 
+/// A reader who wants more of a token's life than this part of it gets what there is.
+const MOST_OF_LIFE: f64 = 0.8;
 /// How many attempts the connection's own page shows at first.
 const ATTEMPTS_SHOWN: u32 = 20;
 
@@ -168,23 +170,37 @@ pub async fn token(app: &App, actor: &Actor, id: Uuid, min_ttl: Duration) -> Res
         }
         _ => {}
     }
-    if !lives(&connection, app.now() + min_ttl.max(Duration::ZERO)) {
-        let outcome = refresh::now(app, &connection, Trigger::Demand, actor.label()).await;
+    if wants_refresh(&connection, app.now(), min_ttl) {
+        if let Err(error) = refresh::now(app, &connection, Trigger::Demand, actor.label()).await {
+            tracing::debug!(connection = %id, error = format!("{error:#}"), "no refresh on demand");
+        }
         let mut conn = app.pool().acquire().await?;
         connection = load(&mut conn, id).await?;
-        if !lives(&connection, app.now()) {
-            return Err(match (&connection.state, outcome) {
-                (State::NeedsReauth { reason, .. }, _) => Error::ReauthRequired(*reason),
-                (_, Err(error @ (Error::ReauthRequired(_) | Error::Internal(_)))) => error,
-                _ => Error::ProviderUnavailable(
-                    "The access token has expired and could not be refreshed just now. \
-                     Regrant goes on trying."
-                        .into(),
-                ),
-            });
-        }
+    }
+    if !lives(&connection, app.now()) {
+        return Err(match &connection.state {
+            State::NeedsReauth { reason, .. } => Error::ReauthRequired(*reason),
+            _ => Error::ProviderUnavailable(
+                "The access token has expired and could not be refreshed just now. Regrant goes on \
+                 trying."
+                    .into(),
+            ),
+        });
     }
     open_token(app, connection).await
+}
+
+/// Whether a reader's wish is worth a request: not for more life than a fresh token has, and not
+/// while the provider is being given time.
+fn wants_refresh(connection: &Connection, now: OffsetDateTime, min_ttl: Duration) -> bool {
+    let full = connection.access_expires_at.zip(connection.obtained_at);
+    let most = full.map_or(min_ttl, |(end, from)| min_ttl.min((end - from) * MOST_OF_LIFE));
+    let waits = match connection.state {
+        State::Retrying { next_at, .. } => next_at > now,
+        State::InDoubt { .. } => connection.due_at.is_some_and(|due| due > now),
+        _ => false,
+    };
+    !waits && !lives(connection, now + most.max(Duration::ZERO))
 }
 
 fn lives(connection: &Connection, until: OffsetDateTime) -> bool {

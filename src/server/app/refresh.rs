@@ -47,6 +47,11 @@ const SAVE_RETRY: StdDuration = StdDuration::from_millis(250);
 /// At most so many refreshes of one client begin in one tick, so that none starves the others.
 const PER_CLIENT: i64 = 32;
 
+/// A connection whose refresh could not even be asked for is looked at again after this time.
+const WITHDRAWN_DELAY: Duration = Duration::minutes(1);
+/// How long a call to a provider takes at most.
+const CALL: Duration = Duration::seconds(provider::DEADLINE.as_secs().cast_signed());
+
 const _: () = assert!(provider::DEADLINE.as_secs() < LEASE.whole_seconds().unsigned_abs());
 
 /// A refresh that is ours to make: leased, its intent written.
@@ -213,30 +218,61 @@ async fn intend(
     Ok(Claim { leased, attempt_id, trigger })
 }
 
+/// What a request to the provider is made of.
+struct Ready {
+    connection: Connection,
+    caller: Caller,
+    held: Option<SecretString>,
+}
+
 /// Asks the provider and saves what follows.
 async fn run(app: &App, claim: Claim) -> Result<()> {
-    let mut conn = app.pool().acquire().await?;
-    let connection = super::connection::load(&mut conn, claim.leased.id).await?;
-    let scopes = connection.scopes_requested.clone();
-    let caller = Caller::load(app, &mut conn, claim.leased.client_id, scopes).await?;
-    let held = held_refresh_token(app, &mut conn, &claim.leased).await?;
-    drop(conn);
+    let Ready { connection, caller, held } = match prepare(app, &claim).await {
+        Ok(ready) => ready,
+        Err(error) => {
+            // Nothing was sent, so nothing is in doubt.
+            withdraw(app, &claim).await?;
+            return Err(error);
+        }
+    };
     let by_client = grant::by_client_credentials(&caller.profile, connection.grant_type);
-    let renewable = grant::renewable(&caller.profile, connection.grant_type, held.is_some());
-    if !renewable {
+    if !grant::renewable(&caller.profile, connection.grant_type, held.is_some()) {
         return lapse(app, &claim, &connection).await;
     }
+    // A process that was stopped for a while may wake up when its lease is nearly over, and another
+    // holder would send the same token: then it sends nothing.
+    if app.now() + CALL > claim.leased.leased_until {
+        return withdraw(app, &claim).await;
+    }
+    let registration = caller.registration();
     let answer = match &held {
-        _ if by_client => {
-            provider::token::client_credentials(app.http(), &caller.registration()).await
+        Some(token) if !by_client => {
+            provider::token::refresh(app.http(), &registration, token).await
         }
-        Some(token) => provider::token::refresh(app.http(), &caller.registration(), token).await,
-        None => return lapse(app, &claim, &connection).await,
+        _ => provider::token::client_credentials(app.http(), &registration).await,
     };
     match answer {
         Ok(given) => keep(app, &claim, &connection, &caller, &given, held.as_ref()).await,
         Err(refusal) => set_back(app, &claim, &connection, &caller, &refusal).await,
     }
+}
+
+async fn prepare(app: &App, claim: &Claim) -> Result<Ready> {
+    let mut conn = app.pool().acquire().await?;
+    let connection = super::connection::load(&mut conn, claim.leased.id).await?;
+    let scopes = connection.scopes_requested.clone();
+    let caller = Caller::load(app, &mut conn, claim.leased.client_id, scopes).await?;
+    let held = held_refresh_token(app, &mut conn, &claim.leased).await?;
+    Ok(Ready { connection, caller, held })
+}
+
+/// Takes the intent back, since no request followed it, and gives the lease back.
+async fn withdraw(app: &App, claim: &Claim) -> Result<()> {
+    let mut tx = app.begin().await?;
+    store::attempt::delete(&mut tx, claim.leased.id, claim.attempt_id).await?;
+    lease::release(&mut tx, &claim.leased, Some(app.now() + WITHDRAWN_DELAY)).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 async fn held_refresh_token(

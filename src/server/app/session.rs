@@ -85,6 +85,7 @@ pub async fn login(app: &App, origin: &Origin, email: &str, password: String) ->
         return Err(Error::invalid("", "The e-mail address or the password is not right."));
     };
     store::login_failure::clear(&mut tx, &by_account).await?;
+    store::login_failure::forgive(&mut tx, &by_address, now).await?;
     store::user::touch_login(&mut tx, user.id, now).await?;
     audit::record(
         app,

@@ -27,6 +27,19 @@ pub async fn clear(conn: &mut PgConnection, key: &str) -> Result<()> {
     Ok(())
 }
 
+/// Takes back one count of this moment, which was no failure after all.
+pub async fn forgive(conn: &mut PgConnection, key: &str, at: OffsetDateTime) -> Result<()> {
+    sqlx::query!(
+        "DELETE FROM login_failures WHERE ctid =
+             (SELECT ctid FROM login_failures WHERE key = $1 AND at = $2 LIMIT 1)",
+        key,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 pub async fn delete_before(conn: &mut PgConnection, at: OffsetDateTime) -> Result<u64> {
     Ok(sqlx::query!("DELETE FROM login_failures WHERE at <= $1", at)
         .execute(conn)

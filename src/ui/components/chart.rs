@@ -1,64 +1,35 @@
-//! What runs out over the time ahead, as bars: three kinds told apart by how they are filled, with
-//! the same figures in a table below.
+//! What runs out over the time ahead: a lane of bars to each kind, one below the other on the same
+//! time axis. Each lane has its own scale, or the few that need a person would vanish below the many
+//! tokens that renew themselves; the same figures stand in a table below.
 
 use leptos::prelude::*;
 use time::OffsetDateTime;
 
 use crate::domain::{overview::ExpiryBucket, voice};
 
-const HEIGHT: f64 = 132.0;
-const TOP: f64 = 24.0;
-/// How many names fit below the bars, and how many stretches have their figures above them.
+/// The height of a lane's bars, and what lies above them for its name.
+const BARS: f64 = 44.0;
+const LANE: f64 = BARS + 28.0;
+/// How many moments are named below.
 const NAMES: usize = 8;
 
+/// A kind of expiry: its key for the style, its name, its figure in a stretch of time.
+type Lane = (&'static str, &'static str, fn(&ExpiryBucket) -> i64);
+
+const LANES: [Lane; 3] = [
+    ("human", "A person is needed", |bucket| bucket.needs_human),
+    ("refresh", "Refresh tokens end", |bucket| bucket.refresh),
+    ("access", "Access tokens end", |bucket| bucket.access),
+];
+
 pub fn expiries(buckets: &[ExpiryBucket], as_of: OffsetDateTime) -> AnyView {
-    let most = buckets
-        .iter()
-        .flat_map(|each| [each.access, each.refresh, each.needs_human])
-        .max()
-        .unwrap_or(0)
-        .max(1);
-    let width = 100.0 / buckets.len().max(1) as f64;
-    let step = buckets.len().div_ceil(NAMES).max(1);
-    let groups = buckets
+    let lanes = LANES
         .iter()
         .enumerate()
-        .map(|(at, bucket)| {
-            let left = at as f64 * width;
-            let name = ((at + 1) % step == 0).then(|| name(bucket, left + width, as_of));
-            (bars(bucket, left, width, most, step == 1), name)
-        })
-        .collect::<Vec<_>>();
-    let grid = [most, most / 2].into_iter().filter(|count| *count > 0 && step > 1).map(|count| {
-        let y = TOP + HEIGHT - HEIGHT * count as f64 / most as f64;
-        view! {
-            <line class="chart-grid" x1="0" x2="100%" y1=y y2=y></line>
-            <text class="chart-name" x="0" y=y - 5.0>
-                {short(count)}
-            </text>
-        }
-    });
-    let grid = grid.collect::<Vec<_>>();
-    let rows = buckets
-        .iter()
-        .map(|bucket| {
-            view! {
-                <tr>
-                    <th scope="row">{stretch(bucket, as_of)}</th>
-                    <td>{bucket.access}</td>
-                    <td>{bucket.refresh}</td>
-                    <td>{bucket.needs_human}</td>
-                </tr>
-            }
-        })
+        .map(|(at, lane)| self::lane(lane, at as f64 * LANE, buckets))
         .collect::<Vec<_>>();
     view! {
         <figure class="chart">
-            <ul class="chart-key" aria-hidden="true">
-                <li>{swatch("access")} "access tokens end"</li>
-                <li>{swatch("refresh")} "refresh tokens end"</li>
-                <li>{swatch("human")} "a person is needed"</li>
-            </ul>
             <svg class="chart-plot" aria-hidden="true">
                 <defs>
                     <pattern
@@ -71,81 +42,48 @@ pub fn expiries(buckets: &[ExpiryBucket], as_of: OffsetDateTime) -> AnyView {
                         <rect class="chart-hatch" width="2" height="5"></rect>
                     </pattern>
                 </defs>
-                {grid} {groups}
-                <line class="chart-ground" x1="0" x2="100%" y1=TOP + HEIGHT y2=TOP + HEIGHT></line>
+                {lanes} {names(buckets, as_of)}
             </svg>
-            <details class="fold">
-                <summary>"The same as a table"</summary>
-                <div class="scroll" tabindex="0" role="region" aria-label="Upcoming expiries">
-                    <table class="table is-figures">
-                        <thead>
-                            <tr>
-                                <th scope="col">"When"</th>
-                                <th scope="col">"Access tokens end"</th>
-                                <th scope="col">"Refresh tokens end"</th>
-                                <th scope="col">"A person is needed"</th>
-                            </tr>
-                        </thead>
-                        <tbody>{rows}</tbody>
-                    </table>
-                </div>
-            </details>
+            {table(buckets, as_of)}
         </figure>
     }
     .into_any()
 }
 
-/// The bars of one stretch of time, with their figures if there is room.
-fn bars(bucket: &ExpiryBucket, left: f64, width: f64, most: i64, figures: bool) -> AnyView {
-    let bar = width * 0.24;
-    let series =
-        [("access", bucket.access), ("refresh", bucket.refresh), ("human", bucket.needs_human)];
-    series
-        .into_iter()
+fn lane((kind, name, figure): &Lane, top: f64, buckets: &[ExpiryBucket]) -> AnyView {
+    let most = buckets.iter().map(figure).max().unwrap_or(0);
+    let total: i64 = buckets.iter().map(figure).sum();
+    let ground = top + LANE;
+    let width = 100.0 / buckets.len().max(1) as f64;
+    let bars = buckets
+        .iter()
         .enumerate()
-        .filter(|(_, (_, count))| *count > 0)
-        .map(|(at, (kind, count))| {
-            let height = (HEIGHT * count as f64 / most as f64).max(3.0);
-            let x = left + width * 0.11 + at as f64 * (bar + width * 0.03);
-            let y = TOP + HEIGHT - height;
-            let figure = figures.then(|| {
-                view! {
-                    <text
-                        class="chart-count"
-                        x=percent(x + bar / 2.0)
-                        y=y - 6.0
-                        text-anchor="middle"
-                    >
-                        {short(count)}
-                    </text>
-                }
-            });
+        .filter(|(_, bucket)| figure(bucket) > 0)
+        .map(|(at, bucket)| {
+            let height = (BARS * figure(bucket) as f64 / most as f64).max(2.5);
             view! {
                 <rect
                     class="chart-bar"
-                    data-kind=kind
+                    data-kind=*kind
                     fill=fill(kind)
-                    x=percent(x)
-                    y=y
-                    width=percent(bar)
+                    x=percent(width * (at as f64 + 0.12))
+                    y=ground - height
+                    width=percent(width * 0.76)
                     height=height
                 ></rect>
-                {figure}
             }
         })
-        .collect::<Vec<_>>()
-        .into_any()
-}
-
-/// The name of a stretch, below its end.
-fn name(bucket: &ExpiryBucket, x: f64, as_of: OffsetDateTime) -> AnyView {
-    let y = TOP + HEIGHT;
-    let anchor = if x > 97.0 { "end" } else { "middle" };
+        .collect::<Vec<_>>();
+    let most = format!("{} in all, at most {} at once", short(total), short(most));
     view! {
-        <line class="chart-ground" x1=percent(x) x2=percent(x) y1=y y2=y + 5.0></line>
-        <text class="chart-name" x=percent(x) y=y + 19.0 text-anchor=anchor>
-            {voice::until(bucket.until, as_of)}
+        <text class="chart-lane" x="0" y=top + 18.0>
+            {*name}
         </text>
+        <text class="chart-name" x="100%" y=top + 18.0 text-anchor="end">
+            {most}
+        </text>
+        {bars}
+        <line class="chart-ground" x1="0" x2="100%" y1=ground y2=ground></line>
     }
     .into_any()
 }
@@ -155,23 +93,66 @@ fn fill(kind: &str) -> Option<&'static str> {
     (kind == "refresh").then_some("url(#chart-hatch)")
 }
 
-fn stretch(bucket: &ExpiryBucket, as_of: OffsetDateTime) -> String {
-    voice::stretch(bucket.from, bucket.until, as_of)
+/// The moments below the lanes.
+fn names(buckets: &[ExpiryBucket], as_of: OffsetDateTime) -> AnyView {
+    let ground = LANES.len() as f64 * LANE;
+    let width = 100.0 / buckets.len().max(1) as f64;
+    let step = buckets.len().div_ceil(NAMES).max(1);
+    let first = (0.0, "start", "now".to_owned());
+    let ends = buckets.iter().enumerate().skip(step - 1).step_by(step).map(|(at, bucket)| {
+        let x = width * (at as f64 + 1.0);
+        (x, if x > 97.0 { "end" } else { "middle" }, voice::until(bucket.until, as_of))
+    });
+    std::iter::once(first)
+        .chain(ends)
+        .map(|(x, anchor, name)| {
+            view! {
+                <line
+                    class="chart-ground"
+                    x1=percent(x)
+                    x2=percent(x)
+                    y1=ground
+                    y2=ground + 5.0
+                ></line>
+                <text class="chart-name" x=percent(x) y=ground + 19.0 text-anchor=anchor>
+                    {name}
+                </text>
+            }
+        })
+        .collect::<Vec<_>>()
+        .into_any()
 }
 
-fn swatch(kind: &'static str) -> AnyView {
+fn table(buckets: &[ExpiryBucket], as_of: OffsetDateTime) -> AnyView {
+    let rows = buckets
+        .iter()
+        .map(|bucket| {
+            let figures = LANES.iter().map(|(.., figure)| view! { <td>{figure(bucket)}</td> });
+            view! {
+                <tr>
+                    <th scope="row">{voice::stretch(bucket.from, bucket.until, as_of)}</th>
+                    {figures.collect::<Vec<_>>()}
+                </tr>
+            }
+        })
+        .collect::<Vec<_>>();
+    let heads =
+        LANES.iter().map(|(_, name, _)| view! { <th scope="col">{*name}</th> }).collect::<Vec<_>>();
     view! {
-        <svg class="swatch" width="12" height="12">
-            <rect
-                class="chart-bar"
-                data-kind=kind
-                fill=fill(kind)
-                x="0.5"
-                y="0.5"
-                width="11"
-                height="11"
-            ></rect>
-        </svg>
+        <details class="fold">
+            <summary>"The same as a table"</summary>
+            <div class="scroll" tabindex="0" role="region" aria-label="Upcoming expiries">
+                <table class="table is-figures">
+                    <thead>
+                        <tr>
+                            <th scope="col">"When"</th>
+                            {heads}
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        </details>
     }
     .into_any()
 }
@@ -184,7 +165,9 @@ fn percent(value: f64) -> String {
 fn short(count: i64) -> String {
     match count {
         ..1_000 => count.to_string(),
-        1_000..10_000 => format!("{}.{}k", count / 1_000, count % 1_000 / 100),
+        1_000..10_000 if count % 1_000 >= 100 => {
+            format!("{}.{}k", count / 1_000, count % 1_000 / 100)
+        }
         _ => format!("{}k", count / 1_000),
     }
 }

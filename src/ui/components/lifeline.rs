@@ -61,7 +61,11 @@ pub fn large(life: &Life, standing: Standing) -> AnyView {
         .map(|tick| {
             let x = pc(tick.position);
             let anchor = if tick.position > 0.97 { "end" } else { "middle" };
-            let class = if tick.label == "now" { "ll-tick is-now" } else { "ll-tick" };
+            let class = match tick.position - NOW {
+                behind if behind < 0.0 => "ll-tick is-past",
+                ahead if ahead > 0.0 => "ll-tick",
+                _ => "ll-tick is-now",
+            };
             view! {
                 <line class="ll-grid" x1=x.clone() x2=x.clone() y1="76" y2="112"></line>
                 <text class=class x=x y="132" text-anchor=anchor>
@@ -75,7 +79,7 @@ pub fn large(life: &Life, standing: Standing) -> AnyView {
         <figure class="lifeline-large" data-state=standing.as_str()>
             <svg class="lifeline" role="img" aria-label=voice::lifeline(life)>
                 <g class="ll-scene">
-                    {ticks} <line class="ll-now" x1=pc(NOW) x2=pc(NOW) y1="4" y2="116"></line>
+                    {ticks} <line class="ll-now" x1=pc(NOW) x2=pc(NOW) y1="72" y2="116"></line>
                     {labels}
                     <svg y="94" overflow="visible">
                         {body(&drawn, true)}
@@ -101,7 +105,7 @@ fn label(mark: &Mark, life: &Life) -> Option<AnyView> {
         view! {
             <line class="ll-lead" x1=x.clone() x2=x.clone() y1=y + 4 y2="84"></line>
             <text class="ll-label" data-mark=name(mark.kind) x=x y=y dx=dx text-anchor=anchor>
-                {voice::mark(mark.kind)}
+                {voice::mark(mark.kind, mark.at <= life.as_of)}
                 <tspan class="ll-when" dx="5">
                     {voice::relative(mark.at, life.as_of)}
                 </tspan>
@@ -172,7 +176,7 @@ fn key(drawn: &Lifeline, life: &Life) -> AnyView {
         .map(|mark| {
             view! {
                 <div data-mark=name(mark.kind)>
-                    <dt>{glyph::mark(mark.kind)} {voice::mark(mark.kind)}</dt>
+                    <dt>{glyph::mark(mark.kind)} {voice::mark(mark.kind, mark.at <= life.as_of)}</dt>
                     <dd>
                         <Ago at=mark.at as_of=life.as_of/>
                     </dd>

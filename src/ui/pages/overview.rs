@@ -17,7 +17,7 @@ use crate::{
             badge::ClientBadge,
             chart, glyph,
             head::{head, link, section},
-            moment::{Ago, Exact},
+            moment::Exact,
             notice::nothing,
         },
         path,
@@ -166,8 +166,7 @@ fn card(client: &Client, as_of: time::OffsetDateTime) -> AnyView {
             </h3>
             <p class="card-state">
                 <ClientBadge state=client.state/>
-                " since "
-                <Ago at=client.state_since as_of/>
+                {format!(" for {}", voice::span(as_of - client.state_since))}
             </p>
             <p>{voice::client_trouble(client)}</p>
         </li>

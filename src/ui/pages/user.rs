@@ -107,7 +107,7 @@ fn row(user: User, editable: bool, doings: Doings) -> AnyView {
         <tr class:is-off=disabled>
             <td>
                 {user.email.clone()}
-                {disabled.then(|| view! { <span class="tag">"shut out"</span> })}
+                {disabled.then(|| view! { <span class="tag is-aside">"shut out"</span> })}
             </td>
             <td>
                 {if editable {

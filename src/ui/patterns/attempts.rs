@@ -23,8 +23,8 @@ pub fn attempts(attempts: &[Attempt], provider: &str, as_of: OffsetDateTime) -> 
                     <tr>
                         <th scope="col">"When"</th>
                         <th scope="col">"How it ended"</th>
-                        <th scope="col">"Why tried"</th>
-                        <th scope="col" class="is-figure">
+                        <th scope="col" class="is-minor">"Why tried"</th>
+                        <th scope="col" class="is-figure is-minor">
                             "Took"
                         </th>
                         <th scope="col" class="is-figure">
@@ -80,8 +80,8 @@ fn row(attempt: &Attempt, provider: &str, as_of: OffsetDateTime) -> AnyView {
                         }
                     })}
             </td>
-            <td>{voice::trigger(attempt.trigger)}</td>
-            <td class="is-figure">
+            <td class="is-brief is-minor">{voice::trigger(attempt.trigger)}</td>
+            <td class="is-figure is-minor">
                 {attempt.latency_ms().map(|ms| format!("{ms} ms")).unwrap_or_else(|| "–".into())}
             </td>
             <td class="is-figure">{generation}</td>

@@ -4,7 +4,11 @@ use leptos::prelude::*;
 use time::OffsetDateTime;
 
 use crate::{
-    domain::{connection::Connection, lifeline::Life, voice},
+    domain::{
+        connection::{Connection, Standing},
+        lifeline::Life,
+        voice,
+    },
     ui::{
         components::{badge::StandingBadge, head::link, lifeline, moment::Ago},
         path,
@@ -36,12 +40,11 @@ fn row(connection: Connection, as_of: OffsetDateTime) -> AnyView {
     let name = connection.name().to_owned();
     let about = voice::in_short(&connection, as_of);
     let account = connection.account_label.clone().filter(|account| *account != name);
-    let by = match life.dead_since {
-        Some(since) => view! { <Ago at=since as_of/> }.into_any(),
-        None => match connection.needs_human_by {
-            Some(by) => view! { <Ago at=by as_of/> }.into_any(),
-            None => view! { <span class="quiet">"not in sight"</span> }.into_any(),
-        },
+    let by = match (standing, life.dead_since.or(connection.needs_human_by)) {
+        (Standing::Disconnected, _) => view! { <span class="quiet">"–"</span> }.into_any(),
+        (Standing::Pending, _) => view! { <strong>"now"</strong> }.into_any(),
+        (_, Some(by)) => view! { <Ago at=by as_of/> }.into_any(),
+        (_, None) => view! { <span class="quiet">"not in sight"</span> }.into_any(),
     };
     view! {
         <div class="board-state">

@@ -277,7 +277,10 @@ async fn settle(
     {
         return Ok((Outcome::Expired, "the relink was used or had expired".into()));
     }
-    make::activate(app, &mut tx, &connection, caller, &given, Some(given.obtained_at)).await?;
+    let consented_at = Some(given.obtained_at);
+    if !make::activate(app, &mut tx, &connection, caller, &given, consented_at).await? {
+        return Ok((Outcome::Failed, "the connection changed meanwhile".into()));
+    }
     let subject = Subject::new(connection.id, connection.name());
     let detail = json!({
         "generation": connection.generation + 1,

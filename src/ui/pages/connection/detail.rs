@@ -10,7 +10,7 @@ use super::manage::{Doings, actions, manage};
 use crate::{
     domain::{
         access::Permission,
-        connection::{Connection, ConnectionDetail, Standing},
+        connection::{Connection, ConnectionDetail, Standing, State},
         lifeline::Life,
         relink::CreatedRelink,
         voice,
@@ -151,6 +151,10 @@ fn facts(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> AnyV
         .into_any(),
         None => view! { <span class="quiet">{absent}</span> }.into_any(),
     };
+    let dead_since = match connection.state {
+        State::NeedsReauth { since, .. } => Some(since),
+        _ => None,
+    };
     let rows: Vec<(&'static str, AnyView)> = vec![
         ("Account", account),
         (
@@ -173,7 +177,7 @@ fn facts(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> AnyV
             },
         ),
         ("Next refresh", when(connection.due_at, "none planned")),
-        ("Needs a person", when(connection.needs_human_by, "not in sight")),
+        ("Needs a person", when(dead_since.or(connection.needs_human_by), "not in sight")),
         ("Scopes", scopes(connection)),
         ("Generation", connection.generation.into_any()),
         (
@@ -205,7 +209,7 @@ fn facts(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> AnyV
             }
         })
         .collect::<Vec<_>>();
-    view! { <dl class="facts">{rows}</dl> }.into_any()
+    view! { <dl class="facts is-two">{rows}</dl> }.into_any()
 }
 
 /// Scopes asked and granted. What differs is said in words, not by colour.

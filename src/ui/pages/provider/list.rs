@@ -86,12 +86,13 @@ fn tile(entry: &ProviderEntry, href: String) -> AnyView {
         .take(2)
         .collect();
     let kind = if entry.custom { "custom" } else { "preset" };
-    let about = match (&profile.category, entry.clients) {
-        (Some(category), 0) => format!("{kind} · {category}"),
-        (None, 0) => kind.to_owned(),
-        (_, 1) => format!("{kind} · 1 client"),
-        (_, many) => format!("{kind} · {many} clients"),
+    let clients = match entry.clients {
+        0 => None,
+        1 => Some("1 client".to_owned()),
+        many => Some(format!("{many} clients")),
     };
+    let about = [Some(kind.to_owned()), profile.category.clone(), clients];
+    let about = about.into_iter().flatten().collect::<Vec<_>>().join(" · ");
     view! {
         <li class="tile">
             <span class="monogram" aria-hidden="true">
