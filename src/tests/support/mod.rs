@@ -77,7 +77,47 @@ impl World {
     }
 
     /// Another process on the same database, with keys it opened by itself.
-    pub fn assemble(
+    pub async fn replica(&self, name: &str) -> App {
+        self.replica_on(&self.pool, name).await
+    }
+
+    /// [`World::replica`], with a pool of its own.
+    pub async fn replica_on(&self, pool: &PgPool, name: &str) -> App {
+        let (rng, now) = (self.rng.as_ref(), self.now());
+        let keyring = app::keys::open(&self.pool, &master_key(), rng, now).await;
+        let keyring = keyring.expect("the data keys open");
+        assemble(pool, keyring, &self.clock, &self.rng, &self.public_url, name)
+    }
+
+    pub fn router(&self) -> Router {
+        let options =
+            http::Options { site: Arc::new(Site::default()), metrics: Arc::new(String::new) };
+        http::router(self.app.clone(), options)
+    }
+
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.router(), self.public_url.clone())
+    }
+
+    pub fn control(&self) -> &Control {
+        self.sandbox.control()
+    }
+
+    pub fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    pub fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+
+    /// What the worker does at each look; how many refreshes that were.
+    pub async fn tick(&self) -> usize {
+        app::refresh::run_due(&self.app, 1000).await.expect("the worker's look")
+    }
+}
+
+fn assemble(
     pool: &PgPool,
     keyring: Keyring,
     clock: &Arc<ManualClock>,
