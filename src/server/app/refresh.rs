@@ -115,7 +115,7 @@ pub async fn now(
     }
     refuse_unready(connection)?;
     if app.stopping().is_cancelled() {
-        return Err(Error::ProviderUnavailable("Regrant is shutting down. Try again.".into()));
+        return Err(Error::unavailable("Regrant is shutting down. Try again."));
     }
     let mut tx = app.begin().await?;
     let generation = connection.generation;
@@ -168,8 +168,8 @@ async fn join(app: &App, id: Uuid) -> Result<Attempt> {
     match tokio::time::timeout(JOIN_DEADLINE, waiting).await {
         Ok(done) => done?,
         Err(_) => {
-            return Err(Error::ProviderUnavailable(
-                "A refresh is under way and takes long. Look again in a moment.".into(),
+            return Err(Error::unavailable(
+                "A refresh is under way and takes long. Look again in a moment.",
             ));
         }
     }

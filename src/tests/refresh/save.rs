@@ -92,7 +92,7 @@ async fn a_shutdown_waits_for_refreshes_in_flight(pool: PgPool) {
     world.pass(time::Duration::hours(1));
     assert_eq!(world.tick().await, 0);
     let pressed = app::connection::refresh(&world.app, &world.admin, other).await;
-    assert!(matches!(pressed, Err(app::Error::ProviderUnavailable(_))));
+    assert!(matches!(pressed, Err(app::Error::ProviderUnavailable { .. })));
 
     world.control().release();
     stopped.await.unwrap();

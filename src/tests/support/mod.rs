@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 pub use self::{
     browser::{Browser, Page},
-    provider::{PROVIDER, SECRET, new_connection},
+    provider::{PROVIDER, new_connection},
 };
 use crate::{
     domain::access::Role,

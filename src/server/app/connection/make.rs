@@ -140,7 +140,10 @@ pub async fn grant_client_credentials(
 
 /// A refusal in words for whoever is waiting.
 pub(crate) fn refused(provider: &str, refusal: &Refusal) -> Error {
-    Error::ProviderUnavailable(format!("{provider} did not give a token: {refusal}"))
+    Error::ProviderUnavailable {
+        why: format!("{provider} did not give a token: {refusal}"),
+        retry_after: refusal.retry_after,
+    }
 }
 
 /// Adds a connection without tokens.
