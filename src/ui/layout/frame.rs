@@ -11,7 +11,7 @@ use crate::{
         path,
         patterns::{
             action::PlainForm,
-            load::{May, Session, to_login},
+            load::{May, Session},
         },
     },
 };
@@ -27,8 +27,8 @@ const PLACES: [(&str, &str, Permission); 8] = [
     (path::PROFILE, "Profile", Permission::ConnectionsRead),
 ];
 
-/// The page stands beside what waits for the session, never within: what a `Suspend` holds is made
-/// twice on the server, and with it every question that the page asks.
+/// The page itself stands outside of what waits for the viewer: it is made once, and its data is
+/// asked for once. It sends to the login by itself.
 #[component]
 pub fn Frame() -> impl IntoView {
     let session = expect_context::<Session>();
@@ -45,10 +45,8 @@ pub fn Frame() -> impl IntoView {
                 <Transition>
                     {move || Suspend::new(async move {
                         match session.0.await {
-                            Ok(Some(viewer)) => around(viewer),
-                            Ok(None) => to_login(),
-                            // The page says what is wrong.
-                            Err(_) => ().into_any(),
+                            Ok(Some(viewer)) => rail(viewer),
+                            Ok(None) | Err(_) => ().into_any(),
                         }
                     })}
                 </Transition>
@@ -60,8 +58,7 @@ pub fn Frame() -> impl IntoView {
     }
 }
 
-/// Where this person can go, and who they are.
-fn around(viewer: Viewer) -> AnyView {
+fn rail(viewer: Viewer) -> AnyView {
     let may = May(viewer.clone());
     let places = PLACES
         .into_iter()
