@@ -5,36 +5,34 @@
 //! generation, so that a late answer changes nothing. A refresh that has begun runs to its end even
 //! if whoever asked for it goes away.
 
+mod outcome;
+
 use std::time::Duration as StdDuration;
 
 use futures::future::join_all;
 use secrecy::SecretString;
-use serde_json::json;
 use sqlx::PgConnection;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject, client::Caller, grant, keys};
+use super::{App, Error, Result, client::Caller, grant, keys};
 use crate::{
     domain::{
-        attempt::{Attempt, Trigger, Verdict},
+        attempt::{Attempt, Trigger},
         client,
-        connection::{Connection, LastError, Reason, State, StateName},
-        refresh::{self, Next, Refused, Situation},
-        refusal::ErrorClass,
-        schedule,
+        connection::{Connection, State, StateName},
     },
     server::{
-        provider::{self, Grant, Refusal},
+        provider,
         store::{
             self,
-            attempt::{Ending, Intent},
-            connection::lease::{self, Lease, Leased, Renewal, Setback},
-            token_set::TokenSet,
+            attempt::Intent,
+            connection::lease::{self, Lease, Leased},
         },
     },
 };
+use outcome::{keep, lapse, set_back};
 
 /// How long a claim lasts. Longer than any call to a provider, and a crashed holder's claim is free
 /// again within a minute.
@@ -42,8 +40,6 @@ pub const LEASE: Duration = Duration::seconds(60);
 /// How long a caller waits for a refresh that someone else has begun.
 const JOIN_DEADLINE: StdDuration = StdDuration::from_secs(40);
 const JOIN_POLL: StdDuration = StdDuration::from_millis(150);
-/// How long a save that the database does not take is tried again.
-const SAVE_RETRY: StdDuration = StdDuration::from_millis(250);
 /// At most so many refreshes of one client begin in one tick, so that none starves the others.
 const PER_CLIENT: i64 = 32;
 
@@ -95,7 +91,7 @@ pub async fn run_due(app: &App, limit: i64) -> Result<usize> {
     Ok(count)
 }
 
-/// Refreshes one connection now, or joins the refresh that is under way.
+/// Refreshes one connection now, or joins the refresh that is under way or has just been.
 pub async fn now(
     app: &App,
     connection: &Connection,
@@ -118,7 +114,8 @@ pub async fn now(
         return Err(Error::unavailable("Regrant is shutting down. Try again."));
     }
     let mut tx = app.begin().await?;
-    let Some(leased) = lease::claim_one(&mut tx, new_lease(app), id).await? else {
+    let generation = connection.generation;
+    let Some(leased) = lease::claim_one(&mut tx, new_lease(app), id, generation).await? else {
         drop(tx);
         return join(app, id).await;
     };
@@ -288,242 +285,4 @@ async fn held_refresh_token(
         }
         None => Ok(None),
     }
-}
-
-/// Saves a grant. Nothing comes between reading the answer and this; it is tried again until the
-/// database takes it or the lease is over.
-async fn keep(
-    app: &App,
-    claim: &Claim,
-    connection: &Connection,
-    caller: &Caller,
-    given: &Grant,
-    held: Option<&SecretString>,
-) -> Result<()> {
-    let leased = &claim.leased;
-    let before = grant::Before {
-        grant_type: connection.grant_type,
-        has_refresh_token: held.is_some(),
-        refresh_expires_at: leased.refresh_expires_at,
-        consented_at: leased.consented_at,
-    };
-    let dates = grant::dates(app, &caller.profile, &before, given);
-    let set = grant::seal(app, leased.id, leased.generation + 1, given, held)?;
-    let renewal = Renewal {
-        scopes_granted: given.scopes.as_deref(),
-        has_refresh_token: set.sealed_refresh_token.is_some(),
-        obtained_at: given.obtained_at,
-        access_expires_at: dates.clock.access_expires_at,
-        refresh_expires_at: dates.clock.refresh_expires_at,
-        needs_human_by: dates.needs_human_by,
-        due_at: dates.due_at,
-    };
-    let verdict = persist(leased, || save_renewal(app, claim, &renewal, &set)).await?;
-    count(claim.trigger, verdict, None);
-    Ok(())
-}
-
-async fn save_renewal(
-    app: &App,
-    claim: &Claim,
-    renewal: &Renewal<'_>,
-    set: &TokenSet,
-) -> Result<Verdict> {
-    let now = app.now();
-    let mut tx = app.begin().await?;
-    let saved = lease::renew(&mut tx, &claim.leased, renewal, now).await?;
-    let verdict = if saved { Verdict::Refreshed } else { Verdict::Superseded };
-    if saved {
-        store::token_set::supersede(&mut tx, set).await?;
-    }
-    let ending = Ending {
-        finished_at: now,
-        verdict,
-        error_class: None,
-        status: Some(200),
-        error_code: None,
-        error_description: None,
-        generation_after: saved.then_some(set.generation),
-        fingerprint_after: set.fingerprint.as_deref(),
-    };
-    store::attempt::finish(&mut tx, claim.leased.id, claim.attempt_id, &ending).await?;
-    tx.commit().await?;
-    Ok(verdict)
-}
-
-/// Saves what follows from a refusal.
-async fn set_back(
-    app: &App,
-    claim: &Claim,
-    connection: &Connection,
-    caller: &Caller,
-    refusal: &Refusal,
-) -> Result<()> {
-    let leased = &claim.leased;
-    let now = app.now();
-    let situation = Situation {
-        state: connection.state.clone(),
-        failures: u32::try_from(leased.failures).unwrap_or_default(),
-        doubtful: leased.doubtful_attempt_id.is_some(),
-        refresh_expires_at: leased.refresh_expires_at,
-    };
-    let answer = Refused { class: refusal.class, retry_after: refusal.retry_after };
-    let next = refresh::refused(&situation, answer, claim.attempt_id, now, app.rng().fraction());
-    let last_error = LastError {
-        class: refusal.class,
-        status: refusal.status,
-        code: refusal.code.clone(),
-        description: refusal.description.clone(),
-        at: now,
-    };
-    let needs_human_by = needs_human_by(connection, caller, &next, now);
-    let setback = Setback {
-        state: next.state.name(),
-        reason: reason(&next.state).map(Reason::as_str),
-        failures: i32::try_from(next.failures).unwrap_or(i32::MAX),
-        doubtful_attempt_id: doubtful(&next, leased, claim.attempt_id),
-        last_error: Some(serde_json::to_value(&last_error)?),
-        needs_human_by,
-        due_at: next.due_at,
-    };
-    let verdict =
-        persist(leased, || save_setback(app, claim, connection, caller, refusal, &setback, &next))
-            .await?;
-    count(claim.trigger, verdict, Some(refusal.class));
-    Ok(())
-}
-
-/// The attempt that remains in doubt: the earliest, since it is the one that may have rotated.
-fn doubtful(next: &Next, leased: &Leased, attempt_id: Uuid) -> Option<Uuid> {
-    next.doubtful.then(|| leased.doubtful_attempt_id.unwrap_or(attempt_id))
-}
-
-fn reason(state: &State) -> Option<Reason> {
-    match state {
-        State::NeedsReauth { reason, .. } => Some(*reason),
-        _ => None,
-    }
-}
-
-fn needs_human_by(
-    connection: &Connection,
-    caller: &Caller,
-    next: &Next,
-    now: OffsetDateTime,
-) -> Option<OffsetDateTime> {
-    if matches!(next.state, State::NeedsReauth { .. }) {
-        return Some(now);
-    }
-    let clock = schedule::TokenClock {
-        obtained_at: connection.obtained_at?,
-        access_expires_at: connection.access_expires_at,
-        refresh_expires_at: connection.refresh_expires_at,
-        renewable: true,
-    };
-    let policy = grant::policy(&caller.profile, connection.grant_type);
-    schedule::needs_human_by(&clock, &policy, true)
-}
-
-async fn save_setback(
-    app: &App,
-    claim: &Claim,
-    connection: &Connection,
-    caller: &Caller,
-    refusal: &Refusal,
-    setback: &Setback<'_>,
-    next: &Next,
-) -> Result<Verdict> {
-    let now = app.now();
-    let leased = &claim.leased;
-    let mut tx = app.begin().await?;
-    let saved = lease::set_back(&mut tx, leased, setback, now).await?;
-    let verdict = if saved { next.verdict } else { Verdict::Superseded };
-    let ending = Ending {
-        finished_at: now,
-        verdict,
-        error_class: Some(refusal.class.as_str()),
-        status: refusal.status,
-        error_code: refusal.code.as_deref(),
-        error_description: refusal.description.as_deref(),
-        generation_after: None,
-        fingerprint_after: None,
-    };
-    store::attempt::finish(&mut tx, leased.id, claim.attempt_id, &ending).await?;
-    match verdict {
-        Verdict::Condemned => {
-            let subject = Subject::new(leased.id, connection.name());
-            let detail = json!({ "reason": reason(&next.state), "provider_said": refusal.code });
-            let who = &Actor::System;
-            audit::record(app, &mut tx, who, "connection.condemned", subject, detail).await?;
-        }
-        Verdict::ClientRefused => {
-            let said = refusal.code.as_deref().unwrap_or(refusal.class.as_str());
-            super::client::reject_credentials(app, &mut tx, &caller.client, said).await?;
-        }
-        _ => {}
-    }
-    tx.commit().await?;
-    Ok(verdict)
-}
-
-/// A connection that can't be renewed: when its access token has ended a person is needed; until
-/// then it is left in peace. No request was made, so no attempt remains.
-async fn lapse(app: &App, claim: &Claim, connection: &Connection) -> Result<()> {
-    let leased = &claim.leased;
-    let now = app.now();
-    let mut tx = app.begin().await?;
-    store::attempt::delete(&mut tx, leased.id, claim.attempt_id).await?;
-    match connection.access_expires_at {
-        Some(end) if end <= now => {
-            let setback = Setback {
-                state: StateName::NeedsReauth,
-                reason: Some(Reason::NoRefreshToken.as_str()),
-                failures: 0,
-                doubtful_attempt_id: None,
-                last_error: None,
-                needs_human_by: Some(now),
-                due_at: None,
-            };
-            if lease::set_back(&mut tx, leased, &setback, now).await? {
-                let subject = Subject::new(leased.id, connection.name());
-                let detail = json!({ "reason": Reason::NoRefreshToken });
-                let who = &Actor::System;
-                audit::record(app, &mut tx, who, "connection.condemned", subject, detail).await?;
-            }
-        }
-        end => lease::release(&mut tx, leased, end).await?,
-    }
-    tx.commit().await?;
-    Ok(())
-}
-
-/// Tries a save again for as long as the lease protects it: the database may be away for a moment.
-async fn persist<F>(leased: &Leased, save: impl Fn() -> F) -> Result<Verdict>
-where
-    F: Future<Output = Result<Verdict>>,
-{
-    let deadline = tokio::time::Instant::now() + StdDuration::try_from(LEASE).unwrap_or_default();
-    loop {
-        match save().await {
-            Err(Error::Internal(error)) if tokio::time::Instant::now() < deadline => {
-                tracing::warn!(
-                    connection = %leased.id,
-                    error = format!("{error:#}"),
-                    "the outcome of a refresh is not stored yet; trying again"
-                );
-                tokio::time::sleep(SAVE_RETRY).await;
-            }
-            other => return other,
-        }
-    }
-}
-
-fn count(trigger: Trigger, verdict: Verdict, class: Option<ErrorClass>) {
-    metrics::counter!(
-        "regrant_refreshes_total",
-        "trigger" => trigger.as_str(),
-        "verdict" => verdict.as_str(),
-        "class" => class.map_or("none", ErrorClass::as_str)
-    )
-    .increment(1);
 }

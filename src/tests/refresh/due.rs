@@ -49,6 +49,7 @@ async fn explain(world: &World) -> Value {
         .await
         .unwrap();
     let plan: Value = row.get(0);
+    tx.rollback().await.unwrap();
     plan[0]["Plan"].clone()
 }
 

@@ -1,6 +1,6 @@
 //! Point 3: the intent is written first, so an answer that never came is known to be missing.
 
-use sqlx::PgPool;
+use sqlx::{PgPool, postgres::PgPoolOptions};
 use time::Duration;
 use uuid::Uuid;
 
@@ -58,18 +58,17 @@ async fn a_rotation_lost_with_its_holder_is_told_from_a_revocation(pool: PgPool)
     dies(&world, lost, Hold::BeforeAnswering).await;
     assert_eq!(world.tick().await, 0, "the lease protects it until it ends");
     world.sandbox.revoke_account("bob");
-    world.pass(LEASE);
-    world.tick().await;
-    world.until_due(revoked).await;
-    world.tick().await;
+    world.pass(LEASE + Duration::minutes(10));
+    assert_eq!(world.tick().await, 2);
     assert_eq!(world.reason(lost).await, Some(Reason::RotationLost));
     assert_eq!(world.reason(revoked).await, Some(Reason::Revoked));
     let attempts = world.attempts(lost).await;
     let verdicts: Vec<_> = attempts.iter().map(|attempt| attempt.verdict).collect();
     assert_eq!(verdicts, [Some(Verdict::InDoubt), Some(Verdict::Condemned)]);
     // It was the very same token, tried once more and then no more.
-    let requests = world.refreshes();
-    assert_eq!(requests[0].refresh_in, requests[1].refresh_in);
+    let mut requests = world.refreshes();
+    let first = requests.remove(0).refresh_in;
+    assert_eq!(requests.iter().filter(|request| request.refresh_in == first).count(), 1);
     world.pass(Duration::days(2));
     assert_eq!(world.tick().await, 0);
 }
@@ -121,9 +120,11 @@ async fn a_button_whose_holder_died_is_followed_up_when_the_lease_ends(pool: PgP
     let client = world.client("graceful", graceful).await;
     let id = world.import(client).await;
     world.control().hold(Hold::BeforeAnswering);
-    let dying = world.replica("dying").await;
+    // Its own runtime and pool stand for its own process: they end with all that runs in it.
+    let apart = PgPoolOptions::new().connect_lazy_with((*world.pool.connect_options()).clone());
+    let dying = world.replica_on(&apart, "dying").await;
+    drop(apart);
     let connection = world.connection(id).await;
-    // Its own runtime stands for its own process: it ends with all that runs in it.
     let process =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     process.spawn(async move {

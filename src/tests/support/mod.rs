@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 pub use self::{
     browser::{Browser, Page},
-    provider::{PROVIDER, SECRET, new_connection},
+    provider::{PROVIDER, new_connection},
 };
 use crate::{
     domain::access::Role,
@@ -27,7 +27,7 @@ use crate::{
         clock::{Clock, ManualClock, SeededRng},
         http,
         provider::{Catalog, DEADLINE, Http, guard},
-        secret::master::MasterKey,
+        secret::{master::MasterKey, seal::Keyring},
     },
 };
 
@@ -62,13 +62,15 @@ impl World {
             sandbox::serve((Ipv4Addr::LOCALHOST, 0).into(), clock.clone(), rng.clone()).await;
         let running = running.expect("a free port");
         let public_url = Url::parse(public_url).expect("an address");
-        let app = replica(&pool, &clock, &rng, &public_url, "first").await;
         let admin = Actor::User {
             id: Uuid::from_u128(1),
             email: "admin@regrant.test".into(),
             role: Role::Admin,
         };
         let sandbox = running.sandbox.clone();
+        let keyring = app::keys::open(&pool, &master_key(), rng.as_ref(), clock.now()).await;
+        let keyring = keyring.expect("the first data keys");
+        let app = assemble(&pool, keyring, &clock, &rng, &public_url, "first");
         let world = Self { clock, rng, pool, app, sandbox, admin, public_url, _running: running };
         world.provider(PROVIDER, |_| {}).await;
         world
@@ -76,7 +78,15 @@ impl World {
 
     /// Another process on the same database, with keys it opened by itself.
     pub async fn replica(&self, name: &str) -> App {
-        replica(&self.pool, &self.clock, &self.rng, &self.public_url, name).await
+        self.replica_on(&self.pool, name).await
+    }
+
+    /// [`World::replica`], with a pool of its own.
+    pub async fn replica_on(&self, pool: &PgPool, name: &str) -> App {
+        let (rng, now) = (self.rng.as_ref(), self.now());
+        let keyring = app::keys::open(&self.pool, &master_key(), rng, now).await;
+        let keyring = keyring.expect("the data keys open");
+        assemble(pool, keyring, &self.clock, &self.rng, &self.public_url, name)
     }
 
     pub fn router(&self) -> Router {
@@ -107,24 +117,23 @@ impl World {
     }
 }
 
-async fn replica(
+fn assemble(
     pool: &PgPool,
+    keyring: Keyring,
     clock: &Arc<ManualClock>,
     rng: &Arc<SeededRng>,
     public_url: &Url,
-    name: &str,
+    replica: &str,
 ) -> App {
-    let master = master_key();
-    let keyring = app::keys::open(pool, &master, rng.as_ref(), clock.now()).await;
     let policy = guard::Policy { allow_private_networks: true, deadline: DEADLINE };
     App::new(Parts {
         pool: pool.clone(),
-        keyring: keyring.expect("the data keys open"),
-        master,
+        keyring,
+        master: master_key(),
         http: Http::new(policy, clock.clone(), rng.clone()).expect("a client"),
         catalog: Catalog::load(None).expect("presets"),
         public_url: public_url.clone(),
-        replica: name.into(),
+        replica: replica.into(),
         clock: clock.clone(),
         rng: rng.clone(),
     })

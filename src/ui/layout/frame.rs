@@ -11,7 +11,7 @@ use crate::{
         path,
         patterns::{
             action::PlainForm,
-            load::{May, Session, to_login, trouble},
+            load::{May, Session},
         },
     },
 };
@@ -27,23 +27,38 @@ const PLACES: [(&str, &str, Permission); 8] = [
     (path::PROFILE, "Profile", Permission::ConnectionsRead),
 ];
 
+/// The page itself stands outside of what waits for the viewer: it is made once, and its data is
+/// asked for once. It sends to the login by itself.
 #[component]
 pub fn Frame() -> impl IntoView {
     let session = expect_context::<Session>();
     view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match session.0.await {
-                    Ok(Some(viewer)) => framed(viewer),
-                    Ok(None) => to_login(),
-                    Err(problem) => trouble(problem),
-                }
-            })}
-        </Transition>
+        <a class="skip" href="#main">
+            "To the content"
+        </a>
+        <div class="frame">
+            <header class="rail">
+                <A href=path::HOME attr:class="wordmark">
+                    {glyph::logo()}
+                    "Regrant"
+                </A>
+                <Transition>
+                    {move || Suspend::new(async move {
+                        match session.0.await {
+                            Ok(Some(viewer)) => rail(viewer),
+                            Ok(None) | Err(_) => ().into_any(),
+                        }
+                    })}
+                </Transition>
+            </header>
+            <main class="main" id="main" tabindex="-1">
+                <Outlet/>
+            </main>
+        </div>
     }
 }
 
-fn framed(viewer: Viewer) -> AnyView {
+fn rail(viewer: Viewer) -> AnyView {
     let may = May(viewer.clone());
     let places = PLACES
         .into_iter()
@@ -59,33 +74,19 @@ fn framed(viewer: Viewer) -> AnyView {
         })
         .collect::<Vec<_>>();
     view! {
-        <a class="skip" href="#main">
-            "To the content"
-        </a>
-        <div class="frame">
-            <header class="rail">
-                <A href=path::HOME attr:class="wordmark">
-                    {glyph::logo()}
-                    "Regrant"
-                </A>
-                <nav class="places" aria-label="Main">
-                    <ul>{places}</ul>
-                </nav>
-                <div class="who">
-                    <p class="who-name" title=viewer.email.clone()>
-                        {viewer.email.clone()}
-                    </p>
-                    <RoleTag role=viewer.role/>
-                    <PlainForm action=Logout::url() class="who-out">
-                        <button type="submit" class="button is-small">
-                            "Sign out"
-                        </button>
-                    </PlainForm>
-                </div>
-            </header>
-            <main class="main" id="main" tabindex="-1">
-                <Outlet/>
-            </main>
+        <nav class="places" aria-label="Main">
+            <ul>{places}</ul>
+        </nav>
+        <div class="who">
+            <p class="who-name" title=viewer.email.clone()>
+                {viewer.email.clone()}
+            </p>
+            <RoleTag role=viewer.role/>
+            <PlainForm action=Logout::url() class="who-out">
+                <button type="submit" class="button is-small">
+                    "Sign out"
+                </button>
+            </PlainForm>
         </div>
     }
     .into_any()

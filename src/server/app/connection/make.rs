@@ -188,6 +188,7 @@ pub(super) async fn activate(
     let before = grant::Before {
         grant_type: connection.grant_type,
         has_refresh_token: kept.is_some(),
+        obtained_at: kept.as_ref().and(connection.obtained_at),
         refresh_expires_at: kept.as_ref().and(connection.refresh_expires_at),
         consented_at,
     };
