@@ -3,6 +3,7 @@
 
 mod browser;
 mod people;
+mod program;
 mod provider;
 mod reading;
 
@@ -16,7 +17,8 @@ use uuid::Uuid;
 
 pub use self::{
     browser::{Browser, Page},
-    provider::{PROVIDER, new_connection},
+    program::Program,
+    provider::{PROVIDER, SECRET, new_connection},
 };
 use crate::{
     domain::access::Role,
