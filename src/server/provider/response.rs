@@ -119,7 +119,7 @@ pub(super) fn grant(
         access_token: SecretString::from(access),
         refresh_token: refresh.map(SecretString::from),
         id_token: id_token.map(SecretString::from),
-        token_type: text(value, &dialect.token_type).unwrap_or("Bearer").to_owned(),
+        token_type: text(value, &dialect.token_type).and_then(word).unwrap_or("Bearer".into()),
         scopes: scopes(value, dialect),
         access_expires_at,
         refresh_expires_at,
@@ -136,15 +136,21 @@ fn scopes(value: &Value, dialect: &Response) -> Option<Vec<String>> {
         Value::String(text) => Some(
             text.split_whitespace()
                 .flat_map(|part| part.split(separator.unwrap_or(" ")))
-                .filter(|scope| !scope.is_empty())
-                .map(Into::into)
+                .filter_map(word)
                 .collect(),
         ),
         Value::Array(several) => {
-            Some(several.iter().filter_map(|scope| Some(scope.as_str()?.into())).collect())
+            Some(several.iter().filter_map(|scope| word(scope.as_str()?)).collect())
         }
         _ => None,
     })
+}
+
+/// A word without control characters, which no table stores and no token type or scope holds
+/// (RFC 6749 appendix A).
+fn word(text: &str) -> Option<String> {
+    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    (!text.is_empty()).then_some(text)
 }
 
 /// All that may say whose account it is.
