@@ -5,6 +5,7 @@ mod browser;
 mod people;
 mod provider;
 mod reading;
+mod stub;
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -17,7 +18,7 @@ use uuid::Uuid;
 pub use self::{
     browser::{Browser, Page, form_of},
     people::{PASSWORD, email},
-    provider::{PROVIDER, new_connection},
+    provider::{PROVIDER, SECRET, new_connection},
 };
 use crate::{
     domain::access::Role,
