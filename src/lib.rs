@@ -20,5 +20,10 @@ mod tests;
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
+    // A form may lead out of the interface, to a consent page, so the browser itself goes there;
+    // the router's own way stays inside. Whichever is set first holds.
+    _ = leptos::server_fn::redirect::set_redirect_hook(|address| {
+        _ = leptos::prelude::window().location().assign(address);
+    });
     leptos::mount::hydrate_body(ui::App);
 }

@@ -1,9 +1,11 @@
 // An authorization server that is not ours: npm's certified `oidc-provider`, strict, with rotation
 // of refresh tokens and revocation of the family on reuse.
 //
-// Environment: ISSUER (http on loopback), REDIRECT_URI, ACCESS_TTL and REFRESH_TTL in seconds.
+// Environment: ISSUER (http on loopback), REDIRECT_URI, ACCESS_TTL and REFRESH_TTL in seconds,
+// PLANTED: a file that gets each secret it gave or was given, for the canary.
 // POST /__ctl/revoke?account=A ends all grants of one account, as its owner could at the provider.
 // GET /__ctl/requests lists the token requests: grant type, status and error, never a token.
+import { appendFileSync } from "node:fs";
 import http from "node:http";
 import Provider from "oidc-provider";
 
@@ -61,12 +63,27 @@ const provider = new Provider(issuer, {
   }),
 });
 
+// What changes hands at the token endpoint: the answer, and the one-time parts of the request.
+const SECRETS = ["access_token", "refresh_token", "id_token", "code", "code_verifier"];
+
+function plant(values) {
+  if (!process.env.PLANTED) return;
+  for (const what of SECRETS) {
+    const value = values?.[what];
+    if (!value) continue;
+    const line = JSON.stringify({ rule: "secret", what: `the provider's ${what}`, value });
+    appendFileSync(process.env.PLANTED, `${line}\n`);
+  }
+}
+
 const grants = new Map();
 const requests = [];
 provider.on("grant.success", (ctx) => {
   const { Grant } = ctx.oidc.entities;
   if (Grant) grants.set(Grant.jti, Grant.accountId);
   requests.push({ grant: ctx.oidc.params.grant_type, status: 200 });
+  plant(ctx.body);
+  plant(ctx.oidc.params);
 });
 provider.on("grant.error", (ctx, error) => {
   requests.push({ grant: ctx.oidc.params?.grant_type, status: error.statusCode, error: error.error });

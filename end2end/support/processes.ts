@@ -19,6 +19,12 @@ export interface Program {
   stop(): Promise<void>;
 }
 
+/** The caller's environment without its own settings of Regrant. */
+function clean(): NodeJS.ProcessEnv {
+  const ours = ([name]: [string, unknown]) => name !== "DATABASE_URL" && !name.startsWith("REGRANT_");
+  return Object.fromEntries(Object.entries(process.env).filter(ours));
+}
+
 /** Starts a program, keeps what it prints in `log`, and waits until `url` answers with a 2xx. */
 export async function start(
   command: string,
@@ -30,7 +36,7 @@ export async function start(
   mkdirSync(dirname(log), { recursive: true });
   const out = createWriteStream(log);
   const child = spawn(command, args, {
-    env: { ...process.env, ...env },
+    env: { ...clean(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   child.stdout.pipe(out, { end: false });

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::provider::Profile;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ProviderEntry {
     pub profile: Profile,
     /// Written or discovered by an admin, so that it can be changed; a preset can only be copied.

@@ -63,6 +63,7 @@ impl std::str::FromStr for Reason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", schema(as = ConnectionState))]
 pub enum State {
     /// Made, but no account has given consent yet.
     Pending,
@@ -91,6 +92,7 @@ pub enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", schema(as = ConnectionStateName))]
 pub enum StateName {
     Pending,
     Active,
@@ -149,6 +151,7 @@ impl State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", schema(as = ConnectionGrantType))]
 pub enum GrantType {
     /// A person consented (RFC 6749 section 4.1).
     AuthorizationCode,
@@ -321,8 +324,8 @@ impl Standing {
 /// Which connections to list. Empty fields ask for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams, utoipa::ToSchema))]
-#[cfg_attr(feature = "ssr", schema(as = ConnectionFilter))]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "ssr", into_params(parameter_in = Query))]
 pub struct ConnectionFilter {
     pub state: Option<StateName>,
     /// The client's id.
@@ -342,6 +345,7 @@ pub struct ConnectionFilter {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", schema(as = ConnectionSort))]
 pub enum Sort {
     /// What was made last comes first.
     #[default]

@@ -28,6 +28,7 @@ pub struct Overview {
 
 /// How much expires from `from` up to, not including, `until`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ExpiryBucket {
     #[serde(with = "time::serde::rfc3339")]
     pub from: OffsetDateTime,

@@ -74,7 +74,7 @@ pub fn due_at(clock: &TokenClock, policy: &Policy, jitter: f64) -> Option<Offset
             if policy.late { margin / 2 } else { Duration::min(lifetime / 10, JITTER_CAP) };
         end - margin - spread * jitter
     });
-    let keep_alive = refresh_end(clock, policy).map(|end| {
+    let keep_alive = keep_alive_by(clock, policy).map(|end| {
         let lifetime = (end - clock.obtained_at).max(Duration::ZERO);
         end - KEEP_ALIVE_MARGIN.min(lifetime / 4)
             - Duration::min(lifetime / 10, Duration::days(1)) * jitter
@@ -99,6 +99,16 @@ pub fn needs_human_by(
         return clock.refresh_expires_at;
     }
     troubled.then(|| refresh_end(clock, policy)).flatten()
+}
+
+/// When the refresh token dies unless it is used. A fixed end comes whatever one does: to refresh
+/// ever sooner before it would only make many requests.
+fn keep_alive_by(clock: &TokenClock, policy: &Policy) -> Option<OffsetDateTime> {
+    let movable = TokenClock {
+        refresh_expires_at: clock.refresh_expires_at.filter(|_| !policy.fixed),
+        ..*clock
+    };
+    refresh_end(&movable, policy)
 }
 
 fn refresh_end(clock: &TokenClock, policy: &Policy) -> Option<OffsetDateTime> {
@@ -166,6 +176,15 @@ mod tests {
         // No access expiry known at all: still kept alive.
         assert!(due_at(&clock(None, Some(Duration::days(365))), &PLAIN, 0.3).is_some());
         assert_eq!(due_at(&clock(None, None), &PLAIN, 0.3), None);
+    }
+
+    #[test]
+    fn a_fixed_end_is_not_raced() {
+        let fixed = Policy { fixed: true, ..PLAIN };
+        let near = clock(Some(Duration::hours(1)), Some(Duration::minutes(20)));
+        assert_eq!(due_at(&near, &fixed, 0.0), Some(T0 + Duration::minutes(50)));
+        let idle = Policy { idle: Some(Duration::minutes(40)), ..fixed };
+        assert_eq!(due_at(&near, &idle, 0.0), Some(T0 + Duration::minutes(30)));
     }
 
     #[test]

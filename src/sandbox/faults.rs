@@ -6,7 +6,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde::{Deserialize, Serialize};
@@ -110,6 +113,8 @@ struct Switches {
     settings: Mutex<Settings>,
     counts: Mutex<BTreeMap<Fault, u64>>,
     hold: watch::Sender<Option<Hold>>,
+    /// Whether a hold also catches requests that are still to come.
+    catching: AtomicBool,
     held: watch::Sender<usize>,
 }
 
@@ -123,6 +128,7 @@ impl Control {
             settings: Mutex::default(),
             counts: Mutex::default(),
             hold: watch::Sender::new(None),
+            catching: AtomicBool::new(true),
             held: watch::Sender::new(0),
         }))
     }
@@ -168,7 +174,13 @@ impl Control {
 
     /// From now on token requests stop here, until [`Control::release`].
     pub fn hold(&self, at: Hold) {
+        self.0.catching.store(true, Ordering::SeqCst);
         self.0.hold.send_replace(Some(at));
+    }
+
+    /// What is held stays so; what comes from now on goes through, and so overtakes it.
+    pub fn hold_no_more(&self) {
+        self.0.catching.store(false, Ordering::SeqCst);
     }
 
     /// Lets held requests go on.
@@ -185,7 +197,7 @@ impl Control {
     /// Stands still while requests are held at this point.
     pub(super) async fn pass(&self, point: Hold) {
         let mut hold = self.0.hold.subscribe();
-        if *hold.borrow() != Some(point) {
+        if *hold.borrow() != Some(point) || !self.0.catching.load(Ordering::SeqCst) {
             return;
         }
         let _held = Held::new(&self.0.held);

@@ -19,6 +19,12 @@ pub async fn list(app: &App, actor: &Actor) -> Result<Vec<ApiKey>> {
     Ok(store::api_key::list(&mut conn).await?)
 }
 
+pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<ApiKey> {
+    actor.require(Permission::ApiKeysRead)?;
+    let mut conn = app.pool().acquire().await?;
+    store::api_key::find(&mut conn, id).await?.ok_or(Error::NotFound("API key"))
+}
+
 /// Makes a key. Its text is in the answer and nowhere else.
 pub async fn create(
     app: &App,

@@ -246,6 +246,9 @@ async fn resume(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<()> {
 }
 
 fn set_secret(app: &App, client: &mut Stored, secret: &SecretString) -> Result<()> {
+    if secret.expose_secret().is_empty() {
+        return Err(Error::invalid("client_secret", "must be filled in"));
+    }
     client.secret_generation += 1;
     client.secret_set_at = Some(app.now());
     let place = secret_place(client.id, client.secret_generation);

@@ -180,11 +180,15 @@ pub async fn token(app: &App, actor: &Actor, id: Uuid, min_ttl: Duration) -> Res
     if !lives(&connection, app.now()) {
         return Err(match &connection.state {
             State::NeedsReauth { reason, .. } => Error::ReauthRequired(*reason),
-            _ => Error::ProviderUnavailable(
-                "The access token has expired and could not be refreshed just now. Regrant goes on \
-                 trying."
+            state => Error::ProviderUnavailable {
+                why: "The access token has expired and could not be refreshed just now. Regrant \
+                      goes on trying."
                     .into(),
-            ),
+                retry_after: match state {
+                    State::Retrying { next_at, .. } => Some(*next_at - app.now()),
+                    _ => None,
+                },
+            },
         });
     }
     open_token(app, connection).await
@@ -286,11 +290,12 @@ async fn revoke_tokens(app: &App, connection: &Connection) -> Result<bool> {
     };
     provider::revoke::revoke(app.http(), &caller.registration(), refresh.as_ref(), access.as_ref())
         .await
-        .map_err(|refusal| {
-            Error::ProviderUnavailable(format!(
-                "{} could not be told to revoke the tokens ({refusal}). Nothing was changed; try \
-                 again, or disconnect without revoking.",
+        .map_err(|refusal| Error::ProviderUnavailable {
+            why: format!(
+                "{} could not be told to revoke the tokens ({refusal}). Nothing was changed; \
+                     try again, or disconnect without revoking.",
                 caller.profile.name
-            ))
+            ),
+            retry_after: refusal.retry_after,
         })
 }

@@ -28,8 +28,12 @@ pub enum Error {
     #[error("the connection needs a person: {}", .0.as_str())]
     ReauthRequired(Reason),
     /// The provider does not answer, or not in a way we can use; the sentence says more.
-    #[error("{0}")]
-    ProviderUnavailable(String),
+    #[error("{why}")]
+    ProviderUnavailable {
+        why: String,
+        /// When another try makes sense, where that is known.
+        retry_after: Option<time::Duration>,
+    },
     /// Too many tries.
     #[error("too many tries; wait {} minutes", .0.whole_minutes().max(1))]
     RateLimited(time::Duration),
@@ -45,6 +49,11 @@ impl Error {
         Self::Invalid(vec![FieldProblem::new(field, message)])
     }
 
+    /// [`Error::ProviderUnavailable`], and nobody knows for how long.
+    pub fn unavailable(why: impl Into<String>) -> Self {
+        Self::ProviderUnavailable { why: why.into(), retry_after: None }
+    }
+
     pub fn code(&self) -> Code {
         match self {
             Self::Unauthenticated => Code::Unauthenticated,
@@ -53,7 +62,7 @@ impl Error {
             Self::Conflict(_) => Code::Conflict,
             Self::Invalid(_) => Code::Invalid,
             Self::ReauthRequired(_) => Code::ReauthRequired,
-            Self::ProviderUnavailable(_) => Code::ProviderUnavailable,
+            Self::ProviderUnavailable { .. } => Code::ProviderUnavailable,
             Self::RateLimited(_) => Code::RateLimited,
             Self::Internal(_) => Code::Internal,
         }
@@ -65,7 +74,7 @@ impl Error {
             Self::Unauthenticated => "Sign in first.".into(),
             Self::Forbidden => "You are not allowed to do this.".into(),
             Self::NotFound(noun) => format!("There is no such {noun}."),
-            Self::Conflict(why) | Self::ProviderUnavailable(why) => why.clone(),
+            Self::Conflict(why) | Self::ProviderUnavailable { why, .. } => why.clone(),
             Self::Invalid(fields) => match fields.as_slice() {
                 [one] if one.field.is_empty() => one.message.clone(),
                 [one] => format!("{}: {}", one.field, one.message),
@@ -151,7 +160,7 @@ impl From<provider::Error> for Error {
     fn from(error: provider::Error) -> Self {
         match error {
             provider::Error::Invalid(fields) => fields.into(),
-            other => Self::ProviderUnavailable(other.to_string()),
+            other => Self::unavailable(other.to_string()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A provider's grant, made fit to be stored: sealed, dated, fingerprinted.
 
 use secrecy::{ExposeSecret, SecretString};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{App, Result};
@@ -73,12 +73,28 @@ pub(super) struct Dates {
 pub(super) struct Before {
     pub grant_type: GrantType,
     pub has_refresh_token: bool,
+    pub obtained_at: Option<OffsetDateTime>,
     pub refresh_expires_at: Option<OffsetDateTime>,
     pub consented_at: Option<OffsetDateTime>,
 }
 
+impl Before {
+    /// Whether this refresh showed that refreshing does not lengthen the refresh token's life,
+    /// whatever the profile says: as much time has passed as its end did not move.
+    fn shows_fixed_end(&self, clock: &TokenClock) -> bool {
+        let (Some(from), Some(was), Some(is)) =
+            (self.obtained_at, self.refresh_expires_at, clock.refresh_expires_at)
+        else {
+            return false;
+        };
+        let elapsed = clock.obtained_at - from;
+        // Lifetimes come in whole seconds, so that a moment proves nothing.
+        elapsed > Duration::seconds(10) && is - was < elapsed / 2
+    }
+}
+
 pub(super) fn dates(app: &App, profile: &Profile, before: &Before, grant: &Grant) -> Dates {
-    let policy = policy(profile, before.grant_type);
+    let mut policy = policy(profile, before.grant_type);
     let has_refresh_token = grant.refresh_token.is_some() || before.has_refresh_token;
     let clock = TokenClock {
         obtained_at: grant.obtained_at,
@@ -86,6 +102,7 @@ pub(super) fn dates(app: &App, profile: &Profile, before: &Before, grant: &Grant
         refresh_expires_at: refresh_end(profile, before, grant),
         renewable: renewable(profile, before.grant_type, has_refresh_token),
     };
+    policy.fixed |= before.shows_fixed_end(&clock);
     Dates {
         clock,
         due_at: schedule::due_at(&clock, &policy, app.rng().fraction()),

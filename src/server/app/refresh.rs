@@ -95,7 +95,7 @@ pub async fn run_due(app: &App, limit: i64) -> Result<usize> {
     Ok(count)
 }
 
-/// Refreshes one connection now, or joins the refresh that is under way.
+/// Refreshes one connection now, or joins the refresh that is under way or has just been.
 pub async fn now(
     app: &App,
     connection: &Connection,
@@ -115,10 +115,11 @@ pub async fn now(
     }
     refuse_unready(connection)?;
     if app.stopping().is_cancelled() {
-        return Err(Error::ProviderUnavailable("Regrant is shutting down. Try again.".into()));
+        return Err(Error::unavailable("Regrant is shutting down. Try again."));
     }
     let mut tx = app.begin().await?;
-    let Some(leased) = lease::claim_one(&mut tx, new_lease(app), id).await? else {
+    let generation = connection.generation;
+    let Some(leased) = lease::claim_one(&mut tx, new_lease(app), id, generation).await? else {
         drop(tx);
         return join(app, id).await;
     };
@@ -167,8 +168,8 @@ async fn join(app: &App, id: Uuid) -> Result<Attempt> {
     match tokio::time::timeout(JOIN_DEADLINE, waiting).await {
         Ok(done) => done?,
         Err(_) => {
-            return Err(Error::ProviderUnavailable(
-                "A refresh is under way and takes long. Look again in a moment.".into(),
+            return Err(Error::unavailable(
+                "A refresh is under way and takes long. Look again in a moment.",
             ));
         }
     }
@@ -304,6 +305,7 @@ async fn keep(
     let before = grant::Before {
         grant_type: connection.grant_type,
         has_refresh_token: held.is_some(),
+        obtained_at: connection.obtained_at,
         refresh_expires_at: leased.refresh_expires_at,
         consented_at: leased.consented_at,
     };

@@ -55,6 +55,14 @@ pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<Cre
     })
 }
 
+/// The connection's newest links, without their addresses.
+pub async fn list(app: &App, actor: &Actor, connection_id: Uuid) -> Result<Vec<Relink>> {
+    actor.require(Permission::ConnectionsRead)?;
+    let mut conn = app.pool().acquire().await?;
+    connection::load(&mut conn, connection_id).await?;
+    Ok(store::relink::list(&mut conn, connection_id).await?)
+}
+
 /// What whoever holds the link is told. Needs no login: the link is the right.
 pub async fn invitation(app: &App, given: &str) -> Result<Invitation> {
     let mut conn = app.pool().acquire().await?;

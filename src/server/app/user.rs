@@ -20,6 +20,12 @@ pub async fn list(app: &App, actor: &Actor) -> Result<Vec<User>> {
     Ok(store::user::list(&mut conn).await?)
 }
 
+pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<User> {
+    actor.require(Permission::UsersRead)?;
+    let mut conn = app.pool().acquire().await?;
+    store::user::find(&mut conn, id).await?.ok_or(Error::NotFound("user"))
+}
+
 pub async fn create(
     app: &App,
     actor: &Actor,

@@ -59,7 +59,8 @@ fn leave(headers: &HeaderMap, url: &str) -> Response {
     let url = escape(url);
     Html(format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta http-equiv=\"refresh\" content=\"0;url={url}\"><title>On the way</title></head>\
+         <meta http-equiv=\"refresh\" content=\"0;url={url}\">\
+         <link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\"><title>On the way</title></head>\
          <body><p>On the way to the consent page. <a href=\"{url}\">Go there now</a></p></body></html>"
     ))
     .into_response()

@@ -28,7 +28,7 @@ use crate::{
     ui,
 };
 
-/// A form or an API call is never larger than this.
+/// A form is never larger than this.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
 
 /// Renders `/metrics`.
@@ -97,10 +97,11 @@ pub fn router(app: App, options: Options) -> Router {
     let secure = app.public_url().scheme() == "https";
     let router = Router::new()
         .merge(browser)
-        .nest("/api/v1", api::router(app.clone()))
         .merge(health_router(app.clone(), options.metrics))
         .merge(options.site.routes())
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        // Has a limit of its own, to refuse in its own form.
+        .nest(api::BASE, api::router(app.clone()))
         .layer(middleware::from_fn(guard::headers))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(PropagateRequestIdLayer::x_request_id())

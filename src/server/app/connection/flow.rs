@@ -78,15 +78,11 @@ pub struct Callback {
 
 /// Makes a connection that waits for consent; the address at which consent begins.
 pub async fn connect(app: &App, actor: &Actor, new: NewConnection) -> Result<String> {
-    Ok(connect_with_id(app, actor, new).await?.1)
+    Ok(create(app, actor, new).await?.1)
 }
 
-/// [`connect`], with the connection's id.
-pub async fn connect_with_id(
-    app: &App,
-    actor: &Actor,
-    new: NewConnection,
-) -> Result<(Uuid, String)> {
+/// [`connect`], with the connection itself.
+pub async fn create(app: &App, actor: &Actor, new: NewConnection) -> Result<(Connection, String)> {
     actor.require(Permission::ConnectionsWrite)?;
     let mut tx = app.begin().await?;
     let id = make::insert(app, &mut tx, &new, GrantType::AuthorizationCode).await?;
@@ -95,7 +91,7 @@ pub async fn connect_with_id(
     audit::record(app, &mut tx, actor, "connection.create", subject, json!({})).await?;
     let url = open(app, &mut tx, actor, &connection, None).await?;
     tx.commit().await?;
-    Ok((id, url))
+    Ok((connection, url))
 }
 
 /// The address at which an existing connection is authorized again, in place.

@@ -140,7 +140,10 @@ pub async fn grant_client_credentials(
 
 /// A refusal in words for whoever is waiting.
 pub(crate) fn refused(provider: &str, refusal: &Refusal) -> Error {
-    Error::ProviderUnavailable(format!("{provider} did not give a token: {refusal}"))
+    Error::ProviderUnavailable {
+        why: format!("{provider} did not give a token: {refusal}"),
+        retry_after: refusal.retry_after,
+    }
 }
 
 /// Adds a connection without tokens.
@@ -185,6 +188,7 @@ pub(super) async fn activate(
     let before = grant::Before {
         grant_type: connection.grant_type,
         has_refresh_token: kept.is_some(),
+        obtained_at: kept.as_ref().and(connection.obtained_at),
         refresh_expires_at: kept.as_ref().and(connection.refresh_expires_at),
         consented_at,
     };

@@ -1,6 +1,64 @@
-//! The JSON API.
+//! The JSON API: the same use cases as the dashboard's, for programs.
+//!
+//! A handler reads the request, calls one use case and wraps its answer. The routes and the OpenAPI
+//! document come from the same declarations, so they cannot drift apart. Every refusal, also of what
+//! reaches no handler, is a problem of RFC 9457.
+
+mod api_key;
+mod audit;
+mod auth;
+mod client;
+mod connection;
+mod document;
+mod json;
+mod list;
+mod overview;
+mod problem;
+mod provider;
+mod query;
+mod relink;
+mod user;
+
+use axum::{
+    Extension, Router, extract::DefaultBodyLimit, http::HeaderValue, http::header, middleware,
+};
+use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
+use utoipa_axum::router::OpenApiRouter;
+
+use self::{document::Document, problem::Problem};
 use crate::server::app::App;
-use axum::Router;
-pub fn router(_app: App) -> Router {
-    Router::new()
+
+/// Where the API begins; every path in the document counts from here.
+pub const BASE: &str = "/api/v1";
+/// A body is never larger than this, in bytes: a profile with all its notes is a tenth of it.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The API's routes, without [`BASE`].
+pub fn router(app: App) -> Router {
+    let (router, document) = parts().split_for_parts();
+    router
+        .fallback(|| async { Problem::no_route() })
+        .method_not_allowed_fallback(|| async { Problem::wrong_method() })
+        .layer(Extension(Document::new(document)))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(middleware::from_fn(problem::complete))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        ))
+        .with_state(app)
+}
+
+fn parts() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(document::frame())
+        .merge(overview::routes())
+        .merge(provider::routes())
+        .merge(client::routes())
+        .merge(connection::routes())
+        .merge(relink::routes())
+        .merge(user::routes())
+        .merge(api_key::routes())
+        .merge(audit::routes())
+        .merge(document::routes())
 }

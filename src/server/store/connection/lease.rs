@@ -104,20 +104,27 @@ pub async fn claim_due(
     .collect()
 }
 
-/// Leases one connection that holds a token set, due or not. `None`: someone else holds it, or it
-/// is gone. If the holder dies it is due at once, so that nobody has to wait for its usual time.
-pub async fn claim_one(conn: &mut PgConnection, lease: Lease, id: Uuid) -> Result<Option<Leased>> {
+/// Leases one connection that holds the token set of `generation`, due or not. `None`: someone else
+/// holds it or has refreshed it, or it is gone. If the holder dies it is due at once, so that nobody
+/// has to wait for its usual time.
+pub async fn claim_one(
+    conn: &mut PgConnection,
+    lease: Lease,
+    id: Uuid,
+    generation: i64,
+) -> Result<Option<Leased>> {
     sqlx::query_as!(
         LeasedRow,
         "UPDATE connections SET lease_id = $1, leased_until = $3, due_at = least(due_at, $2)
-         WHERE id = $4 AND state IN ('active', 'retrying', 'in_doubt')
+         WHERE id = $4 AND generation = $5 AND state IN ('active', 'retrying', 'in_doubt')
            AND (leased_until IS NULL OR leased_until <= $2)
          RETURNING id, client_id, generation, state, failures, doubtful_attempt_id,
                    has_refresh_token, access_expires_at, refresh_expires_at, consented_at, grant_type",
         lease.id,
         lease.now,
         lease.until,
-        id
+        id,
+        generation
     )
     .fetch_optional(conn)
     .await?

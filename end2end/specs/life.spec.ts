@@ -1,0 +1,284 @@
+// One connection's whole life, against an authorization server that is not ours.
+import { expect, test, type Page } from "@playwright/test";
+import { type House, startHouse } from "../support/house.js";
+import {
+  ADMIN,
+  SUPPORT,
+  becomeFirstAdmin,
+  crawl,
+  fact,
+  open,
+  section,
+  signIn,
+} from "../support/people.js";
+import {
+  type AuthorizationServer,
+  CLIENT_ID,
+  CLIENT_SECRET,
+  SCOPES,
+  consent,
+  startProvider,
+} from "../support/provider.js";
+import { type Visitor, hydrated, visitor } from "../support/watch.js";
+
+test.describe.configure({ mode: "serial" });
+
+const SERVICE = "Orchard ID";
+const ACCOUNT = "ada.lovelace";
+const LABEL = "Ada's calendar";
+
+let house: House;
+let provider: AuthorizationServer;
+let admin: Visitor;
+let support: Visitor;
+let connection: string;
+let generation: number;
+let link: string;
+
+test.beforeAll(async ({ browser }) => {
+  house = await startHouse("life");
+  // Refreshed every four seconds or so.
+  provider = await startProvider(house, 6);
+  admin = await visitor(browser, house);
+  support = await visitor(browser, house);
+});
+
+test.afterAll(async () => {
+  await provider?.stop();
+  await house?.stop();
+});
+
+async function generationOf(page: Page): Promise<number> {
+  return Number(await fact(page, "Generation").textContent());
+}
+
+/** Looks at the connection's page again and again, as a person would. */
+async function untilPage(page: Page, seen: () => Promise<void>): Promise<void> {
+  await expect(async () => {
+    await page.goto(connection);
+    await seen();
+  }).toPass({ intervals: [300], timeout: 20_000 });
+}
+
+function badge(page: Page) {
+  return page.locator(".head .badge");
+}
+
+test("the link in the log makes the first admin, once", async ({ browser }) => {
+  const used = await becomeFirstAdmin(admin.page, house);
+  await admin.page.getByRole("button", { name: "Sign out" }).click();
+  await expect(admin.page.getByRole("heading", { name: "Sign in" })).toBeVisible();
+  await signIn(admin.page, house, ADMIN);
+
+  const stranger = await visitor(browser, house);
+  await stranger.page.goto(used);
+  await stranger.page.getByLabel("E-mail").fill("eve@example.test");
+  await stranger.page.getByLabel("Password").fill("eve would like to come in");
+  await stranger.page.getByRole("button", { name: "Create the first admin" }).click();
+  await expect(stranger.page.getByText("This set-up link was used")).toBeVisible();
+  await stranger.context.close();
+});
+
+test("a client is registered by the issuer's own word", async () => {
+  const { page } = admin;
+  await open(page, "/");
+  await page.getByRole("link", { name: "Register a client" }).click();
+  await page.getByLabel("Issuer address").fill(provider.issuer);
+  await page.locator("form", { has: page.getByLabel("Issuer address") }).locator("[name=name]").fill(SERVICE);
+  await page.getByRole("button", { name: "Discover" }).click();
+
+  await expect(page.getByRole("heading", { name: `Register a client at ${SERVICE}` })).toBeVisible();
+  await expect(page.getByLabel("Redirect URI")).toHaveValue(`${house.url}/oauth/callback`);
+  await page.getByLabel("Client id").fill(CLIENT_ID);
+  await page.getByLabel("Client secret").fill(house.secret("the client's secret", CLIENT_SECRET));
+  await page.getByLabel("Scopes").fill(SCOPES);
+  await page.getByRole("button", { name: "Register client" }).click();
+
+  await expect(page).toHaveURL(/\/clients\/[0-9a-f-]{36}$/);
+  await expect(fact(page, "Client id")).toHaveText(CLIENT_ID);
+  await expect(fact(page, "Secret")).toContainText("kept");
+});
+
+test("an account is connected by consent, and its token has an expiry", async () => {
+  const { page } = admin;
+  await hydrated(page);
+  await page.getByRole("link", { name: "Connect an account" }).click();
+  const form = section(page, "By consent, now");
+  await form.locator("[name=label]").fill(LABEL);
+  await form.getByRole("button", { name: `Continue to ${SERVICE}` }).click();
+  await consent(page, ACCOUNT);
+
+  await expect(page).toHaveURL(/\/connections\/[0-9a-f-]{36}\?connected=1$/);
+  connection = new URL(page.url()).pathname;
+  await expect(page.getByRole("status")).toContainText("Connected");
+  await expect(badge(page)).toHaveText("alive");
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(LABEL);
+  await expect(fact(page, "Account")).toContainText(ACCOUNT);
+  await expect(fact(page, "Access token ends")).toContainText("UTC");
+  await expect(fact(page, "Next refresh")).not.toContainText("none planned");
+  await expect(fact(page, "Scopes")).toContainText("api:read");
+  generation = await generationOf(page);
+  expect(generation).toBeGreaterThanOrEqual(1);
+});
+
+test("the worker refreshes it before it expires", async () => {
+  const { page } = admin;
+  await untilPage(page, async () => {
+    expect(await generationOf(page)).toBeGreaterThanOrEqual(generation + 2);
+  });
+  await expect(badge(page)).toHaveText("alive");
+  const newest = section(page, "Refreshes").locator("tbody tr").first();
+  await expect(newest).toContainText("refreshed");
+  await expect(newest).toContainText("was due");
+  const requests = await provider.requests();
+  expect(requests.filter((request) => request.status !== 200)).toEqual([]);
+});
+
+test("it can be refreshed by hand", async () => {
+  const { page } = admin;
+  await hydrated(page);
+  await page.getByRole("button", { name: "Refresh now" }).click();
+  await expect(page.getByText("Refreshed: a new token is stored.")).toBeVisible();
+  await untilPage(page, async () => {
+    await expect(section(page, "Refreshes")).toContainText("by hand", { timeout: 100 });
+  });
+});
+
+test("when the grant dies at the provider, the dashboard says so and why", async () => {
+  const { page } = admin;
+  expect(await provider.revoke(ACCOUNT)).toBe(1);
+  await untilPage(page, async () => {
+    await expect(badge(page)).toHaveText("needs a person", { timeout: 100 });
+  });
+  const status = page.locator(".status");
+  await expect(status).toContainText("Has needed a person");
+  await expect(status).toContainText(`${SERVICE} refused the refresh token of`);
+  await expect(status).toContainText("consent was withdrawn");
+  await expect(status).toContainText("Send a relink to the account's owner.");
+  await status.getByText(`What ${SERVICE} said`).click();
+  await expect(status).toContainText("invalid_grant");
+  generation = await generationOf(page);
+
+  await open(page, "/");
+  await expect(page.locator(".counts [data-state=needs-person] .count")).toHaveText("1");
+  await expect(section(page, "Needs a person")).toContainText(LABEL);
+  await page.locator(".counts [data-state=needs-person] a").click();
+  await expect(page).toHaveURL(/\/connections\?state=needs_reauth$/);
+  await expect(page.getByRole("link", { name: LABEL })).toBeVisible();
+});
+
+test("an admin adds a support user in the dashboard", async () => {
+  const { page } = admin;
+  await page.getByRole("link", { name: "Users" }).click();
+  const form = section(page, "Add a user");
+  await form.getByLabel("E-mail").fill(SUPPORT.email);
+  await form.getByLabel("Role").selectOption("support");
+  await form.getByLabel("First password").fill(house.secret("support's password", SUPPORT.password));
+  await form.getByRole("button", { name: "Add user" }).click();
+  await expect(page.getByRole("row", { name: SUPPORT.email })).toBeVisible();
+});
+
+test("support creates a relink and can do no more than that", async () => {
+  const { page } = support;
+  await signIn(page, house, SUPPORT);
+  await page.getByRole("link", { name: "Connections" }).click();
+  await page.getByRole("link", { name: LABEL }).click();
+  await expect(badge(page)).toHaveText("needs a person");
+  await expect(page.getByRole("button", { name: "Save" })).toHaveCount(0);
+  await expect(page.getByText("Disconnect", { exact: true })).toHaveCount(0);
+  await expect(page.getByRole("link", { name: "Users" })).toHaveCount(0);
+
+  await hydrated(page);
+  await page.getByRole("button", { name: "Create a relink" }).click();
+  link = await page.getByLabel("Relink", { exact: true }).inputValue();
+  expect(link).toMatch(new RegExp(`^${house.url}/relink/[\\w-]{40,}$`));
+  house.shownOnce("the relink's token", new URL(link).pathname.split("/").pop() ?? "");
+
+  await page.reload();
+  await expect(section(page, "Relinks")).toContainText(`made by ${SUPPORT.email}`);
+  await expect(page.getByLabel("Relink", { exact: true })).toHaveCount(0);
+  expect(await page.content()).not.toContain(link);
+});
+
+test("the wrong account is refused, and nothing is overwritten", async ({ browser }) => {
+  const stranger = await visitor(browser, house);
+  const { page } = stranger;
+  await page.goto(link);
+  await expect(page.getByRole("heading", { name: `Reconnect ${SERVICE}` })).toBeVisible();
+  await expect(fact(page, "Use this account")).toContainText("…");
+  expect(await page.content()).not.toContain(ACCOUNT);
+  await page.getByRole("button", { name: `Continue to ${SERVICE}` }).click();
+  await consent(page, "mallory");
+  await expect(page).toHaveURL(`${house.url}/relink/outcome/wrong_account`);
+  await expect(page.locator("main")).toContainText("another account");
+  expect(stranger.mistakes).toEqual([]);
+  await stranger.context.close();
+
+  await admin.page.goto(connection);
+  await expect(badge(admin.page)).toHaveText("needs a person");
+  await expect(fact(admin.page, "Account")).toContainText(ACCOUNT);
+  expect(await generationOf(admin.page)).toBe(generation);
+});
+
+test("its owner brings it back without a login: same connection, next generation", async ({ browser }) => {
+  const owner = await visitor(browser, house);
+  const { page } = owner;
+  await page.goto(link);
+  await page.getByRole("button", { name: `Continue to ${SERVICE}` }).click();
+  await consent(page, ACCOUNT);
+  await expect(page).toHaveURL(`${house.url}/relink/outcome/done`);
+  await expect(page.locator(".verdict")).toHaveAttribute("data-tone", "well");
+
+  await page.goto(link);
+  await expect(page.getByRole("heading", { name: "This link has been used" })).toBeVisible();
+  await page.goto(`${house.url}/relink/nonsense`);
+  await expect(page.getByRole("heading", { name: "This link is not known" })).toBeVisible();
+  expect(owner.mistakes).toEqual([]);
+  await owner.context.close();
+
+  await admin.page.goto(connection);
+  await expect(badge(admin.page)).toHaveText("alive");
+  await expect(fact(admin.page, "Account")).toContainText(ACCOUNT);
+  await expect(section(admin.page, "Relinks")).toContainText("Used");
+  const history = section(admin.page, "Refreshes").locator("tbody");
+  await expect(history).toContainText("refused");
+  await expect(history).toContainText("refreshed");
+  const now = await generationOf(admin.page);
+  expect(now).toBeGreaterThan(generation);
+  generation = now;
+});
+
+test("and the worker keeps it alive again", async () => {
+  await untilPage(admin.page, async () => {
+    expect(await generationOf(admin.page)).toBeGreaterThan(generation);
+  });
+  await expect(badge(admin.page)).toHaveText("alive");
+  // A strict server saw one refusal: the grant that was ended there.
+  const refused = (await provider.requests()).filter((request) => request.status !== 200);
+  expect(refused).toEqual([{ grant: "refresh_token", status: 400, error: "invalid_grant" }]);
+});
+
+test("the audit log tells the story, and no page made a mistake", async () => {
+  const { page } = admin;
+  await open(page, `/audit?subject=${connection.split("/").pop()}`);
+  for (const action of [
+    "connection.create",
+    "connection.connected",
+    "relink.create",
+    "connection.consent_failed",
+    "connection.reauthorized",
+  ]) {
+    await expect(page.getByText(action, { exact: true }).first()).toBeVisible();
+  }
+  expect([...admin.mistakes, ...support.mistakes]).toEqual([]);
+});
+
+test("every page is kept for the canary", async () => {
+  const { page } = admin;
+  const client = await (await page.request.get("/clients")).text();
+  const clientPath = /\/clients\/[0-9a-f-]{36}/.exec(client)?.[0] ?? "";
+  await crawl(page, house, [
+    ...["/", "/connections", connection, "/clients", clientPath, "/clients/new", "/providers"],
+    ...["/users", "/api-keys", "/audit", "/profile", "/metrics"],
+  ]);
+});

@@ -1,0 +1,64 @@
+// What a browser sees, watched: mistakes that a page makes on its own, and answers for the canary.
+import type { Browser, BrowserContext, BrowserContextOptions, Page, Response } from "@playwright/test";
+import type { House } from "./house.js";
+
+export interface Visitor {
+  context: BrowserContext;
+  page: Page;
+  /** What went wrong in the pages of Regrant so far: exceptions, console errors, warnings. */
+  mistakes: string[];
+}
+
+/** A browser without a past. */
+export async function visitor(
+  browser: Browser,
+  house: House,
+  options: BrowserContextOptions = {},
+): Promise<Visitor> {
+  const context = await browser.newContext({ baseURL: house.url, ...options });
+  const mistakes: string[] = [];
+  const ours = (url: string) => url === "" || url.startsWith(house.url);
+  context.on("weberror", (error) => {
+    const url = error.page()?.url() ?? "";
+    if (ours(url)) mistakes.push(`${url}: ${error.error().message}`);
+  });
+  context.on("console", (message) => {
+    const url = message.location().url;
+    if (ours(url) && ["error", "warning"].includes(message.type())) {
+      mistakes.push(`${url}: ${message.text()}`);
+    }
+  });
+  context.on("response", (response) => void keep(house, response));
+  // The router listens to the history as soon as it takes over the page; what waited for data is
+  // taken over just after.
+  await context.addInitScript(() => {
+    const listen = window.addEventListener;
+    const done = () => (document.documentElement.dataset.hydrated = "");
+    window.addEventListener = function (this: Window, ...args: Parameters<typeof listen>) {
+      if (args[0] === "popstate") requestIdleCallback(done);
+      return listen.apply(this, args);
+    } as typeof listen;
+  });
+  return { context, page: await context.newPage(), mistakes };
+}
+
+/** Waits until the page's script has taken over. */
+export async function hydrated(page: Page): Promise<void> {
+  await page.locator("html[data-hydrated]").waitFor({ state: "attached" });
+}
+
+let count = 0;
+
+/** As far as the browser still has it: a page that was left at once may be gone. */
+async function keep(house: House, response: Response): Promise<void> {
+  const url = new URL(response.url());
+  if (url.origin !== house.url || url.pathname.startsWith("/pkg/")) return;
+  count += 1;
+  const name = `seen-${count}${url.pathname}`;
+  try {
+    const location = response.headers().location ?? "";
+    house.keep(name, `${response.status()} ${location}\n${await response.text()}`);
+  } catch {
+    // No body to be had.
+  }
+}

@@ -1,0 +1,251 @@
+//! Connections: seeing, making, changing and ending them. What keeps them alive is in [`upkeep`].
+
+mod upkeep;
+
+use axum::{extract::State, http::StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use super::{
+    auth::Caller,
+    json::{Created, Id, Json},
+    list::PageQuery,
+    problem::Problem,
+    query::{Both, Query},
+};
+use crate::{
+    domain::{
+        access::Permission,
+        connection::{Connection, ConnectionFilter, ConnectionPatch},
+        page::Page,
+    },
+    server::app::{self, App, connection},
+};
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .routes(routes!(disconnect))
+        .merge(upkeep::routes())
+}
+
+/// List connections
+#[utoipa::path(
+    get,
+    path = "/connections",
+    tag = "connections",
+    extensions(("x-permission" = json!(Permission::ConnectionsRead))),
+    params(ConnectionFilter, PageQuery),
+    responses((status = 200, description = "A page of connections", body = Page<Connection>))
+)]
+async fn list(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(Both(filter, page)): Query<Both<ConnectionFilter, PageQuery>>,
+) -> Result<Json<Page<Connection>>, Problem> {
+    Ok(Json(connection::list(&app, &actor, &filter, &page.paging()?).await?))
+}
+
+/// How the connection comes by its tokens.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = NewConnectionGrant)]
+pub enum Grant {
+    /// From `token_response`.
+    #[default]
+    Import,
+    /// The client is granted access itself (RFC 6749 section 4.4).
+    ClientCredentials,
+    /// A person consents at `authorization_url`; the connection is pending until then.
+    AuthorizationCode,
+}
+
+/// A connection to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewConnection {
+    /// `import` unless said.
+    #[serde(default)]
+    grant: Grant,
+    client_id: Uuid,
+    /// What people call it.
+    #[serde(default)]
+    label: String,
+    /// Your own key for it, unique per client.
+    external_id: Option<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+    /// The client's scopes unless said.
+    scopes: Option<Vec<String>>,
+    /// With `import`, and only then: the token response as the provider gave it.
+    #[schema(value_type = Option<Object>, write_only)]
+    token_response: Option<Value>,
+    /// With `import`: when the provider gave it. Expiries count from then; from now unless said.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    obtained_at: Option<OffsetDateTime>,
+}
+
+/// A connection just made.
+#[derive(Serialize, ToSchema)]
+pub struct CreatedConnection {
+    #[serde(flatten)]
+    connection: Connection,
+    /// Where consent begins: open it in the browser of whoever consents. It works once, for half an
+    /// hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_url: Option<String>,
+}
+
+/// Make a connection
+#[utoipa::path(
+    post,
+    path = "/connections",
+    tag = "connections",
+    extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
+    request_body = NewConnection,
+    responses(
+        (status = 201, description = "The connection", body = CreatedConnection, headers(("Location"))),
+        (status = 409, description = "The provider does not offer this grant"),
+        (status = 503, description = "The provider gave no token")
+    )
+)]
+async fn create(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Json(body): Json<NewConnection>,
+) -> Result<Created<CreatedConnection>, Problem> {
+    let new = connection::NewConnection {
+        client_id: body.client_id,
+        label: body.label,
+        external_id: body.external_id,
+        scopes: body.scopes,
+        tags: body.tags,
+    };
+    if body.grant != Grant::Import {
+        let only = "is taken with the grant `import` only";
+        if body.token_response.is_some() {
+            return Err(Problem::invalid("token_response", only));
+        }
+        if body.obtained_at.is_some() {
+            return Err(Problem::invalid("obtained_at", only));
+        }
+    }
+    let (connection, authorization_url) = match body.grant {
+        Grant::Import => {
+            let response = body.token_response.ok_or_else(|| {
+                let message = "must be there: a token response as the provider gave it. Or ask for \
+                               another `grant`";
+                Problem::invalid("token_response", message)
+            })?;
+            (connection::import(&app, &actor, new, &response, body.obtained_at).await?, None)
+        }
+        Grant::ClientCredentials => {
+            (connection::grant_client_credentials(&app, &actor, new).await?, None)
+        }
+        Grant::AuthorizationCode => {
+            let (connection, url) = connection::flow::create(&app, &actor, new).await?;
+            (connection, Some(url))
+        }
+    };
+    let location = format!("/connections/{}", connection.id);
+    Ok(Created(location, CreatedConnection { connection, authorization_url }))
+}
+
+/// See a connection
+#[utoipa::path(
+    get,
+    path = "/connections/{id}",
+    tag = "connections",
+    extensions(("x-permission" = json!(Permission::ConnectionsRead))),
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "The connection", body = Connection))
+)]
+async fn get(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+) -> Result<Json<Connection>, Problem> {
+    Ok(Json(connection::get(&app, &actor, id).await?))
+}
+
+/// Change what a connection is called
+#[utoipa::path(
+    patch,
+    path = "/connections/{id}",
+    tag = "connections",
+    extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
+    params(("id" = Uuid, Path)),
+    request_body = ConnectionPatch,
+    responses((status = 200, description = "The connection", body = Connection))
+)]
+async fn update(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+    Json(patch): Json<ConnectionPatch>,
+) -> Result<Json<Connection>, Problem> {
+    Ok(Json(connection::update(&app, &actor, id, patch).await?))
+}
+
+/// What is to happen at the provider.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Ending {
+    /// Revoke the tokens at the provider too (RFC 7009). When it can't be told, nothing is changed.
+    #[serde(default)]
+    #[param(default = false, required = false)]
+    revoke: bool,
+}
+
+/// Disconnect and delete a connection
+///
+/// Its tokens and its history are gone; the audit log remembers.
+#[utoipa::path(
+    delete,
+    path = "/connections/{id}",
+    tag = "connections",
+    extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
+    params(("id" = Uuid, Path), Ending),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 503, description = "The provider could not be told; nothing was changed")
+    )
+)]
+async fn delete(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+    Query(ending): Query<Ending>,
+) -> Result<StatusCode, Problem> {
+    connection::delete(&app, &actor, id, ending.revoke).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Disconnect a connection
+///
+/// Its tokens are gone; the connection and its history stay, and it can be authorized again.
+#[utoipa::path(
+    post,
+    path = "/connections/{id}/disconnect",
+    tag = "connections",
+    extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
+    params(("id" = Uuid, Path), Ending),
+    responses(
+        (status = 204, description = "Disconnected"),
+        (status = 503, description = "The provider could not be told; nothing was changed")
+    )
+)]
+async fn disconnect(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+    Query(ending): Query<Ending>,
+) -> Result<StatusCode, Problem> {
+    app::connection::disconnect(&app, &actor, id, ending.revoke).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

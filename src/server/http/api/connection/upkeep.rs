@@ -1,0 +1,161 @@
+//! What keeps a connection alive, and the token that comes of it.
+
+use axum::extract::State;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    domain::{access::Permission, attempt::Attempt, page::Page},
+    server::{
+        app::{App, connection},
+        http::api::{
+            auth::Caller,
+            json::{Id, Json},
+            list::PageQuery,
+            problem::Problem,
+            query::Query,
+        },
+    },
+};
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(token))
+        .routes(routes!(refresh))
+        .routes(routes!(attempts))
+        .routes(routes!(authorize))
+}
+
+/// How much life the token must have.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct TokenQuery {
+    /// In seconds; 0 unless said.
+    #[serde(default)]
+    #[param(default = 0, required = false)]
+    min_ttl: u32,
+}
+
+/// A live access token.
+#[derive(Serialize, ToSchema)]
+pub struct AccessToken {
+    #[schema(read_only)]
+    access_token: String,
+    /// How to present it; mostly `Bearer`.
+    token_type: String,
+    /// Null when the provider does not say.
+    #[serde(with = "time::serde::rfc3339::option")]
+    expires_at: Option<OffsetDateTime>,
+    scopes: Vec<String>,
+    /// Grows by one with each token set.
+    generation: i64,
+}
+
+/// Get a live access token
+///
+/// It is refreshed first if it has less than `min_ttl` seconds left. If that fails and the token
+/// still lives, it is given all the same: look at `expires_at`.
+#[utoipa::path(
+    get,
+    path = "/connections/{id}/token",
+    tag = "connections",
+    extensions(("x-permission" = json!(Permission::TokensRead))),
+    params(("id" = Uuid, Path), TokenQuery),
+    responses(
+        (status = 200, description = "The token", body = AccessToken),
+        (status = 409, description = "A person is needed (`reauth_required`), or there is no token"),
+        (status = 503, description = "The token is dead and can't be refreshed at present; `Retry-After` says when the next try is made")
+    )
+)]
+async fn token(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+    Query(query): Query<TokenQuery>,
+) -> Result<Json<AccessToken>, Problem> {
+    let min_ttl = Duration::seconds(query.min_ttl.into());
+    let live = connection::token(&app, &actor, id, min_ttl).await?;
+    Ok(Json(AccessToken {
+        access_token: live.access_token.expose_secret().to_owned(),
+        token_type: live.token_type,
+        expires_at: live.expires_at,
+        scopes: live.scopes,
+        generation: live.generation,
+    }))
+}
+
+/// Refresh now
+///
+/// Joins a refresh that is under way. The answer is the attempt; its `verdict` says how it went.
+#[utoipa::path(
+    post,
+    path = "/connections/{id}/refresh",
+    tag = "connections",
+    extensions(("x-permission" = json!(Permission::ConnectionsRefresh))),
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The attempt", body = Attempt),
+        (status = 409, description = "A person is needed (`reauth_required`), or there is nothing to refresh"),
+        (status = 503, description = "A refresh under way takes long, or Regrant is shutting down")
+    )
+)]
+async fn refresh(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+) -> Result<Json<Attempt>, Problem> {
+    Ok(Json(connection::refresh(&app, &actor, id).await?))
+}
+
+/// List attempts
+///
+/// The newest first.
+#[utoipa::path(
+    get,
+    path = "/connections/{id}/attempts",
+    tag = "connections",
+    extensions(("x-permission" = json!(Permission::ConnectionsRead))),
+    params(("id" = Uuid, Path), PageQuery),
+    responses((status = 200, description = "A page of attempts", body = Page<Attempt>))
+)]
+async fn attempts(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<Attempt>>, Problem> {
+    Ok(Json(connection::attempts(&app, &actor, id, &page.paging()?).await?))
+}
+
+/// Where consent begins.
+#[derive(Serialize, ToSchema)]
+pub struct AuthorizationUrl {
+    /// Open it in the browser of whoever consents. It works once, for half an hour.
+    authorization_url: String,
+}
+
+/// Authorize a connection again, in place
+///
+/// Same connection, next generation; another account is refused.
+#[utoipa::path(
+    post,
+    path = "/connections/{id}/authorize",
+    tag = "connections",
+    extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "Where consent begins", body = AuthorizationUrl),
+        (status = 409, description = "This connection needs no consent")
+    )
+)]
+async fn authorize(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+) -> Result<Json<AuthorizationUrl>, Problem> {
+    let authorization_url = connection::authorize(&app, &actor, id).await?;
+    Ok(Json(AuthorizationUrl { authorization_url }))
+}

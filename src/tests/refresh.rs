@@ -1,0 +1,10 @@
+//! The refresh contract, point by point. Each of these fails when the point is broken.
+
+mod clocks;
+mod due;
+mod fenced;
+mod intent;
+mod one_at_a_time;
+mod rotation;
+mod save;
+mod verdict;

@@ -1,0 +1,129 @@
+//! Point 1: a refresh token is never in two requests at once, over all replicas and callers.
+
+use futures::future::join_all;
+use sqlx::PgPool;
+use time::Duration;
+use tokio::task::JoinHandle;
+
+use crate::{
+    domain::attempt::{Trigger, Verdict},
+    sandbox::Hold,
+    server::app::{self, Actor, App},
+    tests::support::World,
+};
+
+async fn joined<T>(tasks: Vec<JoinHandle<app::Result<T>>>) -> Vec<T> {
+    let done = join_all(tasks).await;
+    done.into_iter().map(|done| done.expect("no panic").expect("an answer")).collect()
+}
+
+fn alternating<'a>(one: &'a App, other: &'a App) -> impl Iterator<Item = App> + use<'a> {
+    (0..50).map(move |n| if n % 2 == 0 { one.clone() } else { other.clone() })
+}
+
+#[sqlx::test]
+async fn fifty_buttons_and_two_workers_make_one_request(pool: PgPool) {
+    let world = World::new(pool).await;
+    let second = world.replica("second").await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    world.until_due(id).await;
+    world.control().hold(Hold::BeforeProcessing);
+    let pressed = alternating(&world.app, &second)
+        .map(|app| {
+            tokio::spawn(async move { app::connection::refresh(&app, &Actor::Operator, id).await })
+        })
+        .collect();
+    // Each writes what it wants before it claims, having seen the connection as it is.
+    world.until_count("SELECT count(*) FROM audit WHERE action = 'connection.refresh'", 50).await;
+    world.control().until_held(1).await;
+    assert_eq!(world.tick().await, 0);
+    assert_eq!(app::refresh::run_due(&second, 100).await.unwrap(), 0);
+    world.control().release();
+
+    let attempts = joined(pressed).await;
+    assert_eq!(world.refreshes().len(), 1);
+    assert!(attempts.iter().all(|attempt| attempt.id == attempts[0].id));
+    assert_eq!(attempts[0].verdict, Some(Verdict::Refreshed));
+    assert_eq!(world.attempts(id).await.len(), 1);
+    assert_eq!(world.generation(id).await, 2);
+}
+
+#[sqlx::test]
+async fn fifty_readers_of_an_expired_token_make_one_request(pool: PgPool) {
+    let world = World::new(pool).await;
+    let second = world.replica("second").await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    world.pass(Duration::hours(1));
+    let readers = alternating(&world.app, &second)
+        .map(|app| {
+            let reader = Actor::System;
+            let wanted = Duration::minutes(5);
+            tokio::spawn(async move { app::connection::token(&app, &reader, id, wanted).await })
+        })
+        .collect();
+    let tokens = joined(readers).await;
+    assert_eq!(world.refreshes().len(), 1);
+    assert!(tokens.iter().all(|token| token.generation == 2));
+}
+
+#[sqlx::test]
+async fn who_comes_late_joins_instead_of_refreshing_again(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    let as_seen = world.connection(id).await;
+    let first = app::refresh::now(&world.app, &as_seen, Trigger::Manual, "a").await.unwrap();
+    // The second looked before the first had its answer, and claims only now.
+    let second = app::refresh::now(&world.app, &as_seen, Trigger::Demand, "b").await.unwrap();
+    assert_eq!(second.id, first.id);
+    assert_eq!(world.refreshes().len(), 1);
+}
+
+#[sqlx::test]
+async fn nothing_of_the_database_is_held_while_the_provider_thinks(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    world.until_due(id).await;
+    world.control().hold(Hold::BeforeAnswering);
+    let begun = app::refresh::begin_due(&world.app, 10).await.unwrap();
+    world.control().until_held(1).await;
+
+    let all_idle = async {
+        while world.pool.num_idle() < world.pool.size() as usize {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(10);
+    tokio::time::timeout(patience, all_idle).await.expect("a connection is held");
+    let open = "SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL";
+    assert_eq!(world.count(open).await, 0);
+
+    world.control().release();
+    join_all(begun).await;
+    assert_eq!(world.generation(id).await, 2);
+}
+
+/// The worker of one replica, in a row of many connections, meets the other's: none is refreshed
+/// by both.
+#[sqlx::test]
+async fn two_workers_share_what_is_due(pool: PgPool) {
+    let world = World::new(pool).await;
+    let second = world.replica("second").await;
+    let client = world.client("one", |_| {}).await;
+    for _ in 0..24 {
+        world.import(client).await;
+    }
+    world.pass(Duration::hours(1));
+    let (one, other) =
+        tokio::join!(app::refresh::run_due(&world.app, 12), app::refresh::run_due(&second, 100));
+    assert_eq!(one.unwrap() + other.unwrap(), 24);
+    let requests = world.refreshes();
+    let mut tokens: Vec<_> = requests.iter().map(|request| &request.refresh_in).collect();
+    tokens.sort();
+    tokens.dedup();
+    assert_eq!((requests.len(), tokens.len()), (24, 24));
+}

@@ -1,0 +1,120 @@
+//! Point 4: once an answer is read, it is saved, whatever the database does meanwhile, and a
+//! shutdown waits for it.
+
+use futures::future::join_all;
+use sqlx::PgPool;
+
+use crate::{
+    domain::connection::{Reason, State},
+    sandbox::{Fault, Hold},
+    server::app,
+    tests::support::World,
+};
+
+/// How the database fails while it fails, and how often it has.
+const AWAY: [&str; 2] = [
+    "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+     $$ BEGIN PERFORM nextval('refusals'); RAISE EXCEPTION 'away'; END $$",
+    "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+     $$ BEGIN PERFORM nextval('refusals'); PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$",
+];
+const REFUSALS: &str = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM refusals";
+
+async fn saved_late(pool: PgPool, away: &'static str, then: &'static str, answer: Option<Fault>) {
+    let world = World::new(pool).await;
+    let client = world.client("strict", |_| {}).await;
+    let id = world.import(client).await;
+    world.until_due(id).await;
+    world.control().hold(Hold::BeforeProcessing);
+    let begun = app::refresh::begin_due(&world.app, 10).await.unwrap();
+    world.control().until_held(1).await;
+    world.execute("CREATE SEQUENCE refusals").await;
+    world.execute(away).await;
+    world.execute(then).await;
+    if let Some(fault) = answer {
+        world.control().fail_next(fault, 1);
+    }
+    world.control().release();
+    world.until_count(REFUSALS, 2).await;
+    world.execute("DROP FUNCTION refuse CASCADE").await;
+    join_all(begun).await;
+
+    assert_eq!(world.refreshes().len(), 1);
+    assert_eq!(world.attempts(id).await.len(), 1);
+    if answer.is_some() {
+        assert_eq!(world.reason(id).await, Some(Reason::Revoked));
+        assert_eq!(world.audit("connection.condemned").await.len(), 1);
+        return;
+    }
+    assert_eq!(world.state(id).await, State::Active);
+    // What was saved late is what the provider gave: it refreshes again.
+    world.until_due(id).await;
+    world.tick().await;
+    assert_eq!(world.generation(id).await, 3);
+}
+
+const ON_TOKEN_SETS: &str =
+    "CREATE TRIGGER away BEFORE INSERT ON token_sets FOR EACH ROW EXECUTE FUNCTION refuse()";
+const ON_ATTEMPTS: &str =
+    "CREATE TRIGGER away BEFORE UPDATE ON attempts FOR EACH ROW EXECUTE FUNCTION refuse()";
+
+#[sqlx::test]
+async fn a_grant_is_saved_when_the_database_takes_it_again(pool: PgPool) {
+    saved_late(pool, AWAY[0], ON_TOKEN_SETS, None).await;
+}
+
+#[sqlx::test]
+async fn a_grant_is_saved_although_connections_break(pool: PgPool) {
+    saved_late(pool, AWAY[1], ON_TOKEN_SETS, None).await;
+}
+
+#[sqlx::test]
+async fn a_verdict_is_saved_when_the_database_takes_it_again(pool: PgPool) {
+    saved_late(pool, AWAY[0], ON_ATTEMPTS, Some(Fault::InvalidGrant)).await;
+}
+
+#[sqlx::test]
+async fn a_shutdown_waits_for_refreshes_in_flight(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("strict", |_| {}).await;
+    let (id, other) = (world.import(client).await, world.import(client).await);
+    world.until_due(id).await;
+    world.control().hold(Hold::BeforeAnswering);
+    app::refresh::begin_due(&world.app, 1).await.unwrap();
+    world.control().until_held(1).await;
+    let stopping = world.app.clone();
+    let stopped = tokio::spawn(async move { stopping.drain().await });
+    // A look at the database gives the shutdown all the time it could want to end too early.
+    world.app.stopping().cancelled().await;
+    assert_eq!(world.generation(id).await, 1);
+    assert!(!stopped.is_finished());
+    // Nothing new begins, by worker or by button.
+    world.pass(time::Duration::hours(1));
+    assert_eq!(world.tick().await, 0);
+    let pressed = app::connection::refresh(&world.app, &world.admin, other).await;
+    assert!(matches!(pressed, Err(app::Error::ProviderUnavailable { .. })));
+
+    world.control().release();
+    stopped.await.unwrap();
+    assert_eq!(world.generation(id).await, 2);
+    assert_eq!(world.state(id).await, State::Active);
+    assert_eq!(world.refreshes().len(), 1);
+}
+
+/// Whoever asked may go away; what they began goes on to its end.
+#[sqlx::test]
+async fn a_caller_who_leaves_does_not_take_the_refresh_along(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("strict", |_| {}).await;
+    let id = world.import(client).await;
+    world.control().hold(Hold::BeforeAnswering);
+    let (app, admin) = (world.app.clone(), world.admin.clone());
+    let caller =
+        tokio::spawn(async move { app::connection::refresh(&app, &admin, id).await.map(drop) });
+    world.control().until_held(1).await;
+    caller.abort();
+    assert!(caller.await.unwrap_err().is_cancelled());
+    world.control().release();
+    world.app.drain().await;
+    assert_eq!(world.generation(id).await, 2);
+}
