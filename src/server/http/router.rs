@@ -101,7 +101,7 @@ pub fn router(app: App, options: Options) -> Router {
         .merge(options.site.routes())
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         // Has a limit of its own, to refuse in its own form.
-        .nest(api::BASE, api::router(app.clone()))
+        .merge(api::router(app.clone()))
         .layer(middleware::from_fn(guard::headers))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(PropagateRequestIdLayer::x_request_id())
