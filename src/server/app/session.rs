@@ -48,15 +48,18 @@ pub async fn login(app: &App, origin: &Origin, email: &str, password: String) ->
         (format!("account:{}", email.to_lowercase()), format!("address:{}", origin.address));
     let now = app.now();
     let mut conn = app.pool().acquire().await?;
-    let since = now - WINDOW;
-    if store::login_failure::count(&mut conn, &by_account, since).await? >= ACCOUNT_LIMIT
-        || store::login_failure::count(&mut conn, &by_address, since).await? >= ADDRESS_LIMIT
-    {
-        return Err(Error::RateLimited(WINDOW));
-    }
-    // Counted before it is checked, so that many tries at once do not slip past the limit.
+    // Counted before it is checked, this one included, so that many tries at once do not slip past
+    // the limit. What is refused here was no try.
     store::login_failure::insert(&mut conn, &by_account, now).await?;
     store::login_failure::insert(&mut conn, &by_address, now).await?;
+    let since = now - WINDOW;
+    if store::login_failure::count(&mut conn, &by_account, since).await? > ACCOUNT_LIMIT
+        || store::login_failure::count(&mut conn, &by_address, since).await? > ADDRESS_LIMIT
+    {
+        store::login_failure::forgive(&mut conn, &by_account, now).await?;
+        store::login_failure::forgive(&mut conn, &by_address, now).await?;
+        return Err(Error::RateLimited(WINDOW));
+    }
     let found = store::user::find_credentials(&mut conn, email).await?;
     drop(conn);
     let (id, hash) = match found {

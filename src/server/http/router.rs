@@ -8,12 +8,10 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware,
     response::IntoResponse,
-    routing::{get, post},
+    routing::get,
 };
 use leptos::{config::LeptosOptions, prelude::*};
-use leptos_axum::{
-    LeptosRoutes, ResponseOptions, generate_route_list, handle_server_fns_with_context,
-};
+use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     limit::RequestBodyLimitLayer,
@@ -80,20 +78,15 @@ pub fn router(app: App, options: Options) -> Router {
             context.clone(),
             move || ui::shell(assets.clone()),
         )
-        .fallback(leptos_axum::render_app_async_with_context(context.clone(), missing))
+        .fallback(leptos_axum::render_app_async_with_context(context, missing))
         .with_state::<()>(web.clone());
-    let rpc = Router::new()
-        .route(
-            "/rpc/{*function}",
-            post(move |request: Request| handle_server_fns_with_context(context.clone(), request)),
-        )
-        .layer(middleware::from_fn_with_state(app.clone(), guard::same_origin));
     let oauth = oauth::routes().with_state(web.clone());
+    // Server functions come with the pages, so the guard stands around all of it.
     let browser = pages
-        .merge(rpc)
         .merge(oauth)
         .layer(middleware::from_fn_with_state(app.clone(), session::identify))
-        .layer(session::layer(&app));
+        .layer(session::layer(&app))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::same_origin));
     let secure = app.public_url().scheme() == "https";
     let router = Router::new()
         .merge(browser)
