@@ -124,10 +124,7 @@ pub(super) fn grant(
             .map(|scopes| scopes.iter().map(|scope| storable(scope)).collect()),
         access_expires_at,
         refresh_expires_at,
-        account: seen.account(registration).map(|account| Account {
-            id: storable(&account.id),
-            label: account.label.as_deref().map(storable),
-        }),
+        account: seen.account(registration),
         extras,
         obtained_at: sent_at,
     };
