@@ -1,7 +1,16 @@
 // A house: one Regrant on an empty private database of its own, and what it leaves behind.
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
-import { copyFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { houses, program } from "./places.js";
@@ -85,12 +94,12 @@ function pgDump(major: string): string {
 }
 
 /** Starts `regrant ARGS…` on a database of its own. */
-export async function startHouse(name: string, args: string[] = ["serve"]): Promise<House> {
-  return startHouseAt(name, `http://127.0.0.1:${await freePort()}`, args);
-}
-
-/** The same at an address that was chosen before. */
-export async function startHouseAt(name: string, url: string, args: string[]): Promise<House> {
+export async function startHouse(
+  name: string,
+  args: string[] = ["serve"],
+  env: Record<string, string> = {},
+): Promise<House> {
+  const url = `http://127.0.0.1:${await freePort()}`;
   const folder = join(houses, name);
   mkdirSync(folder, { recursive: true });
   const base = mkdtempSync(join(tmpdir(), "regrant-end2end-"));
@@ -107,6 +116,7 @@ export async function startHouseAt(name: string, url: string, args: string[]): P
       REGRANT_ALLOW_PRIVATE_NETWORKS: "true",
       // Louder than anyone runs it, so that the canary hears what a curious operator would.
       REGRANT_LOG: "info,regrant=trace,tower_http=debug,sqlx=info",
+      ...env,
     },
     join(folder, "regrant.log"),
     `${url}/readyz`,

@@ -33,6 +33,15 @@ export async function signIn(page: Page, house: House, person: Person): Promise<
   await plantSession(page, house);
 }
 
+/** Reads pages as the browser gets them, with all the data for their script, for the canary. */
+export async function crawl(page: Page, house: House, paths: string[]): Promise<void> {
+  for (const path of paths) {
+    const answer = await page.request.get(path);
+    expect(answer.status(), path).toBe(200);
+    house.keep(`page-${path}`, await answer.text());
+  }
+}
+
 async function plantSession(page: Page, house: House): Promise<void> {
   const cookies = await page.context().cookies(house.url);
   const session = cookies.find((cookie) => cookie.name === "regrant");

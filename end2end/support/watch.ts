@@ -29,11 +29,13 @@ export async function visitor(
     }
   });
   context.on("response", (response) => void keep(house, response));
-  // The router listens to the history as soon as it has taken over the page.
+  // The router listens to the history as soon as it takes over the page; what waited for data is
+  // taken over just after.
   await context.addInitScript(() => {
     const listen = window.addEventListener;
+    const done = () => (document.documentElement.dataset.hydrated = "");
     window.addEventListener = function (this: Window, ...args: Parameters<typeof listen>) {
-      if (args[0] === "popstate") document.documentElement.dataset.hydrated = "";
+      if (args[0] === "popstate") requestIdleCallback(done);
       return listen.apply(this, args);
     } as typeof listen;
   });

@@ -28,6 +28,9 @@ async fn start(
     Path(token): Path<String>,
 ) -> Response {
     let begun = async {
+        if !flow::is_open(&app, &token).await? {
+            return Err(app::Error::NotFound("authorization in progress; begin again"));
+        }
         let browser = session::browser(&app, &session)
             .await
             .map_err(|error| app::Error::Internal(error.into()))?;
@@ -59,7 +62,8 @@ fn leave(headers: &HeaderMap, url: &str) -> Response {
     let url = escape(url);
     Html(format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta http-equiv=\"refresh\" content=\"0;url={url}\"><title>On the way</title></head>\
+         <meta http-equiv=\"refresh\" content=\"0;url={url}\">\
+         <link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\"><title>On the way</title></head>\
          <body><p>On the way to the consent page. <a href=\"{url}\">Go there now</a></p></body></html>"
     ))
     .into_response()
@@ -86,9 +90,13 @@ async fn callback(
     Query(query): Query<CallbackQuery>,
 ) -> Response {
     let done = async {
-        let browser = session::browser(&app, &session)
+        // Only read here: a browser that began nothing is given no session.
+        let browser = session::known_browser(&session)
             .await
             .map_err(|error| app::Error::Internal(error.into()))?;
+        let Some(browser) = browser else {
+            return Ok(Landing { outcome: Outcome::Expired, connection_id: None });
+        };
         let callback = Callback {
             state: query.state,
             code: query.code.map(Into::into),

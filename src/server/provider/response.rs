@@ -119,8 +119,9 @@ pub(super) fn grant(
         access_token: SecretString::from(access),
         refresh_token: refresh.map(SecretString::from),
         id_token: id_token.map(SecretString::from),
-        token_type: text(value, &dialect.token_type).and_then(word).unwrap_or("Bearer".into()),
-        scopes: scopes(value, dialect),
+        token_type: storable(text(value, &dialect.token_type).unwrap_or("Bearer")),
+        scopes: scopes(value, dialect)
+            .map(|scopes| scopes.iter().map(|scope| storable(scope)).collect()),
         access_expires_at,
         refresh_expires_at,
         account: seen.account(registration),
@@ -130,27 +131,26 @@ pub(super) fn grant(
     Some((grant, verdict))
 }
 
+/// Text without control characters: a NUL that PostgreSQL refuses must not cost the token beside it.
+fn storable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
 fn scopes(value: &Value, dialect: &Response) -> Option<Vec<String>> {
     let separator = dialect.scope_separator.as_deref().filter(|text| !text.is_empty());
     dialect.scope.iter().find_map(|pointer| match value.pointer(pointer)? {
         Value::String(text) => Some(
             text.split_whitespace()
                 .flat_map(|part| part.split(separator.unwrap_or(" ")))
-                .filter_map(word)
+                .filter(|scope| !scope.is_empty())
+                .map(Into::into)
                 .collect(),
         ),
         Value::Array(several) => {
-            Some(several.iter().filter_map(|scope| word(scope.as_str()?)).collect())
+            Some(several.iter().filter_map(|scope| Some(scope.as_str()?.into())).collect())
         }
         _ => None,
     })
-}
-
-/// A word without control characters, which no table stores and no token type or scope holds
-/// (RFC 6749 appendix A).
-fn word(text: &str) -> Option<String> {
-    let text: String = text.chars().filter(|c| !c.is_control()).collect();
-    (!text.is_empty()).then_some(text)
 }
 
 /// All that may say whose account it is.

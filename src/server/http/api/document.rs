@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value, json};
-use utoipa::{OpenApi, openapi};
+use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -18,7 +18,10 @@ use super::{
     problem::{self, Code, Problem},
 };
 use crate::{
-    domain::access::{Permission, Scope},
+    domain::{
+        access::{Permission, Scope},
+        connection,
+    },
     server::app::App,
 };
 
@@ -47,17 +50,18 @@ A refusal is a problem of RFC 9457 with a stable `code`; `detail` is for people 
         (name = "audit", description = "Who did what to what, and when."),
         (name = "meta", description = "About this interface."),
     ),
-    components(schemas(Problem)),
+    // What only parameters mention is not found by itself.
+    components(schemas(Problem, connection::Sort, connection::StateName)),
 )]
 struct Frame;
 
 /// The document without its paths.
-pub fn frame() -> openapi::OpenApi {
+pub fn frame() -> utoipa::openapi::OpenApi {
     Frame::openapi()
 }
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get))
+    OpenApiRouter::new().routes(routes!(openapi))
 }
 
 /// This document
@@ -69,7 +73,7 @@ pub fn routes() -> OpenApiRouter<App> {
     tag = "meta",
     responses((status = 200, description = "The document", body = Object))
 )]
-async fn get(Extension(document): Extension<Document>) -> Response {
+async fn openapi(Extension(document): Extension<Document>) -> Response {
     ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], document.0)
         .into_response()
 }
@@ -79,7 +83,7 @@ async fn get(Extension(document): Extension<Document>) -> Response {
 pub struct Document(Bytes);
 
 impl Document {
-    pub fn new(declared: openapi::OpenApi) -> Self {
+    pub fn new(declared: utoipa::openapi::OpenApi) -> Self {
         let mut document = json!(declared);
         complete(&mut document);
         Self(Bytes::from(document.to_string()))
@@ -91,6 +95,15 @@ fn complete(document: &mut Value) {
     for operation in operations.filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
         if operation.get("responses").is_some() {
             complete_operation(operation);
+        }
+    }
+    let schemas = document["components"]["schemas"].as_object_mut().into_iter().flatten();
+    for (name, schema) in schemas {
+        // A page repeats its item in full; it had better name it. And `next` always stands there.
+        if let Some(item) = name.strip_prefix("Page_") {
+            let reference = format!("#/components/schemas/{item}");
+            schema["properties"]["items"]["items"] = json!({ "$ref": reference });
+            schema["required"] = json!(["items", "next"]);
         }
     }
     let responses: Map<String, Value> = Code::ALL
@@ -135,7 +148,10 @@ fn complete_operation(operation: &mut Value) {
             false => scopes.iter().map(|scope| json!({ "api_key": [scope] })).collect(),
         };
         operation["x-required-scope"] = json!(scopes);
-        problems.extend([Code::Unauthenticated, Code::Forbidden]);
+        problems.push(Code::Unauthenticated);
+        if !scopes.is_empty() {
+            problems.push(Code::Forbidden);
+        }
     }
     let parameters = operation["parameters"].as_array();
     if parameters.is_some_and(|all| all.iter().any(|one| one["in"] == "path")) {

@@ -132,7 +132,7 @@ async fn attempts(
 
 /// Where consent begins.
 #[derive(Serialize, ToSchema)]
-pub struct Authorization {
+pub struct AuthorizationUrl {
     /// Open it in the browser of whoever consents. It works once, for half an hour.
     authorization_url: String,
 }
@@ -147,7 +147,7 @@ pub struct Authorization {
     extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
     params(("id" = Uuid, Path)),
     responses(
-        (status = 200, description = "Where consent begins", body = Authorization),
+        (status = 200, description = "Where consent begins", body = AuthorizationUrl),
         (status = 409, description = "This connection needs no consent")
     )
 )]
@@ -155,7 +155,7 @@ async fn authorize(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
-) -> Result<Json<Authorization>, Problem> {
+) -> Result<Json<AuthorizationUrl>, Problem> {
     let authorization_url = connection::authorize(&app, &actor, id).await?;
-    Ok(Json(Authorization { authorization_url }))
+    Ok(Json(AuthorizationUrl { authorization_url }))
 }

@@ -1,0 +1,201 @@
+// Every page, as the demo shows it: no mistake in the console, nothing that shuts people out, and
+// pictures of it in light and dark, wide and narrow.
+import AxeBuilder from "@axe-core/playwright";
+import { join } from "node:path";
+import { expect, test, type Page } from "@playwright/test";
+import { type House, startHouse } from "../support/house.js";
+import { open, signIn } from "../support/people.js";
+import { screenshots } from "../support/places.js";
+import { freePort } from "../support/processes.js";
+import { type Visitor, visitor } from "../support/watch.js";
+
+let demo: House;
+let fresh: House;
+let admin: Visitor;
+let nobody: Visitor;
+/** Addresses by the name that leads there. */
+const ways = new Map<string, string>();
+
+test.beforeAll(async ({ browser }) => {
+  demo = await startHouse("demo", ["demo", "--sandbox-listen", `127.0.0.1:${await freePort()}`]);
+  fresh = await startHouse("fresh");
+  admin = await visitor(browser, demo);
+  nobody = await visitor(browser, demo);
+  const password = await demo.logged(/password\s+(\S+)/);
+  await signIn(admin.page, demo, { email: "admin@example.com", password });
+  for (const list of ["/connections", "/clients", "/providers"]) {
+    await admin.page.goto(list);
+    for (const link of await admin.page.locator("main a").all()) {
+      ways.set(`${list} ${(await link.innerText()).trim()}`, (await link.getAttribute("href")) ?? "");
+    }
+  }
+});
+
+test.afterAll(async () => {
+  await fresh?.stop();
+  await demo?.stop();
+});
+
+function way(list: string, name: string): string {
+  const found = ways.get(`${list} ${name}`);
+  if (!found) throw new Error(`${list} has no ${name}; it has ${[...ways.keys()].join("; ")}`);
+  return found;
+}
+
+const id = (path: string) => path.split("/").pop() ?? "";
+const connection = (name: string) => () => way("/connections", name);
+const client = (name: string) => () => way("/clients", name);
+
+/** The pages of whoever is signed in: a name, an address, and what a person does there first. */
+const PAGES: [string, string | (() => string), ((page: Page) => Promise<void>)?][] = [
+  ["overview", "/"],
+  ["connections", "/connections"],
+  ["connections-filtered", "/connections?state=needs_reauth"],
+  ["connections-none", "/connections?q=nothing+is+called+so"],
+  ["connection-alive", connection("Alice's calendar")],
+  ["connection-soon", connection("Carol's newsletter")],
+  ["connection-retrying", connection("Alice's contacts")],
+  ["connection-needs-person", connection("Bob's calendar")],
+  ["connection-pending", connection("Dave's calendar")],
+  ["connection-disconnected", connection("Old intranet")],
+  ["connection-client-refused", connection("Berlin warehouse")],
+  ["connection-denied", () => `${connection("Bob's calendar")()}?problem=denied`],
+  [
+    "connection-relink-made",
+    connection("Bob's calendar"),
+    async (page) => {
+      await page.getByRole("button", { name: "Create a relink" }).click();
+      await page.getByLabel("Relink", { exact: true }).waitFor();
+    },
+  ],
+  ["connection-new", "/connections/new"],
+  ["connection-new-client", () => `/connections/new?client=${id(client("Support desk")())}`],
+  [
+    "connection-new-unfolded",
+    () => `/connections/new?client=${id(client("Support desk")())}`,
+    async (page) => {
+      await page.getByText("Import a token").click();
+      await page.locator("[name=token_response]").fill("{}");
+      await page.getByRole("button", { name: "Import", exact: true }).click();
+      await page.locator(".wrong").first().waitFor();
+    },
+  ],
+  ["clients", "/clients"],
+  ["client", client("Support desk")],
+  ["client-refused", client("Warehouse sync")],
+  ["client-new", "/clients/new"],
+  ["client-new-provider", "/clients/new?provider=sandbox"],
+  ["client-new-preset", () => `/clients/new?provider=${id(way("/providers", "Cronofy"))}`],
+  ["providers", "/providers"],
+  ["provider-custom", "/providers/sandbox"],
+  ["provider-preset", () => way("/providers", "Cronofy")],
+  ["provider-new", "/providers/new"],
+  ["provider-copy", "/providers/new?from=sandbox"],
+  ["users", "/users"],
+  ["api-keys-none", "/api-keys"],
+  [
+    "api-keys-made",
+    "/api-keys",
+    async (page) => {
+      await page.getByLabel("Name").fill("nightly report");
+      await page.locator("[value='connections:read']").check();
+      await page.getByRole("button", { name: "Create key" }).click();
+      await page.getByLabel(/The key/).waitFor();
+    },
+  ],
+  ["audit", "/audit"],
+  ["profile", "/profile"],
+];
+
+/** The pages that need no login. */
+const DOORS: [string, string][] = [
+  ["login", "/login"],
+  ["relink-unknown", "/relink/nonsense"],
+  ["relink-done", "/relink/outcome/done"],
+  ["relink-wrong-account", "/relink/outcome/wrong_account"],
+  ["relink-denied", "/relink/outcome/denied"],
+];
+
+for (const [name, path, before] of PAGES) {
+  test(`${name} is sound`, async () => {
+    await open(admin.page, typeof path === "string" ? path : path());
+    await before?.(admin.page);
+    await look(name, admin);
+  });
+}
+
+for (const [name, path] of DOORS) {
+  test(`${name} is sound`, async () => {
+    await open(nobody.page, path);
+    await look(name, nobody);
+  });
+}
+
+test("relink is sound", async () => {
+  const { page } = admin;
+  await open(page, connection("Bob's calendar")());
+  await page.getByRole("button", { name: "Create a relink" }).click();
+  const link = await page.getByLabel("Relink", { exact: true }).inputValue();
+  demo.shownOnce("the relink's token", id(new URL(link).pathname));
+  await open(nobody.page, link);
+  await look("relink", nobody);
+});
+
+test("missing is sound", async () => {
+  for (const path of ["/no/such/page", "/connections/00000000-0000-7000-8000-000000000000"]) {
+    const answer = await admin.page.goto(path);
+    expect(answer?.status()).toBe(404);
+  }
+  // That an address leads nowhere is said in the console by the browser itself.
+  const others = admin.mistakes.splice(0).filter((mistake) => !mistake.includes("404"));
+  expect(others).toEqual([]);
+  await look("missing", admin);
+});
+
+test("the first pages of an empty Regrant are sound", async ({ browser }) => {
+  const first = await visitor(browser, fresh);
+  const link = await fresh.logged(/first admin at (http\S+)/);
+  await open(first.page, link);
+  await look("setup", first);
+  await first.page.getByLabel("E-mail").fill("ruth@example.test");
+  await first.page.getByLabel("Password").fill("ruth keeps the keys 1");
+  await first.page.getByRole("button", { name: "Create the first admin" }).click();
+  await first.page.waitForURL(`${fresh.url}/`);
+  for (const [name, path] of [
+    ["empty-overview", "/"],
+    ["empty-connections", "/connections"],
+    ["empty-clients", "/clients"],
+    ["empty-connection-new", "/connections/new"],
+  ] as const) {
+    await open(first.page, path);
+    await look(name, first);
+  }
+  await first.context.close();
+});
+
+const WIDTHS = [
+  [1440, 900],
+  [390, 844],
+] as const;
+
+/** Takes the pictures of a page, and fails on what is wrong with it. */
+async function look(name: string, { page, mistakes }: Visitor): Promise<void> {
+  const wrong: string[] = [];
+  for (const theme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+    for (const [width, height] of WIDTHS) {
+      await page.setViewportSize({ width, height });
+      await page.screenshot({ path: join(screenshots, `${name}-${theme}-${width}.png`), fullPage: true });
+      const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      if (sideways > 0) wrong.push(`${width} px: ${sideways} px too wide`);
+      const axe = await new AxeBuilder({ page }).analyze();
+      for (const violation of axe.violations) {
+        for (const node of violation.nodes) {
+          wrong.push(`${theme}, ${width} px: ${violation.id}: ${node.target.join(" ")} (${violation.help})`);
+        }
+      }
+    }
+  }
+  wrong.push(...mistakes.splice(0));
+  expect([...new Set(wrong)]).toEqual([]);
+}
