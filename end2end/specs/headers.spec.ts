@@ -84,7 +84,8 @@ test("a page's policy allows its own scripts and nothing looser", async () => {
 
 test("what is no page may run nothing", async () => {
   const stylesheet = /href="(\/pkg\/[^"]+\.css)"/.exec((await send(`${house.url}/login`)).body)?.[1];
-  for (const path of ["/healthz", "/metrics", stylesheet ?? ""]) {
+  const others = ["/healthz", "/metrics", "/api/v1/openapi.json", "/api/v1/no-such-thing"];
+  for (const path of [...others, stylesheet ?? ""]) {
     const { headers } = await send(house.url + path);
     expect(headers["content-security-policy"], path).toBe(policy("'none'"));
     expect(headers["x-content-type-options"], path).toBe("nosniff");
