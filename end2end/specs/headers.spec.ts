@@ -8,7 +8,7 @@ import {
   CLIENT_ID,
   CLIENT_SECRET,
   SCOPES,
-  consent,
+  consentHeldUp,
   startProvider,
 } from "../support/provider.js";
 import { type Visitor, hydrated, visitor } from "../support/watch.js";
@@ -158,14 +158,7 @@ test("the callback keeps the code to itself, serves one browser, and once", asyn
   await section(page, "By consent, now").getByRole("button", { name: /^Continue to/ }).click();
 
   // The way back is held up, so that its address can be tried elsewhere first.
-  let callback = "";
-  await page.route("**/oauth/callback?*", async (route) => {
-    callback = route.request().url();
-    await route.fulfill({ status: 204 });
-  });
-  await consent(page, "alan.turing");
-  await expect.poll(() => callback).not.toBe("");
-  await page.unroute("**/oauth/callback?*");
+  const callback = await consentHeldUp(page, "alan.turing");
   const { searchParams } = new URL(callback);
   house.secret("a code", searchParams.get("code") ?? "");
   house.secret("a state", searchParams.get("state") ?? "");
