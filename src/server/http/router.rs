@@ -1,10 +1,13 @@
 //! All routes, and what lies around them.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     Router,
-    extract::{FromRef, MatchedPath, Request},
+    extract::{ConnectInfo, FromRef, MatchedPath, Request},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware,
     response::IntoResponse,
@@ -153,11 +156,22 @@ fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> axum::response::Respo
         .into_response()
 }
 
-/// The peer's address, when the server was told to keep it.
-pub(super) fn peer(request: &axum::http::Extensions) -> String {
-    request
-        .get::<axum::extract::ConnectInfo<SocketAddr>>()
-        .map_or_else(|| "unknown".into(), |info| info.0.ip().to_string())
+/// Where a request comes from, as the login limit counts: an IPv4 address, or an IPv6 network of 64
+/// bits, which is what one subscriber has. A proxy on this machine is believed about its client.
+pub(super) fn peer(parts: &axum::http::request::Parts) -> String {
+    let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
+        return "unknown".into();
+    };
+    let told = parts.headers.get_all("x-forwarded-for").iter().next_back();
+    let told = told.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    let address: IpAddr = told.filter(|_| peer.ip().is_loopback()).unwrap_or(peer.ip());
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
 }
 
 /// For tests: every route of the pages, as the interface declares them.

@@ -162,12 +162,19 @@ pub async fn browser(
     app: &App,
     session: &Session,
 ) -> Result<String, tower_sessions::session::Error> {
-    if let Some(known) = session.get::<String>(BROWSER).await? {
+    if let Some(known) = known_browser(session).await? {
         return Ok(known);
     }
     let made = app::session::browser_secret(app);
     session.insert(BROWSER, &made).await?;
     Ok(made)
+}
+
+/// [`browser`], if it was made.
+pub async fn known_browser(
+    session: &Session,
+) -> Result<Option<String>, tower_sessions::session::Error> {
+    session.get::<String>(BROWSER).await
 }
 
 /// Keeps a sealed note for the next page.
