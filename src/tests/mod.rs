@@ -2,4 +2,5 @@
 //! that moves when a test moves it. One file for each noun or contract; nothing here sleeps.
 
 mod refresh;
+mod session;
 mod support;

@@ -15,7 +15,8 @@ use url::Url;
 use uuid::Uuid;
 
 pub use self::{
-    browser::{Browser, Page},
+    browser::{Browser, Page, form_of},
+    people::{PASSWORD, email},
     provider::{PROVIDER, new_connection},
 };
 use crate::{

@@ -11,6 +11,7 @@ use axum::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use serde_path_to_error::Path;
 use uuid::Uuid;
 
 use super::problem::{Code, Problem};
@@ -65,12 +66,14 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         Problem::new(Code::Malformed, detail)
     })?;
     if let Some(field) = unstorable(&value) {
-        return Err(Problem::invalid(field, NUL));
+        return Err(Problem::invalid(field.trim_start_matches('.'), NUL));
+    }
+    // serde takes an array for a struct, field by field.
+    if !value.is_object() {
+        return Err(Problem::invalid("", "The body must be a JSON object."));
     }
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        let path = if path == "." { "" } else { &path };
-        let (field, message) = explain(path, &error.inner().to_string());
+        let (field, message) = explain(error.path(), &error.inner().to_string());
         Problem::invalid(field, message)
     })
 }
@@ -79,28 +82,28 @@ pub const NUL: &str = "can't hold the character NUL";
 
 /// The dotted name of the first text with a NUL, which PostgreSQL can't store.
 fn unstorable(value: &Value) -> Option<String> {
-    let below = |name: String, value: &Value| {
-        unstorable(value).map(|rest| match rest.as_str() {
-            "" => name,
-            rest => format!("{name}.{rest}"),
-        })
-    };
     match value {
         Value::String(text) => text.contains('\0').then(String::new),
-        Value::Array(items) => {
-            items.iter().enumerate().find_map(|(at, item)| below(at.to_string(), item))
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(at, item)| Some(format!("[{at}]{}", unstorable(item)?))),
+        Value::Object(fields) => {
+            fields.iter().find_map(|(name, value)| match name.contains('\0') {
+                true => Some(String::new()),
+                false => Some(format!(".{name}{}", unstorable(value)?)),
+            })
         }
-        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
-            if name.contains('\0') { Some(String::new()) } else { below(name.clone(), value) }
-        }),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
 }
 
 /// serde's message as the name of a field and a message for people. What was given is not repeated:
 /// it may be a secret.
-pub fn explain(path: &str, message: &str) -> (String, String) {
-    let within = |name: &str| match path {
+pub fn explain(path: &Path, message: &str) -> (String, String) {
+    let path = path.to_string();
+    let path = if path == "." { String::new() } else { path };
+    let within = |name: &str| match path.as_str() {
         "" => name.to_owned(),
         path => format!("{path}.{name}"),
     };
@@ -111,20 +114,39 @@ pub fn explain(path: &str, message: &str) -> (String, String) {
     if let Some(rest) = message.strip_prefix("unknown field ") {
         let name = quoted(rest);
         let last = path.rsplit('.').next().unwrap_or_default();
-        let field = if last == name { path.to_owned() } else { within(&name) };
+        let field = if last == name { path } else { within(&name) };
         return (field, "is no field that is known here".into());
     }
     if message.starts_with("duplicate field ") {
-        return (path.into(), "stands there more than once".into());
+        return (path, "stands there more than once".into());
     }
-    if message.starts_with("UUID") {
-        return (path.into(), "must be a UUID".into());
+    (path, wanted(message))
+}
+
+/// What was expected, from the many ways in which libraries say it.
+fn wanted(message: &str) -> String {
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if says(&["UUID"]) {
+        return "must be a UUID".into();
     }
-    let message = match message.split_once(", expected ") {
-        Some((_, expected)) if !expected.contains("Rfc3339") => format!("must be {expected}"),
-        _ => "can't be read".into(),
-    };
-    (path.into(), message)
+    if says(&["RFC3339", "component", "literal was not valid", "trailing characters"]) {
+        return "must be a time like 2026-01-31T12:00:00Z".into();
+    }
+    if says(&["invalid digit", "parse integer"]) {
+        return "must be a whole number, 0 or more".into();
+    }
+    if says(&["number too large", "out of range"]) {
+        return "is too large".into();
+    }
+    if says(&["`true` or `false`"]) {
+        return "must be true or false".into();
+    }
+    match message.split_once(", expected ") {
+        Some((_, expected)) if expected.starts_with("struct ") => "must be an object".into(),
+        Some((_, "i32" | "i64" | "u16" | "u32" | "u64")) => "must be a whole number".into(),
+        Some((_, expected)) => format!("must be {expected}"),
+        None => "can't be read".into(),
+    }
 }
 
 /// The `{id}` of the path.
@@ -177,5 +199,99 @@ impl<T: Serialize> IntoResponse for Created<T> {
             response.headers_mut().insert(header::LOCATION, location);
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::Value;
+    use time::OffsetDateTime;
+    use uuid::Uuid;
+
+    use super::read;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        name: String,
+        #[serde(default)]
+        inner: Inner,
+        #[serde(default)]
+        list: Vec<Inner>,
+    }
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Inner {
+        id: Uuid,
+        count: u32,
+        secret: String,
+        free: Value,
+        #[serde(with = "time::serde::rfc3339::option")]
+        at: Option<OffsetDateTime>,
+    }
+
+    fn refusal(body: &str) -> Value {
+        let problem = read::<Outer>(body.as_bytes()).expect_err(body);
+        serde_json::to_value(problem).expect("a problem")
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_with_why() {
+        for (body, field, message) in [
+            (r#"{}"#, "name", "must be there"),
+            (r#"[]"#, "", "The body must be a JSON object."),
+            (r#"["a"]"#, "", "The body must be a JSON object."),
+            (r#""a""#, "", "The body must be a JSON object."),
+            (r#"{"name": 5}"#, "name", "must be a string"),
+            (r#"{"name": "a", "nam": 1}"#, "nam", "is no field that is known here"),
+            (r#"{"name": "a", "inner": 1}"#, "inner", "must be an object"),
+            (r#"{"name": "a", "inner": {"x": 1}}"#, "inner.x", "is no field that is known here"),
+            (r#"{"name": "a", "inner": {"id": "7"}}"#, "inner.id", "must be a UUID"),
+            (
+                r#"{"name": "a", "inner": {"count": 99999999999}}"#,
+                "inner.count",
+                "must be a whole number",
+            ),
+            (
+                r#"{"name": "a", "inner": {"at": "soon"}}"#,
+                "inner.at",
+                "must be a time like 2026-01-31T12:00:00Z",
+            ),
+            (
+                r#"{"name": "a", "inner": {"at": 5}}"#,
+                "inner.at",
+                "must be a time like 2026-01-31T12:00:00Z",
+            ),
+            (
+                r#"{"name": "a", "list": [{}, {"count": "1"}]}"#,
+                "list[1].count",
+                "must be a whole number",
+            ),
+            (r#"{"name": "a\u0000"}"#, "name", "can't hold the character NUL"),
+            (
+                r#"{"name": "a", "inner": {"free": {"b": [1, "\u0000"]}}}"#,
+                "inner.free.b[1]",
+                "can't hold the character NUL",
+            ),
+        ] {
+            let found = &refusal(body)["fields"][0];
+            assert_eq!((&found["field"], &found["message"]), (&field.into(), &message.into()));
+        }
+    }
+
+    #[test]
+    fn what_was_given_is_not_repeated() {
+        let canary = "canary-7f3a";
+        for body in [
+            format!(r#"{{"name": "a", "inner": {{"id": "{canary}"}}}}"#),
+            format!(r#"{{"name": "a", "inner": {{"count": "{canary}"}}}}"#),
+            format!(r#"{{"name": "a", "inner": {{"at": "{canary}"}}}}"#),
+            format!(r#"{{"name": "a", "inner": "{canary}"}}"#),
+            format!(r#"{{"name": "{canary}"#),
+        ] {
+            assert!(!refusal(&body).to_string().contains(canary), "{body}");
+        }
     }
 }

@@ -21,6 +21,7 @@ mod user;
 
 use axum::{
     Extension, Router, extract::DefaultBodyLimit, http::HeaderValue, http::header, middleware,
+    routing::any,
 };
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 use utoipa_axum::router::OpenApiRouter;
@@ -33,12 +34,16 @@ pub const BASE: &str = "/api/v1";
 /// A body is never larger than this, in bytes: a profile with all its notes is a tenth of it.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// The API's routes, without [`BASE`].
+/// The API under [`BASE`], where it answers for every path.
 pub fn router(app: App) -> Router {
     let (router, document) = parts().split_for_parts();
-    router
+    let router = router
         .fallback(|| async { Problem::no_route() })
-        .method_not_allowed_fallback(|| async { Problem::wrong_method() })
+        .method_not_allowed_fallback(|| async { Problem::wrong_method() });
+    Router::new()
+        .nest(BASE, router)
+        // Nesting leaves this one out.
+        .route(&format!("{BASE}/"), any(|| async { Problem::no_route() }))
         .layer(Extension(Document::new(document)))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CatchPanicLayer::custom(problem::panicked))

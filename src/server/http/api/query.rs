@@ -39,8 +39,7 @@ impl<T: IntoParams + DeserializeOwned> Parameters for T {
         let reader =
             serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(text.as_bytes()));
         serde_path_to_error::deserialize(reader).map_err(|error| {
-            let path = error.path().to_string();
-            let (field, message) = explain(&path, &error.inner().to_string());
+            let (field, message) = explain(error.path(), &error.inner().to_string());
             Problem::invalid(field, message)
         })
     }

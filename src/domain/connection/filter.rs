@@ -1,0 +1,68 @@
+//! Which connections to list, and in what order.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::StateName;
+use crate::domain::access::Unknown;
+
+/// Which connections to list. Empty fields ask for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "ssr", into_params(parameter_in = Query))]
+pub struct ConnectionFilter {
+    pub state: Option<StateName>,
+    /// The client's id.
+    pub client: Option<Uuid>,
+    /// The provider's slug.
+    pub provider: Option<String>,
+    /// Part of the label, the account or the external id, in any case.
+    pub q: Option<String>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub expires_before: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub needs_human_before: Option<OffsetDateTime>,
+    pub sort: Option<Sort>,
+}
+
+/// The order of a list of connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", schema(as = ConnectionSort))]
+pub enum Sort {
+    /// What was made last comes first.
+    #[default]
+    Newest,
+    /// What needs a human soonest comes first.
+    NeedsHumanBy,
+    /// What the access token of expires first comes first.
+    Expires,
+    /// By label.
+    Label,
+}
+
+impl Sort {
+    pub const ALL: [Self; 4] = [Self::Newest, Self::NeedsHumanBy, Self::Expires, Self::Label];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::NeedsHumanBy => "needs_human_by",
+            Self::Expires => "expires",
+            Self::Label => "label",
+        }
+    }
+}
+
+impl std::str::FromStr for Sort {
+    type Err = Unknown;
+    fn from_str(value: &str) -> Result<Self, Unknown> {
+        Self::ALL
+            .into_iter()
+            .find(|sort| sort.as_str() == value)
+            .ok_or_else(|| Unknown { noun: "order", value: value.into() })
+    }
+}
