@@ -152,6 +152,8 @@ CREATE TABLE token_sets (
     superseded_at         timestamptz,
     PRIMARY KEY (connection_id, generation)
 );
+-- A refresh token belongs to one connection.
+CREATE INDEX token_sets_fingerprint ON token_sets (fingerprint) WHERE superseded_at IS NULL;
 
 CREATE TABLE attempts (
     id                  uuid NOT NULL,

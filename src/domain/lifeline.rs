@@ -77,10 +77,11 @@ impl Life {
             (true, Some(end)) => Reach::Until(end),
             (true, None) => Reach::Open,
         };
+        let held = connection.state != State::Disconnected;
         Self {
             as_of,
-            obtained_at: connection.obtained_at,
-            access_expires_at: connection.access_expires_at,
+            obtained_at: connection.obtained_at.filter(|_| held),
+            access_expires_at: connection.access_expires_at.filter(|_| held),
             due_at: connection.due_at.filter(|_| living),
             needs_human_by: connection.needs_human_by.filter(|_| living),
             reach,

@@ -9,7 +9,8 @@ use clap::Args;
 use secrecy::SecretString;
 use url::{Host, Url};
 
-#[derive(Args, Clone, Debug)]
+// No Debug: it holds the master key.
+#[derive(Args, Clone)]
 pub struct Config {
     /// A PostgreSQL database; without it Regrant runs one of its own in the data folder
     #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true)]

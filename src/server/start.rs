@@ -97,12 +97,14 @@ pub async fn app(config: &Config, pool: PgPool) -> anyhow::Result<App> {
         guard::Policy { allow_private_networks: config.allow_private_networks, deadline: DEADLINE };
     let suffix = token::hint(&token::make(rng.as_ref(), ""), "");
     let host = nix::unistd::gethostname().unwrap_or_default();
+    let catalog = Catalog::load(config.providers_dir.as_deref())?;
+    app::provider::refuse_shadows(&pool, &catalog).await?;
     Ok(App::new(Parts {
         pool,
         keyring,
         master,
         http: Http::new(policy, clock.clone(), rng.clone())?,
-        catalog: Catalog::load(config.providers_dir.as_deref())?,
+        catalog,
         public_url: config.public_url()?,
         replica: format!("{}-{}-{suffix}", host.to_string_lossy(), std::process::id()),
         clock,
@@ -149,8 +151,9 @@ pub async fn serve(
     tracing::info!("stopping; refreshes under way come to their end");
     stopping.cancel();
     let _ = tokio::time::timeout(GRACE, server).await;
-    app.drain().await;
+    // The loops first: one that is about to begin refreshes begins them, and the drain waits.
     while loops.join_next().await.is_some() {}
+    app.drain().await;
     Ok(())
 }
 

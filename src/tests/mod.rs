@@ -2,5 +2,8 @@
 //! that moves when a test moves it. One file for each noun or contract; nothing here sleeps.
 
 mod api;
+mod connection;
 mod refresh;
+mod relink;
+mod session;
 mod support;

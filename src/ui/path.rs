@@ -167,6 +167,23 @@ fn escape(text: &str) -> String {
     escaped
 }
 
+/// Reads what a form wrote (`application/x-www-form-urlencoded`); `None` if it is not that.
+pub fn unescape(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [rest.next()?, rest.next()?];
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use time::macros::datetime;
@@ -205,6 +222,13 @@ mod tests {
     fn the_next_page_keeps_the_filters_and_drops_the_old_cursor() {
         let here = params(&[("q", "a b"), ("after", "old"), ("state", ""), ("__err", "x")]);
         assert_eq!(next_page("/connections", &here, "new"), "/connections?q=a%20b&after=new");
+    }
+
+    #[test]
+    fn what_a_form_wrote_is_read_back() {
+        assert_eq!(unescape("a+b%26%C3%A9%2B").as_deref(), Some("a b&é+"));
+        assert_eq!(unescape("%4"), None);
+        assert_eq!(unescape("%FF"), None);
     }
 
     #[test]

@@ -81,21 +81,15 @@ pub fn headline(connection: &Connection, as_of: OffsetDateTime) -> String {
         },
         (Standing::Retrying, State::Retrying { next_at, .. }) => {
             let when = if *next_at > as_of { relative(*next_at, as_of) } else { "now".into() };
-            format!("Retrying. The next try is {when}.{}", still_works(connection, as_of))
+            format!("Retrying. The next try is {when}.")
         }
-        (Standing::Retrying, _) => {
-            format!("In doubt: an answer was lost.{}", still_works(connection, as_of))
-        }
+        (Standing::Retrying, _) => "In doubt: an answer was lost.".into(),
         (Standing::NeedsPerson, State::NeedsReauth { since, .. }) => {
             format!("Has needed a person for {}.", span(as_of - *since))
         }
         (Standing::NeedsPerson, _) => "Needs a person.".into(),
-        (Standing::ClientRefused, _) => {
-            format!("Waiting: its client is refused.{}", still_works(connection, as_of))
-        }
-        (Standing::Paused, _) => {
-            format!("Paused: its client is switched off.{}", still_works(connection, as_of))
-        }
+        (Standing::ClientRefused, _) => "Waiting: its client is refused.".into(),
+        (Standing::Paused, _) => "Paused: its client is switched off.".into(),
         (Standing::Pending, _) => "Waiting for consent.".into(),
         (Standing::Disconnected, _) => "Disconnected.".into(),
     }
@@ -108,17 +102,22 @@ fn ago(at: OffsetDateTime, as_of: OffsetDateTime) -> String {
     }
 }
 
-fn still_works(connection: &Connection, as_of: OffsetDateTime) -> String {
-    match connection.access_expires_at {
-        Some(end) if end > as_of => {
-            format!(" Its access token works for another {}.", span(end - as_of))
-        }
-        _ => String::new(),
-    }
-}
-
 /// Why it stands as it does, in plain words, with what comes next.
 pub fn why(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> String {
+    let mut told = cause(connection, provider, as_of);
+    let standing = connection.standing(as_of);
+    if let Some(end) = connection.access_expires_at.filter(|end| *end > as_of)
+        && !matches!(standing, Standing::Alive | Standing::Soon | Standing::Disconnected)
+    {
+        told.push_str(&format!(
+            " Its present access token works for another {}.",
+            span(end - as_of)
+        ));
+    }
+    told
+}
+
+fn cause(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> String {
     let account = connection.account_label.as_deref().unwrap_or_else(|| connection.name());
     let client = &connection.client_name;
     match (connection.client_state, &connection.state) {

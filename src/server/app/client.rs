@@ -56,12 +56,12 @@ pub(super) async fn load(conn: &mut PgConnection, id: Uuid) -> Result<Stored> {
 pub async fn create(app: &App, actor: &Actor, new: NewClient) -> Result<Client> {
     actor.require(Permission::ClientsWrite)?;
     let mut tx = app.begin().await?;
-    let profile = super::provider::load(app, &mut tx, new.provider.trim()).await.map_err(
-        |error| match error {
+    let profile = super::provider::load_for_share(app, &mut tx, new.provider.trim())
+        .await
+        .map_err(|error| match error {
             Error::NotFound(_) => Error::invalid("provider", "is not a provider we know"),
             other => other,
-        },
-    )?;
+        })?;
     let now = app.now();
     let scopes = if new.scopes.is_empty() {
         profile.authorization.default_scopes.clone()
@@ -97,8 +97,9 @@ pub async fn create(app: &App, actor: &Actor, new: NewClient) -> Result<Client> 
     Ok(client.seen(app.redirect_uri()))
 }
 
-/// Changes a client. Other values of its variables can move the addresses that secrets are sent
-/// to, so they demand the secret anew, and are refused while its connections hold tokens.
+/// Changes a client. Another client id or other values of its variables can move the addresses that
+/// secrets are sent to, so they demand the secret anew, and are refused while its connections hold
+/// tokens.
 pub async fn update(
     app: &App,
     actor: &Actor,
@@ -122,28 +123,32 @@ pub async fn update(
         changed.push("scopes");
         client.scopes = scopes;
     }
-    if let Some(oauth_client_id) = patch.oauth_client_id.map(|text| text.trim().to_owned())
-        && oauth_client_id != client.oauth_client_id
-    {
-        changed.push("oauth_client_id");
-        client.oauth_client_id = oauth_client_id;
-    }
-    if let Some(variables) = patch.variables
-        && effective(&profile, &variables) != effective(&profile, &client.variables)
-    {
+    let oauth_client_id = patch.oauth_client_id.map(|text| text.trim().to_owned());
+    let other_id = oauth_client_id.filter(|text| *text != client.oauth_client_id);
+    let other_variables = patch.variables.filter(|variables| {
+        effective(&profile, variables) != effective(&profile, &client.variables)
+    });
+    if other_id.is_some() || other_variables.is_some() {
         if client.sealed_client_secret.is_some() && client_secret.is_none() {
             return Err(Error::invalid(
                 "client_secret",
-                "enter it again: these settings change where it is sent",
+                "enter it again: these settings change where, or for whom, it is sent",
             ));
         }
         if store::client::holds_tokens(&mut tx, id).await? {
             return Err(Error::Conflict(
-                "These settings change where tokens are sent, and connections of this client hold \
-                 tokens. Disconnect them first, or register another client."
+                "Tokens belong to the client id and the settings they were issued under, and \
+                 connections of this client hold tokens. Disconnect them first, or register another \
+                 client."
                     .into(),
             ));
         }
+    }
+    if let Some(oauth_client_id) = other_id {
+        changed.push("oauth_client_id");
+        client.oauth_client_id = oauth_client_id;
+    }
+    if let Some(variables) = other_variables {
         changed.push("variables");
         client.variables = variables;
     }
@@ -303,11 +308,21 @@ impl Caller {
         let secret = match &client.sealed_client_secret {
             Some(sealed) => {
                 let place = secret_place(client.id, client.secret_generation);
-                Some(super::keys::open_text(app, place, sealed).await?)
+                Some(super::keys::open_text(app, conn, place, sealed).await?)
             }
             None => None,
         };
         Ok(Self { client, profile, secret, redirect_uri: app.redirect_uri(), scopes })
+    }
+
+    /// Refuses, and so keeps a grant from being stored, when the client changed since it was loaded:
+    /// the tokens belong to what it was. Keeps it from changing until the transaction ends.
+    pub async fn confirm(&self, conn: &mut PgConnection) -> Result<bool> {
+        let now = store::client::find_for_share(conn, self.client.id).await?;
+        Ok(now.is_some_and(|now| {
+            now.variables == self.client.variables
+                && now.oauth_client_id == self.client.oauth_client_id
+        }))
     }
 
     pub fn registration(&self) -> Registration<'_> {

@@ -215,7 +215,6 @@ async fn open_token(app: &App, connection: Connection) -> Result<LiveToken> {
     let (id, generation) = (connection.id, connection.generation);
     let mut conn = app.pool().acquire().await?;
     let set = store::token_set::find(&mut conn, id, generation).await?;
-    drop(conn);
     // Between the two reads the next generation may have come; the reader asks again.
     let Some((set, sealed)) = set.and_then(|mut set| {
         let sealed = set.sealed_access_token.take()?;
@@ -225,7 +224,7 @@ async fn open_token(app: &App, connection: Connection) -> Result<LiveToken> {
     };
     let place = grant::access_place(id, generation);
     Ok(LiveToken {
-        access_token: super::keys::open_text(app, place, &sealed).await?,
+        access_token: super::keys::open_text(app, &mut conn, place, &sealed).await?,
         token_type: set.token_type,
         expires_at: connection.access_expires_at,
         scopes: connection.scopes_granted,
@@ -237,13 +236,18 @@ async fn open_token(app: &App, connection: Connection) -> Result<LiveToken> {
 /// nothing is forgotten and the error says so.
 pub async fn disconnect(app: &App, actor: &Actor, id: Uuid, revoke: bool) -> Result<()> {
     actor.require(Permission::ConnectionsWrite)?;
+    let (running, actor) = (app.clone(), actor.clone());
+    app.finish(async move { end(&running, &actor, id, revoke).await }).await
+}
+
+async fn end(app: &App, actor: &Actor, id: Uuid, revoke: bool) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
     let connection = load(&mut conn, id).await?;
     drop(conn);
     if connection.state.name() == StateName::Disconnected {
         return Ok(());
     }
-    let revoked = if revoke { revoke_tokens(app, &connection).await? } else { false };
+    let revoked = if revoke { revoke_tokens(app, id).await? } else { false };
     let mut tx = app.begin().await?;
     let connection = load_for_update(&mut tx, id).await?;
     let now = app.now();
@@ -269,33 +273,40 @@ pub async fn delete(app: &App, actor: &Actor, id: Uuid, revoke: bool) -> Result<
     Ok(())
 }
 
-async fn revoke_tokens(app: &App, connection: &Connection) -> Result<bool> {
+/// Tells the provider. The lease is held meanwhile: a refresh under way would bring a token that
+/// nobody revokes.
+async fn revoke_tokens(app: &App, id: Uuid) -> Result<bool> {
+    let (connection, leased) = refresh::hold(app, id).await?;
+    let told = tell(app, &connection).await;
+    if let (Err(_), Some(leased)) = (&told, leased) {
+        let mut conn = app.pool().acquire().await?;
+        store::connection::lease::release(&mut conn, &leased, connection.due_at).await?;
+    }
+    told
+}
+
+async fn tell(app: &App, connection: &Connection) -> Result<bool> {
+    let (id, generation) = (connection.id, connection.generation);
     let mut conn = app.pool().acquire().await?;
     let caller = Caller::load(app, &mut conn, connection.client_id, Vec::new()).await?;
-    let set = store::token_set::find(&mut conn, connection.id, connection.generation).await?;
+    let Some(set) = store::token_set::find(&mut conn, id, generation).await? else {
+        return Ok(false);
+    };
+    let mut open = async |place, sealed: Option<Vec<u8>>| match sealed {
+        Some(sealed) => super::keys::open_text(app, &mut conn, place, &sealed).await.map(Some),
+        None => Ok(None),
+    };
+    let access = open(grant::access_place(id, generation), set.sealed_access_token).await?;
+    let refresh = open(grant::refresh_place(id, generation), set.sealed_refresh_token).await?;
     drop(conn);
-    let Some(set) = set else { return Ok(false) };
-    let (id, generation) = (connection.id, connection.generation);
-    let access = match &set.sealed_access_token {
-        Some(sealed) => {
-            Some(super::keys::open_text(app, grant::access_place(id, generation), sealed).await?)
-        }
-        None => None,
-    };
-    let refresh = match &set.sealed_refresh_token {
-        Some(sealed) => {
-            Some(super::keys::open_text(app, grant::refresh_place(id, generation), sealed).await?)
-        }
-        None => None,
-    };
-    provider::revoke::revoke(app.http(), &caller.registration(), refresh.as_ref(), access.as_ref())
+    let registration = caller.registration();
+    provider::revoke::revoke(app.http(), &registration, refresh.as_ref(), access.as_ref())
         .await
-        .map_err(|refusal| Error::ProviderUnavailable {
-            why: format!(
-                "{} could not be told to revoke the tokens ({refusal}). Nothing was changed; \
-                     try again, or disconnect without revoking.",
+        .map_err(|refusal| {
+            Error::unavailable(format!(
+                "{} could not be told to revoke the tokens ({refusal}). Nothing was changed; try \
+                 again, or disconnect without revoking.",
                 caller.profile.name
-            ),
-            retry_after: refusal.retry_after,
+            ))
         })
 }

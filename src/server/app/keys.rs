@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretBox, SecretString};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{App, Error, Result};
+use super::{Actor, App, Error, Result};
 use crate::server::{
     clock::Rng,
     secret::{
@@ -57,7 +57,7 @@ pub async fn open(
 }
 
 async fn insert(
-    conn: &mut sqlx::PgConnection,
+    conn: &mut PgConnection,
     master: &MasterKey,
     rng: &dyn Rng,
     purpose: &str,
@@ -92,6 +92,12 @@ pub async fn rewrap(
 pub async fn rotate(app: &App) -> Result<i32> {
     let mut tx = app.begin().await?;
     store::data_key::lock(&mut tx).await.map_err(Error::from)?;
+    // If another master key wraps the newest by now, ours is not to wrap another.
+    if let Some(newest) = store::data_key::list(&mut tx).await?.last() {
+        app.master()
+            .unwrap_key(&newest.purpose, &newest.sealed_key)
+            .map_err(|error| Error::Internal(error.into()))?;
+    }
     let (id, key) = insert(&mut tx, app.master(), app.rng(), SEAL, app.now()).await?;
     tx.commit().await?;
     app.keyring().add(id, key);
@@ -133,8 +139,11 @@ fn adopt(app: &App, stored: &[WrappedKey]) -> Result<()> {
 
 /// Seals some values anew that older keys sealed. `0`: nothing is left to do.
 pub async fn reseal_some(app: &App) -> Result<usize> {
-    let Some(current) = app.keyring().current() else { return Ok(0) };
-    let current = current.to_be_bytes();
+    let Some(newest) = app.keyring().current() else { return Ok(0) };
+    if app.keyring().is_sealed_anew(newest) {
+        return Ok(0);
+    }
+    let current = newest.to_be_bytes();
     let mut tx = app.begin().await?;
     let mut sets = store::sealed::stale_token_sets(&mut tx, &current, BATCH).await?;
     for set in &mut sets {
@@ -160,7 +169,11 @@ pub async fn reseal_some(app: &App) -> Result<usize> {
         }
     }
     tx.commit().await?;
-    Ok(sets.len() + secrets.len())
+    let done = sets.len() + secrets.len();
+    if done == 0 {
+        app.keyring().set_sealed_anew(newest);
+    }
+    Ok(done)
 }
 
 fn reseal(app: &App, place: Place, sealed: &[u8]) -> Result<Vec<u8>> {
@@ -169,26 +182,34 @@ fn reseal(app: &App, place: Place, sealed: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// Opens a sealed text. A key that another replica made a moment ago is fetched first.
-pub(super) async fn open_text(app: &App, place: Place, sealed: &[u8]) -> Result<SecretString> {
+pub(super) async fn open_text(
+    app: &App,
+    conn: &mut PgConnection,
+    place: Place,
+    sealed: &[u8],
+) -> Result<SecretString> {
     match app.keyring().open_text(place, sealed) {
         Err(seal::Error::UnknownKey(_)) => {
-            let mut conn = app.pool().acquire().await?;
-            let stored = store::data_key::list(&mut conn).await?;
-            adopt(app, &stored)?;
+            adopt(app, &store::data_key::list(conn).await?)?;
             Ok(app.keyring().open_text(place, sealed)?)
         }
         other => Ok(other?),
     }
 }
 
-/// Seals a note that a browser session carries from one page to the next.
-pub fn seal_note(app: &App, note: &serde_json::Value) -> Result<Vec<u8>> {
-    Ok(app.keyring().seal(app.rng(), NOTE, note.to_string().as_bytes())?)
+/// Seals a note that a person's session carries from one page to the next.
+pub fn seal_note(app: &App, actor: &Actor, note: &serde_json::Value) -> Result<Vec<u8>> {
+    let place = note_place(actor.user_id()?);
+    Ok(app.keyring().seal(app.rng(), place, note.to_string().as_bytes())?)
 }
 
-/// Opens what [`seal_note`] made.
-pub fn open_note(app: &App, sealed: &[u8]) -> Result<serde_json::Value> {
-    Ok(serde_json::from_slice(&app.keyring().open(NOTE, sealed)?)?)
+/// Opens what [`seal_note`] made, for the same person.
+pub async fn open_note(app: &App, actor: &Actor, sealed: &[u8]) -> Result<serde_json::Value> {
+    let mut conn = app.pool().acquire().await?;
+    let text = open_text(app, &mut conn, note_place(actor.user_id()?), sealed).await?;
+    Ok(serde_json::from_str(text.expose_secret())?)
 }
 
-const NOTE: Place = Place { table: "sessions", column: "note", row: Uuid::nil(), generation: 0 };
+fn note_place(row: Uuid) -> Place {
+    Place { table: "sessions", column: "note", row, generation: 0 }
+}

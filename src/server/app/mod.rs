@@ -18,7 +18,10 @@ pub mod session;
 pub mod upkeep;
 pub mod user;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use sqlx::{PgPool, Postgres, Transaction};
 use time::OffsetDateTime;
@@ -61,6 +64,7 @@ struct Inner {
     tasks: TaskTracker,
     stopping: CancellationToken,
     wake: Notify,
+    clock_is_off: AtomicBool,
 }
 
 impl App {
@@ -70,6 +74,7 @@ impl App {
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             wake: Notify::new(),
+            clock_is_off: AtomicBool::new(false),
         }))
     }
 
@@ -105,6 +110,24 @@ impl App {
     /// How many refreshes this process has under way.
     pub fn in_flight(&self) -> usize {
         self.0.tasks.len()
+    }
+
+    /// Runs work that must come to its end once it has begun, even if whoever asked goes away:
+    /// between a provider's answer and its record nobody may leave. A shutdown waits for it.
+    pub(crate) async fn finish<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        self.tasks().spawn(work).await.map_err(|error| Error::Internal(error.into()))?
+    }
+
+    /// Whether our clock and the database's differ so much that leases can't be trusted.
+    pub(crate) fn clock_is_off(&self) -> bool {
+        self.0.clock_is_off.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_clock_is_off(&self, off: bool) -> bool {
+        self.0.clock_is_off.swap(off, Ordering::Relaxed)
     }
 
     /// Lets refreshes in flight come to their end, and no new one begin.

@@ -42,6 +42,37 @@ pub(crate) async fn load(app: &App, conn: &mut PgConnection, slug: &str) -> Resu
     }
 }
 
+/// Like [`load`], and keeps a custom profile from changing until the transaction ends.
+pub(super) async fn load_for_share(
+    app: &App,
+    conn: &mut PgConnection,
+    slug: &str,
+) -> Result<Profile> {
+    match app.catalog().find(slug) {
+        Some(profile) => Ok(profile.clone()),
+        None => {
+            store::provider::find_for_share(conn, slug).await?.ok_or(Error::NotFound("provider"))
+        }
+    }
+}
+
+/// Refuses a preset that has the slug of a custom provider: its clients' secrets would be sent to
+/// the preset's addresses from one start to the next.
+pub async fn refuse_shadows(
+    pool: &sqlx::PgPool,
+    catalog: &provider::Catalog,
+) -> anyhow::Result<()> {
+    let mut conn = pool.acquire().await?;
+    for profile in store::provider::list(&mut conn).await? {
+        anyhow::ensure!(
+            catalog.find(&profile.slug).is_none(),
+            "the preset {0} has the slug of a custom provider; give one of them another slug",
+            profile.slug
+        );
+    }
+    Ok(())
+}
+
 pub async fn create(app: &App, actor: &Actor, profile: Profile) -> Result<ProviderEntry> {
     actor.require(Permission::ProvidersWrite)?;
     provider::profile::check(&profile)?;
@@ -49,6 +80,13 @@ pub async fn create(app: &App, actor: &Actor, profile: Profile) -> Result<Provid
         return Err(Error::invalid("slug", "a preset has this slug; choose another"));
     }
     let mut tx = app.begin().await?;
+    if store::client::count_by_provider(&mut tx).await?.contains_key(&profile.slug) {
+        // Whoever writes the profile says where the secrets of its clients go.
+        return Err(Error::Conflict(
+            "Clients of an earlier provider use this slug. Delete them first, or choose another."
+                .into(),
+        ));
+    }
     store::provider::insert(&mut tx, &profile, app.now()).await?;
     let subject = Subject::new(&profile.slug, &profile.name);
     audit::record(app, &mut tx, actor, "provider.create", subject, json!({})).await?;
@@ -75,7 +113,9 @@ pub async fn update(
     }
     provider::profile::check(&profile)?;
     let mut tx = app.begin().await?;
-    let old = store::provider::find(&mut tx, slug).await?.ok_or(Error::NotFound("provider"))?;
+    let old = store::provider::find_for_update(&mut tx, slug)
+        .await?
+        .ok_or(Error::NotFound("provider"))?;
     if moves_secrets(&old, &profile) {
         let holders = store::client::names_with_secrets(&mut tx, slug).await?;
         if !holders.is_empty() {
@@ -110,7 +150,9 @@ pub async fn delete(app: &App, actor: &Actor, slug: &str) -> Result<()> {
         return Err(Error::Conflict("This is a preset; presets can't be deleted.".into()));
     }
     let mut tx = app.begin().await?;
-    let profile = store::provider::find(&mut tx, slug).await?.ok_or(Error::NotFound("provider"))?;
+    let profile = store::provider::find_for_update(&mut tx, slug)
+        .await?
+        .ok_or(Error::NotFound("provider"))?;
     if store::client::count_by_provider(&mut tx).await?.contains_key(slug) {
         return Err(Error::Conflict("Clients use this provider. Delete them first.".into()));
     }

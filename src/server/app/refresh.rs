@@ -32,7 +32,7 @@ use crate::{
         },
     },
 };
-use outcome::{keep, lapse, set_back};
+use outcome::{keep, lapse, set_back, unprepared};
 
 /// How long a claim lasts. Longer than any call to a provider, and a crashed holder's claim is free
 /// again within a minute.
@@ -60,7 +60,9 @@ struct Claim {
 /// Begins the refreshes that are due, at most `limit`. Each runs by itself; await the handles to
 /// see them end.
 pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
-    if app.stopping().is_cancelled() {
+    // Either we see the stop, or the drain sees us and waits.
+    let _seen = app.tasks().token();
+    if app.stopping().is_cancelled() || app.clock_is_off() {
         return Ok(Vec::new());
     }
     let mut tx = app.begin().await?;
@@ -110,23 +112,30 @@ pub async fn now(
         State::Active | State::Retrying { .. } | State::InDoubt { .. } => {}
     }
     refuse_unready(connection)?;
-    if app.stopping().is_cancelled() {
-        return Err(Error::unavailable("Regrant is shutting down. Try again."));
+    // Claimed and made in a task of its own: once the intent is written, the request follows.
+    let (running, generation, actor) = (app.clone(), connection.generation, actor.to_owned());
+    app.finish(async move { claim_and_run(&running, id, generation, trigger, &actor).await }).await
+}
+
+async fn claim_and_run(
+    app: &App,
+    id: Uuid,
+    generation: i64,
+    trigger: Trigger,
+    actor: &str,
+) -> Result<Attempt> {
+    if app.stopping().is_cancelled() || app.clock_is_off() {
+        return Err(Error::unavailable("Regrant can't refresh just now. Try again in a moment."));
     }
     let mut tx = app.begin().await?;
-    let generation = connection.generation;
     let Some(leased) = lease::claim_one(&mut tx, new_lease(app), id, generation).await? else {
         drop(tx);
-        return join(app, id).await;
+        return join(app, id, generation).await;
     };
     let claim = intend(app, &mut tx, leased, trigger, actor).await?;
     let attempt_id = claim.attempt_id;
     tx.commit().await?;
-    let running = app.clone();
-    app.tasks()
-        .spawn(async move { run(&running, claim).await })
-        .await
-        .map_err(|error| Error::Internal(error.into()))??;
+    run(app, claim).await?;
     let mut conn = app.pool().acquire().await?;
     store::attempt::find(&mut conn, id, attempt_id).await?.ok_or_else(|| {
         Error::Conflict("This connection holds nothing that it could be refreshed with.".into())
@@ -150,8 +159,19 @@ fn refuse_unready(connection: &Connection) -> Result<()> {
     }
 }
 
-/// Waits for the refresh that someone else has begun; what it came to.
-async fn join(app: &App, id: Uuid) -> Result<Attempt> {
+/// Waits for the refresh that someone else has begun with this generation; what it came to.
+async fn join(app: &App, id: Uuid, generation: i64) -> Result<Attempt> {
+    until_free(app, id).await?;
+    let mut conn = app.pool().acquire().await?;
+    store::attempt::list(&mut conn, id, None, 1)
+        .await?
+        .into_iter()
+        .find(|attempt| attempt.generation_before >= generation && attempt.verdict.is_some())
+        .ok_or_else(|| Error::unavailable("That refresh came to nothing. Try again in a moment."))
+}
+
+/// Waits until nobody holds the connection.
+async fn until_free(app: &App, id: Uuid) -> Result<()> {
     let waiting = async {
         loop {
             tokio::time::sleep(JOIN_POLL).await;
@@ -161,20 +181,35 @@ async fn join(app: &App, id: Uuid) -> Result<Attempt> {
             }
         }
     };
-    match tokio::time::timeout(JOIN_DEADLINE, waiting).await {
-        Ok(done) => done?,
-        Err(_) => {
-            return Err(Error::unavailable(
-                "A refresh is under way and takes long. Look again in a moment.",
-            ));
+    tokio::time::timeout(JOIN_DEADLINE, waiting).await.unwrap_or_else(|_| {
+        Err(Error::unavailable("A refresh is under way and takes long. Look again in a moment."))
+    })
+}
+
+/// Keeps everyone from refreshing a connection, waiting for a refresh under way; the connection as
+/// it is then. Without a lease: nothing of it can be refreshed anyway.
+pub(super) async fn hold(app: &App, id: Uuid) -> Result<(Connection, Option<Leased>)> {
+    let deadline = tokio::time::Instant::now() + JOIN_DEADLINE;
+    loop {
+        let mut conn = app.pool().acquire().await?;
+        let connection = super::connection::load(&mut conn, id).await?;
+        if !matches!(
+            connection.state,
+            State::Active | State::Retrying { .. } | State::InDoubt { .. }
+        ) {
+            return Ok((connection, None));
         }
+        let generation = connection.generation;
+        let leased = lease::claim_one(&mut conn, new_lease(app), id, generation).await?;
+        drop(conn);
+        if let Some(leased) = leased {
+            return Ok((connection, Some(leased)));
+        }
+        if tokio::time::Instant::now() > deadline {
+            return Err(Error::unavailable("A refresh is under way. Try again in a moment."));
+        }
+        until_free(app, id).await?;
     }
-    let mut conn = app.pool().acquire().await?;
-    store::attempt::list(&mut conn, id, None, 1)
-        .await?
-        .into_iter()
-        .next()
-        .ok_or_else(|| Error::Conflict("This connection can't be refreshed.".into()))
 }
 
 fn new_lease(app: &App) -> Lease {
@@ -228,7 +263,7 @@ async fn run(app: &App, claim: Claim) -> Result<()> {
         Ok(ready) => ready,
         Err(error) => {
             // Nothing was sent, so nothing is in doubt.
-            withdraw(app, &claim).await?;
+            unprepared(app, &claim, &error).await?;
             return Err(error);
         }
     };
@@ -281,7 +316,7 @@ async fn held_refresh_token(
     match set.and_then(|set| set.sealed_refresh_token) {
         Some(sealed) => {
             let place = grant::refresh_place(leased.id, leased.generation);
-            Ok(Some(keys::open_text(app, place, &sealed).await?))
+            Ok(Some(keys::open_text(app, conn, place, &sealed).await?))
         }
         None => Ok(None),
     }

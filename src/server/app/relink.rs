@@ -32,6 +32,15 @@ pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<Cre
     if connection.state == State::Disconnected {
         return Err(Error::Conflict("This connection was disconnected on purpose.".into()));
     }
+    if connection.account_id.is_none()
+        && !matches!(connection.state, State::NeedsReauth { .. } | State::Pending)
+    {
+        return Err(Error::Conflict(
+            "This connection is alive and Regrant does not know whose account it is, so a link could \
+             put another account in its place. Create one when the connection needs a person."
+                .into(),
+        ));
+    }
     let now = app.now();
     let secret = token::make(app.rng(), "");
     let relink = Relink {

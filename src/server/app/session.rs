@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 use super::{Actor, App, Error, Result, audit, audit::Subject};
@@ -28,6 +29,13 @@ pub const IDLE_LIMIT: Duration = Duration::hours(8);
 /// And after so long whatever happens.
 pub const ABSOLUTE_LIMIT: Duration = Duration::days(7);
 
+/// A hash takes 19 MiB and tens of milliseconds of a core: so many at once and no more.
+static HASHING: Semaphore = Semaphore::const_new(4);
+
+async fn hashing() -> Result<SemaphorePermit<'static>> {
+    HASHING.acquire().await.map_err(|error| Error::Internal(error.into()))
+}
+
 /// A hash that no password has; verified against when there is no such account, so that the time
 /// an answer takes does not tell who has one.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
@@ -48,15 +56,18 @@ pub async fn login(app: &App, origin: &Origin, email: &str, password: String) ->
         (format!("account:{}", email.to_lowercase()), format!("address:{}", origin.address));
     let now = app.now();
     let mut conn = app.pool().acquire().await?;
-    let since = now - WINDOW;
-    if store::login_failure::count(&mut conn, &by_account, since).await? >= ACCOUNT_LIMIT
-        || store::login_failure::count(&mut conn, &by_address, since).await? >= ADDRESS_LIMIT
-    {
-        return Err(Error::RateLimited(WINDOW));
-    }
-    // Counted before it is checked, so that many tries at once do not slip past the limit.
+    // Counted before it is checked, this one included, so that many tries at once do not slip past
+    // the limit. What is refused here was no try.
     store::login_failure::insert(&mut conn, &by_account, now).await?;
     store::login_failure::insert(&mut conn, &by_address, now).await?;
+    let since = now - WINDOW;
+    if store::login_failure::count(&mut conn, &by_account, since).await? > ACCOUNT_LIMIT
+        || store::login_failure::count(&mut conn, &by_address, since).await? > ADDRESS_LIMIT
+    {
+        store::login_failure::forgive(&mut conn, &by_account, now).await?;
+        store::login_failure::forgive(&mut conn, &by_address, now).await?;
+        return Err(Error::RateLimited(WINDOW));
+    }
     let found = store::user::find_credentials(&mut conn, email).await?;
     drop(conn);
     let (id, hash) = match found {
@@ -128,7 +139,12 @@ pub async fn offer_setup(app: &App) -> Result<Option<String>> {
 /// Makes the first admin. The token works once, and only while there is no user.
 pub async fn setup(app: &App, given: &str, email: &str, password: String) -> Result<User> {
     let email = check_email(email)?;
-    let hash = hash_password(app, "password", password.into()).await?;
+    let mut conn = app.pool().acquire().await?;
+    // Looked at before the password is hashed: a stranger must not make us work.
+    let open = store::setup_token::exists(&mut conn, &token::hash(given)).await?;
+    drop(conn);
+    let hash =
+        if open { hash_password(app, "password", password.into()).await? } else { String::new() };
     let mut tx = app.begin().await?;
     let unused = store::setup_token::take(&mut tx, &token::hash(given)).await?;
     if !unused || store::user::any(&mut tx).await? {
@@ -190,6 +206,7 @@ pub(crate) async fn hash_password(
         return Err(Error::invalid(field, format!("must have at most {PASSWORD_MAX} bytes")));
     }
     let app = app.clone();
+    let _permit = hashing().await?;
     let hash = tokio::task::spawn_blocking(move || password::hash(app.rng(), &password))
         .await
         .map_err(|error| Error::Internal(error.into()))??;
@@ -198,6 +215,7 @@ pub(crate) async fn hash_password(
 
 async fn verify(hash: String, password: SecretString) -> Result<bool> {
     let length = secrecy::ExposeSecret::expose_secret(&password).len();
+    let _permit = hashing().await?;
     let right = tokio::task::spawn_blocking(move || password::verify(&hash, &password))
         .await
         .map_err(|error| Error::Internal(error.into()))?;

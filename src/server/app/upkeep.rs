@@ -8,6 +8,29 @@ use crate::server::store;
 /// Failed logins matter for minutes; they are kept a little longer than the window they count in.
 const LOGIN_FAILURES_KEPT: Duration = Duration::hours(1);
 
+/// Leases compare our clock with that of other replicas; beyond this they can't be trusted.
+const CLOCK_TOLERANCE: Duration = Duration::seconds(5);
+
+/// Compares our clock with the database's, which all replicas share. While they differ too much
+/// this process refreshes nothing, and says so.
+pub async fn check_clock(app: &App) -> Result<()> {
+    let mut conn = app.pool().acquire().await?;
+    let theirs = store::clock::now(&mut conn).await?;
+    let off = (app.now() - theirs).abs() > CLOCK_TOLERANCE;
+    if off != app.set_clock_is_off(off) {
+        if off {
+            tracing::error!(
+                seconds = (app.now() - theirs).whole_seconds(),
+                "this machine's clock differs from the database's; nothing is refreshed here until \
+                 it is set right"
+            );
+        } else {
+            tracing::info!("the clock agrees with the database's; refreshing again");
+        }
+    }
+    Ok(())
+}
+
 /// Deletes ended sessions, flows that nobody finished, and old failed logins.
 pub async fn sweep(app: &App) -> Result<()> {
     let now = app.now();

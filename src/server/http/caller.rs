@@ -27,7 +27,7 @@ pub async fn actor() -> Result<(App, Actor), Problem> {
 /// The use cases, and where the request comes from; for what needs no login.
 pub async fn anyone() -> Result<(App, Origin), Problem> {
     let parts = use_context::<Parts>().ok_or_else(|| lost("request"))?;
-    Ok((expect_context::<App>(), Origin { address: router::peer(&parts.extensions) }))
+    Ok((expect_context::<App>(), Origin { address: router::peer(&parts) }))
 }
 
 /// The person signed in, if any.
@@ -124,10 +124,11 @@ pub async fn keep_for_next_page<T: Serialize>(app: &App, value: &T) -> Result<()
         return Ok(());
     }
     let kind = std::any::type_name::<T>().to_owned();
+    let (_, actor) = actor().await?;
     let sealed = app
         .call(async {
             let note = serde_json::to_value(Note { kind, value })?;
-            app::keys::seal_note(app, &note)
+            app::keys::seal_note(app, &actor, &note)
         })
         .await?;
     session::put_note(&current_session().await?, sealed).await.map_err(unwritable)
@@ -139,7 +140,8 @@ pub async fn take_from_last_page<T: DeserializeOwned>(app: &App) -> Result<Optio
     let Some(sealed) = session::take_note(&session).await.map_err(unwritable)? else {
         return Ok(None);
     };
-    let note = app.call(async { app::keys::open_note(app, &sealed) }).await?;
+    let (_, actor) = actor().await?;
+    let note = app.call(app::keys::open_note(app, &actor, &sealed)).await?;
     let note: Option<Note<T>> = serde_json::from_value(note).ok();
     Ok(note.filter(|note| note.kind == std::any::type_name::<T>()).map(|note| note.value))
 }

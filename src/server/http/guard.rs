@@ -43,9 +43,10 @@ pub async fn headers(request: Request, next: Next) -> Response {
     response
 }
 
-/// Lets a request pass only when a page of ours made it: a session cookie alone proves nothing.
+/// Lets a request that may change something pass only when a page of ours made it: a session cookie
+/// alone proves nothing.
 pub async fn same_origin(State(app): State<App>, request: Request, next: Next) -> Response {
-    if is_same_origin(request.headers(), &app) {
+    if request.method().is_safe() || is_same_origin(request.headers(), &app) {
         next.run(request).await
     } else {
         (StatusCode::FORBIDDEN, "This request did not come from a page of Regrant.").into_response()

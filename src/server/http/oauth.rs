@@ -28,6 +28,9 @@ async fn start(
     Path(token): Path<String>,
 ) -> Response {
     let begun = async {
+        if !flow::is_open(&app, &token).await? {
+            return Err(app::Error::NotFound("authorization in progress; begin again"));
+        }
         let browser = session::browser(&app, &session)
             .await
             .map_err(|error| app::Error::Internal(error.into()))?;
@@ -87,9 +90,13 @@ async fn callback(
     Query(query): Query<CallbackQuery>,
 ) -> Response {
     let done = async {
-        let browser = session::browser(&app, &session)
+        // Only read here: a browser that began nothing is given no session.
+        let browser = session::known_browser(&session)
             .await
             .map_err(|error| app::Error::Internal(error.into()))?;
+        let Some(browser) = browser else {
+            return Ok(Landing { outcome: Outcome::Expired, connection_id: None });
+        };
         let callback = Callback {
             state: query.state,
             code: query.code.map(Into::into),

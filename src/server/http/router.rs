@@ -1,19 +1,20 @@
 //! All routes, and what lies around them.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     Router,
-    extract::{FromRef, MatchedPath, Request},
+    extract::{ConnectInfo, FromRef, MatchedPath, Request},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware,
     response::IntoResponse,
-    routing::{get, post},
+    routing::get,
 };
 use leptos::{config::LeptosOptions, prelude::*};
-use leptos_axum::{
-    LeptosRoutes, ResponseOptions, generate_route_list, handle_server_fns_with_context,
-};
+use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     limit::RequestBodyLimitLayer,
@@ -80,20 +81,15 @@ pub fn router(app: App, options: Options) -> Router {
             context.clone(),
             move || ui::shell(assets.clone()),
         )
-        .fallback(leptos_axum::render_app_async_with_context(context.clone(), missing))
+        .fallback(leptos_axum::render_app_async_with_context(context, missing))
         .with_state::<()>(web.clone());
-    let rpc = Router::new()
-        .route(
-            "/rpc/{*function}",
-            post(move |request: Request| handle_server_fns_with_context(context.clone(), request)),
-        )
-        .layer(middleware::from_fn_with_state(app.clone(), guard::same_origin));
     let oauth = oauth::routes().with_state(web.clone());
+    // Server functions come with the pages, so the guard stands around all of it.
     let browser = pages
-        .merge(rpc)
         .merge(oauth)
         .layer(middleware::from_fn_with_state(app.clone(), session::identify))
-        .layer(session::layer(&app));
+        .layer(session::layer(&app))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::same_origin));
     let secure = app.public_url().scheme() == "https";
     let router = Router::new()
         .merge(browser)
@@ -160,11 +156,22 @@ fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> axum::response::Respo
         .into_response()
 }
 
-/// The peer's address, when the server was told to keep it.
-pub(super) fn peer(request: &axum::http::Extensions) -> String {
-    request
-        .get::<axum::extract::ConnectInfo<SocketAddr>>()
-        .map_or_else(|| "unknown".into(), |info| info.0.ip().to_string())
+/// Where a request comes from, as the login limit counts: an IPv4 address, or an IPv6 network of 64
+/// bits, which is what one subscriber has. A proxy on this machine is believed about its client.
+pub(super) fn peer(parts: &axum::http::request::Parts) -> String {
+    let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
+        return "unknown".into();
+    };
+    let told = parts.headers.get_all("x-forwarded-for").iter().next_back();
+    let told = told.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    let address: IpAddr = told.filter(|_| peer.ip().is_loopback()).unwrap_or(peer.ip());
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
 }
 
 /// For tests: every route of the pages, as the interface declares them.

@@ -54,19 +54,24 @@ fn backend(error: app::Error) -> session_store::Error {
     session_store::Error::Backend(error.to_string())
 }
 
-fn encode(record: &Record) -> session_store::Result<(Option<Uuid>, serde_json::Value)> {
+/// What is stored of a session: whose it is, what it holds, and when it ends if nobody comes. The
+/// end goes by our clock; the record's own goes by the system's.
+fn encode(
+    app: &App,
+    record: &Record,
+) -> session_store::Result<(Option<Uuid>, serde_json::Value, OffsetDateTime)> {
     let user = record.data.get(USER).and_then(|id| serde_json::from_value(id.clone()).ok());
     let data = serde_json::to_value(&record.data)
         .map_err(|error| session_store::Error::Encode(error.to_string()))?;
-    Ok((user, data))
+    Ok((user, data, app.now() + app::session::IDLE_LIMIT))
 }
 
 #[async_trait::async_trait]
 impl SessionStore for Store {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
         loop {
-            let (user, data) = encode(record)?;
-            let (id, until) = (record.id.to_string(), record.expiry_date);
+            let (user, data, until) = encode(&self.0, record)?;
+            let id = record.id.to_string();
             if app::session::insert(&self.0, &id, user, &data, until).await.map_err(backend)? {
                 return Ok(());
             }
@@ -75,9 +80,9 @@ impl SessionStore for Store {
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        let (user, data) = encode(record)?;
+        let (user, data, until) = encode(&self.0, record)?;
         let id = record.id.to_string();
-        app::session::update(&self.0, &id, user, &data, record.expiry_date).await.map_err(backend)
+        app::session::update(&self.0, &id, user, &data, until).await.map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
@@ -157,12 +162,19 @@ pub async fn browser(
     app: &App,
     session: &Session,
 ) -> Result<String, tower_sessions::session::Error> {
-    if let Some(known) = session.get::<String>(BROWSER).await? {
+    if let Some(known) = known_browser(session).await? {
         return Ok(known);
     }
     let made = app::session::browser_secret(app);
     session.insert(BROWSER, &made).await?;
     Ok(made)
+}
+
+/// [`browser`], if it was made.
+pub async fn known_browser(
+    session: &Session,
+) -> Result<Option<String>, tower_sessions::session::Error> {
+    session.get::<String>(BROWSER).await
 }
 
 /// Keeps a sealed note for the next page.

@@ -223,11 +223,13 @@ fn lock(data_dir: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-/// A command that runs as the cluster's account, blind to the `PG…` variables of whoever started us.
+/// A command that runs as the cluster's account, blind to the `PG…` variables of whoever started
+/// us, and to our own, which may hold the master key.
 fn command(program: &Path, home: &Home) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PG") {
+        let text = name.to_string_lossy();
+        if text.starts_with("PG") || text.starts_with("REGRANT_") || text == "DATABASE_URL" {
             command.env_remove(name);
         }
     }

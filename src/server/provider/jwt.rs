@@ -36,6 +36,8 @@ pub(super) fn claims(token: &str) -> Option<Value> {
 pub(super) fn expiry(claims: &Value) -> Option<OffsetDateTime> {
     let exp = claims.get("exp")?;
     let seconds = exp.as_i64().or_else(|| exp.as_f64().map(|exp| exp as i64))?;
+    // What lies before 1970 no database takes, and no token means.
+    let seconds = Some(seconds).filter(|seconds| *seconds >= 0)?;
     OffsetDateTime::from_unix_timestamp(seconds).ok()
 }
 

@@ -119,8 +119,9 @@ pub(super) fn grant(
         access_token: SecretString::from(access),
         refresh_token: refresh.map(SecretString::from),
         id_token: id_token.map(SecretString::from),
-        token_type: text(value, &dialect.token_type).unwrap_or("Bearer").to_owned(),
-        scopes: scopes(value, dialect),
+        token_type: storable(text(value, &dialect.token_type).unwrap_or("Bearer")),
+        scopes: scopes(value, dialect)
+            .map(|scopes| scopes.iter().map(|scope| storable(scope)).collect()),
         access_expires_at,
         refresh_expires_at,
         account: seen.account(registration),
@@ -128,6 +129,11 @@ pub(super) fn grant(
         obtained_at: sent_at,
     };
     Some((grant, verdict))
+}
+
+/// Text without control characters: a NUL that PostgreSQL refuses must not cost the token beside it.
+fn storable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 fn scopes(value: &Value, dialect: &Response) -> Option<Vec<String>> {

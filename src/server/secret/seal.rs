@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         PoisonError, RwLock,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI32, AtomicI64, Ordering},
     },
 };
 
@@ -77,11 +77,17 @@ pub struct Keyring {
     keys: RwLock<BTreeMap<i32, Key>>,
     fingerprint: Key,
     uses: AtomicI64,
+    sealed_anew: AtomicI32,
 }
 
 impl Keyring {
     pub fn new(keys: BTreeMap<i32, Key>, fingerprint: Key) -> Self {
-        Self { keys: RwLock::new(keys), fingerprint, uses: AtomicI64::new(0) }
+        Self {
+            keys: RwLock::new(keys),
+            fingerprint,
+            uses: AtomicI64::new(0),
+            sealed_anew: AtomicI32::new(0),
+        }
     }
 
     /// Adds a key that another replica, or a rotation, made.
@@ -98,6 +104,15 @@ impl Keyring {
     /// How many values were sealed since this was asked last.
     pub fn take_uses(&self) -> i64 {
         self.uses.swap(0, Ordering::Relaxed)
+    }
+
+    /// Whether all that is stored was found sealed by `key`, so that nobody has to look again.
+    pub fn is_sealed_anew(&self, key: i32) -> bool {
+        self.sealed_anew.load(Ordering::Relaxed) == key
+    }
+
+    pub fn set_sealed_anew(&self, key: i32) {
+        self.sealed_anew.store(key, Ordering::Relaxed);
     }
 
     /// Seals `plain` for `place` with the newest key.

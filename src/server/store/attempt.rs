@@ -95,6 +95,7 @@ pub struct Ending<'a> {
     pub fingerprint_after: Option<&'a str>,
 }
 
+/// A verdict that stands is not overwritten: a commit may have come through unheard.
 pub async fn finish(
     conn: &mut PgConnection,
     connection_id: Uuid,
@@ -104,7 +105,7 @@ pub async fn finish(
     sqlx::query!(
         "UPDATE attempts SET finished_at = $3, verdict = $4, error_class = $5, status = $6, error_code = $7,
                              error_description = $8, generation_after = $9, fingerprint_after = $10
-         WHERE connection_id = $1 AND id = $2",
+         WHERE connection_id = $1 AND id = $2 AND (verdict IS NULL OR verdict = 'in_doubt')",
         connection_id,
         id,
         ending.finished_at,

@@ -140,6 +140,15 @@ pub async fn find_for_update(conn: &mut PgConnection, id: Uuid) -> Result<Option
         .transpose()
 }
 
+/// Like [`find_for_update`], for whoever only needs it to stay as it is.
+pub async fn find_for_share(conn: &mut PgConnection, id: Uuid) -> Result<Option<Stored>> {
+    select!("WHERE id = $1 FOR SHARE OF clients", id)
+        .fetch_optional(conn)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
 pub async fn insert(conn: &mut PgConnection, client: &Stored) -> Result<()> {
     sqlx::query!(
         "INSERT INTO clients (id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,

@@ -43,6 +43,22 @@ pub async fn insert(conn: &mut PgConnection, flow: &Flow, start_hash: &[u8]) -> 
     Ok(())
 }
 
+/// Whether a flow waits to be begun.
+pub async fn is_open(
+    conn: &mut PgConnection,
+    start_hash: &[u8],
+    now: OffsetDateTime,
+) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM flows
+                          WHERE start_hash = $1 AND state_hash IS NULL AND expires_at > $2) AS "open!""#,
+        start_hash,
+        now
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// Binds a flow that was not begun to a browser and a state. `None`: unknown, begun or expired.
 pub async fn begin(
     conn: &mut PgConnection,

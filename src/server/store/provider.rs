@@ -23,6 +23,24 @@ pub async fn find(conn: &mut PgConnection, slug: &str) -> Result<Option<Profile>
         .transpose()
 }
 
+/// Like [`find`], and keeps the row from changing until the transaction ends.
+pub async fn find_for_share(conn: &mut PgConnection, slug: &str) -> Result<Option<Profile>> {
+    sqlx::query_scalar!("SELECT profile FROM providers WHERE slug = $1 FOR SHARE", slug)
+        .fetch_optional(conn)
+        .await?
+        .map(|profile| Ok(serde_json::from_value(profile)?))
+        .transpose()
+}
+
+/// Like [`find_for_share`], for whoever is about to change it.
+pub async fn find_for_update(conn: &mut PgConnection, slug: &str) -> Result<Option<Profile>> {
+    sqlx::query_scalar!("SELECT profile FROM providers WHERE slug = $1 FOR UPDATE", slug)
+        .fetch_optional(conn)
+        .await?
+        .map(|profile| Ok(serde_json::from_value(profile)?))
+        .transpose()
+}
+
 pub async fn insert(conn: &mut PgConnection, profile: &Profile, now: OffsetDateTime) -> Result<()> {
     sqlx::query!(
         "INSERT INTO providers (slug, profile, created_at, updated_at) VALUES ($1, $2, $3, $3)",

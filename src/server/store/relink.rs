@@ -53,6 +53,18 @@ pub async fn mark_opened(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime)
     Ok(())
 }
 
+/// Whether the link can still be used.
+pub async fn is_open(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM relinks
+                          WHERE id = $1 AND used_at IS NULL AND expires_at > $2) AS "open!""#,
+        id,
+        now
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// Uses the link up. `false`: it was used before, or its time is over.
 pub async fn take(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<bool> {
     let done = sqlx::query!(

@@ -22,6 +22,15 @@ pub async fn replace(
     Ok(())
 }
 
+pub async fn exists(conn: &mut PgConnection, token_hash: &[u8]) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM setup_tokens WHERE token_hash = $1) AS "exists!""#,
+        token_hash
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// Uses the token up. `false`: there is no such token.
 pub async fn take(conn: &mut PgConnection, token_hash: &[u8]) -> Result<bool> {
     let done = sqlx::query!("DELETE FROM setup_tokens WHERE token_hash = $1", token_hash)

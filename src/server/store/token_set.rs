@@ -56,6 +56,20 @@ pub async fn forget(
     Ok(())
 }
 
+/// Which connection holds the refresh token of this fingerprint now. Two that ask at once wait for
+/// each other until their transactions end.
+pub async fn find_home(conn: &mut PgConnection, fingerprint: &str) -> Result<Option<Uuid>> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0)) AS locked", fingerprint)
+        .fetch_one(&mut *conn)
+        .await?;
+    Ok(sqlx::query_scalar!(
+        "SELECT connection_id FROM token_sets WHERE fingerprint = $1 AND superseded_at IS NULL LIMIT 1",
+        fingerprint
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
 pub async fn find(
     conn: &mut PgConnection,
     connection_id: Uuid,

@@ -14,6 +14,7 @@ const IN_FLIGHT: usize = 256;
 /// How many are claimed at once.
 const BATCH: usize = 64;
 const SWEEP: Duration = Duration::from_secs(10 * 60);
+const CLOCK: Duration = Duration::from_secs(15);
 const KEYS: Duration = Duration::from_secs(60);
 
 /// Begins all loops. They end by themselves when the app is told to stop.
@@ -21,6 +22,9 @@ pub fn begin(app: &App) -> JoinSet<()> {
     let mut loops = JoinSet::new();
     loops.spawn(refresh_loop(app.clone()));
     loops.spawn(every(app.clone(), "sweep", SWEEP, |app| async move { upkeep::sweep(&app).await }));
+    loops.spawn(every(app.clone(), "clock", CLOCK, |app| async move {
+        upkeep::check_clock(&app).await
+    }));
     loops.spawn(every(app.clone(), "keys", KEYS, |app| async move { keep_keys(&app).await }));
     loops
 }

@@ -6,6 +6,7 @@ mod people;
 mod program;
 mod provider;
 mod reading;
+mod stub;
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -16,7 +17,8 @@ use url::Url;
 use uuid::Uuid;
 
 pub use self::{
-    browser::{Browser, Page},
+    browser::{Browser, Page, form_of},
+    people::{PASSWORD, email},
     program::Program,
     provider::{PROVIDER, SECRET, new_connection},
 };

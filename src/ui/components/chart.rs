@@ -74,7 +74,11 @@ fn lane((kind, name, figure): &Lane, top: f64, buckets: &[ExpiryBucket]) -> AnyV
             }
         })
         .collect::<Vec<_>>();
-    let most = format!("{} in all, at most {} at once", short(total), short(most));
+    let most = match total {
+        0 => "none".to_owned(),
+        1 => "1".to_owned(),
+        _ => format!("{} in all, at most {} at once", short(total), short(most)),
+    };
     view! {
         <text class="chart-lane" x="0" y=top + 18.0>
             {*name}

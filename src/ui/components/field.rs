@@ -121,7 +121,7 @@ pub fn options_of(options: Vec<(String, String)>, chosen: &str) -> Vec<AnyView> 
         .map(|(value, name)| {
             let selected = value == chosen;
             view! {
-                <option value=value selected=selected>
+                <option value=value selected=selected prop:selected=selected>
                     {name}
                 </option>
             }

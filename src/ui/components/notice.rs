@@ -69,7 +69,7 @@ pub fn nothing(place: Empty, actions: impl IntoView + 'static) -> AnyView {
     let actions = actions.into_any();
     view! {
         <div class="nothing">
-            <h3>{title}</h3>
+            <p class="nothing-title">{title}</p>
             <p>{text}</p>
             <div class="actions">{actions}</div>
         </div>

@@ -16,7 +16,11 @@ use crate::{
             notice::nothing,
         },
         path,
-        patterns::{filter::filter_bar, load::loaded, pager::Pager},
+        patterns::{
+            filter::{filter_bar, typed},
+            load::loaded,
+            pager::Pager,
+        },
     },
 };
 
@@ -60,25 +64,14 @@ pub fn List() -> impl IntoView {
 }
 
 fn bar(filter: AuditFilter, filtered: bool) -> AnyView {
-    let fields = view! {
-            <label class="bar-field">
-                <span>"Who"</span>
-                <input type="search" name="actor" value=filter.actor.unwrap_or_default()/>
-            </label>
-            <label class="bar-field">
-                <span>"Action begins with"</span>
-                <input
-                    type="search"
-                    name="action"
-                    placeholder="connection."
-                    value=filter.action.unwrap_or_default()
-                />
-            </label>
-            <label class="bar-field">
-                <span>"Id of what"</span>
-                <input type="search" name="subject" value=filter.subject.unwrap_or_default()/>
-            </label>
+    let field = |name, label, value: Option<String>| {
+        typed(name, label, "search", value.unwrap_or_default())
     };
+    let fields = vec![
+        field("actor", "Who", filter.actor),
+        field("action", "Action begins with", filter.action),
+        field("subject", "Id of what", filter.subject),
+    ];
     filter_bar(path::AUDIT, filtered, fields)
 }
 

@@ -1,9 +1,18 @@
-//! The bar above a list that narrows it. What is asked for stands in the address.
+//! The bar above a list that narrows it. What is asked for stands in the address, and only what was
+//! filled in: a script leaves out the empty fields that a plain form would send.
 
-use leptos::prelude::*;
-use leptos_router::components::Form;
+use leptos::{
+    ev::SubmitEvent,
+    prelude::*,
+    wasm_bindgen::JsCast,
+    web_sys::{FormData, HtmlFormElement, UrlSearchParams},
+};
+use leptos_router::{hooks::use_navigate, params::ParamsMap};
 
-use crate::ui::components::head::link;
+use crate::ui::{
+    components::{field::options_of, head::link},
+    path,
+};
 
 pub fn filter_bar(
     action: &'static str,
@@ -11,8 +20,15 @@ pub fn filter_bar(
     fields: impl IntoView + 'static,
 ) -> AnyView {
     let fields = fields.into_any();
+    let navigate = use_navigate();
+    let go = move |event: SubmitEvent| {
+        if let Some(params) = filled_in(&event) {
+            event.prevent_default();
+            navigate(&path::first_page(action, &params), Default::default());
+        }
+    };
     view! {
-        <Form method="GET" action=action attr:class="bar" attr:role="search">
+        <form method="get" action=action class="bar" role="search" on:submit=go>
             {fields}
             <div class="bar-go">
                 <button type="submit" class="button">
@@ -20,7 +36,54 @@ pub fn filter_bar(
                 </button>
                 {filtered.then(|| link(action, "bar-clear", "Clear"))}
             </div>
-        </Form>
+        </form>
     }
     .into_any()
+}
+
+/// A field of the bar to type in. Its content is a property too, so that it empties again when what
+/// was typed is cleared from the address.
+pub fn typed(
+    name: &'static str,
+    label: &'static str,
+    kind: &'static str,
+    value: String,
+) -> AnyView {
+    let class = if name == "q" { "bar-field is-wide" } else { "bar-field" };
+    view! {
+        <label class=class>
+            <span>{label}</span>
+            <input type=kind name=name value=value.clone() prop:value=value/>
+        </label>
+    }
+    .into_any()
+}
+
+/// A field of the bar to choose from.
+pub fn chosen(
+    name: &'static str,
+    label: &'static str,
+    options: Vec<(String, String)>,
+    value: &str,
+) -> AnyView {
+    view! {
+        <label class="bar-field">
+            <span>{label}</span>
+            <select name=name>{options_of(options, value)}</select>
+        </label>
+    }
+    .into_any()
+}
+
+/// What the form would send.
+fn filled_in(event: &SubmitEvent) -> Option<ParamsMap> {
+    let form = event.target()?.dyn_into::<HtmlFormElement>().ok()?;
+    let data = FormData::new_with_form(&form).ok()?;
+    let params = UrlSearchParams::new_with_str_sequence_sequence(&data).ok()?;
+    let text = params.to_string().as_string()?;
+    let mut filled = ParamsMap::new();
+    for (key, value) in text.split('&').filter_map(|pair| pair.split_once('=')) {
+        filled.insert(key.to_owned(), path::unescape(value)?);
+    }
+    Some(filled)
 }

@@ -24,7 +24,7 @@ use crate::{
         provider::GrantType as Offered,
     },
     server::{
-        app::client::Caller,
+        app::{client::Caller, keys},
         provider::{self, Grant, account, token},
         secret::{seal::Place, token as secret},
         store::{self, flow::Flow},
@@ -33,6 +33,10 @@ use crate::{
 
 /// A consent page may stay open for so long.
 const LIFETIME: Duration = Duration::minutes(30);
+
+/// For how long a grant that can't be stored is offered to the database again.
+const SETTLE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
+const SETTLE_RETRY: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// Where a flow ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +155,12 @@ fn verifier_place(row: Uuid) -> Place {
     Place { table: "flows", column: "sealed_code_verifier", row, generation: 0 }
 }
 
+/// Whether an address still begins a flow; asked before a stranger is given a session.
+pub async fn is_open(app: &App, start: &str) -> Result<bool> {
+    let mut conn = app.pool().acquire().await?;
+    Ok(store::flow::is_open(&mut conn, &secret::hash(start), app.now()).await?)
+}
+
 /// Binds a flow to the browser that opened its address; where that browser goes now.
 /// `browser` is a secret that only this browser holds.
 pub async fn begin(app: &App, start: &str, browser: &str) -> Result<String> {
@@ -168,8 +178,7 @@ pub async fn begin(app: &App, start: &str, browser: &str) -> Result<String> {
     let connection = load(&mut tx, flow.connection_id).await?;
     let scopes = connection.scopes_requested.clone();
     let caller = Caller::load(app, &mut tx, connection.client_id, scopes).await?;
-    let code_verifier =
-        app.keyring().open_text(verifier_place(flow.id), &flow.sealed_code_verifier)?;
+    let code_verifier = open_verifier(app, &mut tx, &flow).await?;
     // A relink goes to a stranger until consent says otherwise: no hint of whom we expect.
     let login_hint = connection.account_label.as_deref().filter(|_| flow.relink_id.is_none());
     let request = provider::authorize::Request {
@@ -184,8 +193,14 @@ pub async fn begin(app: &App, start: &str, browser: &str) -> Result<String> {
 }
 
 /// Takes a callback: spends the flow, exchanges the code, checks the account, and gives the
-/// connection its next generation.
+/// connection its next generation. Once the flow is spent it runs to its end, even if the browser
+/// goes away: the code works once.
 pub async fn complete(app: &App, browser: &str, callback: Callback) -> Result<Landing> {
+    let (running, browser) = (app.clone(), browser.to_owned());
+    app.finish(async move { spend(&running, &browser, callback).await }).await
+}
+
+async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> {
     let mut conn = app.pool().acquire().await?;
     // Spent before anything else, so that no second request can follow with the same state.
     let flow = store::flow::take(
@@ -201,9 +216,21 @@ pub async fn complete(app: &App, browser: &str, callback: Callback) -> Result<La
     let connection = load(&mut conn, flow.connection_id).await?;
     let scopes = connection.scopes_requested.clone();
     let caller = Caller::load(app, &mut conn, connection.client_id, scopes).await?;
+    let verifier = open_verifier(app, &mut conn, &flow).await?;
+    // Asked before the code is spent too: where an account has one grant, a second one kills the
+    // first.
+    let open = match flow.relink_id {
+        Some(id) => store::relink::is_open(&mut conn, id, app.now()).await?,
+        None => true,
+    };
     drop(conn);
-    let (outcome, detail) = match receive(app, &flow, &caller, callback).await {
-        Ok(given) => settle(app, &flow, &caller, given).await?,
+    let received = if open {
+        receive(app, &flow, &caller, &verifier, callback).await
+    } else {
+        Err((Outcome::Expired, "the relink was used or had expired".into()))
+    };
+    let (outcome, detail) = match received {
+        Ok(given) => settle_patiently(app, &flow, &caller, &given).await?,
         Err((outcome, why)) => (outcome, why),
     };
     if outcome != Outcome::Done {
@@ -218,11 +245,16 @@ pub async fn complete(app: &App, browser: &str, callback: Callback) -> Result<La
     Ok(Landing { outcome, connection_id })
 }
 
+async fn open_verifier(app: &App, conn: &mut PgConnection, flow: &Flow) -> Result<SecretString> {
+    keys::open_text(app, conn, verifier_place(flow.id), &flow.sealed_code_verifier).await
+}
+
 /// From the callback to a grant whose account is known, if the provider tells.
 async fn receive(
     app: &App,
     flow: &Flow,
     caller: &Caller,
+    verifier: &SecretString,
     callback: Callback,
 ) -> std::result::Result<Grant, (Outcome, String)> {
     let failed = |why: String| (Outcome::Failed, why);
@@ -231,14 +263,10 @@ async fn receive(
         .map_err(|error| failed(error.to_string()))?;
     if let Some(error) = callback.error {
         let outcome = if error == "access_denied" { Outcome::Denied } else { Outcome::Failed };
-        return Err((outcome, error.chars().take(100).collect()));
+        return Err((outcome, error.chars().filter(|c| !c.is_control()).take(100).collect()));
     }
     let code = callback.code.ok_or_else(|| failed("no code came back".into()))?;
-    let verifier = app
-        .keyring()
-        .open_text(verifier_place(flow.id), &flow.sealed_code_verifier)
-        .map_err(|error| failed(error.to_string()))?;
-    let mut grant = token::exchange(app.http(), &registration, &code, &verifier, Some(&flow.nonce))
+    let mut grant = token::exchange(app.http(), &registration, &code, verifier, Some(&flow.nonce))
         .await
         .map_err(|refusal| failed(refusal.to_string()))?;
     if grant.account.is_none() {
@@ -247,35 +275,65 @@ async fn receive(
     Ok(grant)
 }
 
-/// Stores the grant, unless it is another account's.
+/// [`settle`], tried again for a while: the database may be away for a moment, or a refresh with the
+/// token that goes on may be under way; and the grant exists nowhere else.
+async fn settle_patiently(
+    app: &App,
+    flow: &Flow,
+    caller: &Caller,
+    given: &Grant,
+) -> Result<(Outcome, String)> {
+    let deadline = tokio::time::Instant::now() + SETTLE_DEADLINE;
+    loop {
+        match settle(app, flow, caller, given).await {
+            Ok(Some(settled)) => return Ok(settled),
+            Ok(None) | Err(Error::Internal(_)) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(SETTLE_RETRY).await;
+            }
+            Ok(None) => {
+                return Ok((Outcome::Failed, "the connection was busy for too long".into()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Stores the grant, unless it is another account's. `None`: not now, the connection is in use.
 async fn settle(
     app: &App,
     flow: &Flow,
     caller: &Caller,
-    given: Grant,
-) -> Result<(Outcome, String)> {
+    given: &Grant,
+) -> Result<Option<(Outcome, String)>> {
+    let refused = |outcome, why: &str| Ok(Some((outcome, why.to_owned())));
     let mut tx = app.begin().await?;
+    if !caller.confirm(&mut tx).await? {
+        return refused(Outcome::Failed, "the client's settings changed meanwhile");
+    }
     let connection = load_for_update(&mut tx, flow.connection_id).await?;
     if let Some(expected) = &connection.account_id {
         match &given.account {
             Some(account) if account.id == *expected => {}
-            Some(_) => return Ok((Outcome::WrongAccount, Reason::AccountMismatch.as_str().into())),
+            Some(_) => return refused(Outcome::WrongAccount, Reason::AccountMismatch.as_str()),
             None => {
-                return Ok((
-                    Outcome::Failed,
-                    "the provider did not say whose account it is".into(),
-                ));
+                return refused(Outcome::Failed, "the provider did not say whose account it is");
             }
         }
+    }
+    // Without a refresh token in the response the one we hold goes on; it may be being replaced.
+    if given.refresh_token.is_none()
+        && store::connection::lease::is_held(&mut tx, connection.id, app.now()).await?
+    {
+        return Ok(None);
     }
     if let Some(relink_id) = flow.relink_id
         && !store::relink::take(&mut tx, relink_id, app.now()).await?
     {
-        return Ok((Outcome::Expired, "the relink was used or had expired".into()));
+        return refused(Outcome::Expired, "the relink was used or had expired");
     }
     let consented_at = Some(given.obtained_at);
-    if !make::activate(app, &mut tx, &connection, caller, &given, consented_at).await? {
-        return Ok((Outcome::Failed, "the connection changed meanwhile".into()));
+    if !make::activate(app, &mut tx, &connection, caller, given, consented_at).await? {
+        return refused(Outcome::Failed, "the connection changed meanwhile");
     }
     let subject = Subject::new(connection.id, connection.name());
     let detail = json!({
@@ -288,7 +346,7 @@ async fn settle(
     audit::record(app, &mut tx, who(flow), action, subject, detail).await?;
     tx.commit().await?;
     app.wake_worker();
-    Ok((Outcome::Done, String::new()))
+    Ok(Some((Outcome::Done, String::new())))
 }
 
 /// Who began the flow.

@@ -89,6 +89,7 @@ pub async fn import(
     let caller = Caller::load(app, &mut tx, new.client_id, scopes).await?;
     let given = token::import(&caller.registration(), response, obtained_at)
         .map_err(|refusal| Error::invalid("token_response", reading(&refusal)))?;
+    refuse_second_home(app, &mut tx, &given).await?;
     activate(app, &mut tx, &connection, &caller, &given, Some(obtained_at)).await?;
     let subject = Subject::new(id, connection.name());
     let detail = json!({ "client": caller.client.name });
@@ -98,17 +99,36 @@ pub async fn import(
     super::get(app, &Actor::System, id).await
 }
 
+/// A refresh token in two connections would be sent twice, and a strict server would then kill the
+/// grant. The same import twice is refused with the name of the first.
+async fn refuse_second_home(app: &App, conn: &mut PgConnection, given: &Grant) -> Result<()> {
+    let Some(token) = &given.refresh_token else { return Ok(()) };
+    let fingerprint = app.keyring().fingerprint(token);
+    match store::token_set::find_home(conn, &fingerprint).await? {
+        Some(id) => Err(Error::Conflict(format!(
+            "This refresh token belongs to a connection already: {id}."
+        ))),
+        None => Ok(()),
+    }
+}
+
 fn reading(refusal: &Refusal) -> String {
     refusal.description.clone().unwrap_or_else(|| "holds no access token".into())
 }
 
-/// Makes a connection that is the client's own (RFC 6749 section 4.4).
+/// Makes a connection that is the client's own (RFC 6749 section 4.4). What the provider granted is
+/// stored even if the caller goes away.
 pub async fn grant_client_credentials(
     app: &App,
     actor: &Actor,
     new: NewConnection,
 ) -> Result<Connection> {
     actor.require(Permission::ConnectionsWrite)?;
+    let (running, actor) = (app.clone(), actor.clone());
+    app.finish(async move { ask_for_grant(&running, &actor, new).await }).await
+}
+
+async fn ask_for_grant(app: &App, actor: &Actor, new: NewConnection) -> Result<Connection> {
     let mut conn = app.pool().acquire().await?;
     let scopes = new.scopes.clone().unwrap_or_default();
     let mut caller = Caller::load(app, &mut conn, new.client_id, scopes).await?;
@@ -233,7 +253,7 @@ async fn kept_refresh_token(
     let set = store::token_set::find(conn, id, generation).await?;
     let Some(sealed) = set.and_then(|set| set.sealed_refresh_token) else { return Ok(None) };
     let place = grant::refresh_place(id, generation);
-    Ok(Some(crate::server::app::keys::open_text(app, place, &sealed).await?))
+    Ok(Some(crate::server::app::keys::open_text(app, conn, place, &sealed).await?))
 }
 
 fn check(new: &NewConnection) -> Result<()> {
@@ -248,6 +268,7 @@ pub(super) fn check_label(label: &str) -> Result<String> {
     if label.chars().count() > 200 {
         return Err(Error::invalid("label", "must have at most 200 characters"));
     }
+    no_control("label", label)?;
     Ok(label.to_owned())
 }
 
@@ -256,13 +277,22 @@ pub(super) fn check_external_id(external_id: Option<&str>) -> Result<Option<Stri
     if external_id.is_some_and(|text| text.chars().count() > 200) {
         return Err(Error::invalid("external_id", "must have at most 200 characters"));
     }
+    no_control("external_id", external_id.unwrap_or_default())?;
     Ok(external_id.map(ToOwned::to_owned))
+}
+
+fn no_control(field: &str, text: &str) -> Result<()> {
+    if text.chars().any(char::is_control) {
+        return Err(Error::invalid(field, "must be one line without control characters"));
+    }
+    Ok(())
 }
 
 pub(super) fn check_tags(tags: &[String]) -> Result<Vec<String>> {
     if tags.len() > 50 || tags.iter().any(|tag| tag.is_empty() || tag.chars().count() > 100) {
         return Err(Error::invalid("tags", "can be at most 50, of 1 to 100 characters each"));
     }
+    no_control("tags", &tags.concat())?;
     let mut tags = tags.to_vec();
     tags.sort();
     tags.dedup();

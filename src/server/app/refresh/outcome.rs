@@ -5,7 +5,7 @@ use std::time::Duration as StdDuration;
 
 use secrecy::SecretString;
 use serde_json::json;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{Claim, LEASE};
@@ -34,6 +34,10 @@ use crate::{
     },
 };
 
+/// When a token is already dead as it comes (two clocks disagree), the next is asked for only then.
+const DEAD_ON_ARRIVAL_DELAY: Duration = Duration::minutes(5);
+/// No connection is refreshed more often than this by the schedule.
+const LEAST_DELAY: Duration = Duration::seconds(5);
 /// How long a save that the database does not take is tried again.
 const SAVE_RETRY: StdDuration = StdDuration::from_millis(250);
 
@@ -64,11 +68,17 @@ pub(super) async fn keep(
         access_expires_at: dates.clock.access_expires_at,
         refresh_expires_at: dates.clock.refresh_expires_at,
         needs_human_by: dates.needs_human_by,
-        due_at: dates.due_at,
+        due_at: dates.due_at.map(|due| due.max(not_before(&dates, given))),
     };
     let verdict = persist(leased, || save_renewal(app, claim, &renewal, &set)).await?;
     count(claim.trigger, verdict, None);
     Ok(())
+}
+
+/// A token that came dead, or nearly so, by our clock is no reason to ask again and again.
+fn not_before(dates: &grant::Dates, given: &Grant) -> OffsetDateTime {
+    let dead = dates.clock.access_expires_at.is_some_and(|end| end <= given.obtained_at);
+    given.obtained_at + if dead { DEAD_ON_ARRIVAL_DELAY } else { LEAST_DELAY }
 }
 
 async fn save_renewal(
@@ -241,6 +251,43 @@ pub(super) async fn lapse(app: &App, claim: &Claim, connection: &Connection) -> 
         }
         end => lease::release(&mut tx, leased, end).await?,
     }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// A request that could not even be made (a secret that does not open, a provider that is gone): the
+/// connection is shown as retrying, with the reason, and no attempt remains.
+pub(super) async fn unprepared(app: &App, claim: &Claim, error: &Error) -> Result<()> {
+    let leased = &claim.leased;
+    let now = app.now();
+    let class = ErrorClass::RequestRefused;
+    let situation = Situation {
+        state: State::Active,
+        failures: u32::try_from(leased.failures).unwrap_or_default(),
+        doubtful: leased.doubtful_attempt_id.is_some(),
+        refresh_expires_at: leased.refresh_expires_at,
+    };
+    let answer = Refused { class, retry_after: None };
+    let next = refresh::refused(&situation, answer, claim.attempt_id, now, app.rng().fraction());
+    let last_error = LastError {
+        class,
+        status: None,
+        code: None,
+        description: Some(format!("Regrant could not make the request: {error}")),
+        at: now,
+    };
+    let setback = Setback {
+        state: next.state.name(),
+        reason: None,
+        failures: i32::try_from(next.failures).unwrap_or(i32::MAX),
+        doubtful_attempt_id: leased.doubtful_attempt_id,
+        last_error: Some(serde_json::to_value(&last_error)?),
+        needs_human_by: leased.refresh_expires_at,
+        due_at: next.due_at,
+    };
+    let mut tx = app.begin().await?;
+    store::attempt::delete(&mut tx, leased.id, claim.attempt_id).await?;
+    lease::set_back(&mut tx, leased, &setback, now).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -13,12 +13,16 @@ use crate::{
     rpc,
     ui::{
         components::{
-            field::options_of,
             head::{head, link},
             notice::nothing,
         },
         path,
-        patterns::{board::board, filter::filter_bar, load::loaded, pager::Pager},
+        patterns::{
+            board::board,
+            filter::{chosen, filter_bar, typed},
+            load::loaded,
+            pager::Pager,
+        },
     },
 };
 
@@ -71,46 +75,28 @@ fn bar(filter: &ConnectionFilter, clients: &[Client], filtered: bool) -> AnyView
     let clients = std::iter::once(owned("", "any"))
         .chain(clients.iter().map(|client| (client.id.to_string(), client.name.clone())))
         .collect();
-    let sorts = Sort::ALL.iter().map(|sort| owned(sort.as_str(), sort_name(*sort))).collect();
-    let fields = view! {
-            <label class="bar-field is-wide">
-                <span>"Label, account or external id"</span>
-                <input type="search" name="q" value=filter.q.clone().unwrap_or_default()/>
-            </label>
-            <label class="bar-field">
-                <span>"State"</span>
-                <select name="state">
-                    {options_of(states, filter.state.map(StateName::as_str).unwrap_or_default())}
-                </select>
-            </label>
-            <label class="bar-field">
-                <span>"Client"</span>
-                <select name="client">
-                    {options_of(clients, &filter.client.map(|id| id.to_string()).unwrap_or_default())}
-                </select>
-            </label>
-            <label class="bar-field">
-                <span>"Provider"</span>
-                <select name="provider">
-                    {options_of(providers, filter.provider.as_deref().unwrap_or_default())}
-                </select>
-            </label>
-            <label class="bar-field">
-                <span>"Needs a person before"</span>
-                <input
-                    type="date"
-                    name="needs_human_before"
-                    value=filter.needs_human_before.map(path::day).unwrap_or_default()
-                />
-            </label>
-            <label class="bar-field">
-                <span>"Order"</span>
-                <select name="sort">
-                    {options_of(sorts, filter.sort.unwrap_or_default().as_str())}
-                </select>
-            </label>
-    };
-    filter_bar(path::CONNECTIONS, filtered, fields)
+    let sorts = Sort::ALL
+        .iter()
+        .map(|sort| {
+            let value = if *sort == Sort::default() { "" } else { sort.as_str() };
+            owned(value, sort_name(*sort))
+        })
+        .collect();
+    let q = filter.q.clone().unwrap_or_default();
+    let state = filter.state.map(StateName::as_str).unwrap_or_default();
+    let client = filter.client.map(|id| id.to_string()).unwrap_or_default();
+    let provider = filter.provider.as_deref().unwrap_or_default();
+    let before = filter.needs_human_before.map(path::day).unwrap_or_default();
+    let sort = filter.sort.filter(|sort| *sort != Sort::default()).map(Sort::as_str);
+    let fields = [
+        typed("q", "Label, account or external id", "search", q),
+        chosen("state", "State", states, state),
+        chosen("client", "Client", clients, &client),
+        chosen("provider", "Provider", providers, provider),
+        typed("needs_human_before", "Needs a person before", "date", before),
+        chosen("sort", "Order", sorts, sort.unwrap_or_default()),
+    ];
+    filter_bar(path::CONNECTIONS, filtered, fields.into_iter().collect::<Vec<_>>())
 }
 
 fn sort_name(sort: Sort) -> &'static str {

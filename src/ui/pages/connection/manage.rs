@@ -67,7 +67,10 @@ pub fn actions(
 ) -> AnyView {
     let id = || hidden("id", connection.id);
     let next = voice::next(connection, as_of);
-    let consent = connection.can_reauthorize() && connection.state != State::Disconnected;
+    // Consent is no use while the client is refused: its answer could not be redeemed.
+    let consent = connection.can_reauthorize()
+        && connection.state != State::Disconnected
+        && next != Next::MendClient;
     let relink = (consent && may.allows(Permission::ConnectionsRelink)).then(|| {
         let weight = if next == Next::Consent { "primary" } else { "" };
         button_form(doings.relink, id(), "Create a relink", weight)

@@ -12,7 +12,10 @@ use crate::{
             notice::nothing,
         },
         path,
-        patterns::{filter::filter_bar, load::loaded},
+        patterns::{
+            filter::{filter_bar, typed},
+            load::loaded,
+        },
     },
 };
 
@@ -40,12 +43,7 @@ pub fn List() -> impl IntoView {
 
 /// The search over the catalogue.
 pub fn bar(action: &'static str, q: Option<&str>) -> AnyView {
-    let fields = view! {
-            <label class="bar-field is-wide">
-                <span>"Name or category"</span>
-                <input type="search" name="q" value=q.unwrap_or_default().to_owned()/>
-            </label>
-    };
+    let fields = typed("q", "Name or category", "search", q.unwrap_or_default().to_owned());
     filter_bar(action, q.is_some(), fields)
 }
 
