@@ -102,6 +102,7 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::Constraint(name) => constraint(&name),
+            store::Error::Nul => Self::invalid("", "A text holds a NUL character."),
             other => Self::Internal(other.into()),
         }
     }

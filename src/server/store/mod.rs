@@ -29,14 +29,21 @@ pub enum Error {
     /// A stored value has a form that this build does not know.
     #[error("a stored value can't be read: {0}")]
     Unreadable(String),
+    /// A text holds what PostgreSQL stores in no text: a NUL.
+    #[error("a text holds a NUL character")]
+    Nul,
     #[error(transparent)]
     Database(sqlx::Error),
 }
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        match error.as_database_error().and_then(|error| error.constraint()) {
+        let Some(refusal) = error.as_database_error() else { return Self::Database(error) };
+        // character_not_in_repertoire, untranslatable_character
+        let nul = matches!(refusal.code().as_deref(), Some("22021" | "22P05"));
+        match refusal.constraint() {
             Some(name) => Self::Constraint(name.to_owned()),
+            None if nul => Self::Nul,
             None => Self::Database(error),
         }
     }

@@ -3,8 +3,10 @@
 
 mod browser;
 mod people;
+mod program;
 mod provider;
 mod reading;
+mod stub;
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -17,7 +19,8 @@ use uuid::Uuid;
 pub use self::{
     browser::{Browser, Page, form_of},
     people::{PASSWORD, email},
-    provider::{PROVIDER, new_connection},
+    program::Program,
+    provider::{PROVIDER, SECRET, new_connection},
 };
 use crate::{
     domain::access::Role,

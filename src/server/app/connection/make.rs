@@ -268,6 +268,7 @@ pub(super) fn check_label(label: &str) -> Result<String> {
     if label.chars().count() > 200 {
         return Err(Error::invalid("label", "must have at most 200 characters"));
     }
+    no_control("label", label)?;
     Ok(label.to_owned())
 }
 
@@ -276,13 +277,22 @@ pub(super) fn check_external_id(external_id: Option<&str>) -> Result<Option<Stri
     if external_id.is_some_and(|text| text.chars().count() > 200) {
         return Err(Error::invalid("external_id", "must have at most 200 characters"));
     }
+    no_control("external_id", external_id.unwrap_or_default())?;
     Ok(external_id.map(ToOwned::to_owned))
+}
+
+fn no_control(field: &str, text: &str) -> Result<()> {
+    if text.chars().any(char::is_control) {
+        return Err(Error::invalid(field, "must be one line without control characters"));
+    }
+    Ok(())
 }
 
 pub(super) fn check_tags(tags: &[String]) -> Result<Vec<String>> {
     if tags.len() > 50 || tags.iter().any(|tag| tag.is_empty() || tag.chars().count() > 100) {
         return Err(Error::invalid("tags", "can be at most 50, of 1 to 100 characters each"));
     }
+    no_control("tags", &tags.concat())?;
     let mut tags = tags.to_vec();
     tags.sort();
     tags.dedup();

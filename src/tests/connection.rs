@@ -1,0 +1,6 @@
+//! Connections come, change and go: by consent, by import, by the client itself; disconnected,
+//! deleted.
+
+mod consent;
+mod end;
+mod import;

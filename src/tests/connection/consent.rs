@@ -1,0 +1,335 @@
+//! The code flow: bound to one browser, used once, for the connection's own account.
+
+use axum::http::StatusCode;
+use sqlx::PgPool;
+use time::Duration;
+use url::Url;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        access::Role,
+        connection::{GrantType, State, StateName},
+    },
+    sandbox::TokenRequest,
+    server::app::{self, Actor},
+    tests::support::{Browser, World},
+};
+
+/// The address at which a person leaves for the provider to make a connection, and the connection.
+async fn begun(world: &World, browser: &mut Browser, client: Uuid) -> (String, Uuid) {
+    let form = [("client_id", &*client.to_string()), ("label", "Books")];
+    let answer = browser.call("connection/connect", &form).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let newest = "SELECT id FROM connections WHERE client_id = $1 ORDER BY created_at DESC LIMIT 1";
+    let id = sqlx::query_scalar(newest).bind(client).fetch_one(&world.pool).await;
+    (answer.location(), id.expect("the connection"))
+}
+
+fn exchanges(world: &World) -> Vec<TokenRequest> {
+    let is_exchange =
+        |request: &TokenRequest| request.grant.as_deref() == Some("authorization_code");
+    world.sandbox.log().into_iter().filter(is_exchange).collect()
+}
+
+/// An address with one parameter replaced, or without it.
+fn with(address: &str, name: &str, value: Option<&str>) -> String {
+    let mut url = Url::parse(address).unwrap();
+    let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    let kept = pairs.into_iter().filter(|(had, _)| had != name);
+    let added = value.map(|value| (name.to_owned(), value.to_owned()));
+    url.query_pairs_mut().clear().extend_pairs(kept.chain(added));
+    url.into()
+}
+
+fn parameter(address: &str, name: &str) -> Option<String> {
+    let url = Url::parse(address).unwrap();
+    url.query_pairs().find(|(had, _)| had == name).map(|(_, value)| value.into_owned())
+}
+
+#[sqlx::test]
+async fn consent_connects_an_account(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let (start, id) = begun(&world, &mut browser, client).await;
+    assert_eq!(world.state(id).await, State::Pending);
+    let leaving = browser.get(&start).await;
+    assert_eq!(leaving.status, StatusCode::SEE_OTHER);
+    let leaving = leaving.location();
+    assert_eq!(parameter(&leaving, "code_challenge_method").as_deref(), Some("S256"));
+    let redirect = parameter(&leaving, "redirect_uri");
+    assert_eq!(redirect.as_deref(), Some("http://127.0.0.1:3000/oauth/callback"));
+    let callback = world.sandbox.consent(&leaving, "alice").unwrap();
+    let landed = browser.get(&callback).await;
+    assert_eq!(landed.status, StatusCode::SEE_OTHER);
+    assert_eq!(landed.location(), format!("/connections/{id}?connected=1"));
+    // Nothing of the code goes on: not in the address, not as a referrer, not in a cache.
+    assert_eq!(landed.header("referrer-policy"), "no-referrer");
+    assert_eq!(landed.header("cache-control"), "no-store");
+    assert!(!landed.text.contains(&parameter(&callback, "code").unwrap()));
+
+    let connection = world.connection(id).await;
+    assert_eq!((connection.state, connection.generation), (State::Active, 1));
+    assert_eq!(connection.grant_type, GrantType::AuthorizationCode);
+    assert_eq!(connection.account_label.as_deref(), Some("alice@example.com"));
+    assert_eq!(connection.label, "Books");
+    assert_eq!(world.audit("connection.connected").await.len(), 1);
+    let page = browser.get(&landed.location()).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text.contains("alice@example.com"));
+}
+
+/// Whoever sends us a forged `Host` gets the redirect URI of our configuration.
+#[sqlx::test]
+async fn the_redirect_uri_comes_from_no_header(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let (start, _) = begun(&world, &mut browser, client).await;
+    let path = start.strip_prefix("http://127.0.0.1:3000").unwrap();
+    let request = axum::http::Request::get(path)
+        .header("host", "evil.example")
+        .header("x-forwarded-host", "evil.example")
+        .header("forwarded", "host=evil.example")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    let leaving = browser.send(request).await.location();
+    let redirect = parameter(&leaving, "redirect_uri");
+    assert_eq!(redirect.as_deref(), Some("http://127.0.0.1:3000/oauth/callback"));
+}
+
+#[sqlx::test]
+async fn only_the_browser_that_left_can_come_back(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let (start, id) = begun(&world, &mut browser, client).await;
+    let callback = world.consent_only(&mut browser, start, "alice").await;
+
+    world.person_named("other", Role::Admin).await;
+    let mut other = world.browser();
+    let mut stranger = world.browser();
+    other.sign_in("other", crate::tests::support::PASSWORD).await;
+    for browser in [&mut other, &mut stranger] {
+        assert_eq!(browser.get(&callback).await.location(), "/relink/outcome/expired");
+    }
+    assert_eq!(world.state(id).await, State::Pending);
+    assert_eq!(exchanges(&world).len(), 0, "a stranger's visit costs not even the code");
+
+    assert_eq!(
+        browser.get(&callback).await.location(),
+        format!("/connections/{id}?connected=1"),
+        "and does not keep the right one out"
+    );
+}
+
+#[sqlx::test]
+async fn a_state_is_used_once(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let (start, id) = begun(&world, &mut browser, client).await;
+    let callback = world.consent_only(&mut browser, start.clone(), "alice").await;
+    browser.get(&callback).await;
+    let connected = world.connection(id).await;
+    assert_eq!(connected.state, State::Active);
+    assert_eq!(browser.get(&callback).await.location(), "/relink/outcome/expired");
+    assert_eq!(exchanges(&world).len(), 1, "a second exchange would kill the grant");
+    assert_eq!(world.connection(id).await, connected);
+    // The address at which it began is spent too.
+    assert_eq!(browser.get(&start).await.location(), "/relink/outcome/expired");
+}
+
+#[sqlx::test]
+async fn a_state_that_is_not_ours_or_too_old_leads_nowhere(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let (start, id) = begun(&world, &mut browser, client).await;
+    let callback = world.consent_only(&mut browser, start, "alice").await;
+    for forged in [
+        with(&callback, "state", Some("forged")),
+        with(&callback, "state", Some("")),
+        with(&callback, "state", None),
+        "/oauth/callback".into(),
+        "/oauth/start/forged".into(),
+    ] {
+        assert_eq!(browser.get(&forged).await.location(), "/relink/outcome/expired", "{forged}");
+    }
+    world.pass(Duration::minutes(31));
+    assert_eq!(browser.get(&callback).await.location(), "/relink/outcome/expired");
+    assert_eq!((world.state(id).await, exchanges(&world).len()), (State::Pending, 0));
+    // An address that nobody opened in time is spent as well.
+    let (start, _) = begun(&world, &mut browser, client).await;
+    world.pass(Duration::minutes(31));
+    assert_eq!(browser.get(&start).await.location(), "/relink/outcome/expired");
+    app::upkeep::sweep(&world.app).await.unwrap();
+    assert_eq!(world.count("SELECT count(*) FROM flows").await, 0);
+}
+
+#[sqlx::test]
+async fn an_answer_of_another_issuer_is_refused_before_the_code_is_sent(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    world.provider("promises", |profile| profile.authorization.iss_required = true).await;
+    for (provider, iss, refused) in [
+        ("strict", Some("https://evil.example"), true),
+        ("strict", Some("http://127.0.0.1/"), true),
+        ("promises", None, true),
+        ("strict", None, false),
+    ] {
+        let name = format!("{provider} {iss:?}");
+        let client = world.client_of(provider, &name, |_| {}).await;
+        let (start, id) = begun(&world, &mut browser, client).await;
+        let callback = world.consent_only(&mut browser, start, "alice").await;
+        let before = exchanges(&world).len();
+        let landed = browser.get(&with(&callback, "iss", iss)).await.location();
+        let end = if refused { "problem=failed" } else { "connected=1" };
+        assert_eq!(landed, format!("/connections/{id}?{end}"), "{name}");
+        assert_eq!(exchanges(&world).len() - before, usize::from(!refused), "{name}");
+        let state = if refused { StateName::Pending } else { StateName::Active };
+        assert_eq!(world.state(id).await.name(), state, "{name}");
+    }
+}
+
+#[sqlx::test]
+async fn a_refusal_and_a_failure_are_told_apart_and_change_nothing(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let (start, id) = begun(&world, &mut browser, client).await;
+    let leaving = browser.get(&start).await.location();
+    let callback = world.sandbox.deny(&leaving).unwrap();
+    let landed = browser.get(&callback).await.location();
+    assert_eq!(landed, format!("/connections/{id}?problem=denied"));
+    assert_eq!(world.state(id).await, State::Pending);
+    assert_eq!(world.audit("connection.consent_failed").await.len(), 1);
+    let page = browser.get(&landed).await;
+    assert_eq!(page.status, StatusCode::OK);
+
+    // The same connection may be tried again, and fail in other ways.
+    for (name, value, end) in [
+        ("error", Some("server_error"), "problem=failed"),
+        ("code", Some("forged"), "problem=failed"),
+        ("code", None, "problem=failed"),
+        ("nothing", None, "connected=1"),
+    ] {
+        let begun = browser.call("connection/reauthorize", &[("id", &id.to_string())]).await;
+        let callback = world.consent_only(&mut browser, begun.location(), "alice").await;
+        let landed = browser.get(&with(&callback, name, value)).await.location();
+        assert_eq!(landed, format!("/connections/{id}?{end}"), "{name}");
+    }
+    assert_eq!(world.generation(id).await, 1);
+}
+
+#[sqlx::test]
+async fn another_account_is_refused_and_overwrites_nothing(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.connect(&mut browser, client, "alice").await;
+    let before = world.connection(id).await;
+    let begun = browser.call("connection/reauthorize", &[("id", &id.to_string())]).await;
+    let landed = world.consent(&mut browser, begun.location(), "bob").await;
+    assert_eq!(landed, format!("/connections/{id}?problem=wrong_account"));
+    assert_eq!(world.connection(id).await, before);
+    assert_eq!(world.count("SELECT count(*) FROM token_sets").await, 1);
+    let entries = world.audit("connection.consent_failed").await;
+    assert_eq!(entries[0].detail["outcome"], "wrong_account");
+    world.until_due(id).await;
+    world.tick().await;
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
+}
+
+/// A provider that does not say whose account it is can't vouch for the right one.
+#[sqlx::test]
+async fn an_account_that_is_not_named_is_not_taken_for_the_right_one(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.connect(&mut browser, client, "alice").await;
+    world.execute("UPDATE connections SET scopes_requested = '{api:read}'").await;
+    let begun = browser.call("connection/reauthorize", &[("id", &id.to_string())]).await;
+    let landed = world.consent(&mut browser, begun.location(), "bob").await;
+    assert_eq!(landed, format!("/connections/{id}?problem=failed"));
+    assert_eq!(world.generation(id).await, 1);
+}
+
+#[sqlx::test]
+async fn a_dead_connection_comes_back_in_place_with_its_history(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.connect(&mut browser, client, "alice").await;
+    world.until_due(id).await;
+    world.tick().await;
+    world.sandbox.revoke_account("alice");
+    world.until_due(id).await;
+    world.tick().await;
+    assert_eq!(world.state(id).await.name(), StateName::NeedsReauth);
+    let history = world.attempts(id).await;
+    assert_eq!(history.len(), 2);
+    let begun = browser.call("connection/reauthorize", &[("id", &id.to_string())]).await;
+    let landed = world.consent(&mut browser, begun.location(), "alice").await;
+    assert_eq!(landed, format!("/connections/{id}?connected=1"));
+
+    let connection = world.connection(id).await;
+    assert_eq!((connection.state, connection.generation), (State::Active, 3));
+    assert_eq!((connection.last_error, connection.needs_human_by), (None, None));
+    assert_eq!(world.count("SELECT count(*) FROM connections").await, 1);
+    assert_eq!(world.attempts(id).await, history);
+    let fingerprints = "SELECT count(DISTINCT fingerprint) FROM token_sets";
+    assert_eq!(world.count(fingerprints).await, 3);
+    assert_eq!(world.audit("connection.reauthorized").await.len(), 1);
+    world.until_due(id).await;
+    assert_eq!(world.tick().await, 1);
+    assert_eq!(world.generation(id).await, 4);
+}
+
+#[sqlx::test]
+async fn consent_that_brings_no_refresh_token_keeps_the_one_that_lives(pool: PgPool) {
+    use crate::sandbox::Issue;
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.connect(&mut browser, client, "alice").await;
+    // From the second consent on this provider gives none, as Google does.
+    let mut silent = crate::sandbox::Client::confidential("one", crate::tests::support::SECRET);
+    silent.refresh.issue = Issue::Never;
+    world.sandbox.add_client(silent);
+    let begun = browser.call("connection/reauthorize", &[("id", &id.to_string())]).await;
+    world.consent(&mut browser, begun.location(), "alice").await;
+    assert_eq!(world.generation(id).await, 2);
+    assert!(world.connection(id).await.has_refresh_token);
+    world.until_due(id).await;
+    assert_eq!(world.tick().await, 1);
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 3));
+}
+
+#[sqlx::test]
+async fn client_credentials_leave_nothing_behind_when_they_are_refused(pool: PgPool) {
+    use crate::sandbox::Fault;
+    let world = World::new(pool).await;
+    let client = world.client("machine", |_| {}).await;
+    world.provider("people", |profile| profile.grants.truncate(1)).await;
+    let people = world.client_of("people", "people", |_| {}).await;
+    world.control().fail_next(Fault::Unavailable, 1);
+    let new = crate::tests::support::new_connection;
+    let refused =
+        app::connection::grant_client_credentials(&world.app, &world.admin, new(client)).await;
+    assert!(matches!(refused, Err(app::Error::ProviderUnavailable { .. })));
+    let refused =
+        app::connection::grant_client_credentials(&world.app, &world.admin, new(people)).await;
+    assert!(matches!(refused, Err(app::Error::Conflict(_))));
+    assert_eq!(world.count("SELECT count(*) FROM connections").await, 0);
+    let made = app::connection::grant_client_credentials(&world.app, &world.admin, new(client))
+        .await
+        .unwrap();
+    assert_eq!(made.state, State::Active);
+    // There is nobody who could consent to it.
+    let begun = app::connection::authorize(&world.app, &world.admin, made.id).await;
+    assert!(matches!(begun, Err(app::Error::Conflict(_))));
+    let relink = app::relink::create(&world.app, &Actor::Operator, made.id).await;
+    assert!(matches!(relink, Err(app::Error::Conflict(_))));
+}

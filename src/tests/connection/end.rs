@@ -1,0 +1,138 @@
+//! Ending: told to the provider or not, forgotten here, and what waits for it.
+
+use axum::http::{Request, StatusCode, header};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use sqlx::PgPool;
+use time::Duration;
+use tower::ServiceExt;
+
+use crate::{
+    domain::{
+        access::Role,
+        connection::{State, StateName},
+        problem::Code,
+    },
+    server::app,
+    tests::support::{SECRET, World, form_of},
+};
+
+impl World {
+    /// What the provider says of a token of the client `one` (RFC 7662).
+    async fn is_active(&self, token: &str) -> bool {
+        let basic = BASE64_STANDARD.encode(format!("one:{SECRET}"));
+        let request =
+            Request::post("/introspect").header(header::AUTHORIZATION, format!("Basic {basic}"));
+        let request = form_of(request, &[("token", token)]);
+        let response = self.sandbox.router().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        serde_json::from_slice::<Value>(&body).unwrap()["active"] == true
+    }
+}
+
+#[sqlx::test]
+async fn disconnecting_with_revocation_ends_both_tokens_at_the_provider(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    for (revoke, alive) in [("true", false), ("false", true)] {
+        let response = world.token_response(client, "alice").await;
+        let id = world.import_text(client, response.to_string()).await.unwrap().id;
+        let access = response["access_token"].as_str().unwrap();
+        let refresh = response["refresh_token"].as_str().unwrap();
+        assert!(world.is_active(access).await && world.is_active(refresh).await);
+        let form = [("id", &*id.to_string()), ("revoke", revoke)];
+        let answer = browser.call("connection/disconnect", &form).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        assert_eq!(world.is_active(access).await, alive);
+        assert_eq!(world.is_active(refresh).await, alive);
+
+        let connection = world.connection(id).await;
+        assert_eq!(connection.state, State::Disconnected);
+        assert_eq!((connection.due_at, connection.needs_human_by), (None, None));
+        let kept = "SELECT count(*) FROM token_sets WHERE sealed_access_token IS NOT NULL
+                    OR sealed_refresh_token IS NOT NULL OR sealed_extras IS NOT NULL";
+        assert_eq!(world.count(kept).await, 0);
+        let entries = world.audit("connection.disconnect").await;
+        let subject = Some(id.to_string());
+        let entry = entries.iter().find(|entry| entry.subject_id == subject).unwrap();
+        assert_eq!(entry.detail["revoked_at_provider"], !alive);
+        assert!(world.token(id, Duration::ZERO).await.is_err());
+    }
+}
+
+#[sqlx::test]
+async fn a_provider_that_can_not_be_told_leaves_everything_as_it_was(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    let before = world.connection(id).await;
+    world.control().set(|settings| settings.outage = true);
+    let refused = app::connection::disconnect(&world.app, &world.admin, id, true).await;
+    assert!(matches!(refused, Err(app::Error::ProviderUnavailable { .. })));
+    let refused = app::connection::delete(&world.app, &world.admin, id, true).await;
+    assert!(matches!(refused, Err(app::Error::ProviderUnavailable { .. })));
+    assert_eq!(world.connection(id).await, before);
+    assert!(world.token(id, Duration::ZERO).await.is_ok());
+    app::connection::disconnect(&world.app, &world.admin, id, false).await.unwrap();
+    assert_eq!(world.state(id).await, State::Disconnected);
+}
+
+#[sqlx::test]
+async fn a_deleted_connection_is_remembered_by_the_audit_log_alone(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let response = world.token_response(client, "alice").await;
+    let id = world.import_text(client, response.to_string()).await.unwrap().id;
+    app::connection::refresh(&world.app, &world.admin, id).await.unwrap();
+    app::relink::create(&world.app, &world.admin, id).await.unwrap();
+    let token = world.token(id, Duration::ZERO).await.unwrap().access_token;
+    app::connection::delete(&world.app, &world.admin, id, true).await.unwrap();
+    assert!(!world.is_active(token.expose_secret()).await);
+    for table in ["connections", "token_sets", "attempts", "relinks", "flows"] {
+        let sql = format!("SELECT count(*) FROM {table}");
+        let left: i64 =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&world.pool).await.unwrap();
+        assert_eq!(left, 0, "{table}");
+    }
+    let entries = world.audit("connection.delete").await;
+    assert_eq!(entries[0].subject_id, Some(id.to_string()));
+}
+
+#[sqlx::test]
+async fn disconnecting_voids_what_could_bring_it_back(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.connect(&mut browser, client, "alice").await;
+    let relink = app::relink::create(&world.app, &world.admin, id).await.unwrap();
+    let form = [("id", &*id.to_string()), ("revoke", "false")];
+    browser.call("connection/disconnect", &form).await;
+    let token = relink.url.rsplit('/').next().unwrap();
+    let refused = world.browser().call("relink/begin", &[("token", token)]).await.problem();
+    assert_eq!(refused.code, Code::Conflict);
+    let refused = app::relink::create(&world.app, &world.admin, id).await;
+    assert!(matches!(refused, Err(app::Error::Conflict(_))));
+    assert_eq!(world.state(id).await.name(), StateName::Disconnected);
+}
+
+#[sqlx::test]
+async fn a_client_goes_after_its_connections(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    let client = client.to_string();
+    let refused = browser.call("client/delete", &[("id", &client)]).await.problem();
+    assert_eq!(refused.code, Code::Conflict);
+    let refused = browser.call("provider/delete", &[("slug", "strict")]).await.problem();
+    assert_eq!(refused.code, Code::Conflict);
+    app::connection::disconnect(&world.app, &world.admin, id, false).await.unwrap();
+    let deleted = browser.call("client/delete", &[("id", &client)]).await;
+    assert_eq!(deleted.location(), "/clients");
+    let deleted = browser.call("provider/delete", &[("slug", "strict")]).await;
+    assert_eq!(deleted.location(), "/providers");
+    assert_eq!(world.count("SELECT count(*) FROM connections").await, 0);
+}

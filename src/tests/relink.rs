@@ -1,0 +1,201 @@
+//! Relinks: made by support, opened without a login, used once, for one account.
+
+use axum::http::StatusCode;
+use sqlx::PgPool;
+use time::Duration;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        access::Role,
+        connection::{State, StateName},
+        problem::Code,
+        relink::{CreatedRelink, Invitation},
+    },
+    server::app,
+    tests::support::{Browser, World},
+};
+
+/// A connection of alice's that has died, and support's browser.
+async fn dead(world: &World) -> (Uuid, Browser) {
+    let client = world.client("one", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let id = world.connect(&mut admin, client, "alice").await;
+    world.sandbox.revoke_account("alice");
+    world.until_due(id).await;
+    world.tick().await;
+    assert_eq!(world.state(id).await.name(), StateName::NeedsReauth);
+    (id, world.sign_in(Role::Support).await)
+}
+
+async fn made(support: &mut Browser, id: Uuid) -> CreatedRelink {
+    support.call("connection/relink", &[("id", &id.to_string())]).await.json()
+}
+
+fn token_of(relink: &CreatedRelink) -> String {
+    relink.url.strip_prefix("http://127.0.0.1:3000/relink/").expect("our address").to_owned()
+}
+
+async fn invited(owner: &mut Browser, token: &str) -> Invitation {
+    owner.call("relink/get", &[("token", token)]).await.json()
+}
+
+/// From the link through the provider's page; where the owner lands.
+async fn follow(world: &World, owner: &mut Browser, token: &str, account: &str) -> String {
+    let begun = owner.call("relink/begin", &[("token", token)]).await;
+    world.consent(owner, begun.location(), account).await
+}
+
+#[sqlx::test]
+async fn support_makes_a_link_and_whoever_opens_it_brings_the_connection_back(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let relink = made(&mut support, id).await;
+    assert_eq!(relink.expires_at, world.now() + Duration::hours(72));
+    let token = token_of(&relink);
+
+    let mut owner = world.browser();
+    let page = owner.get(&relink.url).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text.contains("Service strict"), "which service is meant");
+    assert!(page.text.contains("a…@example.com"), "which account is meant");
+    assert!(!page.text.contains("alice"), "but a stranger learns no more");
+    assert!(!page.text.contains(&id.to_string()));
+    let open = Invitation::Open {
+        service: "Service strict".into(),
+        account: Some("a…@example.com".into()),
+    };
+    assert_eq!(invited(&mut owner, &token).await, open);
+    assert_eq!(follow(&world, &mut owner, &token, "alice").await, "/relink/outcome/done");
+    let page = owner.get("/relink/outcome/done").await;
+    assert!(page.text.contains("It worked"), "{}", page.text);
+
+    let connection = world.connection(id).await;
+    assert_eq!((connection.state, connection.generation), (State::Active, 2));
+    assert_eq!(world.count("SELECT count(*) FROM connections").await, 1);
+    world.until_due(id).await;
+    world.tick().await;
+    assert_eq!(world.generation(id).await, 3);
+    let entries = world.audit("connection.reauthorized").await;
+    assert_eq!(entries[0].actor_kind, "relink");
+    assert_eq!(world.audit("relink.create").await[0].actor_label, "support@people.test");
+}
+
+#[sqlx::test]
+async fn a_link_works_once(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let relink = made(&mut support, id).await;
+    let token = token_of(&relink);
+    let (mut owner, mut second) = (world.browser(), world.browser());
+    // Two open it and both begin; one of them comes first.
+    let begun = second.call("relink/begin", &[("token", &token)]).await.location();
+    let late = world.consent_only(&mut second, begun, "alice").await;
+    assert_eq!(follow(&world, &mut owner, &token, "alice").await, "/relink/outcome/done");
+    let connection = world.connection(id).await;
+    assert_eq!(second.get(&late).await.location(), "/relink/outcome/expired");
+    assert_eq!(world.connection(id).await, connection);
+
+    assert_eq!(invited(&mut owner, &token).await, Invitation::Used);
+    let page = owner.get(&relink.url).await;
+    assert!(page.text.contains("This link has been used"), "{}", page.text);
+    let refused = owner.call("relink/begin", &[("token", &token)]).await.problem();
+    assert_eq!(refused.code, Code::Conflict);
+}
+
+#[sqlx::test]
+async fn an_expired_and_a_foreign_link_say_so(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let relink = made(&mut support, id).await;
+    let token = token_of(&relink);
+    let mut owner = world.browser();
+    world.pass(Duration::hours(72) - Duration::seconds(1));
+    assert!(matches!(invited(&mut owner, &token).await, Invitation::Open { .. }));
+    world.pass(Duration::seconds(1));
+    assert_eq!(invited(&mut owner, &token).await, Invitation::Expired);
+    assert!(owner.get(&relink.url).await.text.contains("This link has expired"));
+    let refused = owner.call("relink/begin", &[("token", &token)]).await.problem();
+    assert_eq!(refused.code, Code::Conflict);
+
+    assert_eq!(invited(&mut owner, "forged").await, Invitation::Unknown);
+    let page = owner.get("/relink/forged").await;
+    assert!(!page.text.contains("Continue to"), "{}", page.text);
+    let refused = owner.call("relink/begin", &[("token", "forged")]).await.problem();
+    assert_eq!(refused.code, Code::NotFound);
+    assert_eq!(world.generation(id).await, 1);
+}
+
+/// The link runs out while its owner reads the provider's page.
+#[sqlx::test]
+async fn consent_that_comes_after_the_links_end_changes_nothing(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let token = token_of(&made(&mut support, id).await);
+    let mut owner = world.browser();
+    world.pass(Duration::hours(72) - Duration::seconds(20));
+    let begun = owner.call("relink/begin", &[("token", &token)]).await.location();
+    let callback = world.consent_only(&mut owner, begun, "alice").await;
+    world.pass(Duration::seconds(21));
+    assert_eq!(owner.get(&callback).await.location(), "/relink/outcome/expired");
+    assert_eq!(world.state(id).await.name(), StateName::NeedsReauth);
+}
+
+#[sqlx::test]
+async fn a_new_link_voids_the_one_before(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let first = token_of(&made(&mut support, id).await);
+    let second = token_of(&made(&mut support, id).await);
+    let mut owner = world.browser();
+    assert_eq!(invited(&mut owner, &first).await, Invitation::Expired);
+    assert!(owner.call("relink/begin", &[("token", &first)]).await.status != StatusCode::OK);
+    assert_eq!(follow(&world, &mut owner, &second, "alice").await, "/relink/outcome/done");
+}
+
+#[sqlx::test]
+async fn another_account_or_a_refusal_leaves_the_link_open(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let token = token_of(&made(&mut support, id).await);
+    let mut owner = world.browser();
+    let landed = follow(&world, &mut owner, &token, "bob").await;
+    assert_eq!(landed, "/relink/outcome/wrong_account");
+    assert!(owner.get(&landed).await.text.contains("That was another account"));
+    let begun = owner.call("relink/begin", &[("token", &token)]).await.location();
+    let leaving = owner.get(&begun).await.location();
+    let callback = world.sandbox.deny(&leaving).unwrap();
+    assert_eq!(owner.get(&callback).await.location(), "/relink/outcome/denied");
+    assert_eq!((world.generation(id).await, world.reason(id).await.is_some()), (1, true));
+    assert_eq!(follow(&world, &mut owner, &token, "alice").await, "/relink/outcome/done");
+}
+
+/// The address of the consent page says nothing of whom we expect: a link may go astray.
+#[sqlx::test]
+async fn the_way_to_consent_names_nobody(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let token = token_of(&made(&mut support, id).await);
+    let mut owner = world.browser();
+    let begun = owner.call("relink/begin", &[("token", &token)]).await.location();
+    let leaving = owner.get(&begun).await.location();
+    assert!(!leaving.contains("alice"), "{leaving}");
+}
+
+#[sqlx::test]
+async fn a_link_is_not_made_for_what_no_person_can_mend(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (_, mut support) = dead(&world).await;
+    let refused = support.call("connection/relink", &[("id", &Uuid::nil().to_string())]).await;
+    assert_eq!(refused.problem().code, Code::NotFound);
+    world
+        .provider("machines", |profile| {
+            profile.grants.remove(0);
+        })
+        .await;
+    let client = world.client_of("machines", "machines", |_| {}).await;
+    let id = world.import(client).await;
+    let refused = support.call("connection/relink", &[("id", &id.to_string())]).await;
+    assert_eq!(refused.problem().code, Code::Conflict);
+    assert!(app::relink::invitation(&world.app, "").await.is_ok());
+}
