@@ -8,7 +8,7 @@ import {
   CLIENT_ID,
   CLIENT_SECRET,
   SCOPES,
-  consent,
+  consentHeldUp,
   startProvider,
 } from "../support/provider.js";
 import { type Visitor, hydrated, visitor } from "../support/watch.js";
@@ -84,7 +84,8 @@ test("a page's policy allows its own scripts and nothing looser", async () => {
 
 test("what is no page may run nothing", async () => {
   const stylesheet = /href="(\/pkg\/[^"]+\.css)"/.exec((await send(`${house.url}/login`)).body)?.[1];
-  for (const path of ["/healthz", "/metrics", stylesheet ?? ""]) {
+  const others = ["/healthz", "/metrics", "/api/v1/openapi.json", "/api/v1/no-such-thing"];
+  for (const path of [...others, stylesheet ?? ""]) {
     const { headers } = await send(house.url + path);
     expect(headers["content-security-policy"], path).toBe(policy("'none'"));
     expect(headers["x-content-type-options"], path).toBe("nosniff");
@@ -157,14 +158,7 @@ test("the callback keeps the code to itself, serves one browser, and once", asyn
   await section(page, "By consent, now").getByRole("button", { name: /^Continue to/ }).click();
 
   // The way back is held up, so that its address can be tried elsewhere first.
-  let callback = "";
-  await page.route("**/oauth/callback?*", async (route) => {
-    callback = route.request().url();
-    await route.fulfill({ status: 204 });
-  });
-  await consent(page, "alan.turing");
-  await expect.poll(() => callback).not.toBe("");
-  await page.unroute("**/oauth/callback?*");
+  const callback = await consentHeldUp(page, "alan.turing");
   const { searchParams } = new URL(callback);
   house.secret("a code", searchParams.get("code") ?? "");
   house.secret("a state", searchParams.get("state") ?? "");

@@ -258,6 +258,44 @@ test("and the worker keeps it alive again", async () => {
   expect(refused).toEqual([{ grant: "refresh_token", status: 400, error: "invalid_grant" }]);
 });
 
+test("a program with a key gets a token that the provider takes, and a reason when it asks badly", async () => {
+  const { page } = admin;
+  await open(page, "/api-keys");
+  await page.getByLabel("Name").fill("nightly report");
+  for (const scope of ["connections:read", "connections:write", "connections:refresh", "tokens:read"]) {
+    await page.locator(`[value='${scope}']`).check();
+  }
+  await page.getByRole("button", { name: "Create key" }).click();
+  const key = house.shownOnce("an API key", await page.getByLabel(/^The key/).inputValue());
+  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+  const at = `${house.url}/api/v1${connection}`;
+
+  const { access_token: token } = (await (await fetch(`${at}/token?min_ttl=2`, { headers })).json()) as {
+    access_token: string;
+  };
+  const metadata = await fetch(`${provider.issuer}/.well-known/openid-configuration`);
+  const { userinfo_endpoint: userinfo } = (await metadata.json()) as { userinfo_endpoint: string };
+  const owner = await fetch(userinfo, { headers: { authorization: `Bearer ${token}` } });
+  expect(await owner.json()).toMatchObject({ sub: ACCOUNT });
+
+  const refreshed = await fetch(`${at}/refresh`, { method: "POST", headers });
+  expect(await refreshed.json()).toMatchObject({ verdict: "refreshed", trigger: "manual" });
+  const shown = (await (await fetch(at, { headers })).json()) as { client_id: string };
+
+  const planted = house.secret("a token in a broken response", "ya29.canary-0123456789-abcdefghij");
+  const body = { client_id: shown.client_id, token_response: { access_token: { nested: planted } } };
+  for (const text of [JSON.stringify(body), JSON.stringify(body).slice(0, -2)]) {
+    const refused = await fetch(`${house.url}/api/v1/connections`, { method: "POST", headers, body: text });
+    expect(refused.status).toBeGreaterThanOrEqual(400);
+    expect(refused.status).toBeLessThan(500);
+    expect(refused.headers.get("content-type")).toBe("application/problem+json");
+    house.keep(`api-refusal-${refused.status}`, await refused.text());
+  }
+  for (const path of ["", "/attempts"]) {
+    house.keep(`api-connection${path}`, await (await fetch(at + path, { headers })).text());
+  }
+});
+
 test("the audit log tells the story, and no page made a mistake", async () => {
   const { page } = admin;
   await open(page, `/audit?subject=${connection.split("/").pop()}`);

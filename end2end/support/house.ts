@@ -15,15 +15,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { houses, program } from "./places.js";
 import { plant } from "./planted.js";
-import { freePort, start } from "./processes.js";
+import { type Program, freePort, start } from "./processes.js";
 
 export class House {
   constructor(
     readonly name: string,
     readonly url: string,
     readonly folder: string,
+    private readonly base: string,
     private readonly dataDir: string,
-    private readonly end: () => Promise<void>,
+    private readonly running: Program,
   ) {}
 
   /** What it has logged so far. */
@@ -64,10 +65,10 @@ export class House {
     try {
       this.dump();
     } finally {
-      await this.end();
+      await this.running.stop();
       const log = join(this.dataDir, "postgres.log");
       if (existsSync(log)) copyFileSync(log, join(this.folder, "postgres.log"));
-      rmSync(this.dataDir, { recursive: true, force: true });
+      rmSync(this.base, { recursive: true, force: true });
     }
   }
 
@@ -123,8 +124,5 @@ export async function startHouse(
   );
   // The demo keeps its data apart.
   const apart = readdirSync(base).includes("demo") ? join(base, "demo") : base;
-  return new House(name, url, folder, apart, async () => {
-    await running.stop();
-    rmSync(base, { recursive: true, force: true });
-  });
+  return new House(name, url, folder, base, apart, running);
 }

@@ -54,9 +54,28 @@ export async function startProvider(house: House, accessTtl: number): Promise<Au
 
 /** Signs in there and allows what is asked, in a browser that it does not know yet. */
 export async function consent(page: Page, account: string): Promise<void> {
+  await identify(page, account);
+  await page.getByRole("button", { name: "Continue" }).click();
+}
+
+/** The same, but the browser does not go back: gives the address it was sent to. */
+export async function consentHeldUp(page: Page, account: string): Promise<string> {
+  await identify(page, account);
+  const form = page.locator("form", { has: page.getByRole("button", { name: "Continue" }) });
+  const action = (await form.getAttribute("action")) ?? "";
+  let answer = await page.request.post(action, { form: { prompt: "consent" }, maxRedirects: 0 });
+  let next = answer.headers().location ?? "";
+  if (!next.includes("/oauth/callback")) {
+    answer = await page.request.get(next, { maxRedirects: 0 });
+    next = answer.headers().location ?? "";
+  }
+  return next;
+}
+
+async function identify(page: Page, account: string): Promise<void> {
   await expect(page).toHaveURL(/^http:\/\/localhost:\d+\/interaction\//);
   await page.locator("[name=login]").fill(account);
   await page.locator("[name=password]").fill("not checked");
   await page.getByRole("button", { name: "Sign-in" }).click();
-  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByRole("button", { name: "Continue" }).waitFor();
 }

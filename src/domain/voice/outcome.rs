@@ -202,8 +202,8 @@ pub fn notice(notice: Notice) -> Page {
         ),
         Notice::Failed => (
             "It did not work this time",
-            "The provider could not finish the request, so nothing was changed. What it said is \
-             below. Try again.",
+            "The provider could not finish the request, so nothing was changed. What it said, if \
+             anything, is below. Try again.",
             false,
         ),
         Notice::Expired => (

@@ -3,6 +3,7 @@
 
 mod browser;
 mod people;
+mod program;
 mod provider;
 mod reading;
 mod stub;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 pub use self::{
     browser::{Browser, Page, form_of},
     people::{PASSWORD, email},
+    program::Program,
     provider::{PROVIDER, SECRET, new_connection},
 };
 use crate::{

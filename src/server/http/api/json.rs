@@ -212,6 +212,7 @@ mod tests {
     use super::read;
 
     #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only reading it matters")]
     #[serde(deny_unknown_fields)]
     struct Outer {
         name: String,

@@ -56,8 +56,9 @@ pub struct AccessToken {
 
 /// Get a live access token
 ///
-/// It is refreshed first if it has less than `min_ttl` seconds left. If that fails and the token
-/// still lives, it is given all the same: look at `expires_at`.
+/// It is refreshed first if it has less than `min_ttl` seconds left, of which no more count than
+/// four fifths of a fresh token's life. If that fails and the token still lives, it is given all the
+/// same: look at `expires_at`.
 #[utoipa::path(
     get,
     path = "/connections/{id}/token",

@@ -1,0 +1,117 @@
+//! The document: it is sound, and it says of the routes what they do.
+
+use std::collections::BTreeSet;
+
+use axum::http::{Method, header};
+use serde_json::Value;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::{domain::access::Scope, tests::support::World};
+
+/// A path with something in the place of its parameters.
+pub fn filled(path: &str) -> String {
+    path.replace("{id}", &Uuid::from_u128(77).to_string()).replace("{slug}", "nobody")
+}
+
+#[sqlx::test]
+async fn every_documented_operation_is_there_and_no_other(pool: PgPool) {
+    let world = World::new(pool).await;
+    let nobody = world.program_with(None).await;
+    let operations = nobody.contract.operations();
+    assert!(operations.len() > 30, "{}", operations.len());
+    let paths: BTreeSet<&String> = operations.iter().map(|(_, path, _)| path).collect();
+    for path in paths {
+        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            let documented = operations.iter().any(|(m, p, _)| *m == method && p == path);
+            let page = nobody.call(method.clone(), &filled(path), None).await;
+            let expected = match documented {
+                true if path == "/openapi.json" => 200,
+                true => 401,
+                false => 405,
+            };
+            assert_eq!(page.status, expected, "{method} {path}: {}", page.text);
+            if expected == 405 {
+                let allowed = page.header("allow").split(',').map(str::trim);
+                let allowed: BTreeSet<&str> = allowed.filter(|method| *method != "HEAD").collect();
+                let documented = operations.iter().filter(|(_, p, _)| p == path);
+                assert_eq!(allowed, documented.map(|(m, _, _)| m.as_str()).collect());
+            }
+        }
+    }
+}
+
+#[sqlx::test]
+async fn the_document_is_sound(pool: PgPool) {
+    let world = World::new(pool).await;
+    let nobody = world.program_with(None).await;
+    let document = &nobody.contract.0;
+    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1.")));
+    assert_eq!(document["servers"][0]["url"], "/api/v1");
+    let mut references = Vec::new();
+    collect_references(document, &mut references);
+    for reference in references {
+        let target = reference.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
+        assert!(target.is_some(), "{reference} is nowhere");
+    }
+    let tags: Vec<&str> = names(&document["tags"], "name");
+    let scopes: BTreeSet<&str> = Scope::ALL.into_iter().map(Scope::as_str).collect();
+    let mut ids = BTreeSet::new();
+    for (method, path, operation) in nobody.contract.operations() {
+        let place = format!("{method} {path}");
+        let id = operation["operationId"].as_str().unwrap_or_default();
+        assert!(!id.is_empty() && ids.insert(id), "{place}: {id:?}");
+        assert!(operation["summary"].as_str().is_some_and(|text| text.len() > 5), "{place}");
+        assert!(tags.contains(&operation["tags"][0].as_str().unwrap_or_default()), "{place}");
+        let inputs: BTreeSet<&str> =
+            path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+        let declared = operation["parameters"].as_array().into_iter().flatten();
+        let declared = declared.filter(|parameter| parameter["in"] == "path");
+        let declared = declared.filter_map(|parameter| parameter["name"].as_str()).collect();
+        assert_eq!(inputs, declared, "{place}");
+        let changes = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
+        assert!(changes || operation.get("requestBody").is_none(), "{place}");
+        let responses = operation["responses"].as_object().expect("responses");
+        assert!(responses.keys().any(|status| status.starts_with('2')), "{place}");
+        if path == "/openapi.json" {
+            continue;
+        }
+        assert!(responses.contains_key("401"), "{place}");
+        for alternative in operation["security"].as_array().expect("security") {
+            let needed = alternative["api_key"].as_array().expect("scopes");
+            assert!(needed.iter().all(|scope| scopes.contains(scope.as_str().unwrap())), "{place}");
+        }
+    }
+    assert!(document["components"]["securitySchemes"]["api_key"]["scheme"] == "bearer");
+}
+
+fn names<'a>(list: &'a Value, key: &str) -> Vec<&'a str> {
+    list.as_array().into_iter().flatten().filter_map(|item| item[key].as_str()).collect()
+}
+
+fn collect_references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value.as_str() {
+                    Some(text) if name == "$ref" => found.push(text.to_owned()),
+                    _ => collect_references(value, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_references(item, found)),
+        _ => {}
+    }
+}
+
+#[sqlx::test]
+async fn the_document_needs_no_key_and_answers_are_not_kept(pool: PgPool) {
+    let world = World::new(pool).await;
+    let nobody = world.program_with(None).await;
+    assert_eq!(nobody.get("/openapi.json").await.header("cache-control"), "no-cache");
+    let reader = world.program(&[Scope::ConnectionsRead]).await;
+    for path in ["/connections", "/nowhere"] {
+        let page = reader.get(path).await;
+        assert_eq!(page.headers[header::CACHE_CONTROL], "no-store", "{path}");
+    }
+}

@@ -1,0 +1,212 @@
+//! What is refused, in which form: always a problem, always with the field and why.
+
+use axum::{
+    body::Body,
+    http::{Method, Request, header},
+};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::makers;
+use crate::{
+    domain::access::Scope,
+    tests::support::{PROVIDER, World},
+};
+
+#[sqlx::test]
+async fn what_is_wrong_is_named(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let unknown = Uuid::from_u128(77);
+    let with = |mut body: Value, name: &str, value: Value| {
+        body[name] = value;
+        body
+    };
+    let profile = admin.profile().await;
+    let good = makers::client("New");
+    let cases = [
+        // Wrong types, unknown fields, missing fields.
+        ("/clients", with(good.clone(), "name", json!(5)), "name"),
+        ("/clients", with(good.clone(), "nam", json!("x")), "nam"),
+        ("/clients", with(good.clone(), "client_secret", json!({ "a": 1 })), "client_secret"),
+        ("/clients", with(good.clone(), "variables", json!({ "a": 1 })), "variables.a"),
+        ("/clients", json!({ "name": "x", "provider": PROVIDER }), "oauth_client_id"),
+        ("/clients", json!([]), ""),
+        ("/clients", json!(null), ""),
+        // What only a use case knows.
+        ("/clients", with(good.clone(), "name", json!("  ")), "name"),
+        ("/clients", with(good.clone(), "name", json!("Client one")), "name"),
+        ("/clients", with(good.clone(), "client_secret", json!("")), "client_secret"),
+        ("/clients", with(good.clone(), "client_secret", json!(null)), "client_secret"),
+        ("/clients", with(good.clone(), "provider", json!("nobody")), "provider"),
+        ("/clients", with(good.clone(), "variables", json!({ "x": "y" })), "variables.x"),
+        ("/clients", with(good, "name", json!("a\0b")), "name"),
+        ("/providers", with(profile.clone(), "endpoints", json!({ "tokn": "" })), "endpoints.tokn"),
+        ("/providers", with(profile.clone(), "slug", json!("Not a slug")), "slug"),
+        ("/providers", profile, "slug"),
+        ("/providers/discover", json!({ "issuer": "ftp://example.com" }), "issuer"),
+        ("/connections", json!({ "client_id": client }), "token_response"),
+        ("/connections", json!({ "client_id": client, "grant": "magic" }), "grant"),
+        ("/connections", json!({ "client_id": client, "token_response": {} }), "token_response"),
+        ("/connections", json!({ "client_id": client, "token_response": [] }), "token_response"),
+        (
+            "/connections",
+            json!({ "client_id": client, "grant": "authorization_code", "token_response": {} }),
+            "token_response",
+        ),
+        (
+            "/connections",
+            json!({ "client_id": client, "grant": "client_credentials", "obtained_at": "2026-03-01T12:00:00Z" }),
+            "obtained_at",
+        ),
+        (
+            "/connections",
+            json!({ "client_id": client, "token_response": {}, "obtained_at": "yesterday" }),
+            "obtained_at",
+        ),
+        (
+            "/connections",
+            json!({ "client_id": client, "token_response": { "access_token": "a" }, "obtained_at": "2027-01-01T00:00:00Z" }),
+            "obtained_at",
+        ),
+        ("/connections", json!({ "client_id": "7", "token_response": {} }), "client_id"),
+        (
+            "/connections",
+            json!({ "client_id": unknown, "token_response": { "access_token": "a" } }),
+            "client_id",
+        ),
+        ("/users", with(makers::user("a@b.test"), "password", json!("short")), "password"),
+        ("/users", with(makers::user("a@b.test"), "role", json!("root")), "role"),
+        ("/users", makers::user("nobody"), "email"),
+        ("/api-keys", json!({ "name": "x", "scopes": [] }), "scopes"),
+        ("/api-keys", json!({ "name": "x", "scopes": ["admin", "root"] }), "scopes[1]"),
+        ("/api-keys", json!({ "name": "", "scopes": ["admin"] }), "name"),
+    ];
+    for (path, body, field) in cases {
+        let page = admin.post(path, &body).await;
+        assert_eq!(page.refusal(), (422, "invalid".into()), "{path} {body}: {}", page.text);
+        assert_eq!(page.field(), field, "{path} {body}: {}", page.text);
+    }
+    assert_eq!(world.count("SELECT count(*) FROM clients").await, 1, "nothing is half-written");
+    assert_eq!(world.count("SELECT count(*) FROM connections").await, 0);
+    assert_eq!(world.count("SELECT count(*) FROM users").await, 0);
+    assert_eq!(world.count("SELECT count(*) FROM providers").await, 1);
+}
+
+#[sqlx::test]
+async fn wrong_parameters_are_named(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let id = Uuid::from_u128(77);
+    for (path, field) in [
+        ("/connections?stat=active".to_owned(), "stat"),
+        ("/connections?state=dead".into(), "state"),
+        ("/connections?client=7".into(), "client"),
+        ("/connections?expires_before=tomorrow".into(), "expires_before"),
+        ("/connections?needs_human_before=2026-01-01".into(), "needs_human_before"),
+        ("/connections?sort=colour".into(), "sort"),
+        ("/connections?limit=many".into(), "limit"),
+        ("/connections?limit=-1".into(), "limit"),
+        ("/connections?limit=0".into(), "limit"),
+        ("/connections?limit=201".into(), "limit"),
+        ("/connections?limit=99999999999".into(), "limit"),
+        ("/connections?cursor=here".into(), "cursor"),
+        ("/connections?q=%00".into(), "q"),
+        ("/connections?q=a&q=b".into(), "q"),
+        ("/audit?cursor=here".into(), "cursor"),
+        ("/audit?colour=red".into(), "colour"),
+        ("/clients?limit=0".into(), "limit"),
+        ("/users?state=active".into(), "state"),
+        ("/connections/7".into(), "id"),
+        ("/connections/%FF".into(), "id"),
+        ("/providers/%00".into(), "slug"),
+        ("/providers/UPPER".into(), "slug"),
+        (format!("/connections/{id}/token?min_ttl=soon"), "min_ttl"),
+        (format!("/connections/{id}/token?min_ttl=-5"), "min_ttl"),
+    ] {
+        let page = admin.get(&path).await;
+        assert_eq!(page.refusal(), (422, "invalid".into()), "{path}: {}", page.text);
+        assert_eq!(page.field(), field, "{path}");
+    }
+    let page = admin.delete(&format!("/connections/{id}?revoke=perhaps")).await;
+    assert_eq!((page.refusal().0, page.field()), (422, "revoke".into()));
+}
+
+#[sqlx::test]
+async fn what_is_not_there_is_not_found(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let profile = admin.profile().await;
+    for (method, path, operation) in admin.contract.operations() {
+        if !path.contains('{') {
+            continue;
+        }
+        let mut profile = profile.clone();
+        profile["slug"] = json!("nobody");
+        let body = match path.as_str() {
+            "/providers/{slug}" => profile,
+            _ => json!({}),
+        };
+        let body = operation.get("requestBody").map(|_| &body);
+        let page = admin.call(method.clone(), &super::document::filled(&path), body).await;
+        assert_eq!(page.refusal(), (404, "not_found".into()), "{method} {path}: {}", page.text);
+    }
+    let nobody = world.program_with(None).await;
+    for path in ["/nothing", "/connections/1/2/3", "", "/"] {
+        assert_eq!(nobody.get(path).await.refusal(), (404, "not_found".into()), "{path}");
+    }
+    for path in ["/connections", "/users"] {
+        let page = nobody.put(path, &json!({})).await;
+        assert_eq!(page.refusal(), (405, "method_not_allowed".into()), "{path}");
+    }
+}
+
+#[sqlx::test]
+async fn bodies_that_are_no_json_are_refused(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let good = makers::client("New").to_string();
+    let large = format!("{good}{}", " ".repeat(1024 * 1024));
+    let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
+    for (kind, body, status, code) in [
+        ("application/json", "{", 400, "malformed"),
+        ("application/json", "", 400, "malformed"),
+        ("application/json", "name=x", 400, "malformed"),
+        ("application/json", "{\"a\": 1} {}", 400, "malformed"),
+        ("application/json", "{\"a\": \"\u{1}\"}", 400, "malformed"),
+        ("application/json", deep.as_str(), 400, "malformed"),
+        ("application/json", large.as_str(), 413, "too_large"),
+        ("text/plain", good.as_str(), 415, "unsupported_media_type"),
+        ("application/x-www-form-urlencoded", "name=x", 415, "unsupported_media_type"),
+        ("", good.as_str(), 415, "unsupported_media_type"),
+        ("application/json; charset=utf-8", good.as_str(), 201, ""),
+    ] {
+        let mut request = Request::builder().method(Method::POST).uri("/api/v1/clients");
+        if !kind.is_empty() {
+            request = request.header(header::CONTENT_TYPE, kind);
+        }
+        let page = admin.send(request.body(Body::from(body.to_owned())).unwrap()).await;
+        let start: String = body.chars().take(20).collect();
+        assert_eq!(page.refusal(), (status, code.to_owned()), "{kind}: {start}");
+    }
+    let request = Request::post("/api/v1/clients").header(header::CONTENT_TYPE, "application/json");
+    let page = admin.send(request.body(Body::from(vec![b'"', 0xff, b'"'])).unwrap()).await;
+    assert_eq!(page.refusal(), (400, "malformed".into()), "not UTF-8");
+}
+
+/// The caller learns by which id the log can be searched, and nothing else.
+#[sqlx::test]
+async fn our_own_fault_tells_nothing_of_the_inside(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    world.pool.close().await;
+    let request = Request::get("/api/v1/connections").header("x-request-id", "given-by-a-proxy");
+    let page = admin.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(page.refusal(), (500, "internal".into()));
+    let body: Value = page.json();
+    assert_eq!(body["request_id"], "given-by-a-proxy");
+    assert_eq!(body["detail"], "Something went wrong in Regrant. It was logged.");
+    assert!(!page.text.contains("ool"), "{}", page.text);
+}
