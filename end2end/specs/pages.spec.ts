@@ -78,8 +78,6 @@ const PAGES: [string, string | (() => string), ((page: Page) => Promise<void>)?]
       await page.locator("[name=token_response]").fill("{}");
       await page.getByRole("button", { name: "Import", exact: true }).click();
       await page.locator(".wrong").first().waitFor();
-      // The browser itself says that the answer was no.
-      expect(admin.mistakes.splice(0)).toEqual([expect.stringContaining("/rpc/connection/import")]);
     },
   ],
   ["clients", "/clients"],
@@ -200,6 +198,8 @@ async function look(name: string, { page, mistakes }: Visitor): Promise<void> {
       for (const node of nodes) wrong.push(`${colorScheme}: ${id}: ${node.target.join(" ")} (${help})`);
     }
   }
-  wrong.push(...mistakes.splice(0));
+  // That an import was refused is said in the console by the browser itself, when it likes.
+  const refused = (mistake: string) => mistake.includes("/rpc/connection/import");
+  wrong.push(...mistakes.splice(0).filter((mistake) => !refused(mistake)));
   expect(wrong).toEqual([]);
 }
