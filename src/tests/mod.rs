@@ -1,11 +1,14 @@
 //! Flows: a whole Regrant on a real PostgreSQL, a strict provider over loopback HTTP, and a clock
 //! that moves when a test moves it. One file for each noun or contract; nothing here sleeps.
 
+mod access;
 mod api;
 mod connection;
 mod custody;
 mod interrupted;
+mod keys;
 mod refresh;
 mod relink;
+mod secrets;
 mod session;
 mod support;

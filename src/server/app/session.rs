@@ -52,8 +52,10 @@ pub struct Origin {
 pub async fn login(app: &App, origin: &Origin, email: &str, password: String) -> Result<User> {
     let password = SecretString::from(password);
     let email = email.trim();
+    // Under a keyed hash: what is typed for an account may be a password.
+    let account = app.keyring().fingerprint(&email.to_lowercase().into());
     let (by_account, by_address) =
-        (format!("account:{}", email.to_lowercase()), format!("address:{}", origin.address));
+        (format!("account:{account}"), format!("address:{}", origin.address));
     let now = app.now();
     let mut conn = app.pool().acquire().await?;
     // Counted before it is checked, this one included, so that many tries at once do not slip past

@@ -214,26 +214,6 @@ async fn any_json_is_taken_whole_or_not_at_all(pool: PgPool) {
     }
 }
 
-/// Two connections with one refresh token would send it twice, and a strict provider would end both.
-#[sqlx::test]
-async fn a_refresh_token_has_one_home(pool: PgPool) {
-    let world = World::new(pool).await;
-    let client = world.client("one", |_| {}).await;
-    let response = world.token_response(client, "alice").await.to_string();
-    let both = tokio::join!(
-        world.import_text(client, response.clone()),
-        world.import_text(client, response.clone())
-    );
-    assert!(both.0.is_ok() != both.1.is_ok(), "one of two at once");
-    let id = both.0.or(both.1).unwrap().id;
-    let refused = world.import_text(client, response.clone()).await.unwrap_err();
-    assert!(matches!(&refused, app::Error::Conflict(why) if why.contains(&id.to_string())));
-    assert_eq!(world.count("SELECT count(*) FROM connections").await, 1);
-    // Once it has rotated away, what comes back is refused by the provider, not by us.
-    app::connection::refresh(&world.app, &world.admin, id).await.unwrap();
-    assert!(world.import_text(client, response).await.is_ok());
-}
-
 #[sqlx::test]
 async fn an_import_counts_from_when_it_was_obtained(pool: PgPool) {
     let world = World::new(pool).await;

@@ -58,6 +58,8 @@ pub struct Browser {
     /// The last `Set-Cookie`, as it was sent.
     pub set_cookie: Option<String>,
     pub address: IpAddr,
+    /// All that it was answered, cookies apart.
+    pub transcript: Vec<String>,
 }
 
 impl Browser {
@@ -68,6 +70,7 @@ impl Browser {
             cookies: BTreeMap::new(),
             set_cookie: None,
             address: Ipv4Addr::new(192, 0, 2, 1).into(),
+            transcript: Vec::new(),
         }
     }
 
@@ -112,6 +115,9 @@ impl Browser {
             self.keep(cookie.to_str().expect("a cookie"));
         }
         let text = String::from_utf8_lossy(&bytes).into_owned();
+        let told = parts.headers.iter().filter(|(name, _)| *name != header::SET_COOKIE);
+        let told: Vec<_> = told.map(|(name, value)| format!("{name}: {value:?}")).collect();
+        self.transcript.push(format!("{} {} {text}", parts.status, told.join(", ")));
         Page { status: parts.status, headers: parts.headers, text }
     }
 

@@ -1,0 +1,136 @@
+//! The browser's door. Ids are those of nothing: whoever may not act must be told so before they
+//! learn what exists.
+
+use std::collections::BTreeSet;
+
+use leptos::server_fn::axum::server_fn_paths;
+use sqlx::PgPool;
+
+use crate::{
+    domain::{
+        access::{
+            Role::{self, Admin, Auditor, Support},
+            Scope,
+        },
+        problem::Code,
+    },
+    tests::support::{PASSWORD, Page, World},
+};
+
+type Roles = &'static [Option<Role>];
+const ANYONE: Roles = &[None, Some(Auditor), Some(Support), Some(Admin)];
+const SIGNED_IN: Roles = &[Some(Auditor), Some(Support), Some(Admin)];
+const STAFF: Roles = &[Some(Support), Some(Admin)];
+const READERS: Roles = &[Some(Auditor), Some(Admin)];
+const ADMINS: Roles = &[Some(Admin)];
+
+const NIL: &str = "00000000-0000-0000-0000-000000000000";
+const ID: (&str, &str) = ("id", NIL);
+const TOKEN: (&str, &str) = ("token", "nonsense");
+const SLUG: (&str, &str) = ("slug", "nothing-such");
+const LABEL: (&str, &str) = ("label", "a");
+const CLIENT: (&str, &str) = ("client_id", NIL);
+const NAME: (&str, &str) = ("name", "a");
+const OAUTH_ID: (&str, &str) = ("oauth_client_id", "a");
+const EMAIL: (&str, &str) = ("email", "new@people.test");
+const WRONG: (&str, &str) = ("password", "wrong");
+
+type Row = (&'static str, Roles, &'static [(&'static str, &'static str)]);
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    ("api_key/create", ADMINS, &[NAME, ("scopes[0]", "audit:read")]),
+    ("api_key/list", READERS, &[]),
+    ("api_key/made", ANYONE, &[]),
+    ("api_key/revoke", ADMINS, &[ID]),
+    ("audit/list", READERS, &[]),
+    ("client/create", ADMINS, &[("provider", "nothing-such"), NAME, OAUTH_ID]),
+    ("client/delete", ADMINS, &[ID]),
+    ("client/get", SIGNED_IN, &[ID]),
+    ("client/list", SIGNED_IN, &[]),
+    ("client/redirect_uri", ANYONE, &[]),
+    ("client/replace_secret", ADMINS, &[ID, ("client_secret", "a")]),
+    ("client/set_disabled", ADMINS, &[ID, ("disabled", "true")]),
+    ("client/update", ADMINS, &[ID, NAME, OAUTH_ID]),
+    ("connection/attempts", SIGNED_IN, &[ID]),
+    ("connection/connect", ADMINS, &[CLIENT, LABEL]),
+    ("connection/disconnect", ADMINS, &[ID, ("revoke", "true")]),
+    ("connection/get", SIGNED_IN, &[ID]),
+    ("connection/grant_client_credentials", ADMINS, &[CLIENT, LABEL]),
+    ("connection/import", ADMINS, &[CLIENT, LABEL, ("token_response", "{}")]),
+    ("connection/list", SIGNED_IN, &[]),
+    ("connection/made_relink", ANYONE, &[]),
+    ("connection/reauthorize", ADMINS, &[ID]),
+    ("connection/refresh", STAFF, &[ID]),
+    ("connection/relink", STAFF, &[ID]),
+    ("connection/update", ADMINS, &[ID, LABEL]),
+    ("overview/get", SIGNED_IN, &[]),
+    ("provider/create", ADMINS, &[("profile", "{}")]),
+    ("provider/delete", ADMINS, &[SLUG]),
+    ("provider/discover", ADMINS, &[("issuer", "nonsense")]),
+    ("provider/get", SIGNED_IN, &[SLUG]),
+    ("provider/list", SIGNED_IN, &[]),
+    ("provider/update", ADMINS, &[SLUG, ("profile", "{}")]),
+    ("relink/begin", ANYONE, &[TOKEN]),
+    ("relink/get", ANYONE, &[TOKEN]),
+    ("session/change_password", SIGNED_IN, &[("current", "wrong"), ("new", PASSWORD)]),
+    ("session/current", ANYONE, &[]),
+    ("session/login", ANYONE, &[EMAIL, WRONG]),
+    ("session/setup", ANYONE, &[TOKEN, EMAIL, ("password", PASSWORD)]),
+    ("user/create", ADMINS, &[EMAIL, ("role", "support"), ("password", "short")]),
+    ("user/list", READERS, &[]),
+    ("user/set_disabled", ADMINS, &[ID, ("disabled", "true")]),
+    ("user/set_role", ADMINS, &[ID, ("role", "admin")]),
+    // The last, since it ends the session.
+    ("session/logout", ANYONE, &[]),
+];
+
+fn refusal(page: &Page) -> Option<Code> {
+    let code = (page.status != 200).then(|| page.problem().code);
+    code.filter(|code| matches!(code, Code::Unauthenticated | Code::Forbidden))
+}
+
+#[test]
+fn every_server_function_has_its_row() {
+    let functions: BTreeSet<_> = server_fn_paths().map(|(path, _)| path.to_owned()).collect();
+    let rows: BTreeSet<_> = TABLE.iter().map(|(name, ..)| format!("/rpc/{name}")).collect();
+    assert_eq!(functions, rows);
+    assert_eq!(rows.len(), TABLE.len(), "each once");
+    assert!(server_fn_paths().all(|(_, method)| method == "POST"));
+}
+
+#[sqlx::test]
+async fn each_role_may_do_what_its_row_says(pool: PgPool) {
+    let world = World::new(pool).await;
+    for role in ANYONE {
+        let mut browser = match role {
+            Some(role) => world.sign_in(*role).await,
+            None => world.browser(),
+        };
+        for (function, allowed, form) in TABLE {
+            let refused = refusal(&browser.call(function, form).await);
+            let wanted = match (allowed.contains(role), role) {
+                (true, _) => None,
+                (false, None) => Some(Code::Unauthenticated),
+                (false, Some(_)) => Some(Code::Forbidden),
+            };
+            assert_eq!(refused, wanted, "{function} as {role:?}");
+        }
+    }
+}
+
+/// A key opens the API and nothing else.
+#[sqlx::test]
+async fn a_key_is_nobody_here(pool: PgPool) {
+    let world = World::new(pool).await;
+    let key = world.key(&[Scope::Admin]).await;
+    for (function, allowed, form) in TABLE.iter().filter(|(_, roles, _)| *roles != ANYONE) {
+        let request = axum::http::Request::post(format!("/rpc/{function}"))
+            .header("sec-fetch-site", "same-origin")
+            .header("accept", "application/json")
+            .header("authorization", format!("Bearer {key}"));
+        let request = crate::tests::support::form_of(request, form);
+        let answer = world.browser().send(request).await;
+        assert_eq!(refusal(&answer), Some(Code::Unauthenticated), "{function} {allowed:?}");
+    }
+}
