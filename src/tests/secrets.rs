@@ -383,22 +383,21 @@ async fn what_is_secret_is_found_nowhere(pool: PgPool) {
         api(&mut program, "GET", path, &key, String::new()).await;
     }
     assert!(canaries.0.len() > 20, "{}", canaries.0.len());
-    for browser in [&admin, &owner, &program] {
-        for answer in &browser.transcript {
-            let found = canaries.found_in(answer);
-            assert!(found.is_empty(), "{found:?} in an answer: {answer}");
+    let mut found = Vec::new();
+    let mut look = |place: &str, text: &str| {
+        let names = canaries.found_in(text);
+        if !names.is_empty() {
+            found.push(format!("{names:?} in {place}: {text:.2000}"));
         }
+    };
+    for browser in [&admin, &owner, &program] {
+        browser.transcript.iter().for_each(|answer| look("an answer", answer));
     }
     let dump = world.dump().await;
-    for line in dump.lines() {
-        let found = canaries.found_in(line);
-        assert!(found.is_empty(), "{found:?} in the database: {line}");
-    }
-    assert!(dump.contains("connection.import"), "the audit log is part of it");
+    dump.lines().for_each(|line| look("the database", line));
     let log = log.text();
-    assert!(log.contains("a refresh failed") || log.contains("session"), "something was logged");
-    for line in log.lines() {
-        let found = canaries.found_in(line);
-        assert!(found.is_empty(), "{found:?} in the log: {line}");
-    }
+    log.lines().for_each(|line| look("the log", line));
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert!(dump.contains("connection.import"), "the audit log is part of it");
+    assert!(log.contains("a refresh failed") || log.contains("request"), "the log is caught");
 }

@@ -119,8 +119,9 @@ async fn each_page_is_shown_to_whom_its_row_says(pool: PgPool) {
                 }
                 (ByAdmins, Some(role)) => {
                     assert!(page.text.contains("Only admins"), "{path} as {role}");
-                    for action in ["/create", "/connect\"", "/import", "/discover"] {
-                        assert!(!page.text.contains(action), "{path} as {role}: {action}");
+                    for form in ["client/create", "connection/", "provider/"] {
+                        let action = format!("/rpc/{form}");
+                        assert!(!page.text.contains(&action), "{path} as {role}: {action}");
                     }
                 }
             }
