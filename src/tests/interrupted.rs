@@ -75,7 +75,9 @@ async fn a_disconnect_waits_for_the_refresh_under_way_and_revokes_what_it_brough
 async fn a_token_that_comes_dead_is_not_asked_for_again_and_again(pool: PgPool) {
     let world = World::new(pool).await;
     let (stub, id) = world.stub().await;
-    stub.answers(serde_json::json!({ "access_token": "a", "refresh_token": "r", "expires_in": 0 }));
+    // A JWT whose `exp` lies in 2001, and nothing else that would say when it ends.
+    let dead = "eyJhbGciOiJub25lIn0.eyJleHAiOjEwMDAwMDAwMDB9.x";
+    stub.answers(serde_json::json!({ "access_token": dead, "refresh_token": "r" }));
     world.until_due(id).await;
     assert_eq!(world.tick().await, 1);
     assert_eq!(world.tick().await, 0);
