@@ -13,7 +13,7 @@ use crate::{
     },
     sandbox::{Client, ExpiryForm, Hold, Issue, TokenForm},
     server::app,
-    tests::support::World,
+    tests::support::{START, World},
 };
 
 #[sqlx::test]
@@ -140,7 +140,7 @@ async fn an_end_that_does_not_move_is_recognised(pool: PgPool) {
     assert_eq!(world.connection(id).await.needs_human_by, None);
     world.until_due(id).await;
     world.tick().await;
-    world.clock.set(crate::tests::support::START + Duration::minutes(8));
+    world.clock.set(START + Duration::minutes(8));
     ends_in_two_hours(&world, id).await;
 }
 
@@ -150,11 +150,11 @@ fn two_hours(client: &mut Client) {
 }
 
 async fn ends_in_two_hours(world: &World, id: Uuid) {
-    let end = Some(crate::tests::support::START + Duration::hours(2));
+    let end = START + Duration::hours(2);
     let mut refreshes = 0;
     while world.reason(id).await.is_none() {
         let connection = world.connection(id).await;
-        let off = connection.refresh_expires_at.unwrap() - end.unwrap();
+        let off = connection.refresh_expires_at.unwrap() - end;
         assert!(off.abs() < Duration::seconds(2), "{off}");
         assert_eq!(connection.needs_human_by, connection.refresh_expires_at);
         world.until_due(id).await;
@@ -163,7 +163,7 @@ async fn ends_in_two_hours(world: &World, id: Uuid) {
         assert!(refreshes < 25, "it should have ended");
     }
     assert_eq!(world.reason(id).await, Some(Reason::RefreshTokenExpired));
-    assert!(world.now() >= end.unwrap() - Duration::seconds(2));
+    assert!(world.now() >= end - Duration::seconds(2));
     assert!(refreshes > 10);
 }
 
@@ -205,7 +205,7 @@ async fn an_unused_connection_is_kept_from_idling_out(pool: PgPool) {
         assert_eq!(world.tick().await, 1);
         assert_eq!(world.state(id).await, State::Active);
     }
-    assert!(world.now() > crate::tests::support::START + Duration::days(60));
+    assert!(world.now() > START + Duration::days(60));
 }
 
 #[sqlx::test]
