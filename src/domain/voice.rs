@@ -19,7 +19,9 @@ pub use connection::{
 };
 pub use empty::{Empty, empty};
 pub use moment::{day, exact, relative, span, stretch, until};
-pub use outcome::{Notice, Outcome, Page, invitation, notice, outcome, relink_standing};
+pub use outcome::{
+    Notice, Outcome, Page, invitation, notice, outcome, relink_standing, see_fields,
+};
 pub use people::{role, scope};
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 mod api;
 mod connection;
+mod custody;
+mod interrupted;
 mod refresh;
 mod relink;
 mod session;

@@ -11,7 +11,7 @@ use time::Duration;
 use crate::{
     domain::{access::Role, overview::Viewer, problem::Code},
     server::app,
-    tests::support::{Browser, PASSWORD, Page, World, email, form_of},
+    tests::support::{Browser, PASSWORD, Page, World, email, form_of, new_connection},
 };
 
 impl Browser {
@@ -151,8 +151,12 @@ async fn the_sessions_id_changes_at_login_and_the_old_one_is_nobodys(pool: PgPoo
     let world = World::new(pool).await;
     world.person(Role::Support).await;
     let mut browser = world.browser();
-    // An address of a flow gives even a stranger a session.
+    // The address of a flow gives even a stranger a session; one that leads nowhere does not.
     browser.get("/oauth/start/nonsense").await;
+    assert_eq!(browser.cookies.len(), 0);
+    let client = world.client("one", |_| {}).await;
+    let connecting = app::connection::connect(&world.app, &world.admin, new_connection(client));
+    browser.get(&connecting.await.unwrap()).await;
     let before = browser.clone();
     assert_eq!(before.cookies.len(), 1);
     browser.sign_in("support", PASSWORD).await;

@@ -145,6 +145,11 @@ pub fn relink_standing(relink: &Relink, as_of: OffsetDateTime) -> (&'static str,
     }
 }
 
+/// What stands below a form whose fields say themselves what is wrong with them.
+pub fn see_fields() -> &'static str {
+    "Nothing was changed yet. See the marked fields."
+}
+
 /// A message above a page to which a provider sent the browser back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -202,8 +207,8 @@ pub fn notice(notice: Notice) -> Page {
         ),
         Notice::Failed => (
             "It did not work this time",
-            "The provider could not finish the request, so nothing was changed. What it said is \
-             below. Try again.",
+            "The provider could not finish the request, so nothing was changed. What it said, if \
+             anything, is below. Try again.",
             false,
         ),
         Notice::Expired => (

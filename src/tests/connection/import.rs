@@ -62,8 +62,9 @@ async fn what_holds_no_access_token_is_refused_with_the_field_and_leaves_nothing
 async fn what_is_odd_costs_no_token(pool: PgPool) {
     let world = World::new(pool).await;
     let client = world.client("one", |_| {}).await;
-    for odd in oddities() {
-        let mut response = json!({ "access_token": "the-token", "refresh_token": "the-refresh" });
+    for (n, odd) in oddities().into_iter().enumerate() {
+        let refresh = format!("the-refresh-{n}");
+        let mut response = json!({ "access_token": "the-token", "refresh_token": refresh });
         for (name, value) in odd.as_object().unwrap() {
             response[name] = value.clone();
         }
@@ -204,10 +205,33 @@ async fn any_json_is_taken_whole_or_not_at_all(pool: PgPool) {
                 assert_eq!((made.state, made.generation), (State::Active, 1), "{body}");
                 assert_eq!(world.count(ROWS).await, before + 3, "{body}");
             }
-            Err(app::Error::Invalid(_)) => assert_eq!(world.count(ROWS).await, before, "{body}"),
+            // The same refresh token can't be twice here, even if it is nonsense.
+            Err(app::Error::Invalid(_) | app::Error::Conflict(_)) => {
+                assert_eq!(world.count(ROWS).await, before, "{body}");
+            }
             Err(other) => panic!("{body}: {other:?}"),
         }
     }
+}
+
+/// Two connections with one refresh token would send it twice, and a strict provider would end both.
+#[sqlx::test]
+async fn a_refresh_token_has_one_home(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let response = world.token_response(client, "alice").await.to_string();
+    let both = tokio::join!(
+        world.import_text(client, response.clone()),
+        world.import_text(client, response.clone())
+    );
+    assert!(both.0.is_ok() != both.1.is_ok(), "one of two at once");
+    let id = both.0.or(both.1).unwrap().id;
+    let refused = world.import_text(client, response.clone()).await.unwrap_err();
+    assert!(matches!(&refused, app::Error::Conflict(why) if why.contains(&id.to_string())));
+    assert_eq!(world.count("SELECT count(*) FROM connections").await, 1);
+    // Once it has rotated away, what comes back is refused by the provider, not by us.
+    app::connection::refresh(&world.app, &world.admin, id).await.unwrap();
+    assert!(world.import_text(client, response).await.is_ok());
 }
 
 #[sqlx::test]

@@ -3,10 +3,56 @@
 
 use leptos::prelude::*;
 
-use crate::domain::problem::Problem;
+use crate::domain::{problem::Problem, voice};
 
-/// The problem of the form a field stands in.
-pub type Trouble = Signal<Option<Problem>>;
+/// The form a field stands in, and its problem if it has one.
+#[derive(Clone, Copy)]
+pub struct Trouble {
+    /// Tells the fields of one form from those of another on the same page.
+    pub form: &'static str,
+    pub problem: Signal<Option<Problem>>,
+    /// The fields that say themselves what is wrong with them.
+    fields: StoredValue<Vec<String>>,
+}
+
+impl Trouble {
+    pub fn new(form: &'static str, problem: Signal<Option<Problem>>) -> Self {
+        Self { form, problem, fields: StoredValue::new(Vec::new()) }
+    }
+
+    /// The problem as a whole, in words. Where fields say all of it, it only points to them.
+    pub fn told(self) -> Option<String> {
+        let problem = self.problem.get()?;
+        let pointed = !problem.fields.is_empty()
+            && self.fields.with_value(|fields| {
+                problem.fields.iter().all(|wrong| fields.contains(&wrong.field))
+            });
+        if pointed {
+            return Some(voice::see_fields().into());
+        }
+        let reference = problem.request_id.map(|id| format!(" (reference {id})"));
+        Some(format!("{}{}", problem.message, reference.unwrap_or_default()))
+    }
+
+    /// What is wrong with a field that says so itself.
+    fn watch(self, field: String) -> Memo<Option<String>> {
+        self.fields.update_value(|fields| {
+            if !fields.contains(&field) {
+                fields.push(field.clone());
+            }
+        });
+        Memo::new(move |_| self.of(&field))
+    }
+
+    /// What is wrong with one field.
+    pub fn of(self, field: &str) -> Option<String> {
+        self.problem.with(|problem| Some(problem.as_ref()?.field(field)?.to_owned()))
+    }
+
+    fn id_of(self, field: &str) -> String {
+        format!("{}-{field}", self.form.trim_matches('/')).replace(['/', '[', ']'], "-")
+    }
+}
 
 /// One or more lines of text.
 #[component]
@@ -33,12 +79,10 @@ pub fn Text(
     #[prop(optional, into)]
     problem_name: Option<String>,
 ) -> impl IntoView {
-    let id = id_of(&name);
+    let id = trouble.id_of(&name);
     let described = format!("{id}-about");
     let problem_name = problem_name.unwrap_or_else(|| name.clone());
-    let wrong = Memo::new(move |_| {
-        trouble.with(|problem| Some(problem.as_ref()?.field(&problem_name)?.to_owned()))
-    });
+    let wrong = trouble.watch(problem_name);
     let invalid = move || wrong.with(Option::is_some).then_some("true");
     let class = if mono { "is-mono" } else { "" };
     let control = match rows {
@@ -92,12 +136,10 @@ pub fn Choice(
     #[prop(optional)] required: bool,
     #[prop(optional, into)] problem_name: Option<String>,
 ) -> impl IntoView {
-    let id = id_of(&name);
+    let id = trouble.id_of(&name);
     let described = format!("{id}-about");
     let problem_name = problem_name.unwrap_or_else(|| name.clone());
-    let wrong = Memo::new(move |_| {
-        trouble.with(|problem| Some(problem.as_ref()?.field(&problem_name)?.to_owned()))
-    });
+    let wrong = trouble.watch(problem_name);
     let invalid = move || wrong.with(Option::is_some).then_some("true");
     let control = view! {
         <select
@@ -150,10 +192,6 @@ pub fn Submit(
             {label}
         </button>
     }
-}
-
-fn id_of(name: &str) -> String {
-    format!("f-{}", name.replace(['[', ']'], "-"))
 }
 
 fn wrap(

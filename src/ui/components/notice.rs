@@ -2,11 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::glyph;
-use crate::domain::{
-    problem::Problem,
-    voice::{self, Empty},
-};
+use super::{field::Trouble, glyph};
+use crate::domain::voice::{self, Empty};
 
 /// A message that stands in the page.
 #[component]
@@ -30,15 +27,14 @@ pub fn Notice(
 /// What came of a form: its problem as a whole, or that it is done. Takes no room until it speaks.
 #[component]
 pub fn Answered(
-    problem: Signal<Option<Problem>>,
+    trouble: Trouble,
     /// What to say when it worked; nothing until it did.
     #[prop(optional, into)]
     done: Option<Signal<Option<String>>>,
 ) -> impl IntoView {
     let told = move || {
-        if let Some(problem) = problem.get() {
-            let reference = problem.request_id.map(|id| format!(" (reference {id})"));
-            return Some((false, format!("{}{}", problem.message, reference.unwrap_or_default())));
+        if let Some(told) = trouble.told() {
+            return Some((false, told));
         }
         Some((true, done.and_then(|done| done.get())?))
     };

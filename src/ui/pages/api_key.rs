@@ -70,7 +70,7 @@ pub fn List() -> impl IntoView {
         view! {
             {head("API keys", None, ())}
             {move || answer.get().or_else(|| made.clone()).map(shown_once)}
-            <Answered problem=revoke.trouble/>
+            <Answered trouble=revoke.trouble/>
             {list}
             {may_write.then(|| add(create))}
         }
@@ -158,8 +158,7 @@ fn add(doing: Doing<Create>) -> AnyView {
             }
         })
         .collect::<Vec<_>>();
-    let wrong =
-        move || doing.trouble.with(|problem| Some(problem.as_ref()?.field("scopes")?.to_owned()));
+    let wrong = move || doing.trouble.of("scopes");
     view! {
         {section("Create a key", "", view! {
             {action_form(doing, "form", view! {
@@ -178,7 +177,7 @@ fn add(doing: Doing<Create>) -> AnyView {
                 <div class="actions">
                     <Submit label="Create key" pending=doing.pending weight="primary"/>
                 </div>
-                <Answered problem=doing.trouble/>
+                <Answered trouble=doing.trouble/>
             })}
         })}
     }

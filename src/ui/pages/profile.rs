@@ -64,7 +64,7 @@ pub fn Page() -> impl IntoView {
                         <Submit label="Change password" pending=doing.pending/>
                     </div>
                     <Answered
-                        problem=doing.trouble
+                        trouble=doing.trouble
                         done=doing.done("Changed. Your other sessions have ended.")
                     />
                 })}

@@ -64,7 +64,7 @@ fn open(service: String, account: Option<String>, token: String, doing: Doing<Be
                 <div class="actions">
                     <Submit label=label weight="primary"/>
                 </div>
-                <Answered problem=doing.trouble/>
+                <Answered trouble=doing.trouble/>
             </PlainForm>
             <p class="help">"The link works once. Nothing is changed until you allow it."</p>
         </Door>

@@ -25,7 +25,7 @@ pub fn Login() -> impl IntoView {
     view! {
         <Door title="Sign in">
             <PlainForm action=LoginFn::url() class="form">
-                <Answered problem=doing.trouble/>
+                <Answered trouble=doing.trouble/>
                 <Text
                     name="email"
                     label="E-mail"
@@ -61,7 +61,7 @@ pub fn Setup() -> impl IntoView {
                 "Regrant has no users yet. Whoever holds this link becomes the first admin; the link then stops working."
             </p>
             <PlainForm action=SetupFn::url() class="form">
-                <Answered problem=doing.trouble/>
+                <Answered trouble=doing.trouble/>
                 <input type="hidden" name="token" value=token/>
                 <Text
                     name="email"

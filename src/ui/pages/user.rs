@@ -62,8 +62,8 @@ pub fn List() -> impl IntoView {
         let none = rows.is_empty();
         view! {
             {head("Users", None, ())}
-            <Answered problem=doings.set_role.trouble/>
-            <Answered problem=doings.set_disabled.trouble/>
+            <Answered trouble=doings.set_role.trouble/>
+            <Answered trouble=doings.set_disabled.trouble/>
             {none.then(|| nothing(Empty::Users, ()))}
             <div class="scroll" tabindex="0" role="region" aria-label="Users">
                 <table class="table">
@@ -191,7 +191,7 @@ fn add(doing: Doing<Create>) -> AnyView {
                 <div class="actions">
                     <Submit label="Add user" pending=doing.pending weight="primary"/>
                 </div>
-                <Answered problem=doing.trouble done=doing.done("Added.")/>
+                <Answered trouble=doing.trouble done=doing.done("Added.")/>
             })}
         })}
     }

@@ -66,9 +66,10 @@ where
         let pending = action.pending();
         Self {
             action,
-            trouble: Signal::derive(move || {
-                value.with(|value| value.as_ref()?.as_ref().err().cloned())
-            }),
+            trouble: Trouble::new(
+                S::PATH,
+                Signal::derive(move || value.with(|value| value.as_ref()?.as_ref().err().cloned())),
+            ),
             pending: pending.into(),
             version: action.version().into(),
         }
@@ -159,7 +160,7 @@ where
     let content = view! {
         {sent.into_any()}
         <Submit label=label.into() pending=doing.pending weight=weight/>
-        <Answered problem=doing.trouble/>
+        <Answered trouble=doing.trouble/>
     };
     action_form(doing, "form is-inline", content)
 }

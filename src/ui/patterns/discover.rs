@@ -29,7 +29,7 @@ pub fn DiscoverForm() -> impl IntoView {
             <div class="actions">
                 <Submit label="Discover" pending=doing.pending/>
             </div>
-            <Answered problem=doing.trouble/>
+            <Answered trouble=doing.trouble/>
         })}
     }
 }

@@ -205,7 +205,7 @@ fn new_secret(client: &Client, profile: &Profile, doing: Doing<ReplaceSecret>) -
         <div class="actions">
             <Submit label="Replace secret" pending=doing.pending/>
         </div>
-        <Answered problem=doing.trouble done=doing.done("Replaced. The old secret is gone.")/>
+        <Answered trouble=doing.trouble done=doing.done("Replaced. The old secret is gone.")/>
     };
     (warning, action_form(doing, "form", fields)).into_any()
 }
@@ -251,7 +251,7 @@ fn edit(client: &Client, profile: &Profile, update: Doing<Update>) -> AnyView {
         <div class="actions">
             <Submit label="Save" pending=update.pending/>
         </div>
-        <Answered problem=update.trouble done=update.done("Saved.")/>
+        <Answered trouble=update.trouble done=update.done("Saved.")/>
     };
     action_form(update, "form", fields)
 }

@@ -151,7 +151,7 @@ fn register(profile: &Profile, redirect_uri: String, create: Doing<Create>) -> A
                 <div class="actions">
                     <Submit label="Register client" pending=create.pending weight="primary"/>
                 </div>
-                <Answered problem=trouble/>
+                <Answered trouble/>
             })}
         })}
     }

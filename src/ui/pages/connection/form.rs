@@ -166,7 +166,7 @@ fn by_consent(client: &Client, profile: &Profile, doing: Doing<Connect>) -> AnyV
                         weight="primary"
                     />
                 </div>
-                <Answered problem=doing.trouble/>
+                <Answered trouble=doing.trouble/>
             })}
         })}
     }
@@ -185,7 +185,7 @@ fn by_client_credentials(client: &Client, doing: Doing<GrantClientCredentials>) 
                     </div>
                 })}
             </details>
-            <Answered problem=doing.trouble/>
+            <Answered trouble=doing.trouble/>
         })}
     }
     .into_any()
@@ -220,7 +220,7 @@ fn by_import(client: &Client, profile: &Profile, doing: Doing<Import>) -> AnyVie
                     </div>
                 })}
             </details>
-            <Answered problem=doing.trouble/>
+            <Answered trouble=doing.trouble/>
         })}
     }
     .into_any()

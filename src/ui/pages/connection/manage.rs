@@ -149,7 +149,7 @@ fn edit(connection: &Connection, update: Doing<Update>) -> AnyView {
         <div class="actions">
             <Submit label="Save" pending=update.pending/>
         </div>
-        <Answered problem=update.trouble done=update.done("Saved.")/>
+        <Answered trouble=update.trouble done=update.done("Saved.")/>
     };
     action_form(update, "form", fields)
 }

@@ -127,7 +127,7 @@ fn edit(
         <div class="actions">
             <Submit label="Save profile" pending=update.pending weight="primary"/>
         </div>
-        <Answered problem=update.trouble done=update.done("Saved.")/>
+        <Answered trouble=update.trouble done=update.done("Saved.")/>
     };
     let edit = section(
         "Edit",

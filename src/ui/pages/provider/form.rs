@@ -76,7 +76,7 @@ fn write(draft: &Profile, create: Doing<Create>) -> AnyView {
         <div class="actions">
             <Submit label="Add provider" pending=create.pending weight="primary"/>
         </div>
-        <Answered problem=create.trouble/>
+        <Answered trouble=create.trouble/>
     };
     action_form(create, "form is-wide", fields)
 }
@@ -85,7 +85,7 @@ fn write(draft: &Profile, create: Doing<Create>) -> AnyView {
 #[component]
 pub fn Wrongs(trouble: Trouble) -> impl IntoView {
     move || {
-        let fields = trouble.with(|problem| {
+        let fields = trouble.problem.with(|problem| {
             problem.as_ref().map(|problem| problem.fields.clone()).unwrap_or_default()
         });
         (!fields.is_empty()).then(|| {
