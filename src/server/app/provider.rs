@@ -80,6 +80,7 @@ pub async fn create(app: &App, actor: &Actor, profile: Profile) -> Result<Provid
         return Err(Error::invalid("slug", "a preset has this slug; choose another"));
     }
     let mut tx = app.begin().await?;
+    store::provider::insert(&mut tx, &profile, app.now()).await?;
     if store::client::count_by_provider(&mut tx).await?.contains_key(&profile.slug) {
         // Whoever writes the profile says where the secrets of its clients go.
         return Err(Error::Conflict(
@@ -87,7 +88,6 @@ pub async fn create(app: &App, actor: &Actor, profile: Profile) -> Result<Provid
                 .into(),
         ));
     }
-    store::provider::insert(&mut tx, &profile, app.now()).await?;
     let subject = Subject::new(&profile.slug, &profile.name);
     audit::record(app, &mut tx, actor, "provider.create", subject, json!({})).await?;
     tx.commit().await?;

@@ -52,7 +52,10 @@ async fn list(
     tag = "providers",
     extensions(("x-permission" = json!(Permission::ProvidersWrite))),
     request_body = Profile,
-    responses((status = 201, description = "The profile", body = Profile, headers(("Location"))))
+    responses(
+        (status = 201, description = "The profile", body = Profile, headers(("Location"))),
+        (status = 409, description = "Clients of a provider that is gone use this slug")
+    )
 )]
 async fn create(
     State(app): State<App>,
