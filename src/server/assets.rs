@@ -45,18 +45,6 @@ pub struct Names {
     pub wasm: String,
 }
 
-impl Names {
-    /// The module script that starts the browser half. It stands in the page, so it needs the
-    /// nonce of the page's policy.
-    pub fn boot_script(&self) -> String {
-        let Self { js, wasm, .. } = self;
-        format!(
-            "import init,{{hydrate}} from{js:?};\
-             init({{module_or_path:{wasm:?}}}).then(hydrate)"
-        )
-    }
-}
-
 /// The site in memory.
 #[derive(Debug, Default)]
 pub struct Site {
@@ -311,15 +299,8 @@ mod tests {
     }
 
     #[test]
-    fn the_names_come_from_the_list_and_start_the_script() {
-        let site = site();
-        let names = site.names().unwrap();
-        assert_eq!(names.wasm, "/pkg/regrant.12ab.wasm");
-        assert_eq!(
-            names.boot_script(),
-            "import init,{hydrate} from\"/pkg/j.js\";\
-             init({module_or_path:\"/pkg/regrant.12ab.wasm\"}).then(hydrate)"
-        );
+    fn the_names_come_from_the_list() {
+        assert_eq!(site().names().unwrap().wasm, "/pkg/regrant.12ab.wasm");
     }
 
     #[tokio::test]

@@ -28,6 +28,8 @@ pub const PROFILE: &str = "/profile";
 
 /// The query parameter that asks for the page that follows.
 pub const AFTER: &str = "after";
+/// The parameter that names the server function that has just done what a form asked for.
+pub const DONE: &str = "__done";
 
 pub fn login(next: &str) -> String {
     query(LOGIN, [("next", next.to_owned())])
@@ -114,7 +116,7 @@ fn kept(params: &ParamsMap) -> impl Iterator<Item = (&str, String)> {
     params
         .into_iter()
         .filter(|(key, value)| {
-            !value.is_empty() && !matches!(key.as_ref(), AFTER | "__path" | "__err")
+            !value.is_empty() && !matches!(key.as_ref(), AFTER | "__path" | "__err" | DONE)
         })
         .map(|(key, value)| (key.as_ref(), value.to_owned()))
 }

@@ -1,5 +1,4 @@
-//! The HTML document around the interface, made on the server only in effect: the browser attaches
-//! to the body.
+//! The HTML document around the interface. The browser takes over nothing but the islands in it.
 //!
 //! The page works before any of this arrives. The script carries the response's nonce, and nothing
 //! in the document is styled in place, so that the content security policy can be strict.
@@ -23,8 +22,16 @@ pub fn shell(assets: Assets) -> impl IntoView {
     // A build without the browser half serves pages that work without it.
     let scripted = !js.is_empty();
     let bootstrap = format!(
-        "import start, {{ hydrate }} from {js:?};start({{ module_or_path: {wasm:?} }}).then(() => hydrate());"
+        "import start,* as parts from {js:?};\
+         start({{module_or_path:{wasm:?}}}).then(()=>{{parts.hydrate();\
+         for(const part of document.querySelectorAll(\"leptos-island\"))\
+         parts[part.dataset.component](part);\
+         document.documentElement.dataset.hydrated=\"\"}})"
     );
+    // Only islands are handed over with their data; the rest of the page is final.
+    if let Some(context) = Owner::current_shared_context() {
+        context.set_is_hydrating(false);
+    }
     view! {
         <!DOCTYPE html>
         <html lang="en">

@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod caller;
+mod done;
 mod guard;
 mod health;
 mod oauth;

@@ -23,7 +23,7 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-use super::{api, guard, health, oauth, session};
+use super::{api, done, guard, health, oauth, session};
 use crate::{
     server::{app::App, assets::Site},
     ui,
@@ -86,6 +86,7 @@ pub fn router(app: App, options: Options) -> Router {
     let oauth = oauth::routes().with_state(web.clone());
     // Server functions come with the pages, so the guard stands around all of it.
     let browser = pages
+        .layer(middleware::from_fn(done::mark))
         .merge(oauth)
         .layer(middleware::from_fn_with_state(app.clone(), session::identify))
         .layer(session::layer(&app))

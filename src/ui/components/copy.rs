@@ -10,7 +10,7 @@ extern "C" {
     fn write_text(text: &str) -> Result<wasm_bindgen::JsValue, wasm_bindgen::JsValue>;
 }
 
-#[component]
+#[island]
 pub fn Copyable(
     #[prop(into)] id: String,
     #[prop(into)] label: String,

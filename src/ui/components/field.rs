@@ -44,6 +44,11 @@ impl Trouble {
         Memo::new(move |_| self.of(&field))
     }
 
+    /// Whether there is something to see, so that a folded form has to be open.
+    pub fn stands(self) -> bool {
+        self.problem.with_untracked(Option::is_some)
+    }
+
     /// What is wrong with one field.
     pub fn of(self, field: &str) -> Option<String> {
         self.problem.with(|problem| Some(problem.as_ref()?.field(field)?.to_owned()))

@@ -1,7 +1,8 @@
 //! Forms that call a server function, with and without WASM.
 //!
 //! Without it the browser posts the form, the server sends it back to the page it came from, and
-//! what went wrong travels in the address. The action here begins with that, on both sides.
+//! what went wrong travels in the address, as does which action worked. The action here begins with
+//! that.
 
 use leptos::{
     prelude::*,
@@ -13,9 +14,12 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     domain::problem::Problem,
-    ui::components::{
-        field::{Submit, Trouble},
-        notice::Answered,
+    ui::{
+        components::{
+            field::{Submit, Trouble},
+            notice::Answered,
+        },
+        path,
     },
 };
 
@@ -30,6 +34,8 @@ where
     pub pending: Signal<bool>,
     /// Grows each time the action ends; resources that it changes depend on it.
     pub version: Signal<usize>,
+    /// Whether the browser was sent back here because the action had worked.
+    pub before: bool,
 }
 
 impl<S> Clone for Doing<S>
@@ -72,6 +78,8 @@ where
             ),
             pending: pending.into(),
             version: action.version().into(),
+            before: use_query_map()
+                .with_untracked(|params| params.get_str(path::DONE) == Some(S::PATH)),
         }
     }
 
@@ -83,9 +91,11 @@ where
 
     /// A sentence to show once it worked.
     pub fn done(&self, text: &'static str) -> Signal<Option<String>> {
-        let value = self.action.value();
+        let Self { action, before, .. } = *self;
+        let value = action.value();
         Signal::derive(move || {
-            value.with(|value| matches!(value, Some(Ok(_)))).then(|| text.to_owned())
+            let worked = value.with(|value| value.as_ref().map_or(before, |answer| answer.is_ok()));
+            worked.then(|| text.to_owned())
         })
     }
 }

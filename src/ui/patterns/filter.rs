@@ -7,7 +7,7 @@ use leptos::{
     wasm_bindgen::JsCast,
     web_sys::{FormData, HtmlFormElement, UrlSearchParams},
 };
-use leptos_router::{hooks::use_navigate, params::ParamsMap};
+use leptos_router::params::ParamsMap;
 
 use crate::ui::{
     components::{field::options_of, head::link},
@@ -20,25 +20,32 @@ pub fn filter_bar(
     fields: impl IntoView + 'static,
 ) -> AnyView {
     let fields = fields.into_any();
-    let navigate = use_navigate();
-    let go = move |event: SubmitEvent| {
-        if let Some(params) = filled_in(&event) {
-            event.prevent_default();
-            navigate(&path::first_page(action, &params), Default::default());
-        }
-    };
     view! {
-        <form method="get" action=action class="bar" role="search" on:submit=go>
-            {fields}
-            <div class="bar-go">
-                <button type="submit" class="button">
-                    "Show"
-                </button>
-                {filtered.then(|| link(action, "bar-clear", "Clear"))}
-            </div>
-        </form>
+        <Narrowing>
+            <form method="get" action=action class="bar" role="search">
+                {fields}
+                <div class="bar-go">
+                    <button type="submit" class="button">
+                        "Show"
+                    </button>
+                    {filtered.then(|| link(action, "bar-clear", "Clear"))}
+                </div>
+            </form>
+        </Narrowing>
     }
     .into_any()
+}
+
+/// Sends the form in it without its empty fields.
+#[island]
+fn Narrowing(children: Children) -> impl IntoView {
+    let go = |event: SubmitEvent| {
+        if let Some(address) = filled_in(&event) {
+            event.prevent_default();
+            _ = window().location().assign(&address);
+        }
+    };
+    view! { <div on:submit=go>{children()}</div> }
 }
 
 /// A field of the bar to type in. Its content is a property too, so that it empties again when what
@@ -75,9 +82,10 @@ pub fn chosen(
     .into_any()
 }
 
-/// What the form would send.
-fn filled_in(event: &SubmitEvent) -> Option<ParamsMap> {
+/// Where the form leads, with what it would send.
+fn filled_in(event: &SubmitEvent) -> Option<String> {
     let form = event.target()?.dyn_into::<HtmlFormElement>().ok()?;
+    let action = form.get_attribute("action")?;
     let data = FormData::new_with_form(&form).ok()?;
     let params = UrlSearchParams::new_with_str_sequence_sequence(&data).ok()?;
     let text = params.to_string().as_string()?;
@@ -85,5 +93,5 @@ fn filled_in(event: &SubmitEvent) -> Option<ParamsMap> {
     for (key, value) in text.split('&').filter_map(|pair| pair.split_once('=')) {
         filled.insert(key.to_owned(), path::unescape(value)?);
     }
-    Some(filled)
+    Some(path::first_page(&action, &filled))
 }

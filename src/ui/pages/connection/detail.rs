@@ -77,7 +77,7 @@ fn show(
             <p class="headline">{voice::headline(&connection, as_of)}</p>
             <p>{voice::why(&connection, &provider_name, as_of)}</p>
             {last_error(&connection, &provider_name, as_of)}
-            {actions(&connection, &provider_name, as_of, may, doings)}
+            {actions(&connection, &provider_name, as_of, may, doings, history.items.first())}
             {move || {
                 relinked
                     .get()

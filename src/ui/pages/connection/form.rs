@@ -176,7 +176,7 @@ fn by_consent(client: &Client, profile: &Profile, doing: Doing<Connect>) -> AnyV
 fn by_client_credentials(client: &Client, doing: Doing<GrantClientCredentials>) -> AnyView {
     view! {
         {section("As the client itself", "No person is involved, now or later", view! {
-            <details class="fold is-form">
+            <details class="fold is-form" open=doing.trouble.stands()>
                 <summary class="button">"Use the client's own access"</summary>
                 {action_form(doing, "form", view! {
                     {common(client, doing.trouble)}
@@ -194,7 +194,7 @@ fn by_client_credentials(client: &Client, doing: Doing<GrantClientCredentials>) 
 fn by_import(client: &Client, profile: &Profile, doing: Doing<Import>) -> AnyView {
     view! {
         {section("From a token you have", "Moved here from another system", view! {
-            <details class="fold is-form">
+            <details class="fold is-form" open=doing.trouble.stands()>
                 <summary class="button">"Import a token"</summary>
                 {action_form(doing, "form", view! {
                     {common(client, doing.trouble)}

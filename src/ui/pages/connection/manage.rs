@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use crate::{
     domain::{
         access::Permission,
+        attempt::Attempt,
         connection::{Connection, State},
         voice::{self, Next},
     },
@@ -64,6 +65,7 @@ pub fn actions(
     as_of: OffsetDateTime,
     may: &May,
     doings: Doings,
+    newest: Option<&Attempt>,
 ) -> AnyView {
     let id = || hidden("id", connection.id);
     let next = voice::next(connection, as_of);
@@ -96,8 +98,9 @@ pub fn actions(
     });
     let provider = provider.to_owned();
     let refreshed = doings.refresh.answer();
+    let before = newest.filter(|_| doings.refresh.before).cloned();
     let told = move || {
-        refreshed.get().map(|attempt| {
+        refreshed.get().or_else(|| before.clone()).map(|attempt| {
             let (text, well) = voice::attempt(&attempt, &provider);
             said(well, text)
         })

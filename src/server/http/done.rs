@@ -1,0 +1,88 @@
+//! What became of a form that worked.
+//!
+//! A form posts to a server function, which sends the browser back to the page it came from. What
+//! went wrong travels in the address (`__err`); so does, by this, which function did its work, and
+//! the page says it.
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::Response,
+};
+use url::Url;
+
+use crate::ui::path::DONE;
+
+/// Names the function in the address that a form without problems leads back to.
+pub async fn mark(request: Request, next: Next) -> Response {
+    if !request.uri().path().starts_with("/rpc/") {
+        return next.run(request).await;
+    }
+    let function = request.uri().path().to_owned();
+    let page = address(request.headers(), header::REFERER);
+    let mut response = next.run(request).await;
+    if response.status() != StatusCode::FOUND {
+        return response;
+    }
+    if let (Some(page), Some(target)) = (page, address(response.headers(), header::LOCATION))
+        && let Some(marked) = marked(&page, target, &function)
+        && let Ok(value) = HeaderValue::from_str(marked.as_str())
+    {
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    response
+}
+
+/// `None` where the function leads somewhere else than back.
+fn marked(page: &Url, mut target: Url, function: &str) -> Option<Url> {
+    if (page.origin(), page.path()) != (target.origin(), target.path()) {
+        return None;
+    }
+    let pairs: Vec<(String, String)> =
+        target.query_pairs().into_owned().filter(|(name, _)| name != DONE).collect();
+    let failed = pairs.iter().any(|(name, _)| name == "__err");
+    target.set_query(None);
+    if !pairs.is_empty() {
+        target.query_pairs_mut().extend_pairs(pairs);
+    }
+    if !failed {
+        target.query_pairs_mut().append_pair(DONE, function);
+    }
+    Some(target)
+}
+
+fn address(headers: &HeaderMap, name: HeaderName) -> Option<Url> {
+    Url::parse(headers.get(name)?.to_str().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn back(page: &str, target: &str) -> Option<String> {
+        let [page, target] = [page, target].map(|text| Url::parse(text).unwrap());
+        marked(&page, target, "/rpc/user/update").map(String::from)
+    }
+
+    #[test]
+    fn the_way_back_names_what_worked() {
+        let page = "https://r.test/users?role=admin";
+        let done = "https://r.test/users?role=admin&__done=%2Frpc%2Fuser%2Fupdate";
+        assert_eq!(back(page, page).as_deref(), Some(done));
+        assert_eq!(back(done, done).as_deref(), Some(done), "once is enough");
+    }
+
+    #[test]
+    fn what_failed_is_not_done_and_forgets_what_was() {
+        let page = "https://r.test/users?__done=%2Frpc%2Fuser%2Fadd";
+        let failed = "https://r.test/users?__done=%2Frpc%2Fuser%2Fadd&__path=p&__err=e";
+        assert_eq!(back(page, failed).as_deref(), Some("https://r.test/users?__path=p&__err=e"));
+    }
+
+    #[test]
+    fn a_way_to_elsewhere_is_left_alone() {
+        assert_eq!(back("https://r.test/users", "https://r.test/clients"), None);
+        assert_eq!(back("https://r.test/users", "https://other.test/users"), None);
+    }
+}
