@@ -29,36 +29,27 @@ export async function visitor(
     }
   });
   context.on("response", (response) => void keep(house, response));
-  // The router listens to the history as soon as it takes over the page; what waited for data is
-  // taken over just after.
-  await context.addInitScript(() => {
-    const listen = window.addEventListener;
-    const done = () => (document.documentElement.dataset.hydrated = "");
-    window.addEventListener = function (this: Window, ...args: Parameters<typeof listen>) {
-      if (args[0] === "popstate") requestIdleCallback(done);
-      return listen.apply(this, args);
-    } as typeof listen;
-  });
   return { context, page: await context.newPage(), mistakes };
 }
 
-/** Waits until the page's script has taken over. */
+/** Waits until the page's script has woken its parts. */
 export async function hydrated(page: Page): Promise<void> {
   await page.locator("html[data-hydrated]").waitFor({ state: "attached" });
 }
 
 let count = 0;
 
-/** As far as the browser still has it: a page that was left at once may be gone. */
+/**
+ * As far as the browser still has it: a redirect has no body, and a page that was left at once may
+ * be gone. A way out to the provider carries the state because it must; a way back home may not.
+ */
 async function keep(house: House, response: Response): Promise<void> {
   const url = new URL(response.url());
   if (url.origin !== house.url || url.pathname.startsWith("/pkg/")) return;
   count += 1;
   const name = `seen-${count}${url.pathname}`;
-  try {
-    const location = response.headers().location ?? "";
-    house.keep(name, `${response.status()} ${location}\n${await response.text()}`);
-  } catch {
-    // No body to be had.
-  }
+  const location = new URL(response.headers().location ?? "", url);
+  const home = location.origin === house.url ? location.href : location.origin;
+  const body = await response.text().catch(() => "");
+  house.keep(name, `${response.status()} ${home}\n${body}`);
 }

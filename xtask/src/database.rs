@@ -79,7 +79,7 @@ pub fn prepare(args: &[String]) -> Result<ExitCode> {
         migrate(url)?;
         let mut cargo = process::cargo();
         cargo.args(["sqlx", "prepare"]).args(args);
-        cargo.args(["--", "--all-targets"]).env("DATABASE_URL", url).env_remove("SQLX_OFFLINE");
+        cargo.args(["--", "--all-targets"]).env("DATABASE_URL", url).env("SQLX_OFFLINE", "false");
         process::exit_code(&mut cargo)
     })
 }
