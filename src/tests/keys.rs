@@ -81,6 +81,7 @@ async fn a_new_data_key_takes_over_and_everything_is_sealed_anew(pool: PgPool) {
     }
     // The client's secret and the refresh token are what they were, too.
     world.until_due(id).await;
+    world.until_due(other).await;
     assert_eq!(app::refresh::run_due(&second, 10).await.unwrap(), 2);
     assert_eq!((world.generation(id).await, world.generation(other).await), (2, 2));
     // Fingerprints have a key of their own: one token has one, before and after.
