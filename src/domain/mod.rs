@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod client;
 pub mod connection;
 pub mod dry_run;
+pub mod import;
 pub mod lifeline;
 pub mod overview;
 pub mod page;

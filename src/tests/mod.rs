@@ -6,6 +6,7 @@ mod api;
 mod connection;
 mod custody;
 mod dry_run;
+mod import;
 mod interrupted;
 mod keys;
 mod refresh;

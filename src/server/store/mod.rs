@@ -10,6 +10,7 @@ pub mod connection;
 pub mod data_key;
 pub mod demo;
 pub mod flow;
+pub mod import;
 pub mod login_failure;
 pub mod overview;
 pub mod provider;
