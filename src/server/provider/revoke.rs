@@ -1,16 +1,20 @@
 //! Telling the provider that a grant is over (RFC 7009).
 
 use secrecy::SecretString;
+use time::OffsetDateTime;
 use url::Url;
 
 use super::{
     Error, Http, Refusal, Registration, classify,
-    dialect::{self, Given},
+    dialect::{self, Given, Prepared},
     token,
 };
-use crate::domain::{
-    provider::{Call, RevokedBy},
-    refusal::ErrorClass,
+use crate::{
+    domain::{
+        provider::{Call, RevokedBy},
+        refusal::ErrorClass,
+    },
+    server::clock::Rng,
 };
 
 /// Revokes a grant: its refresh token, and then, because a server need not do it of itself, its
@@ -52,6 +56,19 @@ pub async fn revoke(
     refused.map_or(Ok(true), Err)
 }
 
+/// The request that revokes one token.
+pub(super) fn prepare(
+    registration: &Registration<'_>,
+    endpoint: &Url,
+    hint: &'static str,
+    token: &SecretString,
+    now: OffsetDateTime,
+    rng: &dyn Rng,
+) -> Result<Prepared, Error> {
+    let given = [("token", Given::Secret(token)), ("token_type_hint", Given::Plain(hint))];
+    dialect::build(registration, Call::Revocation, endpoint.clone(), &given, now, rng)
+}
+
 async fn one(
     http: &Http,
     registration: &Registration<'_>,
@@ -59,10 +76,8 @@ async fn one(
     hint: &'static str,
     token: &SecretString,
 ) -> Result<(), Refusal> {
-    let given = [("token", Given::Secret(token)), ("token_type_hint", Given::Plain(hint))];
-    let (now, rng) = (http.0.clock.now(), http.0.rng.as_ref());
-    let call = Call::Revocation;
-    let prepared = dialect::build(registration, call, endpoint.clone(), &given, now, rng)?;
+    let now = http.0.clock.now();
+    let prepared = prepare(registration, endpoint, hint, token, now, http.0.rng.as_ref())?;
     let (answer, redactor, sent_basic) = token::send(http, prepared).await?;
     let (value, now) = (token::data(&answer), http.0.clock.now());
     let errors = &registration.profile.errors;
