@@ -9,7 +9,7 @@ use regrant::{
     sandbox::{self, demo},
     server::{
         app::{self, Actor},
-        clock::{SystemClock, SystemRng},
+        clock::{Clock, SystemClock, SystemRng},
         config::Config,
         secret::master::MasterKey,
         start::{self, Role},
@@ -138,7 +138,7 @@ async fn run_on_database(config: &Config, url: &str, command: Command) -> anyhow
     if let Command::Keys(KeysCommand::Rotate { new_master_key_file: Some(path) }) = &command {
         let old = start::master_key(config, &SystemRng)?;
         let (new, made) = MasterKey::read_or_make(path, &SystemRng)?;
-        let count = app::keys::rewrap(&pool, &old, &new, &SystemRng).await?;
+        let count = app::keys::rewrap(&pool, &old, &new, &SystemRng, SystemClock.now()).await?;
         println!("rewrapped {count} data keys; start Regrant with the new master key from now on");
         if made {
             println!("made {}; keep a copy in a safe place", path.display());
@@ -172,7 +172,7 @@ async fn run_on_database(config: &Config, url: &str, command: Command) -> anyhow
             Ok(())
         }
         Command::Keys(KeysCommand::Rotate { .. }) => {
-            let id = said(app::keys::rotate(&app).await)?;
+            let id = said(app::keys::rotate(&app, &Actor::Operator).await)?;
             let mut total = 0;
             loop {
                 let done = said(app::keys::reseal_some(&app).await)?;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::Args;
+use ipnet::IpNet;
 use secrecy::SecretString;
 use url::{Host, Url};
 
@@ -44,6 +45,16 @@ pub struct Config {
         action = clap::ArgAction::Set
     )]
     pub allow_private_networks: bool,
+    /// The addresses or networks of proxies in front of Regrant, by commas; their X-Forwarded-For is
+    /// believed, so that the login limit counts browsers
+    #[arg(
+        long,
+        env = "REGRANT_TRUSTED_PROXIES",
+        global = true,
+        value_delimiter = ',',
+        value_parser = network
+    )]
+    pub trusted_proxies: Vec<IpNet>,
     /// What to log, e.g. `info` or `regrant=debug`
     #[arg(long, env = "REGRANT_LOG", global = true, default_value = "info")]
     pub log: String,
@@ -117,6 +128,13 @@ impl Config {
     }
 }
 
+fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    text.parse()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| "not an address, nor a network like 10.0.0.0/8".into())
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => IpAddr::from(ip).is_loopback(),
@@ -141,6 +159,14 @@ mod tests {
     fn public_url(flags: &[&str]) -> Result<Url, Error> {
         let flags = std::iter::once(&"regrant").chain(flags);
         Cli::try_parse_from(flags).map(|cli| cli.config).unwrap().public_url()
+    }
+
+    #[test]
+    fn proxies_are_addresses_or_networks() {
+        let read = |list| Cli::try_parse_from(["regrant", "--trusted-proxies", list]);
+        let trusted = read("10.1.2.3, fd00::/8").unwrap().config.trusted_proxies;
+        assert_eq!(trusted, ["10.1.2.3/32", "fd00::/8"].map(|text| text.parse().unwrap()));
+        assert!(read("proxy.example").is_err());
     }
 
     #[test]

@@ -123,16 +123,19 @@ pub async fn serve(
     let router: Router = match role {
         Role::All | Role::Web => {
             let site = Arc::new(Site::load()?);
-            http::router(app.clone(), http::Options { site, metrics })
+            let trusted_proxies = config.trusted_proxies.clone();
+            http::router(app.clone(), http::Options { site, metrics, trusted_proxies })
         }
         Role::Worker => http::health_router(app.clone(), metrics),
     };
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("{} can't be listened on", config.listen))?;
+    // Before anything is claimed: a lease is only as good as the clock that made it.
+    app::upkeep::check_clock(&app).await?;
     let mut loops = match role {
         Role::All | Role::Worker => worker::begin(&app),
-        Role::Web => tokio::task::JoinSet::new(),
+        Role::Web => worker::watch_clock(&app),
     };
     tracing::info!(address = %listener.local_addr()?, url = %app.public_url(), ?role, "serving");
     if role != Role::Worker

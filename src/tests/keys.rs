@@ -53,9 +53,11 @@ async fn a_new_data_key_takes_over_and_everything_is_sealed_anew(pool: PgPool) {
     let id = world.import(client).await;
     let token = access_token(&world.app, id).await;
     let old = key_ids(&world).await;
-    let new = keys::rotate(&world.app).await.unwrap();
+    let new = keys::rotate(&world.app, &Actor::Operator).await.unwrap();
     assert_eq!(old.len(), 1);
     assert!(new > old[0]);
+    let entries = world.audit("key.rotate").await;
+    assert_eq!((entries.len(), &*entries[0].actor_kind), (1, "operator"));
     // The old key still opens; the new one seals.
     assert_eq!(access_token(&world.app, id).await, token);
     let other = world.import_of(client, "bob").await;
@@ -79,6 +81,7 @@ async fn a_new_data_key_takes_over_and_everything_is_sealed_anew(pool: PgPool) {
     }
     // The client's secret and the refresh token are what they were, too.
     world.until_due(id).await;
+    world.until_due(other).await;
     assert_eq!(app::refresh::run_due(&second, 10).await.unwrap(), 2);
     assert_eq!((world.generation(id).await, world.generation(other).await), (2, 2));
     // Fingerprints have a key of their own: one token has one, before and after.
@@ -119,7 +122,7 @@ async fn another_master_key_does_not_start(pool: PgPool) {
     let refused = opens(&world, &other_master()).await.unwrap_err();
     assert!(format!("{refused:#}").contains("another master key"), "{refused:#}");
     assert!(
-        keys::rewrap(&world.pool, &other_master(), &master_key(), world.rng.as_ref())
+        keys::rewrap(&world.pool, &other_master(), &master_key(), world.rng.as_ref(), world.now())
             .await
             .is_err()
     );
@@ -132,19 +135,21 @@ async fn rewrapping_changes_the_master_key_and_no_sealed_value(pool: PgPool) {
     let world = World::new(pool).await;
     let client = world.client("one", |_| {}).await;
     let id = world.import(client).await;
-    keys::rotate(&world.app).await.unwrap();
+    keys::rotate(&world.app, &Actor::Operator).await.unwrap();
     let token = access_token(&world.app, id).await;
     let sealed = "SELECT md5(string_agg(token_sets::text, ',')) FROM token_sets";
     let before: String = world.row(sealed).await.get(0);
     let rewrapped =
-        keys::rewrap(&world.pool, &master_key(), &other_master(), world.rng.as_ref()).await;
+        keys::rewrap(&world.pool, &master_key(), &other_master(), world.rng.as_ref(), world.now())
+            .await;
     assert_eq!(rewrapped.unwrap(), 3, "two data keys and the fingerprints' one");
     assert_eq!(world.row(sealed).await.get::<String, _>(0), before);
+    assert_eq!(world.audit("key.rewrap").await.len(), 1);
     assert!(opens(&world, &master_key()).await.is_err());
     opens(&world, &other_master()).await.unwrap();
     // A process that runs goes on with the keys it opened, but wraps no new one by the old master.
     assert_eq!(access_token(&world.app, id).await, token);
-    assert!(keys::rotate(&world.app).await.is_err());
+    assert!(keys::rotate(&world.app, &Actor::Operator).await.is_err());
     opens(&world, &other_master()).await.unwrap();
 }
 

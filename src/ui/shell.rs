@@ -16,18 +16,14 @@ pub struct Assets {
     pub css: String,
 }
 
+const BOOT: &str = include_str!("boot.js");
+
 /// The whole document.
 pub fn shell(assets: Assets) -> impl IntoView {
     let Assets { js, wasm, css } = assets;
     // A build without the browser half serves pages that work without it.
     let scripted = !js.is_empty();
-    let bootstrap = format!(
-        "import start,* as parts from {js:?};\
-         start({{module_or_path:{wasm:?}}}).then(()=>{{parts.hydrate();\
-         for(const part of document.querySelectorAll(\"leptos-island\"))\
-         parts[part.dataset.component](part);\
-         document.documentElement.dataset.hydrated=\"\"}})"
-    );
+    let bootstrap = format!("import start,* as parts from {js:?};const wasm={wasm:?};{BOOT}");
     // Only islands are handed over with their data; the rest of the page is final.
     if let Some(context) = Owner::current_shared_context() {
         context.set_is_hydrating(false);

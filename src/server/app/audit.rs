@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Actor, App, Error, Result};
@@ -11,7 +12,7 @@ use crate::{
         audit::{AuditEntry, AuditFilter},
         page::{Page, Paging},
     },
-    server::store,
+    server::{clock::Rng, store},
 };
 
 /// What was acted upon.
@@ -48,10 +49,22 @@ pub(crate) async fn record<'a>(
     subject: Subject<'_>,
     detail: Value,
 ) -> Result<()> {
-    let who = who.into();
+    write(conn, app.rng(), app.now(), who.into(), action, subject, detail).await
+}
+
+/// [`record`], where there is no app yet.
+pub(crate) async fn write(
+    conn: &mut PgConnection,
+    rng: &dyn Rng,
+    at: OffsetDateTime,
+    who: Who<'_>,
+    action: &str,
+    subject: Subject<'_>,
+    detail: Value,
+) -> Result<()> {
     let entry = AuditEntry {
-        id: app.new_id(),
-        at: app.now(),
+        id: rng.uuid(at),
+        at,
         actor_kind: who.kind.into(),
         actor_id: who.id,
         actor_label: who.label.into(),

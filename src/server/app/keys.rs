@@ -4,12 +4,16 @@
 use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretBox, SecretString};
+use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{Actor, App, Error, Result};
+use super::{
+    Actor, App, Error, Result,
+    audit::{self, Subject, Who},
+};
 use crate::server::{
     clock::Rng,
     secret::{
@@ -76,6 +80,7 @@ pub async fn rewrap(
     old: &MasterKey,
     new: &MasterKey,
     rng: &dyn Rng,
+    now: OffsetDateTime,
 ) -> anyhow::Result<usize> {
     let mut tx = pool.begin().await?;
     store::data_key::lock(&mut tx).await?;
@@ -84,12 +89,16 @@ pub async fn rewrap(
         let key = old.unwrap_key(purpose, sealed_key)?;
         store::data_key::rewrap(&mut tx, *id, &new.wrap(rng, purpose, key.expose_secret())).await?;
     }
+    let subject = Subject { id: None, label: "master key" };
+    let detail = json!({ "data_keys": stored.len() });
+    let who = Who::from(&Actor::Operator);
+    audit::write(&mut tx, rng, now, who, "key.rewrap", subject, detail).await?;
     tx.commit().await?;
     Ok(stored.len())
 }
 
 /// Makes a new data key for all that is sealed from now on. The old ones go on opening.
-pub async fn rotate(app: &App) -> Result<i32> {
+pub async fn rotate(app: &App, actor: &Actor) -> Result<i32> {
     let mut tx = app.begin().await?;
     store::data_key::lock(&mut tx).await.map_err(Error::from)?;
     // If another master key wraps the newest by now, ours is not to wrap another.
@@ -99,6 +108,8 @@ pub async fn rotate(app: &App) -> Result<i32> {
             .map_err(|error| Error::Internal(error.into()))?;
     }
     let (id, key) = insert(&mut tx, app.master(), app.rng(), SEAL, app.now()).await?;
+    let subject = Subject::new(id, "data key");
+    audit::record(app, &mut tx, actor, "key.rotate", subject, json!({})).await?;
     tx.commit().await?;
     app.keyring().add(id, key);
     Ok(id)
@@ -119,7 +130,7 @@ pub async fn maintain(app: &App) -> Result<()> {
     adopt(app, &stored)?;
     let newest = stored.iter().rfind(|key| key.purpose == SEAL);
     if newest.is_none_or(|key| key.uses >= MAX_USES || key.created_at + MAX_AGE <= app.now()) {
-        let id = rotate(app).await?;
+        let id = rotate(app, &Actor::System).await?;
         tracing::info!(key = id, "made a new data key");
     }
     Ok(())

@@ -7,7 +7,7 @@ use leptos::prelude::{expect_context, use_context};
 use serde::{Serialize, de::DeserializeOwned};
 use tower_sessions::Session;
 
-use super::{router, session};
+use super::session;
 use crate::{
     domain::{
         overview::Viewer,
@@ -27,7 +27,8 @@ pub async fn actor() -> Result<(App, Actor), Problem> {
 /// The use cases, and where the request comes from; for what needs no login.
 pub async fn anyone() -> Result<(App, Origin), Problem> {
     let parts = use_context::<Parts>().ok_or_else(|| lost("request"))?;
-    Ok((expect_context::<App>(), Origin { address: router::peer(&parts) }))
+    let origin = parts.extensions.get::<Origin>().cloned().ok_or_else(|| lost("origin"))?;
+    Ok((expect_context::<App>(), origin))
 }
 
 /// The person signed in, if any.

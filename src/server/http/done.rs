@@ -2,7 +2,8 @@
 //!
 //! A form posts to a server function, which sends the browser back to the page it came from. What
 //! went wrong travels in the address (`__err`); so does, by this, which function did its work, and
-//! the page says it.
+//! the page says it. Our own script is told where to go instead of being sent there: it shows the
+//! page without losing what was typed, and it could not follow to another site.
 
 use axum::{
     extract::Request,
@@ -14,6 +15,11 @@ use url::Url;
 
 use crate::ui::path::DONE;
 
+/// Says that our script sent the form and reads the answer.
+const SENT_BY: HeaderName = HeaderName::from_static("x-sent-by");
+/// Where our script goes next.
+const GO_TO: HeaderName = HeaderName::from_static("x-go-to");
+
 /// Names the function in the address that a form without problems leads back to.
 pub async fn mark(request: Request, next: Next) -> Response {
     if !request.uri().path().starts_with("/rpc/") {
@@ -21,6 +27,7 @@ pub async fn mark(request: Request, next: Next) -> Response {
     }
     let function = request.uri().path().to_owned();
     let page = address(request.headers(), header::REFERER);
+    let scripted = request.headers().contains_key(SENT_BY);
     let mut response = next.run(request).await;
     if response.status() != StatusCode::FOUND {
         return response;
@@ -30,6 +37,10 @@ pub async fn mark(request: Request, next: Next) -> Response {
         && let Ok(value) = HeaderValue::from_str(marked.as_str())
     {
         response.headers_mut().insert(header::LOCATION, value);
+    }
+    if scripted && let Some(to) = response.headers_mut().remove(header::LOCATION) {
+        response.headers_mut().insert(GO_TO, to);
+        *response.status_mut() = StatusCode::NO_CONTENT;
     }
     response
 }

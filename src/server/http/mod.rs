@@ -7,6 +7,7 @@ mod done;
 mod guard;
 mod health;
 mod oauth;
+mod origin;
 pub mod router;
 mod session;
 

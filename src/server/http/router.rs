@@ -1,18 +1,16 @@
 //! All routes, and what lies around them.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{ConnectInfo, FromRef, MatchedPath, Request},
+    extract::{FromRef, MatchedPath, Request},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware,
     response::IntoResponse,
     routing::get,
 };
+use ipnet::IpNet;
 use leptos::{config::LeptosOptions, prelude::*};
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::{
@@ -23,7 +21,7 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-use super::{api, done, guard, health, oauth, session};
+use super::{api, done, guard, health, oauth, origin, session};
 use crate::{
     server::{app::App, assets::Site},
     ui,
@@ -39,6 +37,8 @@ pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
 pub struct Options {
     pub site: Arc<Site>,
     pub metrics: Metrics,
+    /// Whose word on a request's origin is taken, besides this machine's.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// What handlers are given.
@@ -103,7 +103,8 @@ pub fn router(app: App, options: Options) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()))
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid));
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(middleware::from_fn_with_state(options.trusted_proxies.into(), origin::tell));
     if secure {
         router.layer(SetResponseHeaderLayer::overriding(
             header::STRICT_TRANSPORT_SECURITY,
@@ -155,24 +156,6 @@ fn span(request: &Request) -> tracing::Span {
 fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> axum::response::Response {
     (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong in Regrant. It was logged.")
         .into_response()
-}
-
-/// Where a request comes from, as the login limit counts: an IPv4 address, or an IPv6 network of 64
-/// bits, which is what one subscriber has. A proxy on this machine is believed about its client.
-pub(super) fn peer(parts: &axum::http::request::Parts) -> String {
-    let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
-        return "unknown".into();
-    };
-    let told = parts.headers.get_all("x-forwarded-for").iter().next_back();
-    let told = told.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-    let address: IpAddr = told.filter(|_| peer.ip().is_loopback()).unwrap_or(peer.ip());
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
 }
 
 /// For tests: every route of the pages, as the interface declares them.

@@ -277,6 +277,8 @@ pub struct TokenFacts<'a> {
     pub generation: i64,
     pub scopes_granted: Option<&'a [String]>,
     pub has_refresh_token: bool,
+    /// The refresh token is the one we had, and what was in doubt about it still is.
+    pub keeps_refresh_token: bool,
     pub obtained_at: OffsetDateTime,
     pub access_expires_at: Option<OffsetDateTime>,
     pub refresh_expires_at: Option<OffsetDateTime>,
@@ -298,7 +300,8 @@ pub async fn activate(
 ) -> Result<bool> {
     let done = sqlx::query!(
         "UPDATE connections
-         SET state = 'active', state_since = $3, reason = NULL, failures = 0, doubtful_attempt_id = NULL,
+         SET state = 'active', state_since = $3, reason = NULL, failures = 0,
+             doubtful_attempt_id = CASE WHEN $14 THEN doubtful_attempt_id END,
              last_error = NULL, generation = $2, scopes_granted = coalesce($4, scopes_requested),
              has_refresh_token = $5, obtained_at = $6, access_expires_at = $7, refresh_expires_at = $8,
              needs_human_by = $9, due_at = $10, consented_at = coalesce($11, consented_at),
@@ -317,7 +320,8 @@ pub async fn activate(
         facts.due_at,
         facts.consented_at,
         facts.account_id,
-        facts.account_label
+        facts.account_label,
+        facts.keeps_refresh_token
     )
     .execute(conn)
     .await?;

@@ -17,14 +17,20 @@ const SWEEP: Duration = Duration::from_secs(10 * 60);
 const CLOCK: Duration = Duration::from_secs(15);
 const KEYS: Duration = Duration::from_secs(60);
 
-/// Begins all loops. They end by themselves when the app is told to stop.
-pub fn begin(app: &App) -> JoinSet<()> {
+/// Begins the loop that every process needs: people refresh by hand in those that do no other work.
+pub fn watch_clock(app: &App) -> JoinSet<()> {
     let mut loops = JoinSet::new();
-    loops.spawn(refresh_loop(app.clone()));
-    loops.spawn(every(app.clone(), "sweep", SWEEP, |app| async move { upkeep::sweep(&app).await }));
     loops.spawn(every(app.clone(), "clock", CLOCK, |app| async move {
         upkeep::check_clock(&app).await
     }));
+    loops
+}
+
+/// Begins all loops. They end by themselves when the app is told to stop.
+pub fn begin(app: &App) -> JoinSet<()> {
+    let mut loops = watch_clock(app);
+    loops.spawn(refresh_loop(app.clone()));
+    loops.spawn(every(app.clone(), "sweep", SWEEP, |app| async move { upkeep::sweep(&app).await }));
     loops.spawn(every(app.clone(), "keys", KEYS, |app| async move { keep_keys(&app).await }));
     loops
 }

@@ -307,6 +307,33 @@ async fn consent_that_brings_no_refresh_token_keeps_the_one_that_lives(pool: PgP
     assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 3));
 }
 
+/// A lost answer may have spent the token that goes on; a consent beside it proves nothing.
+#[sqlx::test]
+async fn consent_that_keeps_the_refresh_token_keeps_the_doubt_about_it(pool: PgPool) {
+    use crate::{
+        domain::connection::Reason,
+        sandbox::{Fault, Issue},
+    };
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.connect(&mut browser, client, "alice").await;
+    world.control().fail_next(Fault::DropAfter, 1);
+    world.until_due(id).await;
+    world.tick().await;
+    assert_eq!(world.state(id).await.name(), StateName::InDoubt);
+
+    let mut silent = crate::sandbox::Client::confidential("one", crate::tests::support::SECRET);
+    silent.refresh.issue = Issue::Never;
+    world.sandbox.add_client(silent);
+    let begun = browser.call("connection/reauthorize", &[("id", &id.to_string())]).await;
+    world.consent(&mut browser, begun.location(), "alice").await;
+    assert_eq!(world.state(id).await, State::Active);
+    world.until_due(id).await;
+    world.tick().await;
+    assert_eq!(world.reason(id).await, Some(Reason::RotationLost));
+}
+
 #[sqlx::test]
 async fn client_credentials_leave_nothing_behind_when_they_are_refused(pool: PgPool) {
     use crate::sandbox::Fault;

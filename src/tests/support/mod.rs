@@ -94,8 +94,11 @@ impl World {
     }
 
     pub fn router(&self) -> Router {
-        let options =
-            http::Options { site: Arc::new(Site::default()), metrics: Arc::new(String::new) };
+        let options = http::Options {
+            site: Arc::new(Site::default()),
+            metrics: Arc::new(String::new),
+            trusted_proxies: Vec::new(),
+        };
         http::router(self.app.clone(), options)
     }
 

@@ -44,8 +44,8 @@ fn open(service: String, account: Option<String>, token: String, doing: Doing<Be
     view! {
         <Door title=title>
             <p>
-                "A connection to " <strong>{service.clone()}</strong>
-                " has stopped working and needs your consent again. You will sign in at "
+                "The connection to " <strong>{service.clone()}</strong>
+                " needs your consent again. You will sign in at "
                 {service.clone()} " and be asked to allow access; Regrant never sees your password."
             </p>
             {account

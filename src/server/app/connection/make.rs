@@ -219,6 +219,7 @@ pub(super) async fn activate(
         generation,
         scopes_granted: given.scopes.as_deref(),
         has_refresh_token: set.sealed_refresh_token.is_some(),
+        keeps_refresh_token: kept.is_some(),
         obtained_at: given.obtained_at,
         access_expires_at: dates.clock.access_expires_at,
         refresh_expires_at: dates.clock.refresh_expires_at,
