@@ -5,6 +5,7 @@ mod access;
 mod api;
 mod connection;
 mod custody;
+mod dry_run;
 mod interrupted;
 mod keys;
 mod refresh;

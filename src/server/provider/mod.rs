@@ -23,6 +23,7 @@ pub mod catalog;
 mod classify;
 mod dialect;
 pub mod discovery;
+pub mod dry_run;
 mod error;
 mod expiry;
 mod fill;

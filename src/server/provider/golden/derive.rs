@@ -95,9 +95,9 @@ fn requests(owned: &Owned, out: &mut String) {
         section(out, "refresh", &prepare(Intent::Refresh { refresh_token: &refresh_token }));
     }
     let revocation = profile.endpoints.revocation.as_deref();
-    if let Ok(endpoint) = registration.endpoint("revocation", revocation) {
+    if registration.endpoint("revocation", revocation).is_ok() {
         let revoke = |hint, token| {
-            let request = revoke::prepare(&registration, &endpoint, hint, token, NOW, &FixedRng);
+            let request = revoke::prepare(&registration, hint, token, NOW, &FixedRng);
             shown(request.and_then(wire))
         };
         let by = profile.policy.revoked_by;
