@@ -215,11 +215,20 @@ pub(super) async fn activate(
     let dates = grant::dates(app, &caller.profile, &before, given);
     let generation = connection.generation + 1;
     let set = grant::seal(app, connection.id, generation, given, kept.as_ref())?;
+    // A holder that died left its attempt open, and nobody has looked since.
+    let lost_attempt_id = match &kept {
+        Some(_) => {
+            let (id, before) = (connection.id, connection.generation);
+            store::attempt::abandon(conn, id, Uuid::nil(), before, app.now()).await?
+        }
+        None => None,
+    };
     let facts = store::connection::TokenFacts {
         generation,
         scopes_granted: given.scopes.as_deref(),
         has_refresh_token: set.sealed_refresh_token.is_some(),
         keeps_refresh_token: kept.is_some(),
+        lost_attempt_id,
         obtained_at: given.obtained_at,
         access_expires_at: dates.clock.access_expires_at,
         refresh_expires_at: dates.clock.refresh_expires_at,
