@@ -12,17 +12,12 @@ const wake = () => {
   }
 };
 
-// One place that outlives every page shown, so that readers of the screen hear what is put into it.
-const herald = document.createElement("div");
-herald.className = "unseen";
-herald.setAttribute("role", "status");
-document.documentElement.append(herald);
-
 const say = (form, text, link) => {
   let place = form.querySelector(":scope > .answered");
   if (!place) {
     place = document.createElement("div");
     place.className = "answered";
+    place.setAttribute("aria-live", "polite");
     form.append(place);
   }
   const told = document.createElement("p");
@@ -31,7 +26,6 @@ const say = (form, text, link) => {
   told.textContent = text;
   if (link) told.append(" ", Object.assign(document.createElement("a"), link));
   place.replaceChildren(told);
-  herald.textContent = text;
 };
 
 const busy = (form, is) => (form.ariaBusy = is ? "true" : null);
@@ -74,14 +68,11 @@ const show = async (address, form) => {
     refill(anew, form);
     for (let fold = anew.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
   }
-  herald.textContent = [...document.querySelectorAll(".said, .wrong")].map((e) => e.textContent).join(" ");
-  const next = anew?.querySelector("[aria-invalid=true]") ?? anew?.querySelector("[type=submit]");
-  if (next?.checkVisibility()) next.focus();
-  else {
-    const title = document.querySelector("h1");
-    title?.setAttribute("tabindex", "-1");
-    title?.focus();
-  }
+  // Where the focus goes is what readers of the screen hear.
+  const told = anew?.querySelector(".said") ?? document.querySelector(".said");
+  const next = anew?.querySelector("[aria-invalid=true]") ?? told ?? document.querySelector("h1");
+  if (next && !next.matches("input, select, textarea")) next.tabIndex = -1;
+  next?.focus();
   wake();
 };
 
