@@ -14,8 +14,8 @@ mod people;
 
 pub use client::{client_state, client_state_word, client_trouble};
 pub use connection::{
-    Next, attempt, device, error_class, grant_type, headline, in_short, lifeline, mark, meaning, next,
-    reason, state_name, trigger, verdict, why,
+    Next, attempt, device, error_class, grant_type, headline, in_short, lifeline, mark, meaning,
+    next, reason, state_name, trigger, verdict, why,
 };
 pub use empty::{Empty, empty};
 pub use moment::{day, exact, relative, span, stretch, until};

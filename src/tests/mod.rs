@@ -5,6 +5,8 @@ mod access;
 mod api;
 mod connection;
 mod custody;
+mod device;
+mod exchange;
 mod interrupted;
 mod keys;
 mod refresh;

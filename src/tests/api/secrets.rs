@@ -33,7 +33,7 @@ fn readable(connection: &str, client: &str, user: &str) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into_iter()
-    .chain(["attempts", "relinks"].map(|below| format!("{connection}/{below}")))
+    .chain(["attempts", "device", "relinks"].map(|below| format!("{connection}/{below}")))
     .collect()
 }
 

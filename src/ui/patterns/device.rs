@@ -20,12 +20,10 @@ pub fn waiting(
     provider: &str,
     as_of: OffsetDateTime,
 ) -> Option<AnyView> {
-    if connection.obtained_at.is_some_and(|at| at >= device.created_at) {
-        return None;
-    }
     if device.state != DeviceState::Waiting {
         let text = voice::device(device.state, provider)?;
-        return Some(said(false, text));
+        let over = connection.obtained_at.is_some_and(|at| at > device.created_at);
+        return (!over).then(|| said(false, text));
     }
     let address = device.verification_uri.clone();
     let complete = device.verification_uri_complete.clone().map(|complete| {

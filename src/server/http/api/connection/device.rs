@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(begin, get))
+    OpenApiRouter::new().routes(routes!(begin_device, get_device))
 }
 
 /// Authorize a connection again, on another device
@@ -35,7 +35,7 @@ pub fn routes() -> OpenApiRouter<App> {
         (status = 503, description = "The provider gave no code")
     )
 )]
-async fn begin(
+async fn begin_device(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
@@ -55,7 +55,7 @@ async fn begin(
     params(("id" = Uuid, Path)),
     responses((status = 200, description = "The code, and what came of it", body = DeviceAuthorization))
 )]
-async fn get(
+async fn get_device(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
