@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod client;
 pub mod connection;
 pub mod device;
+pub mod dry_run;
 pub mod lifeline;
 pub mod overview;
 pub mod page;

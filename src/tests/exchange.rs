@@ -9,7 +9,7 @@ use crate::{
     domain::{
         access::Scope,
         connection::{GrantType, Reason, State},
-        provider::{self, Parameter, Place, Profile},
+        provider::{self, AccountSource, IdentityOrigin, Parameter, Place, Profile},
     },
     sandbox::{self, Fault, Issue},
     tests::support::{SECRET, World},
@@ -82,6 +82,28 @@ async fn without_a_refresh_token_a_person_is_needed_at_its_end(pool: PgPool) {
     world.tick().await;
     assert_eq!(world.reason(id).await, Some(Reason::NoRefreshToken));
     assert!(world.refreshes().is_empty());
+}
+
+/// Stored before anybody is asked whose it is: what happens then costs a name, not a token.
+#[sqlx::test]
+async fn whose_it_is_is_asked_after_it_was_stored(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let anonymous = |profile: &mut Profile| {
+        offers(profile);
+        profile.response.id_token.clear();
+        profile.response.account.id =
+            vec![AccountSource { from: IdentityOrigin::Userinfo, pointer: "/sub".into() }];
+    };
+    world.provider("exchanger", anonymous).await;
+    let client = world.client_of("exchanger", "broker", |_| {}).await;
+    let subject = subject(&world).await;
+    let made = admin.post("/connections", &body(client, &subject)).await.ok();
+    assert!(made["account_id"].is_string(), "{made}");
+    let mut nameless = body(client, &subject);
+    nameless["scopes"] = json!(["email"]);
+    let made = admin.post("/connections", &nameless).await.ok();
+    assert_eq!((&made["state"]["name"], &made["account_id"]), (&json!("active"), &Value::Null));
 }
 
 #[sqlx::test]

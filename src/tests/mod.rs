@@ -6,6 +6,7 @@ mod api;
 mod connection;
 mod custody;
 mod device;
+mod dry_run;
 mod exchange;
 mod interrupted;
 mod keys;

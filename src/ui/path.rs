@@ -60,6 +60,10 @@ pub fn client(id: Uuid) -> String {
     format!("{CLIENTS}/{id}")
 }
 
+pub fn client_dry_run(id: Uuid) -> String {
+    format!("{CLIENTS}/{id}/dry-run")
+}
+
 pub fn client_new(provider: &str) -> String {
     query(CLIENT_NEW, [("provider", provider.to_owned())])
 }

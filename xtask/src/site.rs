@@ -43,8 +43,6 @@ pub fn build(release: bool) -> Result<String> {
     let style = style::bundle(&process::root().join("style"))?;
     let css = hashed(&pkg, "css", style.as_bytes())?;
     let browser = browser_half(release)?;
-    // Where `cargo leptos` looks for it, for those who have that tool.
-    fs::write(process::root().join("target/front/regrant.css"), &style)?;
     let wasm = hashed(&pkg, "wasm", &browser.wasm)?;
     let js = hashed(&pkg, "js", browser.js.as_bytes())?;
     for (path, text) in &browser.snippets {
@@ -59,6 +57,11 @@ pub fn build(release: bool) -> Result<String> {
     fs::write(fresh.join("site.json"), format!("{manifest:#}\n"))?;
 
     let digest = digest_of(&fresh)?;
+    // The same site stays as it is: a younger one would have the binary that carries it built anew.
+    if site.exists() && digest_of(&site)? == digest {
+        fs::remove_dir_all(&fresh)?;
+        return Ok(digest);
+    }
     if site.exists() {
         fs::remove_dir_all(&site)?;
     }
@@ -75,7 +78,15 @@ struct BrowserHalf {
 fn browser_half(release: bool) -> Result<BrowserHalf> {
     let profile = if release { "wasm-release" } else { "dev" };
     let mut cargo = process::cargo();
-    cargo.args(["build", "--lib", "--target", "wasm32-unknown-unknown", "--no-default-features"]);
+    cargo.args([
+        "rustc",
+        "--lib",
+        "--crate-type",
+        "cdylib",
+        "--target",
+        "wasm32-unknown-unknown",
+        "--no-default-features",
+    ]);
     cargo.args(["--features", "hydrate", "--profile", profile, "--target-dir", "target/front"]);
     // A site that a debug server serves must not depend on flags meant for the server.
     cargo.env_remove("RUSTFLAGS");

@@ -46,3 +46,17 @@ pub fn client_trouble(client: &Client) -> String {
     };
     format!("{waiting} {next}")
 }
+
+/// What a request of a dry run is for.
+pub fn call(call: &str) -> &'static str {
+    match call {
+        "authorize" => "The account's owner is sent to",
+        "exchange" => "The code is redeemed",
+        "refresh" => "The token is refreshed",
+        "client_credentials" => "The client asks for a token of its own",
+        "revoke" => "The grant is revoked",
+        "device" => "A code for another device is asked for",
+        "token_exchange" => "A token is exchanged",
+        _ => "Another request",
+    }
+}

@@ -24,6 +24,7 @@ mod classify;
 pub mod device;
 mod dialect;
 pub mod discovery;
+pub mod dry_run;
 mod error;
 mod expiry;
 mod fill;

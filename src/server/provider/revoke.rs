@@ -1,16 +1,20 @@
 //! Telling the provider that a grant is over (RFC 7009).
 
 use secrecy::SecretString;
+use time::OffsetDateTime;
 use url::Url;
 
 use super::{
     Error, Http, Refusal, Registration, classify,
-    dialect::{self, Given},
+    dialect::{self, Given, Prepared},
     token,
 };
-use crate::domain::{
-    provider::{Call, RevokedBy},
-    refusal::ErrorClass,
+use crate::{
+    domain::{
+        provider::{Call, RevokedBy},
+        refusal::ErrorClass,
+    },
+    server::clock::Rng,
 };
 
 /// Revokes a grant: its refresh token, and then, because a server need not do it of itself, its
@@ -23,18 +27,17 @@ pub async fn revoke(
     refresh_token: Option<&SecretString>,
     access_token: Option<&SecretString>,
 ) -> Result<bool, Refusal> {
-    let template = registration.profile.endpoints.revocation.as_deref();
-    let endpoint = match registration.endpoint("revocation", template) {
-        Ok(endpoint) => endpoint,
+    match endpoint(registration) {
+        Ok(_) => {}
         Err(Error::NoEndpoint(_)) => return Ok(false),
         Err(error) => return Err(error.into()),
-    };
+    }
     let by = registration.profile.policy.revoked_by;
     let refresh_token = refresh_token.filter(|_| by != RevokedBy::AccessToken);
     let access_token = access_token.filter(|_| by != RevokedBy::RefreshToken);
     let mut refused = None;
     if let Some(token) = refresh_token {
-        match one(http, registration, &endpoint, "refresh_token", token).await {
+        match one(http, registration, "refresh_token", token).await {
             // Some servers revoke by the access token only (RFC 7009 section 2.2.1).
             Err(refusal) if refusal.code.as_deref() == Some("unsupported_token_type") => {
                 refused = Some(refusal);
@@ -44,7 +47,7 @@ pub async fn revoke(
         }
     }
     if let Some(token) = access_token {
-        let over = one(http, registration, &endpoint, "access_token", token).await;
+        let over = one(http, registration, "access_token", token).await;
         if refresh_token.is_none() || refused.is_some() {
             return over.map(|()| true);
         }
@@ -52,17 +55,31 @@ pub async fn revoke(
     refused.map_or(Ok(true), Err)
 }
 
+fn endpoint(registration: &Registration<'_>) -> Result<Url, Error> {
+    let template = registration.profile.endpoints.revocation.as_deref();
+    registration.endpoint("revocation", template)
+}
+
+/// The request that revokes one token. `hint`: what it is (RFC 7009 section 2.1).
+pub(super) fn prepare(
+    registration: &Registration<'_>,
+    hint: &'static str,
+    token: &SecretString,
+    now: OffsetDateTime,
+    rng: &dyn Rng,
+) -> Result<Prepared, Error> {
+    let given = [("token", Given::Secret(token)), ("token_type_hint", Given::Plain(hint))];
+    dialect::build(registration, Call::Revocation, endpoint(registration)?, &given, now, rng)
+}
+
 async fn one(
     http: &Http,
     registration: &Registration<'_>,
-    endpoint: &Url,
     hint: &'static str,
     token: &SecretString,
 ) -> Result<(), Refusal> {
-    let given = [("token", Given::Secret(token)), ("token_type_hint", Given::Plain(hint))];
     let (now, rng) = (http.0.clock.now(), http.0.rng.as_ref());
-    let call = Call::Revocation;
-    let prepared = dialect::build(registration, call, endpoint.clone(), &given, now, rng)?;
+    let prepared = prepare(registration, hint, token, now, rng)?;
     let (answer, redactor, sent_basic) = token::send(http, prepared).await?;
     let (value, now) = (token::data(&answer), http.0.clock.now());
     let errors = &registration.profile.errors;

@@ -35,6 +35,7 @@ const TABLE: &[Row] = &[
     ("GET",    "/clients/{id}", Some(&[READ, CLIENTS])),
     ("PATCH",  "/clients/{id}", Some(&[CLIENTS])),
     ("DELETE", "/clients/{id}", Some(&[CLIENTS])),
+    ("POST",   "/clients/{id}/dry-run", Some(&[CLIENTS])),
     ("GET",    "/connections", Some(&[READ])),
     ("POST",   "/connections", Some(&[WRITE])),
     ("GET",    "/connections/{id}", Some(&[READ])),

@@ -8,7 +8,7 @@ use leptos_router::components::A;
 /// The top of a page, with the list it belongs to (name and address) and what can be done.
 pub fn head(
     title: impl Into<String>,
-    up: Option<(&'static str, &'static str)>,
+    up: Option<(&str, &str)>,
     actions: impl IntoView + 'static,
 ) -> AnyView {
     let title = title.into();
@@ -17,7 +17,7 @@ pub fn head(
         <Title text=title.clone()/>
         <header class="head">
             <div class="head-title">
-                {up.map(|(name, href)| link(href, "head-up", name))} <h1>{title}</h1>
+                {up.map(|(name, href)| link(href, "head-up", name.to_owned()))} <h1>{title}</h1>
             </div>
             <div class="actions">{actions}</div>
         </header>

@@ -10,7 +10,11 @@ use super::{
 };
 use crate::{
     domain::connection::Reason,
-    server::{app::client::Caller, provider::Grant, store},
+    server::{
+        app::client::Caller,
+        provider::{Grant, account},
+        store,
+    },
 };
 
 /// For how long a grant that can't be stored is offered to the database again.
@@ -53,9 +57,43 @@ pub(super) struct Consent<'a> {
     pub who: Who<'a>,
 }
 
+/// Stores a grant and says whose it is. Where the provider's answer does not say, it is asked: before
+/// the grant is stored if the connection has an account to compare with (`is_known`), else after, so
+/// that nothing comes between the answer and its record.
+pub(super) async fn receive(
+    app: &App,
+    consent: &Consent<'_>,
+    caller: &Caller,
+    mut given: Grant,
+    is_known: bool,
+) -> Result<(Outcome, String)> {
+    if is_known && given.account.is_none() {
+        given.account = account::identify(app.http(), &caller.registration(), &given).await;
+    }
+    let settled = settle_patiently(app, consent, caller, &given).await?;
+    if settled.0 == Outcome::Done && !is_known {
+        name(app, consent.connection_id, caller, &given).await?;
+    }
+    Ok(settled)
+}
+
+/// Finds out whose grant it is, after it was stored. A provider that does not tell costs nothing.
+pub(super) async fn name(app: &App, id: Uuid, caller: &Caller, given: &Grant) -> Result<()> {
+    if given.account.is_some() {
+        return Ok(());
+    }
+    let Some(account) = account::identify(app.http(), &caller.registration(), given).await else {
+        return Ok(());
+    };
+    let mut conn = app.pool().acquire().await?;
+    let label = account.label.as_deref();
+    store::connection::name_account(&mut conn, id, given.obtained_at, &account.id, label).await?;
+    Ok(())
+}
+
 /// [`settle`], tried again for a while: the database may be away for a moment, or a refresh with the
 /// token that goes on may be under way; and the grant exists nowhere else.
-pub(super) async fn settle_patiently(
+async fn settle_patiently(
     app: &App,
     consent: &Consent<'_>,
     caller: &Caller,

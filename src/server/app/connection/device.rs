@@ -31,7 +31,7 @@ use crate::{
     },
     server::{
         app::{client::Caller, keys, refresh},
-        provider::{self, Refusal, account, token},
+        provider::{self, Refusal, token},
         secret::seal::Place,
         store::{
             self,
@@ -218,7 +218,7 @@ pub async fn run_due(app: &App, limit: i64) -> Result<usize> {
 }
 
 async fn poll(app: &App, held: &Held) -> Result<()> {
-    let (caller, device_code) = match prepare(app, held).await {
+    let Ready { caller, device_code, is_known } = match prepare(app, held).await {
         Ok(Some(ready)) => ready,
         Ok(None) => return Ok(()),
         Err(error) => {
@@ -228,19 +228,28 @@ async fn poll(app: &App, held: &Held) -> Result<()> {
         }
     };
     match token::device(app.http(), &caller.registration(), &device_code).await {
-        Ok(given) => receive(app, held, &caller, given).await,
+        Ok(given) => receive(app, held, &caller, given, is_known).await,
         Err(refusal) => refused(app, held, &refusal).await,
     }
 }
 
-/// What the request is made of. `None`: it is not to be made.
-async fn prepare(app: &App, held: &Held) -> Result<Option<(Caller, SecretString)>> {
+/// What the request is made of.
+struct Ready {
+    caller: Caller,
+    device_code: SecretString,
+    /// Whether the connection has an account already.
+    is_known: bool,
+}
+
+/// `None`: the request is not to be made.
+async fn prepare(app: &App, held: &Held) -> Result<Option<Ready>> {
     if held.expires_at <= app.now() {
         end(app, held, DeviceState::Expired, "nobody decided in time").await?;
         return Ok(None);
     }
     let mut conn = app.pool().acquire().await?;
     let connection = load(&mut conn, held.connection_id).await?;
+    let is_known = connection.account_id.is_some();
     let scopes = connection.scopes_requested;
     let caller = Caller::load(app, &mut conn, connection.client_id, scopes).await?;
     let sealed = held.sealed_device_code.as_deref().unwrap_or_default();
@@ -252,7 +261,7 @@ async fn prepare(app: &App, held: &Held) -> Result<Option<(Caller, SecretString)
         again(app, held, held.interval_seconds, false, None).await?;
         return Ok(None);
     }
-    Ok(Some((caller, device_code)))
+    Ok(Some(Ready { caller, device_code, is_known }))
 }
 
 /// Gives the connection its tokens, if they are its account's.
@@ -260,18 +269,16 @@ async fn receive(
     app: &App,
     held: &Held,
     caller: &Caller,
-    mut given: provider::Grant,
+    given: provider::Grant,
+    is_known: bool,
 ) -> Result<()> {
-    if given.account.is_none() {
-        given.account = account::identify(app.http(), &caller.registration(), &given).await;
-    }
     let consent = Consent {
         connection_id: held.connection_id,
         relink_id: None,
         device_id: Some(held.id),
         who: who(held),
     };
-    let (outcome, why) = consent::settle_patiently(app, &consent, caller, &given).await?;
+    let (outcome, why) = consent::receive(app, &consent, caller, given, is_known).await?;
     let state = match outcome {
         Outcome::Done => return Ok(()),
         Outcome::WrongAccount => DeviceState::WrongAccount,

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{
     Actor, App, Error, Result, audit,
     audit::Subject,
-    load,
+    consent, load,
     make::{self, NewConnection},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         connection::{Connection, GrantType},
         provider::GrantType as Offered,
     },
-    server::provider::{account, token},
+    server::provider::token,
 };
 
 /// Longer than any token that fits into a header somewhere.
@@ -87,12 +87,9 @@ async fn exchange(
         audience: subject.audience.as_deref(),
         resource: subject.resource.as_deref(),
     };
-    let mut given = token::exchange_token(app.http(), &registration, asked)
+    let given = token::exchange_token(app.http(), &registration, asked)
         .await
         .map_err(|refusal| make::refused(name, &refusal))?;
-    if given.account.is_none() {
-        given.account = account::identify(app.http(), &registration, &given).await;
-    }
     let mut tx = app.begin().await?;
     let id = make::insert(app, &mut tx, &new, GrantType::TokenExchange).await?;
     let connection = load(&mut tx, id).await?;
@@ -102,5 +99,6 @@ async fn exchange(
     audit::record(app, &mut tx, actor, "connection.exchange", about, detail).await?;
     tx.commit().await?;
     app.wake_worker();
+    consent::name(app, id, &caller, &given).await?;
     super::get(app, &Actor::System, id).await
 }

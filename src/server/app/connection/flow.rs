@@ -26,7 +26,7 @@ use crate::{
     },
     server::{
         app::{client::Caller, keys},
-        provider::{self, Grant, account, token},
+        provider::{self, Grant, token},
         secret::{seal::Place, token as secret},
         store::{self, flow::Flow},
     },
@@ -210,7 +210,7 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
                 device_id: None,
                 who: who(&flow),
             };
-            consent::settle_patiently(app, &consent, &caller, &given).await?
+            consent::receive(app, &consent, &caller, given, connection.account_id.is_some()).await?
         }
         Err((outcome, why)) => (outcome, why),
     };
@@ -230,7 +230,7 @@ async fn open_verifier(app: &App, conn: &mut PgConnection, flow: &Flow) -> Resul
     keys::open_text(app, conn, verifier_place(flow.id), &flow.sealed_code_verifier).await
 }
 
-/// From the callback to a grant whose account is known, if the provider tells.
+/// From the callback to a grant.
 async fn receive(
     app: &App,
     flow: &Flow,
@@ -247,13 +247,9 @@ async fn receive(
         return Err((outcome, error.chars().filter(|c| !c.is_control()).take(100).collect()));
     }
     let code = callback.code.ok_or_else(|| failed("no code came back".into()))?;
-    let mut grant = token::exchange(app.http(), &registration, &code, verifier, Some(&flow.nonce))
+    token::exchange(app.http(), &registration, &code, verifier, Some(&flow.nonce))
         .await
-        .map_err(|refusal| failed(refusal.to_string()))?;
-    if grant.account.is_none() {
-        grant.account = account::identify(app.http(), &registration, &grant).await;
-    }
-    Ok(grant)
+        .map_err(|refusal| failed(refusal.to_string()))
 }
 
 /// Who began the flow.

@@ -10,6 +10,7 @@ mod auth;
 mod client;
 mod connection;
 mod document;
+mod dry_run;
 mod json;
 mod list;
 mod overview;
@@ -60,6 +61,7 @@ fn parts() -> OpenApiRouter<App> {
         .merge(overview::routes())
         .merge(provider::routes())
         .merge(client::routes())
+        .merge(dry_run::routes())
         .merge(connection::routes())
         .merge(relink::routes())
         .merge(user::routes())

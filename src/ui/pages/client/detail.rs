@@ -104,6 +104,15 @@ fn show(client: Client, provider: ProviderEntry, may: &May, doings: Doings) -> A
                 })}
         </div>
         {facts(&client, &profile)}
+        {may_write
+            .then(|| {
+                view! {
+                    <p>
+                        {link(path::client_dry_run(client.id), "", "Dry run")}
+                        ": the exact requests, and how an answer would be read"
+                    </p>
+                }
+            })}
         <Copyable id="redirect-uri" label="Redirect URI" value=client.redirect_uri.clone()/>
         {may_write.then(|| manage(&client, &profile, doings))}
     }

@@ -1,9 +1,11 @@
 //! Clients: registrations at providers.
 
 mod detail;
+mod dry_run;
 mod form;
 mod list;
 
 pub use detail::Detail;
+pub use dry_run::DryRun;
 pub use form::New;
 pub use list::List;

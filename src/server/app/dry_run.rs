@@ -1,0 +1,102 @@
+//! Trying a client's dialect without sending anything.
+
+use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
+
+use super::{Actor, App, Error, Result, client::Caller, grant};
+use crate::{
+    domain::{
+        access::Permission,
+        connection::GrantType,
+        dry_run::{DryRun, GrantReading, Reading, RefusalReading, Sample},
+    },
+    server::provider::{Grant, dry_run},
+};
+
+/// A sample is no longer than this, in bytes.
+const SAMPLE_LIMIT: usize = 256 * 1024;
+
+/// The requests that a client's connections would make, and what would be read out of `sample`.
+/// Nothing is sent, and nothing of the sample is kept.
+pub async fn run(
+    app: &App,
+    actor: &Actor,
+    client_id: Uuid,
+    sample: Option<Sample>,
+) -> Result<DryRun> {
+    actor.require(Permission::ClientsWrite)?;
+    let mut conn = app.pool().acquire().await?;
+    let mut caller = Caller::load(app, &mut conn, client_id, Vec::new()).await?;
+    drop(conn);
+    caller.scopes = caller.client.scopes.clone();
+    let requests = dry_run::requests(&caller.registration(), app.now(), app.rng());
+    let reading = sample.map(|sample| read(app, &caller, &sample)).transpose()?;
+    Ok(DryRun { requests, reading })
+}
+
+fn read(app: &App, caller: &Caller, sample: &Sample) -> Result<Reading> {
+    if sample.body.trim().is_empty() || sample.body.len() > SAMPLE_LIMIT {
+        return Err(Error::invalid("body", "must have 1 to 262144 bytes"));
+    }
+    if sample.status.is_some_and(|status| !(100..=599).contains(&status)) {
+        return Err(Error::invalid("status", "must be a status from 100 to 599"));
+    }
+    let read = dry_run::read(&caller.registration(), sample, app.now());
+    Ok(match read {
+        Ok((given, verdict)) => Reading::Grant(grant_reading(app, caller, &given, verdict)),
+        Err(refusal) => Reading::Refusal(RefusalReading {
+            class: refusal.class,
+            code: refusal.code,
+            description: refusal.description,
+            retry_after_seconds: refusal.retry_after.map(time::Duration::whole_seconds),
+        }),
+    })
+}
+
+fn grant_reading(
+    app: &App,
+    caller: &Caller,
+    given: &Grant,
+    verdict: std::result::Result<(), &'static str>,
+) -> GrantReading {
+    let before = grant::Before {
+        grant_type: GrantType::AuthorizationCode,
+        has_refresh_token: given.refresh_token.is_some(),
+        obtained_at: None,
+        refresh_expires_at: None,
+        consented_at: Some(given.obtained_at),
+    };
+    let dates = grant::dates(app, &caller.profile, &before, given);
+    let is_open = |name: &str| {
+        caller.profile.response.extras.iter().any(|extra| extra.name == name && !extra.encrypted)
+    };
+    let account = given.account.clone();
+    GrantReading {
+        access_token: masked(&given.access_token),
+        refresh_token: given.refresh_token.as_ref().map(masked),
+        token_type: given.token_type.clone(),
+        scopes: given.scopes.clone(),
+        access_expires_at: dates.clock.access_expires_at,
+        refresh_expires_at: dates.clock.refresh_expires_at,
+        due_at: dates.due_at,
+        needs_human_by: dates.needs_human_by,
+        account_label: account.as_ref().and_then(|account| account.label.clone()),
+        account_id: account.map(|account| account.id),
+        id_token_problem: verdict.err().map(Into::into),
+        extras: given
+            .extras
+            .iter()
+            .filter(|(name, _)| is_open(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+    }
+}
+
+/// Enough of a token to know it by, if it is long, and how long it is.
+fn masked(token: &SecretString) -> String {
+    let text = token.expose_secret();
+    let length = text.chars().count();
+    let beginning: String =
+        if length >= 24 { text.chars().take(4).collect() } else { String::new() };
+    format!("{beginning}… ({length} characters)")
+}

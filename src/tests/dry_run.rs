@@ -1,0 +1,117 @@
+//! A client tried without sending anything: what it says is what would go out, and holds no secret.
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{
+    domain::{
+        access::{Role, Scope},
+        provider::{AuthenticationMethod, ErrorRule},
+        refusal::ErrorClass,
+    },
+    tests::support::{SECRET, World},
+};
+
+fn request<'a>(run: &'a Value, call: &str) -> &'a Value {
+    let requests = run["requests"].as_array().unwrap();
+    requests.iter().find(|request| request["call"] == call).unwrap_or_else(|| panic!("{call}"))
+}
+
+#[sqlx::test]
+async fn the_requests_are_shown_as_they_would_go_out(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ClientsWrite]).await;
+    let run = program.post(&format!("/clients/{client}/dry-run"), &json!({})).await.ok();
+    let url = world.sandbox.url();
+    let refresh = request(&run, "refresh");
+    assert_eq!(
+        (&refresh["method"], &refresh["url"]),
+        (&json!("POST"), &json!(format!("{url}/token")))
+    );
+    assert_eq!(refresh["body"], "grant_type=refresh_token&refresh_token=REFRESH-TOKEN");
+    let headers = refresh["headers"].as_array().unwrap();
+    // The credentials of RFC 6749 section 2.3.1: `one:CLIENT-SECRET`.
+    let basic = json!({ "name": "authorization", "value": "Basic b25lOkNMSUVOVC1TRUNSRVQ=" });
+    assert!(headers.contains(&basic), "{headers:?}");
+    let authorize = request(&run, "authorize")["url"].as_str().unwrap();
+    assert!(authorize.starts_with(&format!("{url}/authorize?response_type=code&client_id=one")));
+    assert!(authorize.contains("state=STATE"));
+    for call in ["exchange", "client_credentials", "revoke"] {
+        assert_eq!(request(&run, call).get("problem"), None, "{call}");
+    }
+    assert!(!run.to_string().contains(SECRET));
+    assert!(world.sandbox.log().is_empty(), "nothing was sent");
+}
+
+#[sqlx::test]
+async fn a_request_that_cannot_be_made_says_why(pool: PgPool) {
+    let world = World::new(pool).await;
+    let profile = |profile: &mut crate::domain::provider::Profile| {
+        profile.request.authentication.method = AuthenticationMethod::PrivateKeyJwt;
+    };
+    world.provider("signed", profile).await;
+    let client = world.client_of("signed", "one", |_| {}).await;
+    let program = world.program(&[Scope::ClientsWrite]).await;
+    let run = program.post(&format!("/clients/{client}/dry-run"), &json!({})).await.ok();
+    let refresh = request(&run, "refresh");
+    assert!(refresh["problem"].as_str().unwrap().contains("key"), "{refresh}");
+    assert!(!run.to_string().contains(SECRET));
+}
+
+#[sqlx::test]
+async fn a_sample_is_read_by_the_profile_and_its_tokens_are_masked(pool: PgPool) {
+    let world = World::new(pool).await;
+    let profile = |profile: &mut crate::domain::provider::Profile| {
+        profile.response.access_token = vec!["/data/accessToken".into()];
+        profile.errors.rules.push(ErrorRule {
+            status: Some(200),
+            code: None,
+            pointer: Some("/data/state".into()),
+            equals: Some("gone".into()),
+            text: None,
+            class: ErrorClass::GrantRefused,
+        });
+    };
+    world.provider("nested", profile).await;
+    let client = world.client_of("nested", "one", |_| {}).await;
+    let program = world.program(&[Scope::ClientsWrite]).await;
+    let path = format!("/clients/{client}/dry-run");
+    let token = "a-very-long-token-that-nobody-should-see";
+    let read = async |body: String, status: u16| {
+        let sample = json!({ "sample": { "body": body, "status": status } });
+        program.post(&path, &sample).await.ok()["reading"].clone()
+    };
+    let body = json!({ "data": { "accessToken": token }, "expires_in": "3600", "scope": "a b" });
+    let reading = read(body.to_string(), 200).await;
+    assert_eq!(reading["outcome"], "grant");
+    assert_eq!(reading["access_token"], "a-ve… (40 characters)");
+    assert_eq!((&reading["refresh_token"], &reading["scopes"]), (&Value::Null, &json!(["a", "b"])));
+    assert_eq!(reading["access_expires_at"], reading["due_at"]);
+    let reading = read(r#"{"data":{"state":"gone"}}"#.into(), 200).await;
+    assert_eq!(
+        (&reading["outcome"], &reading["class"]),
+        (&json!("refusal"), &json!("grant_refused"))
+    );
+    let reading = read("<html>busy</html>".into(), 503).await;
+    assert_eq!(reading["class"], "transient");
+    let empty = json!({ "sample": { "body": " " } });
+    assert_eq!(program.post(&path, &empty).await.field(), "body");
+    let odd = json!({ "sample": { "body": "{}", "status": 7 } });
+    assert_eq!(program.post(&path, &odd).await.field(), "status");
+}
+
+#[sqlx::test]
+async fn the_page_shows_what_was_read_once_and_never_the_token(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let page = format!("/clients/{client}/dry-run");
+    let body = r#"{"access_token":"a-very-long-token-that-nobody-should-see","expires_in":60}"#;
+    let form = [("client", &*client.to_string()), ("body", body), ("status", "")];
+    assert_eq!(admin.submit("dry_run/read", &form).await.status, 302);
+    let shown = admin.get(&page).await.text;
+    assert!(shown.contains("a-ve… (40 characters)") && !shown.contains("nobody-should"));
+    assert!(shown.contains("REFRESH-TOKEN"));
+    assert!(!admin.get(&page).await.text.contains("a-ve…"));
+}

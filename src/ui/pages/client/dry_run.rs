@@ -1,0 +1,178 @@
+//! What a client would send, and how an answer would be read.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        dry_run::{DryRequest, GrantReading, Reading, RefusalReading},
+        voice,
+    },
+    rpc::{self, dry_run::Read},
+    ui::{
+        components::{
+            field::{Submit, Text},
+            head::{head, section},
+            moment::Exact,
+            notice::Answered,
+        },
+        path,
+        patterns::{
+            action::{Doing, action_form, hidden},
+            load::{loaded, missing},
+        },
+    },
+};
+
+#[component]
+pub fn DryRun() -> impl IntoView {
+    let params = use_params_map();
+    let read = Doing::<Read>::new();
+    let run = Resource::new_blocking(
+        move || params.with(|params| params.get("id")?.parse::<Uuid>().ok()),
+        |id| async move {
+            let Some(id) = id else { return missing("client") };
+            let client = rpc::client::get(id).await?;
+            Ok((client, rpc::dry_run::requests(id).await?, rpc::dry_run::last().await?))
+        },
+    );
+    loaded(run, move |(client, run, last), _| {
+        let title = format!("Dry run of {}", client.name);
+        let up = path::client(client.id);
+        view! {
+            {head(title, Some((&client.name, &up)), ())}
+            <p class="lead">
+                "Nothing here is sent. Words in capitals stand for secrets and for what differs each time."
+            </p>
+            {run.requests.iter().map(request).collect::<Vec<_>>()}
+            {section("Read an answer", "Nothing of it is kept", view! {
+                {last.map(reading)}
+                {ask(client.id, read)}
+            })}
+        }
+        .into_any()
+    })
+}
+
+fn request(request: &DryRequest) -> AnyView {
+    let content = match &request.problem {
+        Some(problem) => view! { <p class="warning">{problem.clone()}</p> }.into_any(),
+        None => view! { <pre class="raw">{text(request)}</pre> }.into_any(),
+    };
+    section(voice::call(&request.call), "", content)
+}
+
+/// As it would stand on the wire.
+fn text(request: &DryRequest) -> String {
+    let headers =
+        request.headers.iter().map(|header| format!("{}: {}\n", header.name, header.value));
+    let headers: String = headers.collect();
+    let DryRequest { method, url, body, .. } = request;
+    let gap = if body.is_empty() { "" } else { "\n" };
+    format!("{method} {url}\n{headers}{gap}{body}")
+}
+
+fn ask(client: Uuid, doing: Doing<Read>) -> AnyView {
+    let trouble = doing.trouble;
+    let fields = view! {
+        {hidden("client", client)}
+        <Text
+            name="body"
+            label="What the token endpoint answered"
+            trouble=trouble
+            rows=8
+            mono=true
+            required=true
+            placeholder="{ \"access_token\": …, \"expires_in\": 3600 }"
+        />
+        <Text
+            name="status"
+            label="Status"
+            trouble=trouble
+            placeholder="200"
+        />
+        <Text
+            name="content_type"
+            label="Content type"
+            trouble=trouble
+            placeholder="application/json"
+        />
+        <label class="check">
+            <input type="checkbox" name="refresh" value="true"/>
+            "It answers a refresh"
+        </label>
+        <div class="actions">
+            <Submit label="Read it" pending=doing.pending/>
+        </div>
+        <Answered trouble=trouble/>
+    };
+    action_form(doing, "form", fields)
+}
+
+fn reading(reading: Reading) -> AnyView {
+    match reading {
+        Reading::Grant(grant) => granted(grant),
+        Reading::Refusal(refusal) => refused(refusal),
+    }
+}
+
+fn granted(grant: GrantReading) -> AnyView {
+    let moment = |at: Option<OffsetDateTime>, otherwise: &'static str| match at {
+        Some(at) => view! { <Exact at=at/> }.into_any(),
+        None => otherwise.into_any(),
+    };
+    let scopes = match grant.scopes {
+        Some(scopes) if scopes.is_empty() => "none".into(),
+        Some(scopes) => scopes.join(" "),
+        None => "not told: those that were asked for".into(),
+    };
+    let account = match (grant.account_label, grant.account_id) {
+        (Some(label), Some(id)) => format!("{label} ({id})"),
+        (_, Some(id)) => id,
+        _ => "not told in this answer".into(),
+    };
+    let mut facts = vec![
+        fact("Access token", grant.access_token),
+        fact("Its type", grant.token_type),
+        fact("Access token ends", moment(grant.access_expires_at, "not known")),
+        fact("Refresh token", grant.refresh_token.unwrap_or_else(|| "none".into())),
+        fact("Refresh token ends", moment(grant.refresh_expires_at, "not known")),
+        fact("Would be refreshed", moment(grant.due_at, "never")),
+        fact("Needs a person", moment(grant.needs_human_by, "not in sight")),
+        fact("Scopes", scopes),
+        fact("Account", account),
+    ];
+    facts.extend(grant.id_token_problem.map(|why| fact("Id token refused", why)));
+    facts.extend(grant.extras.into_iter().map(|(name, value)| fact(name, value.to_string())));
+    view! {
+        <p class="said" data-tone="well">"Regrant would take this as a token set."</p>
+        <dl class="facts">{facts}</dl>
+    }
+    .into_any()
+}
+
+fn refused(refusal: RefusalReading) -> AnyView {
+    let mut facts = vec![fact("Class", view! { <code>{refusal.class.as_str()}</code> })];
+    facts.extend(refusal.code.map(|code| fact("Code", view! { <code>{code}</code> })));
+    facts.extend(refusal.description.map(|text| fact("What it said", text)));
+    let wait = refusal.retry_after_seconds.map(|seconds| format!("{seconds} seconds"));
+    facts.extend(wait.map(|wait| fact("Asks to wait", wait)));
+    view! {
+        <p class="said" data-tone="ill">{voice::error_class(refusal.class, "The provider")}</p>
+        <dl class="facts">{facts}</dl>
+    }
+    .into_any()
+}
+
+fn fact(name: impl Into<String>, value: impl IntoView + 'static) -> AnyView {
+    let (name, value) = (name.into(), value.into_any());
+    view! {
+        <div>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+        </div>
+    }
+    .into_any()
+}
