@@ -235,7 +235,7 @@ impl<'a> Desk<'a> {
             return elsewhere("nobody of this name is registered here");
         }
         if let Some(resource) = &asked.resource
-            && !(resource.starts_with(&self.inner.base) && !resource.contains('#'))
+            && (!resource.starts_with(&self.inner.base) || resource.contains('#'))
         {
             return elsewhere("this resource is not one of ours");
         }

@@ -287,7 +287,7 @@ async fn a_holder_that_died_holds_nobody_up(pool: PgPool) {
     assert!(ended.detail.unwrap().contains("lost on the way"));
 }
 
-/// A late loser's refusal changes nothing, a late winner's tokens do.
+/// A late loser's refusal changes nothing.
 #[sqlx::test]
 async fn who_lost_the_lease_condemns_nothing(pool: PgPool) {
     let world = World::new(pool).await;
@@ -296,18 +296,20 @@ async fn who_lost_the_lease_condemns_nothing(pool: PgPool) {
     let client = client(&world).await;
     let begun = begin(&admin, client).await;
     world.pass(INTERVAL);
+    assert!(world.sandbox.deny_device(begun.user_code()));
     world.control().hold(Hold::BeforeAnswering);
     let late = device::begin_due(&world.app, 100).await.unwrap();
     world.control().until_held(1).await;
-    world.control().release();
-    // It was refused, and before it says so another process takes over.
+    // It is refused, and before it hears so another process takes over.
     world
         .execute(
             "UPDATE device_codes SET lease_id = gen_random_uuid(),
              leased_until = timestamptz '2026-03-01 12:00:06+00'",
         )
         .await;
+    world.control().release();
     futures::future::join_all(late).await;
+    assert_eq!(polls(&world)[0].error.as_deref(), Some("access_denied"));
     assert_eq!(now(&world, begun.id).await.state, DeviceState::Waiting);
     world.sandbox.approve_device(begun.user_code(), "alice");
     world.pass(INTERVAL);

@@ -53,13 +53,13 @@ pub fn waiting(
                 {complete}
                 <p class="help">
                     {format!(
-                        "It works until {}. {provider} is asked every {} seconds whether that was done; \
-                         this page can be closed. ",
+                        "It works until {} ({}). {provider} is asked every {} seconds whether that was \
+                         done; this page can be closed. ",
                         voice::exact(device.expires_at),
+                        voice::relative(device.expires_at, as_of),
                         device.interval_seconds,
                     )}
                     <a href=path::connection(connection.id)>"Reload to see"</a>
-                    {format!(" ({})", voice::relative(device.expires_at, as_of))}
                 </p>
             </div>
         }
