@@ -253,3 +253,21 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_subject ON audit (subject_id, id DESC);
 CREATE INDEX audit_action ON audit (action text_pattern_ops, id DESC);
+
+-- Imports of many connections, for their progress and their problems.
+CREATE TABLE imports (
+    id         uuid PRIMARY KEY,
+    client_id  uuid NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+    dry_run    boolean NOT NULL,
+    state      text NOT NULL CONSTRAINT imports_state_known CHECK (state IN ('running', 'done', 'broken')),
+    rows       bigint NOT NULL DEFAULT 0,
+    imported   bigint NOT NULL DEFAULT 0,
+    skipped    bigint NOT NULL DEFAULT 0,
+    failed     bigint NOT NULL DEFAULT 0,
+    -- The first ones: row, external id, field, message. Never a token.
+    problems   jsonb NOT NULL DEFAULT '[]',
+    detail     text,
+    begun_at   timestamptz NOT NULL,
+    ended_at   timestamptz
+);
+CREATE INDEX imports_client ON imports (client_id, id DESC);

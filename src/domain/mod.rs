@@ -9,6 +9,7 @@ pub mod client;
 pub mod connection;
 pub mod device;
 pub mod dry_run;
+pub mod import;
 pub mod lifeline;
 pub mod overview;
 pub mod page;

@@ -8,6 +8,7 @@
 mod client;
 mod connection;
 mod empty;
+mod import;
 mod moment;
 mod outcome;
 mod people;
@@ -18,6 +19,7 @@ pub use connection::{
     next, reason, state_name, trigger, verdict, why,
 };
 pub use empty::{Empty, empty};
+pub use import::import;
 pub use moment::{day, exact, relative, span, stretch, until};
 pub use outcome::{
     Notice, Outcome, Page, invitation, notice, outcome, relink_standing, see_fields,

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod client;
 pub mod connection;
 pub mod dry_run;
+pub mod import;
 pub mod overview;
 pub mod provider;
 pub mod relink;

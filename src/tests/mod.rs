@@ -8,6 +8,7 @@ mod custody;
 mod device;
 mod dry_run;
 mod exchange;
+mod import;
 mod interrupted;
 mod keys;
 mod refresh;

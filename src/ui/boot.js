@@ -57,9 +57,33 @@ const show = async (address, form) => {
   (wrong ?? anew?.querySelector("[type=submit]"))?.focus();
 };
 
+const upload = (event, form, action) => {
+  event.preventDefault();
+  if (form.ariaBusy === "true") return;
+  form.ariaBusy = "true";
+  const bar = form.querySelector("progress");
+  if (bar) bar.hidden = false;
+  const request = new XMLHttpRequest();
+  request.upload.onprogress = ({ loaded, total }) => {
+    if (bar && total) [bar.max, bar.value] = [total, loaded];
+  };
+  request.onload = () => {
+    form.ariaBusy = null;
+    if (request.status === 200) location.assign(request.responseURL);
+    else say(form, request.responseText);
+  };
+  request.onerror = () => {
+    form.ariaBusy = null;
+    say(form, "The file was not sent to its end. Send it again: what came in is skipped then.");
+  };
+  request.open("POST", action);
+  request.send(new FormData(form, event.submitter));
+};
+
 const send = async (event) => {
   const form = event.target;
   const action = form.getAttribute("action") ?? "";
+  if (!event.defaultPrevented && action.startsWith("/upload/")) return upload(event, form, action);
   if (event.defaultPrevented || form.method !== "post" || !action.startsWith("/rpc/")) return;
   event.preventDefault();
   if (form.ariaBusy === "true") return;

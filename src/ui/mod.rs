@@ -48,6 +48,7 @@ pub fn App() -> impl IntoView {
                     <Route path=at!("/clients") view=client::List ssr=SsrMode::Async/>
                     <Route path=at!("/clients/new") view=client::New ssr=SsrMode::Async/>
                     <Route path=at!("/clients/:id") view=client::Detail ssr=SsrMode::Async/>
+                    <Route path=at!("/clients/:id/import") view=client::Import ssr=SsrMode::Async/>
                     <Route path=at!("/clients/:id/dry-run") view=client::DryRun ssr=SsrMode::Async/>
                     <Route path=at!("/providers") view=provider::List ssr=SsrMode::Async/>
                     <Route path=at!("/providers/new") view=provider::New ssr=SsrMode::Async/>

@@ -60,6 +60,15 @@ pub fn client(id: Uuid) -> String {
     format!("{CLIENTS}/{id}")
 }
 
+pub fn client_import(id: Uuid) -> String {
+    format!("{CLIENTS}/{id}/import")
+}
+
+/// Where the file of an import is sent.
+pub fn upload_import(client: Uuid) -> String {
+    format!("/upload/import/{client}")
+}
+
 pub fn client_dry_run(id: Uuid) -> String {
     format!("{CLIENTS}/{id}/dry-run")
 }

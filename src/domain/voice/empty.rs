@@ -18,10 +18,11 @@ pub enum Empty {
     ApiKeys,
     Audit,
     AuditFound,
+    Imports,
 }
 
 impl Empty {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Everything,
         Self::NeedsHuman,
         Self::ClientsInTrouble,
@@ -36,6 +37,7 @@ impl Empty {
         Self::ApiKeys,
         Self::Audit,
         Self::AuditFound,
+        Self::Imports,
     ];
 }
 
@@ -64,6 +66,11 @@ pub fn empty(place: Empty) -> (&'static str, &'static str) {
         Empty::ConnectionsFound => (
             "No connection fits",
             "Nothing matches these filters. Loosen one of them, or clear them all.",
+        ),
+        Empty::Imports => (
+            "No imports yet",
+            "Connections that you bring over from another system, and what came of each file, will \
+             stand here.",
         ),
         Empty::Clients => (
             "No clients yet",

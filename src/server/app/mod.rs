@@ -10,6 +10,7 @@ pub mod connection;
 pub mod dry_run;
 mod error;
 mod grant;
+pub mod import;
 pub mod keys;
 pub mod overview;
 pub mod provider;

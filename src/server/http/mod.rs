@@ -10,5 +10,6 @@ mod oauth;
 mod origin;
 pub mod router;
 mod session;
+mod upload;
 
 pub use router::{Metrics, Options, health_router, router};

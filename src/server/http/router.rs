@@ -21,7 +21,7 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-use super::{api, done, guard, health, oauth, origin, session};
+use super::{api, done, guard, health, oauth, origin, session, upload};
 use crate::{
     server::{app::App, assets::Site},
     ui,
@@ -84,10 +84,13 @@ pub fn router(app: App, options: Options) -> Router {
         .fallback(leptos_axum::render_app_async_with_context(context, missing))
         .with_state::<()>(web.clone());
     let oauth = oauth::routes().with_state(web.clone());
+    let uploads = upload::routes().with_state(web.clone());
     // Server functions come with the pages, so the guard stands around all of it.
     let browser = pages
         .layer(middleware::from_fn(done::mark))
         .merge(oauth)
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .merge(uploads)
         .layer(middleware::from_fn_with_state(app.clone(), session::identify))
         .layer(session::layer(&app))
         .layer(middleware::from_fn_with_state(app.clone(), guard::same_origin));
@@ -96,7 +99,6 @@ pub fn router(app: App, options: Options) -> Router {
         .merge(browser)
         .merge(health_router(app.clone(), options.metrics))
         .merge(options.site.routes())
-        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         // Has a limit of its own, to refuse in its own form.
         .merge(api::router(app.clone()))
         .layer(middleware::from_fn(guard::headers))

@@ -1,7 +1,7 @@
 //! Whose account a grant is for.
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{Account, Error, Grant, Http, Registration, dialect, jwt, response::Seen, token};
 use crate::domain::provider::{IdentityOrigin, Method};
@@ -47,12 +47,25 @@ async fn ask(
     registration: &Registration<'_>,
     grant: &Grant,
 ) -> Result<Option<serde_json::Value>, Error> {
+    let request = prepare(registration, &grant.access_token)?;
+    let answer = http.0.client.send(request).await;
+    Ok(answer
+        .ok()
+        .filter(|answer| (200..300).contains(&answer.status))
+        .and_then(|answer| token::data(&answer)))
+}
+
+/// The request that asks the userinfo endpoint.
+pub(super) fn prepare(
+    registration: &Registration<'_>,
+    access_token: &SecretString,
+) -> Result<reqwest::Request, Error> {
     let profile = registration.profile;
     let url = registration.endpoint("userinfo", profile.endpoints.userinfo.as_deref())?;
     let unfit = || Error::Credentials("the access token fits into no header".into());
     let method = profile.userinfo.method.unwrap_or(Method::Get);
     let mut request = reqwest::Request::new(dialect::wire(method), url);
-    let bearer = format!("Bearer {}", grant.access_token.expose_secret());
+    let bearer = format!("Bearer {}", access_token.expose_secret());
     let mut bearer = HeaderValue::from_str(&bearer).map_err(|_| unfit())?;
     bearer.set_sensitive(true);
     let headers = request.headers_mut();
@@ -68,9 +81,5 @@ async fn ask(
         let value = HeaderValue::from_str(&value).map_err(|_| unfit())?;
         request.headers_mut().insert(name, value);
     }
-    let answer = http.0.client.send(request).await;
-    Ok(answer
-        .ok()
-        .filter(|answer| (200..300).contains(&answer.status))
-        .and_then(|answer| token::data(&answer)))
+    Ok(request)
 }

@@ -37,6 +37,8 @@ pub mod revoke;
 pub mod token;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;
 
 pub use catalog::Catalog;

@@ -1,5 +1,6 @@
 //! Connections: reading and changing them. Leases are in [`lease`].
 
+pub mod bulk;
 pub mod lease;
 
 use sqlx::PgConnection;

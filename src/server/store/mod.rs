@@ -11,6 +11,7 @@ pub mod data_key;
 pub mod demo;
 pub mod device;
 pub mod flow;
+pub mod import;
 pub mod login_failure;
 pub mod overview;
 pub mod provider;

@@ -86,3 +86,52 @@ pub async fn find(
     .fetch_optional(conn)
     .await?)
 }
+
+/// Which of these fingerprints belong to a refresh token that some connection holds now. Whoever asks
+/// for one of them waits until our transaction ends.
+pub async fn find_homes(conn: &mut PgConnection, fingerprints: &[String]) -> Result<Vec<String>> {
+    // In one order everywhere, so that two that share several don't wait for each other.
+    sqlx::query!(
+        r#"SELECT pg_advisory_xact_lock(hashtextextended(fingerprint, 0)) AS "locked"
+           FROM unnest($1::text[]) AS fingerprint ORDER BY hashtextextended(fingerprint, 0)"#,
+        fingerprints
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    Ok(sqlx::query_scalar!(
+        r#"SELECT fingerprint AS "fingerprint!" FROM token_sets
+           WHERE fingerprint = ANY ($1) AND superseded_at IS NULL"#,
+        fingerprints
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Adds first generations.
+pub async fn insert_many(conn: &mut PgConnection, sets: &[&TokenSet]) -> Result<()> {
+    let ids: Vec<Uuid> = sets.iter().map(|set| set.connection_id).collect();
+    let generations: Vec<i64> = sets.iter().map(|set| set.generation).collect();
+    let access: Vec<_> = sets.iter().map(|set| set.sealed_access_token.as_deref()).collect();
+    let refresh: Vec<_> = sets.iter().map(|set| set.sealed_refresh_token.as_deref()).collect();
+    let extras: Vec<_> = sets.iter().map(|set| set.sealed_extras.as_deref()).collect();
+    let types: Vec<_> = sets.iter().map(|set| set.token_type.clone()).collect();
+    let fingerprints: Vec<_> = sets.iter().map(|set| set.fingerprint.as_deref()).collect();
+    let obtained: Vec<_> = sets.iter().map(|set| set.obtained_at).collect();
+    sqlx::query!(
+        "INSERT INTO token_sets (connection_id, generation, sealed_access_token, sealed_refresh_token,
+                                 sealed_extras, token_type, fingerprint, obtained_at)
+         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[],
+                              $7::text[], $8::timestamptz[])",
+        &ids,
+        &generations,
+        &access as &[Option<&[u8]>],
+        &refresh as &[Option<&[u8]>],
+        &extras as &[Option<&[u8]>],
+        &types,
+        &fingerprints as &[Option<&str>],
+        &obtained
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -30,6 +30,7 @@ fn table() -> BTreeMap<&'static str, Seen> {
         ("/clients", STAFF),
         ("/clients/new", ByAdmins),
         ("/clients/{id}", STAFF),
+        ("/clients/{id}/import", STAFF),
         ("/clients/{id}/dry-run", By(&[])),
         ("/connections", STAFF),
         ("/connections/new", ByAdmins),

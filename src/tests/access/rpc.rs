@@ -55,6 +55,8 @@ const TABLE: &[Row] = &[
     ("dry_run/last", ANYONE, &[]),
     ("dry_run/read", ADMINS, &[("client", NIL), ("body", "{}")]),
     ("dry_run/requests", ADMINS, &[("client", NIL)]),
+    ("import/get", SIGNED_IN, &[ID]),
+    ("import/list", SIGNED_IN, &[("client", NIL)]),
     ("connection/attempts", SIGNED_IN, &[ID]),
     ("connection/connect", ADMINS, &[CLIENT, LABEL]),
     ("connection/connect_device", ADMINS, &[CLIENT, LABEL]),

@@ -273,7 +273,7 @@ pub(super) fn check(new: &NewConnection) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn check_label(label: &str) -> Result<String> {
+pub(in crate::server::app) fn check_label(label: &str) -> Result<String> {
     let label = label.trim();
     if label.chars().count() > 200 {
         return Err(Error::invalid("label", "must have at most 200 characters"));
@@ -282,7 +282,9 @@ pub(super) fn check_label(label: &str) -> Result<String> {
     Ok(label.to_owned())
 }
 
-pub(super) fn check_external_id(external_id: Option<&str>) -> Result<Option<String>> {
+pub(in crate::server::app) fn check_external_id(
+    external_id: Option<&str>,
+) -> Result<Option<String>> {
     let external_id = external_id.map(str::trim).filter(|text| !text.is_empty());
     if external_id.is_some_and(|text| text.chars().count() > 200) {
         return Err(Error::invalid("external_id", "must have at most 200 characters"));
@@ -298,7 +300,7 @@ fn no_control(field: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn check_tags(tags: &[String]) -> Result<Vec<String>> {
+pub(in crate::server::app) fn check_tags(tags: &[String]) -> Result<Vec<String>> {
     if tags.len() > 50 || tags.iter().any(|tag| tag.is_empty() || tag.chars().count() > 100) {
         return Err(Error::invalid("tags", "can be at most 50, of 1 to 100 characters each"));
     }

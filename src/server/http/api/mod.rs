@@ -11,6 +11,7 @@ mod client;
 mod connection;
 mod document;
 mod dry_run;
+mod import;
 mod json;
 mod list;
 mod overview;
@@ -62,6 +63,7 @@ fn parts() -> OpenApiRouter<App> {
         .merge(provider::routes())
         .merge(client::routes())
         .merge(dry_run::routes())
+        .merge(import::routes())
         .merge(connection::routes())
         .merge(relink::routes())
         .merge(user::routes())

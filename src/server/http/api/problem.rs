@@ -47,7 +47,7 @@ pub enum Code {
     ReauthRequired,
     /// The body is too large.
     TooLarge,
-    /// The body is not declared as `application/json`.
+    /// The body is not declared as `application/json`, or as what this call takes.
     UnsupportedMediaType,
     /// `fields` says what is wrong.
     Invalid,

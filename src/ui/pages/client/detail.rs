@@ -109,7 +109,9 @@ fn show(client: Client, provider: ProviderEntry, may: &May, doings: Doings) -> A
                 view! {
                     <p>
                         {link(path::client_dry_run(client.id), "", "Dry run")}
-                        ": the exact requests, and how an answer would be read"
+                        ": the exact requests, and how an answer would be read. "
+                        {link(path::client_import(client.id), "", "Import connections")}
+                        " from elsewhere."
                     </p>
                 }
             })}

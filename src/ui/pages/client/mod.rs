@@ -3,9 +3,11 @@
 mod detail;
 mod dry_run;
 mod form;
+mod import;
 mod list;
 
 pub use detail::Detail;
 pub use dry_run::DryRun;
 pub use form::New;
+pub use import::Import;
 pub use list::List;

@@ -1,0 +1,69 @@
+//! Connections brought over from elsewhere, many at once.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// So many problems are kept of one import; the rest are only counted.
+pub const PROBLEMS_KEPT: usize = 1000;
+
+/// One import, running or over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Import {
+    pub id: Uuid,
+    pub client_id: Uuid,
+    /// Rows were read and checked, and nothing was stored.
+    pub dry_run: bool,
+    pub state: ImportState,
+    /// Rows read so far.
+    pub rows: i64,
+    /// Rows that became connections; in a dry run, that would have.
+    pub imported: i64,
+    /// Rows whose `external_id` the client has already.
+    pub skipped: i64,
+    /// Rows with a problem.
+    pub failed: i64,
+    /// The first 1000 problems.
+    pub problems: Vec<RowProblem>,
+    /// Why it broke off.
+    pub detail: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    pub begun_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub ended_at: Option<OffsetDateTime>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub enum ImportState {
+    /// Under way; one that has not grown for a minute was cut off with its replica.
+    Running,
+    Done,
+    /// It ended before the file did. What was imported stays; the same file can be sent again.
+    Broken,
+}
+
+impl ImportState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+/// Why a row did not become a connection. Nothing of its tokens is in here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct RowProblem {
+    /// Counted from 1, without the CSV's heading.
+    pub row: i64,
+    #[serde(default)]
+    pub external_id: Option<String>,
+    /// Empty: the row as a whole.
+    pub field: String,
+    pub message: String,
+}

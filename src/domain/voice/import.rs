@@ -1,0 +1,27 @@
+//! What came of an import.
+
+use crate::domain::import::{Import, ImportState};
+
+/// A sentence on an import, and whether things are well.
+pub fn import(import: &Import) -> (bool, String) {
+    let begin = match (import.state, import.dry_run) {
+        (ImportState::Running, _) => "Under way so far: ".to_owned(),
+        (ImportState::Broken, _) => {
+            let why = import.detail.as_deref().unwrap_or("the file ended too soon");
+            format!("It broke off: {why}. Send the file again; what is here is skipped. So far: ")
+        }
+        (ImportState::Done, true) => "Dry run, nothing was stored: ".to_owned(),
+        (ImportState::Done, false) => "Done: ".to_owned(),
+    };
+    let verb = if import.dry_run { "would be imported" } else { "imported" };
+    let (imported, rows) = (import.imported, import.rows);
+    let mut text = format!("{begin}{imported} of {rows} rows {verb}");
+    if import.skipped > 0 {
+        text.push_str(&format!(", {} were here already", import.skipped));
+    }
+    if import.failed > 0 {
+        text.push_str(&format!(", {} have a problem", import.failed));
+    }
+    text.push('.');
+    (import.state != ImportState::Broken && import.failed == 0, text)
+}

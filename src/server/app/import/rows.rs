@@ -1,0 +1,248 @@
+//! Rows of an import, one after the other out of a stream: the file is never whole in memory, and
+//! no row may be so long that it is.
+
+use std::{
+    cell::Cell,
+    io::{self, BufRead, BufReader, Read},
+    rc::Rc,
+};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::domain::import::RowProblem;
+
+/// A row is no longer than this, in bytes.
+const ROW_LIMIT: u64 = 256 * 1024;
+
+/// How the rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// RFC 4180 with a heading. The columns `external_id`, `label`, `tags`, `scopes`, `obtained_at`
+    /// and `token_response` (JSON) have a meaning; every other column is a field of the token
+    /// response.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+/// A connection as it stands in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    #[serde(skip)]
+    pub number: i64,
+    #[serde(default)]
+    pub external_id: Option<String>,
+    #[serde(default)]
+    pub label: String,
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// `None`: the client's.
+    #[serde(default)]
+    pub scopes: Option<Vec<String>>,
+    /// RFC 3339.
+    #[serde(default)]
+    pub obtained_at: Option<String>,
+    /// As the provider gave it.
+    pub token_response: Value,
+}
+
+pub type Parsed = Result<Row, RowProblem>;
+
+/// Reads rows until `each` says that it wants no more. Fails when the stream breaks or a row has no
+/// end; what stands in the file is in no error.
+pub fn read(
+    stream: impl Read,
+    format: Format,
+    mut each: impl FnMut(Parsed) -> bool,
+) -> io::Result<()> {
+    match format {
+        Format::Csv => csv(stream, &mut each),
+        Format::Ndjson => ndjson(BufReader::new(stream), &mut each),
+    }
+}
+
+fn problem(row: i64, field: &str, message: impl Into<String>) -> RowProblem {
+    RowProblem { row, external_id: None, field: field.into(), message: message.into() }
+}
+
+fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed) -> bool) -> io::Result<()> {
+    let mut number = 0;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if stream.by_ref().take(ROW_LIMIT).read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        if line.len() as u64 == ROW_LIMIT && !line.ends_with(b"\n") {
+            return Err(too_long());
+        }
+        let text = line.trim_ascii();
+        if text.is_empty() {
+            continue;
+        }
+        number += 1;
+        let row = serde_json::from_slice::<Row>(text).map(|row| Row { number, ..row });
+        // The error may quote what it read, so only its place is told.
+        let row = row.map_err(|error| {
+            let message = format!("is not an import row in JSON (column {})", error.column());
+            problem(number, "", message)
+        });
+        if !each(row) {
+            return Ok(());
+        }
+    }
+}
+
+fn csv(stream: impl Read, each: &mut impl FnMut(Parsed) -> bool) -> io::Result<()> {
+    let taken = Rc::new(Cell::new(0));
+    let stream = Capped { stream, taken: taken.clone() };
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(stream);
+    let broken = |error: csv::Error| match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        _ => io::Error::new(io::ErrorKind::InvalidData, "the file is not CSV in UTF-8"),
+    };
+    let heading = reader.headers().map_err(broken)?.clone();
+    let mut record = csv::StringRecord::new();
+    let mut number = 0;
+    loop {
+        taken.set(0);
+        number += 1;
+        let row = match reader.read_record(&mut record) {
+            Ok(false) => return Ok(()),
+            Ok(true) => from_record(number, &heading, &record),
+            Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
+                Err(problem(number, "", "is not UTF-8"))
+            }
+            Err(error) => return Err(broken(error)),
+        };
+        if !each(row) {
+            return Ok(());
+        }
+    }
+}
+
+fn from_record(number: i64, heading: &csv::StringRecord, record: &csv::StringRecord) -> Parsed {
+    if record.len() != heading.len() {
+        let (wanted, got) = (heading.len(), record.len());
+        return Err(problem(number, "", format!("has {got} columns, the heading {wanted}")));
+    }
+    let mut row = Row {
+        number,
+        external_id: None,
+        label: String::new(),
+        tags: Vec::new(),
+        scopes: None,
+        obtained_at: None,
+        token_response: Value::Null,
+    };
+    let words = |text: &str| text.split_whitespace().map(Into::into).collect();
+    let mut fields = Map::new();
+    let filled = heading.iter().map(str::trim).zip(record).filter(|(_, value)| !value.is_empty());
+    for (name, value) in filled {
+        match name {
+            "external_id" => row.external_id = Some(value.into()),
+            "label" => row.label = value.into(),
+            "tags" => row.tags = words(value),
+            "scopes" => row.scopes = Some(words(value)),
+            "obtained_at" => row.obtained_at = Some(value.into()),
+            "token_response" => {
+                row.token_response = serde_json::from_str(value).map_err(|error| RowProblem {
+                    external_id: row.external_id.clone(),
+                    ..problem(number, name, format!("is not JSON (column {})", error.column()))
+                })?;
+            }
+            other => {
+                fields.insert(other.into(), value.into());
+            }
+        }
+    }
+    if row.token_response.is_null() {
+        row.token_response = Value::Object(fields);
+    }
+    Ok(row)
+}
+
+fn too_long() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "a row is longer than 256 KiB")
+}
+
+/// A stream that ends in an error when one row takes too much of it.
+struct Capped<R> {
+    stream: R,
+    taken: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Capped<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(buffer)?;
+        self.taken.set(self.taken.get() + count as u64);
+        // The reader's buffer takes in rows ahead.
+        if self.taken.get() > ROW_LIMIT + 64 * 1024 { Err(too_long()) } else { Ok(count) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(format: Format, text: &str) -> (Vec<Parsed>, io::Result<()>) {
+        let mut rows = Vec::new();
+        let end = read(text.as_bytes(), format, |row| {
+            rows.push(row);
+            true
+        });
+        (rows, end)
+    }
+
+    #[test]
+    fn a_csv_gives_the_token_response_whole_or_in_columns() {
+        let text = "external_id,label,tags,access_token,expires_in\n7,\"A, B\",x y,secret,3600\n";
+        let (rows, end) = rows(Format::Csv, text);
+        end.unwrap();
+        let row = rows[0].as_ref().unwrap_or_else(|_| panic!("a row"));
+        assert_eq!((row.number, row.external_id.as_deref()), (1, Some("7")));
+        assert_eq!((row.label.as_str(), row.tags.len()), ("A, B", 2));
+        let response = serde_json::json!({ "access_token": "secret", "expires_in": "3600" });
+        assert_eq!(row.token_response, response);
+        let text = "token_response\n\"{\"\"access_token\"\":\"\"secret\"\"}\"\n";
+        let (rows, _) = self::rows(Format::Csv, text);
+        let row = rows[0].as_ref().unwrap_or_else(|_| panic!("a row"));
+        assert_eq!(row.token_response["access_token"], "secret");
+    }
+
+    #[test]
+    fn a_broken_row_is_named_without_its_content_and_the_next_is_read() {
+        let good = r#"{"token_response":{"access_token":"secret"}}"#;
+        let bad = r#"{"token_response":"secret","colour":"secret"}"#;
+        let (rows, end) = rows(Format::Ndjson, &format!("{bad}\n\n{good}\nsecret\n{good}"));
+        end.unwrap();
+        let seen: Vec<_> = rows.iter().map(|row| row.as_ref().map(|row| row.number)).collect();
+        assert!(matches!(seen[..], [Err(_), Ok(2), Err(_), Ok(4)]));
+        for problem in rows.iter().filter_map(|row| row.as_ref().err()) {
+            assert!(!problem.message.contains("secret"), "{}", problem.message);
+        }
+        let (rows, _) = self::rows(Format::Csv, "external_id,token_response\n7\n8,secret\n");
+        let told: Vec<_> = rows.iter().filter_map(|row| row.as_ref().err()).collect();
+        assert_eq!((told[0].row, told[1].row, &*told[1].field), (1, 2, "token_response"));
+        assert_eq!(told[1].external_id.as_deref(), Some("8"));
+    }
+
+    #[test]
+    fn a_row_without_end_ends_the_reading() {
+        let long = "x".repeat(600 * 1024);
+        let (rows, end) = self::rows(Format::Ndjson, &long);
+        assert!(rows.is_empty() && end.is_err());
+        let (rows, end) = self::rows(Format::Csv, &format!("label\n\"{long}"));
+        assert!(rows.is_empty() && end.is_err());
+    }
+
+    #[test]
+    fn many_short_rows_are_no_long_one() {
+        let text = format!("label\n{}", "x\n".repeat(400_000));
+        let (rows, end) = rows(Format::Csv, &text);
+        end.unwrap();
+        assert_eq!(rows.len(), 400_000);
+    }
+}

@@ -1,0 +1,115 @@
+//! Imports of many connections.
+
+use axum::{body::Body, extract::State, http::HeaderMap, http::header};
+use futures::TryStreamExt;
+use serde::Deserialize;
+use tokio_util::io::StreamReader;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    auth::Caller,
+    json::{Id, Json},
+    list::PageQuery,
+    problem::{Code, Problem},
+    query::Query,
+};
+use crate::{
+    domain::{access::Permission, import::Import, page::Page},
+    server::app::{self, App, import::Format},
+};
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list, run)).routes(routes!(get))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct RunQuery {
+    /// Read and check every row, and store nothing.
+    #[serde(default)]
+    #[param(default = false, required = false)]
+    dry_run: bool,
+}
+
+/// Import connections
+///
+/// The body is a stream of rows of any length, one connection each: `text/csv` (RFC 4180 with a
+/// heading) or `application/x-ndjson`. A row has `token_response` as the provider gave it (in CSV as
+/// JSON, or its fields as columns of their own) and may have `external_id`, `label`, `tags`, `scopes`
+/// and `obtained_at`. The answer comes when the last row is read. Rows with a problem are told and
+/// cost no other row. Rows whose `external_id` the client has already are skipped, so the same file
+/// can be sent again.
+#[utoipa::path(
+    post,
+    path = "/clients/{id}/imports",
+    tag = "imports",
+    extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
+    params(("id" = Uuid, Path), RunQuery),
+    request_body(content((String = "application/x-ndjson"), (String = "text/csv"))),
+    responses(
+        (status = 200, description = "What came of it", body = Import),
+        (status = 415, description = "The content type is neither of the two")
+    )
+)]
+async fn run(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+    Query(query): Query<RunQuery>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Import>, Problem> {
+    // Before anything else is said.
+    actor.require(Permission::ConnectionsWrite)?;
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let format = match kind.map(|kind| kind.split(';').next().unwrap_or_default().trim()) {
+        Some("text/csv") => Format::Csv,
+        Some("application/x-ndjson" | "application/jsonl") => Format::Ndjson,
+        _ => {
+            let why = "Send the rows as `text/csv` or as `application/x-ndjson`.";
+            return Err(Problem::new(Code::UnsupportedMediaType, why));
+        }
+    };
+    let stream = StreamReader::new(body.into_data_stream().map_err(std::io::Error::other));
+    let stream = Box::pin(stream);
+    Ok(Json(app::import::run(&app, &actor, id, format, query.dry_run, stream).await?))
+}
+
+/// List a client's imports
+///
+/// The newest 20, without their problems.
+#[utoipa::path(
+    get,
+    path = "/clients/{id}/imports",
+    tag = "imports",
+    extensions(("x-permission" = json!(Permission::ConnectionsRead))),
+    params(("id" = Uuid, Path), PageQuery),
+    responses((status = 200, description = "A page of imports", body = Page<Import>))
+)]
+async fn list(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<Import>>, Problem> {
+    let all = app::import::list(&app, &actor, id).await?;
+    Ok(Json(page.cut(all, |import| import.id.to_string())?))
+}
+
+/// See an import
+#[utoipa::path(
+    get,
+    path = "/imports/{id}",
+    tag = "imports",
+    extensions(("x-permission" = json!(Permission::ConnectionsRead))),
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "The import, with its first 1000 problems", body = Import))
+)]
+async fn get(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+) -> Result<Json<Import>, Problem> {
+    Ok(Json(app::import::get(&app, &actor, id).await?))
+}

@@ -1,0 +1,91 @@
+//! Files that people send from a page. They are read as they come, whatever their length.
+
+use axum::{
+    Extension, Router,
+    extract::{DefaultBodyLimit, Multipart, Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+    routing::post,
+};
+use futures::{SinkExt, channel::mpsc};
+use std::io;
+use tokio_util::io::StreamReader;
+use uuid::Uuid;
+
+use super::router::Web;
+use crate::server::app::{self, Actor, App, import::Format};
+
+pub fn routes() -> Router<Web> {
+    Router::new().route("/upload/import/{client}", post(import)).layer(DefaultBodyLimit::disable())
+}
+
+/// Takes a form with `dry_run` (if it is one) before `file`, and goes to the page of what came of it.
+async fn import(
+    State(app): State<App>,
+    Extension(actor): Extension<Actor>,
+    Path(client): Path<Uuid>,
+    mut form: Multipart,
+) -> Response {
+    let mut dry_run = false;
+    loop {
+        let field = match form.next_field().await {
+            Ok(Some(field)) => field,
+            Ok(None) => return refused(StatusCode::BAD_REQUEST, "The form holds no file."),
+            Err(error) => return refused(error.status(), "The form could not be read."),
+        };
+        match field.name() {
+            Some("dry_run") => dry_run = true,
+            Some("file") => {
+                let name = field.file_name().unwrap_or_default().to_ascii_lowercase();
+                let format = if name.ends_with(".csv") { Format::Csv } else { Format::Ndjson };
+                return take(&app, &actor, client, format, dry_run, field).await;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A part of a form lives no longer than its request, and an import must; so its bytes are handed
+/// over one chunk after the other.
+async fn take(
+    app: &App,
+    actor: &Actor,
+    client: Uuid,
+    format: Format,
+    dry_run: bool,
+    mut field: axum::extract::multipart::Field<'_>,
+) -> Response {
+    let (mut sender, chunks) = mpsc::channel(4);
+    let stream = StreamReader::new(chunks);
+    let hand_over = async move {
+        loop {
+            let Some(chunk) = field.chunk().await.map_err(io::Error::other).transpose() else {
+                break;
+            };
+            let broken = chunk.is_err();
+            if sender.send(chunk).await.is_err() || broken {
+                break;
+            }
+        }
+    };
+    let run = app::import::run(app, actor, client, format, dry_run, stream);
+    let (done, ()) = tokio::join!(run, hand_over);
+    match done {
+        Ok(import) => {
+            Redirect::to(&format!("/clients/{client}/import?run={}", import.id)).into_response()
+        }
+        Err(app::Error::Unauthenticated) => Redirect::to("/login").into_response(),
+        Err(app::Error::Internal(error)) => {
+            tracing::error!(error = format!("{error:#}"), "an import could not begin");
+            refused(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something went wrong in Regrant. It was logged.",
+            )
+        }
+        Err(error) => refused(StatusCode::FORBIDDEN, &error.problem().message),
+    }
+}
+
+fn refused(status: StatusCode, why: &str) -> Response {
+    (status, why.to_owned()).into_response()
+}

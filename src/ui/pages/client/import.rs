@@ -1,0 +1,166 @@
+//! Bringing a client's connections over from elsewhere, and what came of it.
+
+use leptos::prelude::*;
+use leptos_router::hooks::{use_params_map, use_query_map};
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        access::Permission,
+        import::{self, RowProblem},
+        voice::{self, Empty},
+    },
+    rpc,
+    ui::{
+        components::{
+            field::Submit,
+            head::{head, link, section},
+            moment::Exact,
+            notice::{nothing, said},
+        },
+        path,
+        patterns::load::{loaded, missing},
+    },
+};
+
+#[component]
+pub fn Import() -> impl IntoView {
+    let (params, query) = (use_params_map(), use_query_map());
+    let page = Resource::new_blocking(
+        move || {
+            let run = query.with(|query| query.get("run")?.parse::<Uuid>().ok());
+            (params.with(|params| params.get("id")?.parse::<Uuid>().ok()), run)
+        },
+        |(id, run)| async move {
+            let Some(id) = id else { return missing("client") };
+            let client = rpc::client::get(id).await?;
+            let run = match run {
+                Some(run) => Some(rpc::import::get(run).await?),
+                None => None,
+            };
+            Ok((client, run, rpc::import::list(id).await?))
+        },
+    );
+    loaded(page, move |(client, run, all), may| {
+        let title = format!("Import connections of {}", client.name);
+        let up = path::client(client.id);
+        let writes = may.allows(Permission::ConnectionsWrite);
+        view! {
+            {head(title, Some((&client.name, &up)), ())}
+            {run.map(outcome)}
+            {writes.then(|| section("Send a file", "", form(client.id)))}
+            {section("Imports so far", "Newest first", list(all))}
+        }
+        .into_any()
+    })
+}
+
+fn form(client: Uuid) -> AnyView {
+    view! {
+        <p class="lead">
+            "CSV with a heading, or one JSON object a line. Each row is one connection: "
+            <code>"token_response"</code> " as the provider gave it (in CSV as JSON, or its fields as columns), and if you like "
+            <code>"external_id"</code> ", " <code>"label"</code> ", " <code>"tags"</code> ", "
+            <code>"scopes"</code> " and " <code>"obtained_at"</code>
+            ". Rows whose external id is here already are skipped, so a file can be sent again."
+        </p>
+        <form
+            method="post"
+            enctype="multipart/form-data"
+            action=path::upload_import(client)
+            class="form"
+        >
+            <label class="check">
+                <input type="checkbox" name="dry_run" value="true" checked=true/>
+                "Dry run: check every row and store nothing"
+            </label>
+            <div class="field">
+                <label for="import-file">"File"</label>
+                <input
+                    id="import-file"
+                    type="file"
+                    name="file"
+                    accept=".csv,.ndjson,.jsonl"
+                    required=true
+                />
+            </div>
+            <progress class="progress" hidden=true aria-label="Sent so far"></progress>
+            <div class="actions">
+                <Submit label="Import" weight="primary"/>
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+fn outcome(run: import::Import) -> AnyView {
+    let (well, text) = voice::import(&run);
+    let shown = run.problems.len();
+    let more = usize::try_from(run.failed).unwrap_or_default().saturating_sub(shown);
+    let problems = (shown > 0).then(|| {
+        view! {
+            <div class="scroll" tabindex="0" role="region" aria-label="Rows with a problem">
+                <table class="table">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Row"</th>
+                            <th scope="col">"External id"</th>
+                            <th scope="col">"Problem"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{run.problems.into_iter().map(row).collect::<Vec<_>>()}</tbody>
+                </table>
+            </div>
+            {(more > 0).then(|| view! { <p class="quiet">{format!("And {more} more.")}</p> })}
+        }
+    });
+    view! {
+        <div role="status">{said(well, text)}</div>
+        {problems}
+    }
+    .into_any()
+}
+
+fn row(problem: RowProblem) -> AnyView {
+    let field = (!problem.field.is_empty()).then(|| view! { <code>{problem.field}</code> " " });
+    view! {
+        <tr>
+            <td>{problem.row}</td>
+            <td>{problem.external_id.unwrap_or_default()}</td>
+            <td>{field} {problem.message}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+fn list(all: Vec<import::Import>) -> AnyView {
+    if all.is_empty() {
+        return nothing(Empty::Imports, ());
+    }
+    let rows = all.into_iter().map(|run| {
+        let href = format!("{}?run={}", path::client_import(run.client_id), run.id);
+        let (_, text) = voice::import(&run);
+        view! {
+            <tr>
+                <td>
+                    {link(href, "", view! { <Exact at=run.begun_at/> })}
+                </td>
+                <td>{text}</td>
+            </tr>
+        }
+    });
+    view! {
+        <div class="scroll" tabindex="0" role="region" aria-label="Imports">
+            <table class="table">
+                <thead>
+                    <tr>
+                        <th scope="col">"Begun"</th>
+                        <th scope="col">"What came of it"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows.collect::<Vec<_>>()}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
