@@ -75,7 +75,8 @@ pub(super) fn build(
             }
         }
     }
-    if over.send_scope.unwrap_or(call == Call::ClientCredentials || call == Call::Device)
+    let sends = matches!(call, Call::ClientCredentials | Call::Device | Call::TokenExchange);
+    if over.send_scope.unwrap_or(sends)
         && let Some(scope) = registration.scope()
     {
         draft.standard("scope", &scope)?;

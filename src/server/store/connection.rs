@@ -332,6 +332,27 @@ pub async fn activate(
     Ok(done.rows_affected() > 0)
 }
 
+/// Says whose account it is, where that was not known with the token set of `obtained_at`.
+pub async fn name_account(
+    conn: &mut PgConnection,
+    id: Uuid,
+    obtained_at: OffsetDateTime,
+    account_id: &str,
+    account_label: Option<&str>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE connections SET account_id = $3, account_label = $4
+         WHERE id = $1 AND obtained_at = $2 AND account_id IS NULL",
+        id,
+        obtained_at,
+        account_id,
+        account_label
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Writes what people may change.
 pub async fn update(
     conn: &mut PgConnection,
