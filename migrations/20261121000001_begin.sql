@@ -210,6 +210,36 @@ CREATE TABLE flows (
 );
 CREATE INDEX flows_expires_at ON flows (expires_at);
 
+-- The newest device authorization of each connection (RFC 8628), and what came of it.
+CREATE TABLE device_codes (
+    connection_id              uuid PRIMARY KEY REFERENCES connections (id) ON DELETE CASCADE,
+    -- Another one for each authorization, so that a late answer is known as such.
+    id                         uuid NOT NULL,
+    -- Gone once it is over.
+    sealed_device_code         bytea,
+    user_code                  text NOT NULL,
+    verification_uri           text NOT NULL,
+    verification_uri_complete  text,
+    interval_seconds           integer NOT NULL,
+    state                      text NOT NULL DEFAULT 'waiting'
+        CONSTRAINT device_codes_state_known
+        CHECK (state IN ('waiting', 'done', 'denied', 'expired', 'wrong_account', 'failed')),
+    detail                     text,
+    -- An answer, or its reader, was lost: the code may be spent.
+    answer_lost                boolean NOT NULL DEFAULT false,
+    actor_kind                 text NOT NULL,
+    actor_id                   uuid,
+    actor_label                text NOT NULL,
+    created_at                 timestamptz NOT NULL,
+    expires_at                 timestamptz NOT NULL,
+    -- When the provider is asked next; null: it is over.
+    due_at                     timestamptz,
+    lease_id                   uuid,
+    leased_until               timestamptz
+);
+CREATE INDEX device_codes_due ON device_codes (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX device_codes_expires_at ON device_codes (expires_at);
+
 CREATE TABLE audit (
     id             uuid PRIMARY KEY,
     at             timestamptz NOT NULL,

@@ -31,6 +31,9 @@ postgres_package() {
 
 chromium_found() { [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }
 
+# Debian's python3 comes without what makes a virtual environment whole.
+python_found() { has python3 && python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
+
 apt_install() {
   if ! has apt-get; then
     fail "missing: $*. Install them with your system's package manager, then run this again."
@@ -60,6 +63,16 @@ npm_install() {
   fi
 }
 
+pip_install() {
+  if [ ! -e target/python/.installed ] || [ "$1" -nt target/python/.installed ]; then
+    say "Installing the pinned Python packages of $1"
+    rm -rf target/python
+    python3 -m venv target/python
+    target/python/bin/python -m pip install --quiet --disable-pip-version-check --requirement "$1" </dev/null
+    touch target/python/.installed
+  fi
+}
+
 has cargo || fail "Rust is missing: install it with rustup (https://rustup.rs), then run this again."
 has node && has npm || fail "Node.js 18 or later is missing: apt-get install nodejs npm"
 [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 18 ] || fail "Node.js 18 or later is needed; this is $(node --version)."
@@ -68,6 +81,7 @@ missing=
 if ! has cc || ! printf '#include <stdlib.h>\n' | cc -E - >/dev/null 2>&1; then missing="$missing gcc libc6-dev"; fi
 if ! postgres_found; then missing="$missing $(postgres_package)"; fi
 if [ "$purpose" = test ] && ! chromium_found; then missing="$missing chromium"; fi
+if [ "$purpose" = test ] && ! python_found; then missing="$missing python3 python3-venv"; fi
 # shellcheck disable=SC2086 # a list of words
 if [ -n "$missing" ]; then apt_install $missing; fi
 
@@ -83,4 +97,7 @@ if [ ! -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)" ]; th
 fi
 
 npm_install xtask
-if [ "$purpose" = test ]; then npm_install end2end; fi
+if [ "$purpose" = test ]; then
+  npm_install end2end
+  pip_install end2end/requirements.txt
+fi

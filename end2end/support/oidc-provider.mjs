@@ -1,17 +1,22 @@
 // An authorization server that is not ours: npm's certified `oidc-provider`, strict, with rotation
 // of refresh tokens and revocation of the family on reuse.
 //
-// Environment: ISSUER (http on loopback), REDIRECT_URI, ACCESS_TTL and REFRESH_TTL in seconds,
-// PLANTED: a file that gets each secret it gave or was given, for the canary.
+// Environment: ISSUER (http on loopback), REDIRECT_URI, ACCESS_TTL and REFRESH_TTL in seconds, ROTATE
+// (`never` leaves refresh tokens as they are), JWK: the public key of the client `jwt-client`, PLANTED:
+// a file that gets each secret it gave or was given, for the canary.
 // POST /__ctl/revoke?account=A ends all grants of one account, as its owner could at the provider.
-// GET /__ctl/requests lists the token requests: grant type, status and error, never a token.
+// GET /__ctl/requests lists the token requests: grant type, status, error, never a token.
+// GET /__ctl/refreshes lists those that refreshed: client, and fingerprints of the refresh tokens that
+// came and went.
 import { appendFileSync } from "node:fs";
+import { createHash } from "node:crypto";
 import http from "node:http";
 import Provider from "oidc-provider";
 
 const issuer = process.env.ISSUER;
 const { hostname, port } = new URL(issuer);
-const grantTypes = ["authorization_code", "refresh_token", "client_credentials"];
+const DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code";
+const grantTypes = ["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE];
 const shared = {
   redirect_uris: [process.env.REDIRECT_URI],
   grant_types: grantTypes,
@@ -34,8 +39,24 @@ const provider = new Provider(issuer, {
       client_secret: "post-secret-0123456789abcdef0123456789",
       token_endpoint_auth_method: "client_secret_post",
     },
+    {
+      ...shared,
+      client_id: "public-client",
+      grant_types: grantTypes.filter((grant) => grant !== "client_credentials"),
+      token_endpoint_auth_method: "none",
+    },
+    ...(process.env.JWK
+      ? [
+          {
+            ...shared,
+            client_id: "jwt-client",
+            jwks: { keys: [JSON.parse(process.env.JWK)] },
+            token_endpoint_auth_method: "private_key_jwt",
+          },
+        ]
+      : []),
   ],
-  clientAuthMethods: ["client_secret_basic", "client_secret_post", "none"],
+  clientAuthMethods: ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
   scopes: ["openid", "offline_access", "profile", "email", "api:read", "api:write"],
   claims: { openid: ["sub"], profile: ["name"], email: ["email"] },
   pkce: { required: () => true },
@@ -43,15 +64,17 @@ const provider = new Provider(issuer, {
   features: {
     devInteractions: { enabled: true },
     clientCredentials: { enabled: true },
+    deviceFlow: { enabled: true },
     introspection: { enabled: true },
     revocation: { enabled: true },
   },
-  rotateRefreshToken: true,
+  rotateRefreshToken: process.env.ROTATE !== "never",
   ttl: {
     AccessToken: Number(process.env.ACCESS_TTL ?? 20),
     RefreshToken: Number(process.env.REFRESH_TTL ?? 86400),
     ClientCredentials: 600,
     AuthorizationCode: 60,
+    DeviceCode: 600,
     Grant: 1209600,
     IdToken: 3600,
     Interaction: 3600,
@@ -64,7 +87,7 @@ const provider = new Provider(issuer, {
 });
 
 // What changes hands at the token endpoint: the answer, and the one-time parts of the request.
-const SECRETS = ["access_token", "refresh_token", "id_token", "code", "code_verifier"];
+const SECRETS = ["access_token", "refresh_token", "id_token", "code", "code_verifier", "device_code"];
 
 function plant(values) {
   if (!process.env.PLANTED) return;
@@ -78,12 +101,21 @@ function plant(values) {
 
 const grants = new Map();
 const requests = [];
+const refreshes = [];
+const fingerprint = (token) => createHash("sha256").update(token).digest("hex").slice(0, 16);
 provider.on("grant.success", (ctx) => {
   const { Grant } = ctx.oidc.entities;
   if (Grant) grants.set(Grant.jti, Grant.accountId);
   requests.push({ grant: ctx.oidc.params.grant_type, status: 200 });
   plant(ctx.body);
   plant(ctx.oidc.params);
+  if (ctx.oidc.params.grant_type === "refresh_token") {
+    refreshes.push({
+      client: ctx.oidc.client.clientId,
+      came: fingerprint(ctx.oidc.params.refresh_token),
+      went: ctx.body.refresh_token && fingerprint(ctx.body.refresh_token),
+    });
+  }
 });
 provider.on("grant.error", (ctx, error) => {
   requests.push({ grant: ctx.oidc.params?.grant_type, status: error.statusCode, error: error.error });
@@ -116,6 +148,9 @@ http
     }
     if (request.method === "GET" && url.pathname === "/__ctl/requests") {
       return response.end(JSON.stringify(requests));
+    }
+    if (request.method === "GET" && url.pathname === "/__ctl/refreshes") {
+      return response.end(JSON.stringify(refreshes));
     }
     response.statusCode = 404;
     return response.end("{}");

@@ -16,6 +16,13 @@ export interface TokenRequest {
   error?: string;
 }
 
+/** Fingerprints of the refresh tokens that were presented and given. */
+export interface GrantedRefresh {
+  client: string;
+  came: string;
+  went?: string;
+}
+
 export class AuthorizationServer {
   constructor(
     readonly issuer: string,
@@ -31,11 +38,21 @@ export class AuthorizationServer {
   async requests(): Promise<TokenRequest[]> {
     return (await (await fetch(`${this.issuer}/__ctl/requests`)).json()) as TokenRequest[];
   }
+
+  /** The refreshes that were granted to a client. */
+  async refreshes(client: string): Promise<GrantedRefresh[]> {
+    const all = (await (await fetch(`${this.issuer}/__ctl/refreshes`)).json()) as GrantedRefresh[];
+    return all.filter((refresh) => refresh.client === client);
+  }
 }
 
 /** Starts it for `house`, under another name than Regrant's, so that the browser takes both for
  * different sites. */
-export async function startProvider(house: House, accessTtl: number): Promise<AuthorizationServer> {
+export async function startProvider(
+  house: House,
+  accessTtl: number,
+  env: Record<string, string> = {},
+): Promise<AuthorizationServer> {
   const issuer = `http://localhost:${await freePort()}`;
   const running = await start(
     process.execPath,
@@ -45,8 +62,9 @@ export async function startProvider(house: House, accessTtl: number): Promise<Au
       REDIRECT_URI: `${house.url}/oauth/callback`,
       ACCESS_TTL: String(accessTtl),
       PLANTED: join(house.folder, FILE),
+      ...env,
     },
-    join(house.folder, "oidc-provider.log"),
+    join(house.folder, `oidc-provider-${new URL(issuer).port}.log`),
     `${issuer}/.well-known/openid-configuration`,
   );
   return new AuthorizationServer(issuer, () => running.stop());

@@ -163,14 +163,28 @@ pub enum GrantType {
     ClientCredentials,
     /// A token response obtained elsewhere was handed in.
     Import,
+    /// A person consented on another device (RFC 8628).
+    DeviceCode,
+    /// Another token was exchanged (RFC 8693).
+    TokenExchange,
 }
 
 impl GrantType {
+    pub const ALL: [Self; 5] = [
+        Self::AuthorizationCode,
+        Self::ClientCredentials,
+        Self::Import,
+        Self::DeviceCode,
+        Self::TokenExchange,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
             Self::ClientCredentials => "client_credentials",
             Self::Import => "import",
+            Self::DeviceCode => "device_code",
+            Self::TokenExchange => "token_exchange",
         }
     }
 }
@@ -178,7 +192,7 @@ impl GrantType {
 impl std::str::FromStr for GrantType {
     type Err = Unknown;
     fn from_str(value: &str) -> Result<Self, Unknown> {
-        [Self::AuthorizationCode, Self::ClientCredentials, Self::Import]
+        Self::ALL
             .into_iter()
             .find(|grant| grant.as_str() == value)
             .ok_or_else(|| Unknown { noun: "grant type", value: value.into() })
@@ -355,4 +369,8 @@ pub struct ConnectionDetail {
     /// The newest attempts first.
     pub attempts: super::page::Page<super::attempt::Attempt>,
     pub relinks: Vec<super::relink::Relink>,
+    /// Whether consent can be given with a code on another device.
+    pub offers_device: bool,
+    /// The newest device authorization, for whoever may begin one.
+    pub device: Option<super::device::DeviceAuthorization>,
 }

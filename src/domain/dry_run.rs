@@ -48,8 +48,19 @@ pub struct Sample {
     /// `None`: JSON.
     pub content_type: Option<String>,
     pub body: String,
-    /// It answers a refresh, not a first grant.
-    pub refresh: bool,
+    pub answers: Answered,
+}
+
+/// What a sample answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub enum Answered {
+    /// A code that was redeemed.
+    #[default]
+    Exchange,
+    Refresh,
+    ClientCredentials,
 }
 
 /// What Regrant reads out of an answer.
@@ -67,7 +78,7 @@ pub enum Reading {
 pub struct GrantReading {
     /// Its beginning and its length.
     pub access_token: String,
-    /// The same; none: the one we had goes on.
+    /// The same; after a refresh, none means that the one we had goes on.
     pub refresh_token: Option<String>,
     pub token_type: String,
     /// None: what was asked for is what was granted.
@@ -97,5 +108,4 @@ pub struct RefusalReading {
     pub class: ErrorClass,
     pub code: Option<String>,
     pub description: Option<String>,
-    pub retry_after_seconds: Option<i64>,
 }

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod catalog;
 pub mod client;
 pub mod connection;
+pub mod device;
 pub mod dry_run;
 pub mod import;
 pub mod lifeline;

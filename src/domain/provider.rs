@@ -221,7 +221,10 @@ pub enum Call {
     ClientCredentials,
     Revocation,
     Introspection,
+    /// Asking for a device code and a user code (RFC 8628 section 3.1).
     Device,
+    /// Asking whether the person has decided (RFC 8628 section 3.4).
+    DeviceToken,
     TokenExchange,
 }
 

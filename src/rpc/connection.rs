@@ -56,6 +56,37 @@ pub async fn connect(
     Ok(())
 }
 
+/// Makes a connection that waits for consent on another device, and goes to its page, which shows the
+/// code.
+#[server(prefix = "/rpc", endpoint = "connection/connect_device")]
+pub async fn connect_device(
+    client_id: Uuid,
+    label: String,
+    external_id: Option<String>,
+    scopes: Option<String>,
+) -> Answer<()> {
+    use crate::server::{app::connection, http::caller};
+    let (app, actor) = caller::actor().await?;
+    let new = connection::NewConnection {
+        client_id,
+        label,
+        external_id: super::filled(external_id),
+        scopes: super::filled(scopes).map(|text| super::words(&text)),
+        tags: Vec::new(),
+    };
+    let (made, _) = app.call(connection::device::create(&app, &actor, new)).await?;
+    caller::redirect(&format!("/connections/{}", made.id));
+    Ok(())
+}
+
+/// Asks for a code with which this connection is brought back on another device, in place.
+#[server(prefix = "/rpc", endpoint = "connection/reauthorize_device")]
+pub async fn reauthorize_device(id: Uuid) -> Answer<()> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::connection::device::authorize(&app, &actor, id)).await?;
+    Ok(())
+}
+
 /// Makes a connection from a token response (JSON text) as the provider gave it, obtained at a moment
 /// (RFC 3339; now unless said).
 #[server(prefix = "/rpc", endpoint = "connection/import")]

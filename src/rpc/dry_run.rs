@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use uuid::Uuid;
 
 use super::Answer;
-use crate::domain::dry_run::{DryRun, Reading};
+use crate::domain::dry_run::{Answered, DryRun, Reading};
 
 #[server(prefix = "/rpc", endpoint = "dry_run/requests")]
 pub async fn requests(client: Uuid) -> Answer<DryRun> {
@@ -12,31 +12,32 @@ pub async fn requests(client: Uuid) -> Answer<DryRun> {
     app.call(crate::server::app::dry_run::run(&app, &actor, client, None)).await
 }
 
-/// Reads a sample answer; nothing is sent and nothing of it is kept.
+/// Reads a sample answer; nothing is sent and nothing of its tokens is kept.
 #[server(prefix = "/rpc", endpoint = "dry_run/read")]
 pub async fn read(
     client: Uuid,
     body: String,
     #[server(default)] status: String,
     content_type: Option<String>,
-    #[server(default)] refresh: bool,
+    answers: Answered,
 ) -> Answer<Option<Reading>> {
     use crate::server::http::caller;
     let (app, actor) = caller::actor().await?;
     // What is no number is no status.
     let status = super::filled(Some(status)).map(|text| text.parse().unwrap_or_default());
     let content_type = super::filled(content_type);
-    let sample = crate::domain::dry_run::Sample { status, content_type, body, refresh };
+    let sample = crate::domain::dry_run::Sample { status, content_type, body, answers };
     let run =
         app.call(crate::server::app::dry_run::run(&app, &actor, client, Some(sample))).await?;
-    caller::keep_for_next_page(&app, &run.reading).await?;
+    caller::keep_for_next_page(&app, &(client, run.reading.clone())).await?;
     Ok(run.reading)
 }
 
-/// What the form before this page had read.
+/// What the form before this page had read for this client.
 #[server(prefix = "/rpc", endpoint = "dry_run/last")]
-pub async fn last() -> Answer<Option<Reading>> {
+pub async fn last(client: Uuid) -> Answer<Option<Reading>> {
     use crate::server::http::caller;
     let (app, _) = caller::actor().await?;
-    Ok(caller::take_from_last_page::<Option<Reading>>(&app).await?.flatten())
+    let last = caller::take_from_last_page::<(Uuid, Option<Reading>)>(&app).await?;
+    Ok(last.filter(|(id, _)| *id == client).and_then(|(_, reading)| reading))
 }

@@ -173,6 +173,7 @@ pub const REFRESH_TOKEN: &str = "refresh_token";
 pub const CLIENT_CREDENTIALS: &str = "client_credentials";
 pub const PASSWORD: &str = "password";
 pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 impl Client {
     /// A client of the standard realm that authenticates with `client_secret_basic`.
@@ -184,7 +185,7 @@ impl Client {
     pub fn public(id: &str) -> Self {
         let mut client = Self::of(Realm::Standard, id, None);
         client.auth = ClientAuth::None;
-        client.grants.retain(|grant| *grant != CLIENT_CREDENTIALS);
+        client.grants.retain(|grant| ![CLIENT_CREDENTIALS, TOKEN_EXCHANGE].contains(grant));
         client
     }
 
@@ -197,7 +198,13 @@ impl Client {
             secret: secret.map(SecretString::from),
             auth: ClientAuth::Basic,
             redirect_uris: vec![RedirectUri::PathEndsWith("/oauth/callback".to_owned())],
-            grants: vec![AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS, DEVICE_CODE],
+            grants: vec![
+                AUTHORIZATION_CODE,
+                REFRESH_TOKEN,
+                CLIENT_CREDENTIALS,
+                DEVICE_CODE,
+                TOKEN_EXCHANGE,
+            ],
             scopes: ["openid", "profile", "email", "offline_access", "api:read", "api:write"]
                 .map(str::to_owned)
                 .to_vec(),

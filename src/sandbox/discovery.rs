@@ -2,12 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::clients::{AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE_CODE, REFRESH_TOKEN};
+use super::clients::{
+    AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE_CODE, REFRESH_TOKEN, TOKEN_EXCHANGE,
+};
 
 /// The metadata; the same document serves both well-known addresses.
 pub fn metadata(base: &str) -> Value {
     let at = |path: &str| format!("{base}{path}");
     let methods = ["client_secret_basic", "client_secret_post", "none"];
+    let grants =
+        [AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS, DEVICE_CODE, TOKEN_EXCHANGE];
     json!({
         "issuer": base,
         "authorization_endpoint": at("/authorize"),
@@ -20,7 +24,7 @@ pub fn metadata(base: &str) -> Value {
         "scopes_supported": ["openid", "profile", "email", "offline_access", "api:read", "api:write"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": [AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS, DEVICE_CODE],
+        "grant_types_supported": grants,
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,

@@ -198,14 +198,23 @@ impl Sandbox {
 
     /// Plays the person with the device's code in hand. Says whether a device waited for it.
     pub fn approve_device(&self, user_code: &str, account: &str) -> bool {
-        let now = self.0.clock.now();
         let Some(account) = accounts::find(account) else { return false };
+        self.decide_device(user_code, state::DeviceState::Allowed(account))
+    }
+
+    /// Like [`Sandbox::approve_device`], by a person who refuses.
+    pub fn deny_device(&self, user_code: &str) -> bool {
+        self.decide_device(user_code, state::DeviceState::Denied)
+    }
+
+    fn decide_device(&self, user_code: &str, decision: state::DeviceState) -> bool {
+        let now = self.0.clock.now();
         let mut state = self.0.state();
         let waiting =
             |device: &&mut state::Device| device.user_code == user_code && now < device.expires_at;
         match state.devices.values_mut().find(waiting) {
             Some(device) => {
-                device.state = state::DeviceState::Allowed(account);
+                device.state = decision;
                 true
             }
             None => false,

@@ -8,7 +8,7 @@ use super::{
     Inner,
     accounts::{self, Account},
     clients::{AUTHORIZATION_CODE, Client, Issue, Rotation},
-    dialects::{Call, Grant, Issued, Realm, authenticate},
+    dialects::{Call, Exchange, Grant, Issued, Realm, authenticate},
     grants::{ClientKey, Death, FamilyId, Refused, hash},
     scope,
     state::{DeviceState, State},
@@ -46,6 +46,7 @@ pub fn exchange(inner: &Inner, realm: Realm, call: Call) -> Result<serde_json::V
             Ok(desk.begin(None, scope, None, false).1)
         }
         Grant::Device { code } => desk.poll(&code),
+        Grant::Exchange(exchange) => desk.exchange(&exchange),
         Grant::Password { user, password, scope } => {
             let account = accounts::find(&user).filter(|_| password == accounts::PASSWORD);
             let account =
@@ -217,6 +218,30 @@ impl<'a> Desk<'a> {
         let scope = device.scope.clone();
         self.state.devices.remove(&hash(text));
         Ok(self.begin(Some(account), scope, None, true).1)
+    }
+
+    /// A live access token of this realm becomes a grant of the caller's own for the same account,
+    /// with no more scope than it has (RFC 8693 section 2.2). The token itself stays alive.
+    fn exchange(&mut self, asked: &Exchange) -> Result<Issued<'a>, OAuthError> {
+        let live = self.state.book.find_access(&asked.token, self.now);
+        let Some(live) = live.filter(|live| live.of.client.0 == self.client.realm) else {
+            return Err(OAuthError::invalid_request("subject_token is unknown or has ended"));
+        };
+        let (account, held) = (live.of.account, live.scope.to_vec());
+        let elsewhere = |text: &str| Err(OAuthError::new("invalid_target", text));
+        if let Some(audience) = &asked.audience
+            && self.state.client(self.client.realm, audience).is_none()
+        {
+            return elsewhere("nobody of this name is registered here");
+        }
+        if let Some(resource) = &asked.resource
+            && (!resource.starts_with(&self.inner.base) || resource.contains('#'))
+        {
+            return elsewhere("this resource is not one of ours");
+        }
+        let mut scope = scope::narrow(&held, asked.scope.as_deref())?;
+        scope.retain(|scope| scope::allow(self.client, Some(scope)).is_ok());
+        Ok(self.begin(account, scope, None, true).1)
     }
 
     /// Gives a family an access token, and says all that the response may tell.

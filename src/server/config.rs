@@ -47,14 +47,8 @@ pub struct Config {
     pub allow_private_networks: bool,
     /// The addresses or networks of proxies in front of Regrant, by commas; their X-Forwarded-For is
     /// believed, so that the login limit counts browsers
-    #[arg(
-        long,
-        env = "REGRANT_TRUSTED_PROXIES",
-        global = true,
-        value_delimiter = ',',
-        value_parser = network
-    )]
-    pub trusted_proxies: Vec<IpNet>,
+    #[arg(long, env = "REGRANT_TRUSTED_PROXIES", global = true, value_delimiter = ',')]
+    trusted_proxies: Vec<String>,
     /// What to log, e.g. `info` or `regrant=debug`
     #[arg(long, env = "REGRANT_LOG", global = true, default_value = "info")]
     pub log: String,
@@ -71,6 +65,8 @@ pub enum Error {
     Shape(Url),
     #[error("set REGRANT_PUBLIC_URL: {0} is no address that a browser could reach")]
     Unknown(SocketAddr),
+    #[error("REGRANT_TRUSTED_PROXIES: {0} is not an address, nor a network like 10.0.0.0/8")]
+    Proxy(String),
     #[error("set REGRANT_DATA_DIR: there is no home folder to put the data in")]
     Homeless,
 }
@@ -105,6 +101,19 @@ impl Config {
         }
     }
 
+    /// Whose `X-Forwarded-For` is believed, besides this machine's.
+    pub fn trusted_proxies(&self) -> Result<Vec<IpNet>, Error> {
+        let named = self.trusted_proxies.iter().map(|text| text.trim());
+        named
+            .filter(|text| !text.is_empty())
+            .map(|text| {
+                text.parse()
+                    .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+                    .map_err(|_| Error::Proxy(text.to_owned()))
+            })
+            .collect()
+    }
+
     /// The data folder: as root one that the database's user can reach.
     pub fn data_dir(&self) -> Result<PathBuf, Error> {
         if let Some(dir) = self.data_dir.clone().filter(|dir| !dir.as_os_str().is_empty()) {
@@ -126,13 +135,6 @@ impl Config {
         self.data_dir = Some(self.data_dir()?.join(name));
         Ok(self)
     }
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    let text = text.trim();
-    text.parse()
-        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| "not an address, nor a network like 10.0.0.0/8".into())
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -163,8 +165,12 @@ mod tests {
 
     #[test]
     fn proxies_are_addresses_or_networks() {
-        let read = |list| Cli::try_parse_from(["regrant", "--trusted-proxies", list]);
-        let trusted = read("10.1.2.3, fd00::/8").unwrap().config.trusted_proxies;
+        let read = |list| {
+            let cli = Cli::try_parse_from(["regrant", "--trusted-proxies", list]).unwrap();
+            cli.config.trusted_proxies()
+        };
+        assert_eq!(read("").unwrap(), []);
+        let trusted = read("10.1.2.3, fd00::/8").unwrap();
         assert_eq!(trusted, ["10.1.2.3/32", "fd00::/8"].map(|text| text.parse().unwrap()));
         assert!(read("proxy.example").is_err());
     }

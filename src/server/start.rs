@@ -123,7 +123,7 @@ pub async fn serve(
     let router: Router = match role {
         Role::All | Role::Web => {
             let site = Arc::new(Site::load()?);
-            let trusted_proxies = config.trusted_proxies.clone();
+            let trusted_proxies = config.trusted_proxies()?;
             http::router(app.clone(), http::Options { site, metrics, trusted_proxies })
         }
         Role::Worker => http::health_router(app.clone(), metrics),

@@ -59,6 +59,35 @@ async fn a_request_that_cannot_be_made_says_why(pool: PgPool) {
     assert!(!run.to_string().contains(SECRET));
 }
 
+/// Only the assertion itself is a word: what else stands there tells nothing of the key.
+#[sqlx::test]
+async fn a_signed_assertion_is_a_word_and_all_else_is_exact(pool: PgPool) {
+    let world = World::new(pool).await;
+    let profile = |profile: &mut crate::domain::provider::Profile| {
+        profile.request.authentication.method = AuthenticationMethod::ClientSecretJwt;
+        profile.request.extra.insert("long".into(), "x".repeat(5000));
+        profile.authorization.default_scopes = vec![SECRET.into()];
+    };
+    world.provider("signed", profile).await;
+    let client = world.client_of("signed", "one", |_| {}).await;
+    let program = world.program(&[Scope::ClientsWrite]).await;
+    let run = program.post(&format!("/clients/{client}/dry-run"), &json!({})).await.ok();
+    let body = request(&run, "exchange")["body"].as_str().unwrap();
+    let wanted = format!(
+        "grant_type=authorization_code&code=CODE\
+         &redirect_uri=http%3A%2F%2F127.0.0.1%3A3000%2Foauth%2Fcallback&code_verifier=CODE-VERIFIER\
+         &client_id=one\
+         &client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer\
+         &client_assertion=CLIENT-ASSERTION&long={}",
+        "x".repeat(5000)
+    );
+    assert_eq!(body, wanted);
+    let scope = format!("scope={SECRET}");
+    assert!(request(&run, "client_credentials")["body"].as_str().unwrap().contains(&scope));
+    let authorize = request(&run, "authorize")["url"].as_str().unwrap();
+    assert!(authorize.contains("code_challenge=CODE-CHALLENGE&"), "{authorize}");
+}
+
 #[sqlx::test]
 async fn a_sample_is_read_by_the_profile_and_its_tokens_are_masked(pool: PgPool) {
     let world = World::new(pool).await;
@@ -88,6 +117,13 @@ async fn a_sample_is_read_by_the_profile_and_its_tokens_are_masked(pool: PgPool)
     assert_eq!(reading["access_token"], "a-ve… (40 characters)");
     assert_eq!((&reading["refresh_token"], &reading["scopes"]), (&Value::Null, &json!(["a", "b"])));
     assert_eq!(reading["access_expires_at"], reading["due_at"]);
+    let plain = json!({ "data": { "accessToken": token }, "expires_in": 3600 }).to_string();
+    for (answers, human) in [("exchange", true), ("refresh", false), ("client_credentials", false)]
+    {
+        let sample = json!({ "sample": { "body": plain, "answers": answers } });
+        let reading = program.post(&path, &sample).await.ok()["reading"].clone();
+        assert_eq!(reading["needs_human_by"].is_string(), human, "{answers}");
+    }
     let reading = read(r#"{"data":{"state":"gone"}}"#.into(), 200).await;
     assert_eq!(
         (&reading["outcome"], &reading["class"]),
@@ -108,7 +144,8 @@ async fn the_page_shows_what_was_read_once_and_never_the_token(pool: PgPool) {
     let mut admin = world.sign_in(Role::Admin).await;
     let page = format!("/clients/{client}/dry-run");
     let body = r#"{"access_token":"a-very-long-token-that-nobody-should-see","expires_in":60}"#;
-    let form = [("client", &*client.to_string()), ("body", body), ("status", "")];
+    let form =
+        [("client", &*client.to_string()), ("body", body), ("status", ""), ("answers", "exchange")];
     assert_eq!(admin.submit("dry_run/read", &form).await.status, 302);
     let shown = admin.get(&page).await.text;
     assert!(shown.contains("a-ve… (40 characters)") && !shown.contains("nobody-should"));

@@ -1,33 +1,40 @@
 // Wakes the islands, and sends forms without leaving the page: what was typed stays when something is
 // wrong with it, and the button says that it works. Without this a form is a plain post.
+let awake = false;
 const wake = () => {
-  for (const part of document.querySelectorAll("leptos-island")) parts[part.dataset.component](part);
+  if (!awake) return;
+  for (const part of document.querySelectorAll("leptos-island")) {
+    try {
+      parts[part.dataset.component]?.(part);
+    } catch (error) {
+      console.warn(error);
+    }
+  }
 };
 
-const say = (form, text) => {
+const say = (form, text, link) => {
   let place = form.querySelector(":scope > .answered");
   if (!place) {
     place = document.createElement("div");
     place.className = "answered";
+    place.setAttribute("aria-live", "polite");
     form.append(place);
   }
-  place.setAttribute("aria-live", "polite");
   const told = document.createElement("p");
   told.className = "said";
   told.dataset.tone = "ill";
   told.textContent = text;
+  if (link) told.append(" ", Object.assign(document.createElement("a"), link));
   place.replaceChildren(told);
 };
 
-// The form of the new page that stands for one of the old.
-const same = (form) => {
-  const alike = (other) =>
-    other.getAttribute("action") === form.getAttribute("action") &&
-    [...form.querySelectorAll("[type=hidden]")].every(
-      (field) => other.elements.namedItem(field.name)?.value === field.value,
-    );
-  return [...document.forms].find(alike);
-};
+const busy = (form, is) => (form.ariaBusy = is ? "true" : null);
+// A page that the browser kept and shows again is not at work any more.
+addEventListener("pageshow", () => document.querySelectorAll("form").forEach((f) => busy(f, false)));
+
+// Everything that tells one form of a page from another.
+const key = (form) =>
+  [form.getAttribute("action"), ...[...form.querySelectorAll("[type=hidden]")].map((f) => f.value)].join("\n");
 
 const refill = (form, typed) => {
   for (const old of typed.elements) {
@@ -41,26 +48,62 @@ const refill = (form, typed) => {
   }
 };
 
+// Shows the page that a form leads back to. What happened stands in its address and is taken out of
+// it, so that it is not told again.
 const show = async (address, form) => {
   const answer = await fetch(address, { headers: { accept: "text/html" } });
+  const at = new URL(answer.url);
+  if (at.pathname !== location.pathname) {
+    const link = { href: "/login", target: "_blank", textContent: "Sign in in another tab" };
+    return say(form, "Your session has ended, and nothing was done. Sign in and send this again.", link);
+  }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const open = [...document.querySelectorAll("details[open] > summary")].map((e) => e.textContent);
-  history.replaceState(null, "", answer.url);
+  const failed = at.searchParams.has("__err");
+  for (const name of ["__err", "__path", "__done"]) at.searchParams.delete(name);
+  history.replaceState(null, "", at);
   document.title = page.title;
   document.body.replaceWith(page.body);
-  for (const fold of document.querySelectorAll("details > summary"))
-    if (open.includes(fold.textContent)) fold.parentElement.open = true;
+  const anew = [...document.forms].find((other) => key(other) === key(form));
+  if (anew && failed) {
+    refill(anew, form);
+    for (let fold = anew.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  }
+  // Where the focus goes is what readers of the screen hear.
+  const told = anew?.querySelector(".said") ?? document.querySelector(".said");
+  const next = anew?.querySelector("[aria-invalid=true]") ?? told ?? document.querySelector("h1");
+  if (next && !next.matches("input, select, textarea")) next.tabIndex = -1;
+  next?.focus();
   wake();
-  const anew = same(form);
-  const wrong = anew?.querySelector("[aria-invalid=true]");
-  if (new URL(answer.url).searchParams.has("__err") && anew) refill(anew, form);
-  (wrong ?? anew?.querySelector("[type=submit]"))?.focus();
 };
 
-const upload = (event, form, action) => {
-  event.preventDefault();
-  if (form.ariaBusy === "true") return;
-  form.ariaBusy = "true";
+const send = async (form, submitter) => {
+  busy(form, true);
+  let to;
+  try {
+    const body = new URLSearchParams(new FormData(form, submitter));
+    const headers = { accept: "text/html", "x-sent-by": "script" };
+    const answer = await fetch(form.getAttribute("action"), { method: "POST", body, headers });
+    to = answer.headers.get("x-go-to");
+    if (to === null) say(form, answer.ok ? "Done." : await answer.text());
+  } catch {
+    say(form, "Regrant could not be reached. Nothing may have happened yet; try again.");
+  }
+  if (!to) return busy(form, false);
+  const at = new URL(to, location);
+  // On the way to another page the form stays as it is, so that it is not sent again.
+  if (at.origin !== location.origin || at.pathname !== location.pathname) return location.assign(at);
+  try {
+    await show(at, form);
+    busy(form, false);
+  } catch {
+    // It was done; only the page is missing.
+    location.assign(at);
+  }
+};
+
+// A file, with a bar that says how far it is.
+const upload = (form, submitter) => {
+  busy(form, true);
   const bar = form.querySelector("progress");
   if (bar) bar.hidden = false;
   const request = new XMLHttpRequest();
@@ -68,43 +111,30 @@ const upload = (event, form, action) => {
     if (bar && total) [bar.max, bar.value] = [total, loaded];
   };
   request.onload = () => {
-    form.ariaBusy = null;
-    if (request.status === 200) location.assign(request.responseURL);
-    else say(form, request.responseText);
+    if (request.status === 200) return location.assign(request.responseURL);
+    busy(form, false);
+    say(form, request.responseText);
   };
   request.onerror = () => {
-    form.ariaBusy = null;
+    busy(form, false);
     say(form, "The file was not sent to its end. Send it again: what came in is skipped then.");
   };
-  request.open("POST", action);
-  request.send(new FormData(form, event.submitter));
+  request.open("POST", form.getAttribute("action"));
+  request.send(new FormData(form, submitter));
 };
 
-const send = async (event) => {
+document.addEventListener("submit", (event) => {
   const form = event.target;
   const action = form.getAttribute("action") ?? "";
-  if (!event.defaultPrevented && action.startsWith("/upload/")) return upload(event, form, action);
-  if (event.defaultPrevented || form.method !== "post" || !action.startsWith("/rpc/")) return;
+  const way = action.startsWith("/rpc/") ? send : action.startsWith("/upload/") ? upload : null;
+  if (event.defaultPrevented || form.method !== "post" || !way) return;
   event.preventDefault();
-  if (form.ariaBusy === "true") return;
-  form.ariaBusy = "true";
-  try {
-    const body = new URLSearchParams(new FormData(form, event.submitter));
-    const headers = { accept: "text/html", "x-sent-by": "script" };
-    const answer = await fetch(action, { method: "POST", body, headers });
-    const to = answer.headers.get("x-go-to");
-    if (to === null) say(form, answer.ok ? "Done." : await answer.text());
-    else if (new URL(to, location).pathname === location.pathname) await show(to, form);
-    else location.assign(to);
-  } catch {
-    say(form, "Regrant could not be reached. Nothing may have happened yet; try again.");
-  }
-  form.ariaBusy = null;
-};
-document.addEventListener("submit", (event) => void send(event));
+  if (form.ariaBusy !== "true") void way(form, event.submitter);
+});
 
 start({ module_or_path: wasm }).then(() => {
   parts.hydrate();
+  awake = true;
   wake();
   document.documentElement.dataset.hydrated = "";
 });

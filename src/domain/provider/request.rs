@@ -41,8 +41,13 @@ pub struct Request {
     pub revocation: RequestOverride,
     #[serde(default, skip_serializing_if = "is_default")]
     pub introspection: RequestOverride,
+    /// Asking for a device code and a user code (RFC 8628 section 3.1).
     #[serde(default, skip_serializing_if = "is_default")]
     pub device: RequestOverride,
+    /// Asking whether the person with the user code has decided (RFC 8628 section 3.4).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub device_token: RequestOverride,
+    /// RFC 8693.
     #[serde(default, skip_serializing_if = "is_default")]
     pub token_exchange: RequestOverride,
 }
@@ -56,6 +61,7 @@ impl Request {
             Call::Revocation => &self.revocation,
             Call::Introspection => &self.introspection,
             Call::Device => &self.device,
+            Call::DeviceToken => &self.device_token,
             Call::TokenExchange => &self.token_exchange,
         }
     }
@@ -86,7 +92,7 @@ impl Request {
     }
 
     /// Each call's override with its field's name.
-    pub fn overrides(&self) -> [(&'static str, &RequestOverride); 7] {
+    pub fn overrides(&self) -> [(&'static str, &RequestOverride); 8] {
         [
             ("exchange", &self.exchange),
             ("refresh", &self.refresh),
@@ -94,6 +100,7 @@ impl Request {
             ("revocation", &self.revocation),
             ("introspection", &self.introspection),
             ("device", &self.device),
+            ("device_token", &self.device_token),
             ("token_exchange", &self.token_exchange),
         ]
     }
@@ -128,14 +135,14 @@ pub struct RequestOverride {
     pub headers: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub query: BTreeMap<String, String>,
-    /// Whether the client's scopes are sent along. Only client credentials send them unless said
-    /// otherwise.
+    /// Whether the scopes are sent along. Only client credentials, device authorizations and token
+    /// exchanges send them unless said otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send_scope: Option<bool>,
 }
 
 /// The parameters that have a meaning and may be renamed or moved.
-pub const STANDARD_PARAMETERS: [&str; 15] = [
+pub const STANDARD_PARAMETERS: [&str; 17] = [
     "grant_type",
     "code",
     "redirect_uri",
@@ -147,6 +154,8 @@ pub const STANDARD_PARAMETERS: [&str; 15] = [
     "device_code",
     "subject_token",
     "subject_token_type",
+    "audience",
+    "resource",
     "client_id",
     "client_secret",
     "client_assertion_type",

@@ -162,6 +162,8 @@ impl Check<'_> {
                 "endpoints.device_authorization",
                 endpoints.device_authorization.is_none(),
             ),
+            (GrantType::DeviceCode, "endpoints.token", endpoints.token.is_none()),
+            (GrantType::TokenExchange, "endpoints.token", endpoints.token.is_none()),
         ];
         for (grant, field, missing) in needed {
             if missing && profile.allows(grant) && !self.errors.iter().any(|e| e.field == field) {

@@ -55,8 +55,6 @@ pub fn call(call: &str) -> &'static str {
         "refresh" => "The token is refreshed",
         "client_credentials" => "The client asks for a token of its own",
         "revoke" => "The grant is revoked",
-        "device" => "A code for another device is asked for",
-        "token_exchange" => "A token is exchanged",
         _ => "Another request",
     }
 }

@@ -7,6 +7,7 @@ use crate::domain::{
     attempt::{Attempt, Trigger, Verdict},
     client,
     connection::{Connection, GrantType, Reason, Standing, State, StateName},
+    device::DeviceState,
     lifeline::{Life, MarkKind, Reach},
     refusal::ErrorClass,
 };
@@ -305,7 +306,27 @@ pub fn grant_type(grant: GrantType) -> &'static str {
         GrantType::AuthorizationCode => "a person gave consent",
         GrantType::ClientCredentials => "the client's own access",
         GrantType::Import => "imported",
+        GrantType::DeviceCode => "a person gave consent on another device",
+        GrantType::TokenExchange => "another token was exchanged",
     }
+}
+
+/// What came of asking for consent on another device; nothing where there is nothing to say.
+pub fn device(state: DeviceState, provider: &str) -> Option<String> {
+    Some(match state {
+        DeviceState::Waiting | DeviceState::Done => return None,
+        DeviceState::Denied => format!(
+            "Whoever typed the code at {provider} said no. Get another code if that was a mistake."
+        ),
+        DeviceState::Expired => "Nobody typed the code in time. Get another one.".into(),
+        DeviceState::WrongAccount => format!(
+            "Whoever typed the code at {provider} is signed in there with another account, so \
+             nothing was changed. Get another code and say which account is meant."
+        ),
+        DeviceState::Failed => format!(
+            "{provider} did not give a token for the code; the audit log says why. Get another one."
+        ),
+    })
 }
 
 /// The name of a mark on the lifeline.

@@ -95,7 +95,37 @@ pub enum Grant {
     Refresh { token: String, scope: Option<String> },
     ClientCredentials { scope: Option<String> },
     Device { code: String },
+    Exchange(Exchange),
     Password { user: String, password: String, scope: Option<String> },
+}
+
+/// A token to be exchanged (RFC 8693 section 2.1).
+pub struct Exchange {
+    pub token: String,
+    pub audience: Option<String>,
+    pub resource: Option<String>,
+    pub scope: Option<String>,
+}
+
+impl Exchange {
+    /// The one kind of token that is taken and given here.
+    pub const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+    fn read(params: &Params) -> Result<Self, OAuthError> {
+        let text = |name: &str| params.get(name).map(str::to_owned);
+        let token = params.need("subject_token")?.to_owned();
+        let kind = params.need("subject_token_type")?;
+        if kind != Self::ACCESS_TOKEN {
+            let text = format!("subject_token_type {kind} is not taken here");
+            return Err(OAuthError::invalid_request(text));
+        }
+        if params.get("requested_token_type").is_some_and(|kind| kind != Self::ACCESS_TOKEN) {
+            return Err(OAuthError::invalid_request("only access tokens are given here"));
+        }
+        params.forbid(&["actor_token", "actor_token_type"], "nobody acts for another here")?;
+        let (audience, resource) = (text("audience"), text("resource"));
+        Ok(Self { token, audience, resource, scope: text("scope") })
+    }
 }
 
 impl Grant {
@@ -115,6 +145,7 @@ impl Grant {
             }
             c::CLIENT_CREDENTIALS => Ok(Self::ClientCredentials { scope: text("scope") }),
             c::DEVICE_CODE => Ok(Self::Device { code: need("device_code")? }),
+            c::TOKEN_EXCHANGE => Exchange::read(params).map(Self::Exchange),
             c::PASSWORD => Ok(Self::Password {
                 user: need("username")?,
                 password: need("password")?,
@@ -134,6 +165,7 @@ impl Grant {
             Self::Refresh { .. } => c::REFRESH_TOKEN,
             Self::ClientCredentials { .. } => c::CLIENT_CREDENTIALS,
             Self::Device { .. } => c::DEVICE_CODE,
+            Self::Exchange(_) => c::TOKEN_EXCHANGE,
             Self::Password { .. } => c::PASSWORD,
         }
     }

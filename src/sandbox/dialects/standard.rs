@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    Call, Client, Dialect, Endpoint, Grant, Issued, OAuthError, Paths, Raw, Realm, caller,
+    Call, Client, Dialect, Endpoint, Exchange, Grant, Issued, OAuthError, Paths, Raw, Realm, caller,
 };
+use crate::sandbox::clients::TOKEN_EXCHANGE;
 
 pub struct Standard;
 
@@ -37,6 +38,9 @@ impl Dialect for Standard {
     fn answer(&self, issued: &Issued<'_>) -> Value {
         let mut body = issued.body("Bearer");
         body.insert("scope".into(), json!(issued.scope.join(" ")));
+        if issued.grant == TOKEN_EXCHANGE {
+            body.insert("issued_token_type".into(), json!(Exchange::ACCESS_TOKEN));
+        }
         if let Some(id_token) = &issued.id_token {
             body.insert("id_token".into(), json!(id_token));
         }

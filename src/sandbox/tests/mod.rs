@@ -3,6 +3,7 @@
 mod authorize;
 mod device;
 mod dialects;
+mod exchange;
 mod faults;
 mod inspect;
 mod refresh;

@@ -28,6 +28,7 @@ impl<'a> Subject<'a> {
 }
 
 /// Who acted, as the log names them.
+#[derive(Clone, Copy)]
 pub(crate) struct Who<'a> {
     pub kind: &'a str,
     pub id: Option<Uuid>,

@@ -1,6 +1,9 @@
-//! Connections: seeing, making, changing and ending them. How they come by consent is in [`flow`],
-//! how they are kept alive in `app::refresh`.
+//! Connections: seeing, making, changing and ending them. How they come by consent is in [`flow`] and
+//! [`device`], how they are kept alive in `app::refresh`.
 
+mod consent;
+pub mod device;
+pub mod exchange;
 pub mod flow;
 pub mod make;
 
@@ -80,12 +83,19 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
     let mut conn = app.pool().acquire().await?;
     let connection = load(&mut conn, id).await?;
     let provider = super::provider::load(app, &mut conn, &connection.provider).await?;
+    let device = match actor.allows(Permission::ConnectionsWrite) {
+        true => device::find(app, &mut conn, id).await?,
+        false => None,
+    };
     let attempts = store::attempt::list(&mut conn, id, None, i64::from(ATTEMPTS_SHOWN) + 1).await?;
     Ok(ConnectionDetail {
         as_of: app.now(),
-        provider_name: provider.name,
+        provider_name: provider.name.clone(),
         attempts: audit::page(attempts, ATTEMPTS_SHOWN, |attempt| attempt.id.to_string()),
         relinks: store::relink::list(&mut conn, id).await?,
+        offers_device: connection.can_reauthorize()
+            && provider.allows(crate::domain::provider::GrantType::DeviceCode),
+        device,
         connection,
     })
 }
@@ -254,6 +264,7 @@ async fn end(app: &App, actor: &Actor, id: Uuid, revoke: bool) -> Result<()> {
     store::connection::disconnect(&mut tx, id, now).await?;
     store::token_set::forget(&mut tx, id, now).await?;
     store::relink::expire_open(&mut tx, id, now).await?;
+    store::device::withdraw(&mut tx, id).await?;
     let subject = Subject::new(id, connection.name());
     let detail = json!({ "revoked_at_provider": revoked });
     audit::record(app, &mut tx, actor, "connection.disconnect", subject, detail).await?;

@@ -8,7 +8,7 @@ use crate::{
     domain::{
         access::Permission,
         connection::GrantType,
-        dry_run::{DryRun, GrantReading, Reading, RefusalReading, Sample},
+        dry_run::{Answered, DryRun, GrantReading, Reading, RefusalReading, Sample},
     },
     server::provider::{Grant, dry_run},
 };
@@ -43,12 +43,13 @@ fn read(app: &App, caller: &Caller, sample: &Sample) -> Result<Reading> {
     }
     let read = dry_run::read(&caller.registration(), sample, app.now());
     Ok(match read {
-        Ok((given, verdict)) => Reading::Grant(grant_reading(app, caller, &given, verdict)),
+        Ok((given, verdict)) => {
+            Reading::Grant(grant_reading(app, caller, &given, verdict, sample.answers))
+        }
         Err(refusal) => Reading::Refusal(RefusalReading {
             class: refusal.class,
             code: refusal.code,
             description: refusal.description,
-            retry_after_seconds: refusal.retry_after.map(time::Duration::whole_seconds),
         }),
     })
 }
@@ -58,10 +59,14 @@ fn grant_reading(
     caller: &Caller,
     given: &Grant,
     verdict: std::result::Result<(), &'static str>,
+    answers: Answered,
 ) -> GrantReading {
     let before = grant::Before {
-        grant_type: GrantType::AuthorizationCode,
-        has_refresh_token: given.refresh_token.is_some(),
+        grant_type: match answers {
+            Answered::ClientCredentials => GrantType::ClientCredentials,
+            Answered::Exchange | Answered::Refresh => GrantType::AuthorizationCode,
+        },
+        has_refresh_token: answers == Answered::Refresh,
         obtained_at: None,
         refresh_expires_at: None,
         consented_at: Some(given.obtained_at),

@@ -8,6 +8,9 @@ use crate::server::store;
 /// Failed logins matter for minutes; they are kept a little longer than the window they count in.
 const LOGIN_FAILURES_KEPT: Duration = Duration::hours(1);
 
+/// What came of a device authorization is shown for a while.
+const DEVICE_CODES_KEPT: Duration = Duration::days(1);
+
 /// Leases compare our clock with that of other replicas; beyond this they can't be trusted.
 const CLOCK_TOLERANCE: Duration = Duration::seconds(5);
 
@@ -37,6 +40,7 @@ pub async fn sweep(app: &App) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
     store::session::delete_expired(&mut conn, now).await?;
     store::flow::delete_expired(&mut conn, now).await?;
+    store::device::delete_expired(&mut conn, now - DEVICE_CODES_KEPT).await?;
     store::login_failure::delete_before(&mut conn, now - LOGIN_FAILURES_KEPT).await?;
     Ok(())
 }

@@ -20,6 +20,16 @@ pub struct Request<'a> {
     pub login_hint: Option<&'a str>,
 }
 
+/// The challenge of RFC 7636 section 4.2, and its method.
+pub(super) fn challenge(pkce: Pkce, verifier: &SecretString) -> Option<(String, &'static str)> {
+    let verifier = verifier.expose_secret();
+    match pkce {
+        Pkce::S256 => Some((URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)), "S256")),
+        Pkce::Plain => Some((verifier.to_owned(), "plain")),
+        Pkce::Off => None,
+    }
+}
+
 /// Where to send the browser.
 pub fn url(registration: &Registration<'_>, request: &Request<'_>) -> Result<Url, Error> {
     let profile = registration.profile;
@@ -29,12 +39,7 @@ pub fn url(registration: &Registration<'_>, request: &Request<'_>) -> Result<Url
     guard::vet_link(&url).map_err(Error::Blocked)?;
 
     let scope = registration.scope();
-    let verifier = request.code_verifier.expose_secret();
-    let challenge = match dialect.pkce {
-        Pkce::S256 => Some((URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)), "S256")),
-        Pkce::Plain => Some((verifier.to_owned(), "plain")),
-        Pkce::Off => None,
-    };
+    let challenge = challenge(dialect.pkce, request.code_verifier);
     let standard = [
         ("response_type", Some("code")),
         ("client_id", Some(registration.client_id)),

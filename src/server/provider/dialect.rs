@@ -20,6 +20,8 @@ pub(super) struct Prepared {
     pub body: Vec<u8>,
     /// Knows every secret that is in this request.
     pub redactor: Redactor,
+    /// The signed assertion that proves the client, if that is how it does.
+    pub assertion: Option<SecretString>,
 }
 
 impl Prepared {
@@ -60,6 +62,7 @@ pub(super) fn build(
         query: Vec::new(),
         body: Vec::new(),
         redactor: Redactor::default(),
+        assertion: None,
     };
     draft.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
 
@@ -72,7 +75,8 @@ pub(super) fn build(
             }
         }
     }
-    if over.send_scope.unwrap_or(call == Call::ClientCredentials || call == Call::Device)
+    let sends = matches!(call, Call::ClientCredentials | Call::Device | Call::TokenExchange);
+    if over.send_scope.unwrap_or(sends)
         && let Some(scope) = registration.scope()
     {
         draft.standard("scope", &scope)?;
@@ -116,6 +120,7 @@ pub(super) fn build(
         headers: draft.headers,
         body,
         redactor: draft.redactor,
+        assertion: draft.assertion,
     })
 }
 
@@ -137,6 +142,7 @@ struct Draft<'a> {
     query: Vec<(String, String)>,
     body: Vec<(String, String)>,
     redactor: Redactor,
+    assertion: Option<SecretString>,
 }
 
 impl Draft<'_> {
@@ -210,7 +216,9 @@ impl Draft<'_> {
                 self.redactor.hide(signed.expose_secret());
                 self.standard("client_id", registration.client_id)?;
                 self.standard("client_assertion_type", assertion::TYPE)?;
-                self.standard("client_assertion", signed.expose_secret())
+                self.standard("client_assertion", signed.expose_secret())?;
+                self.assertion = Some(signed);
+                Ok(())
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Requests that are built and not sent, and answers that came from nowhere.
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 
 use super::{
@@ -16,14 +16,14 @@ use super::{
 };
 use crate::{
     domain::{
-        dry_run::{DryHeader, DryRequest, Sample},
-        provider::{AuthenticationMethod, Call, GrantType, Renewal},
+        dry_run::{Answered, DryHeader, DryRequest, Sample},
+        provider::{AuthenticationMethod, Call, GrantType, Profile, Renewal},
     },
     server::clock::Rng,
 };
 
-/// Every request that this client's connections may need, with words in capitals for what is secret
-/// or differs each time. A signed assertion is masked.
+/// The requests of this client's connections, with words in capitals for what is secret or differs
+/// each time.
 pub fn requests(
     registration: &Registration<'_>,
     now: OffsetDateTime,
@@ -47,7 +47,8 @@ pub fn requests(
             nonce: Some("NONCE"),
             login_hint: None,
         };
-        requests.push(authorization(authorize::url(registration, &request)));
+        let url = authorize::url(registration, &request);
+        requests.push(authorization(url, registration.profile, &verifier));
         let intent = Intent::Exchange { code: &code, code_verifier: &verifier };
         requests.push(ask(Call::Exchange, intent));
     }
@@ -66,9 +67,17 @@ pub fn requests(
     requests
 }
 
-fn authorization(url: Result<url::Url, Error>) -> DryRequest {
+fn authorization(
+    url: Result<url::Url, Error>,
+    profile: &Profile,
+    verifier: &SecretString,
+) -> DryRequest {
     let (url, problem) = match url {
-        Ok(url) => (url.into(), None),
+        Ok(url) => {
+            let challenge = authorize::challenge(profile.authorization.pkce, verifier);
+            let challenge = challenge.map_or_else(|| "CODE-CHALLENGE".into(), |(text, _)| text);
+            (String::from(url).replace(&challenge, "CODE-CHALLENGE"), None)
+        }
         Err(error) => (String::new(), Some(error.to_string())),
     };
     DryRequest {
@@ -88,11 +97,11 @@ fn shown(
     build: impl FnOnce(&Registration<'_>) -> Result<Prepared, Error>,
 ) -> DryRequest {
     // An assertion can be signed with nothing but the key itself.
-    let masked = matches!(
+    let signs = matches!(
         registration.profile.request.authentication(call).method,
         AuthenticationMethod::PrivateKeyJwt | AuthenticationMethod::ClientSecretJwt
     );
-    let client_secret = registration.client_secret.map(|real| if masked { real } else { stand_in });
+    let client_secret = registration.client_secret.map(|real| if signs { real } else { stand_in });
     let mut request = DryRequest {
         call: name(call).into(),
         method: String::new(),
@@ -110,7 +119,11 @@ fn shown(
     };
     let text = |bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        if masked { prepared.redactor.clear(&text, usize::MAX).unwrap_or_default() } else { text }
+        // Nothing in it is changed by any encoding.
+        match &prepared.assertion {
+            Some(signed) => text.replace(signed.expose_secret(), "CLIENT-ASSERTION"),
+            None => text,
+        }
     };
     request.method = prepared.method.to_string();
     request.url = text(prepared.url.as_str().as_bytes());
@@ -130,9 +143,7 @@ fn name(call: Call) -> &'static str {
         Call::Refresh => "refresh",
         Call::ClientCredentials => "client_credentials",
         Call::Revocation => "revoke",
-        Call::Introspection => "introspect",
-        Call::Device => "device",
-        Call::TokenExchange => "token_exchange",
+        _ => "other",
     }
 }
 
@@ -153,6 +164,9 @@ pub fn read(
     let issuer = registration.issuer()?;
     let client_id = registration.client_id;
     let expected = jwt::Expected { issuer: issuer.as_deref(), client_id, nonce: None, now };
-    let origin = if sample.refresh { Origin::Refresh } else { Origin::Beginning };
+    let origin = match sample.answers {
+        Answered::Refresh => Origin::Refresh,
+        Answered::Exchange | Answered::ClientCredentials => Origin::Beginning,
+    };
     token::read(registration, &answer, origin, &expected, &Redactor::default(), false, now)
 }

@@ -21,6 +21,7 @@ mod assertion;
 pub mod authorize;
 pub mod catalog;
 mod classify;
+pub mod device;
 mod dialect;
 pub mod discovery;
 pub mod dry_run;

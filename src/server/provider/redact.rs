@@ -29,7 +29,7 @@ impl Redactor {
     /// nothing is left.
     pub fn clear(&self, text: &str, limit: usize) -> Option<String> {
         // What is cut here anyway need not be searched.
-        let end = text.floor_char_boundary(limit.saturating_mul(8) + 4096);
+        let end = text.floor_char_boundary(limit.saturating_mul(8).saturating_add(4096));
         // First of all: a secret whose blanks came back as tabs would pass, and then be mended.
         let text = blank(&text[..end]);
         let marks = self.marks(&text);

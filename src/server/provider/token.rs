@@ -27,6 +27,18 @@ pub(super) enum Intent<'a> {
     Exchange { code: &'a SecretString, code_verifier: &'a SecretString },
     Refresh { refresh_token: &'a SecretString },
     ClientCredentials,
+    Device { device_code: &'a SecretString },
+    TokenExchange(Subject<'a>),
+}
+
+/// What a token exchange begins from (RFC 8693 section 2.1).
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    pub token: &'a SecretString,
+    /// What kind of token it is, as a URI (RFC 8693 section 3).
+    pub token_type: &'a str,
+    pub audience: Option<&'a str>,
+    pub resource: Option<&'a str>,
 }
 
 /// Redeems an authorization code (RFC 6749 section 4.1.3). An id token that is not the one asked
@@ -39,8 +51,32 @@ pub async fn exchange(
     nonce: Option<&str>,
 ) -> Result<Grant, Refusal> {
     let nonce = nonce.filter(|_| registration.asks_for_id_token());
-    let (grant, verdict) =
-        ask(http, registration, Intent::Exchange { code, code_verifier }, nonce).await?;
+    vouched(ask(http, registration, Intent::Exchange { code, code_verifier }, nonce).await?)
+}
+
+/// Asks whether a person has allowed the device (RFC 8628 section 3.4). An id token that is not for
+/// us refuses the whole answer, as with a code.
+pub async fn device(
+    http: &Http,
+    registration: &Registration<'_>,
+    device_code: &SecretString,
+) -> Result<Grant, Refusal> {
+    vouched(ask(http, registration, Intent::Device { device_code }, None).await?)
+}
+
+/// Exchanges a token for one of the client's own (RFC 8693). An odd id token costs no tokens: the
+/// grant then names no account.
+pub async fn exchange_token(
+    http: &Http,
+    registration: &Registration<'_>,
+    subject: Subject<'_>,
+) -> Result<Grant, Refusal> {
+    let (grant, _) = ask(http, registration, Intent::TokenExchange(subject), None).await?;
+    Ok(grant)
+}
+
+/// A grant whose id token, if it has one, is what it should be.
+fn vouched((grant, verdict): (Grant, Result<(), &'static str>)) -> Result<Grant, Refusal> {
     match verdict {
         Ok(()) => Ok(grant),
         Err(why) => Err(Refusal {
@@ -135,6 +171,23 @@ pub(super) fn prepare(
         Intent::ClientCredentials => {
             build(Call::ClientCredentials, token()?, &[grant_type("client_credentials")])
         }
+        Intent::Device { device_code } => {
+            let given = [
+                grant_type("urn:ietf:params:oauth:grant-type:device_code"),
+                ("device_code", Given::Secret(device_code)),
+            ];
+            build(Call::DeviceToken, token()?, &given)
+        }
+        Intent::TokenExchange(subject) => {
+            let mut given = vec![
+                grant_type("urn:ietf:params:oauth:grant-type:token-exchange"),
+                ("subject_token", Given::Secret(subject.token)),
+                ("subject_token_type", Given::Plain(subject.token_type)),
+            ];
+            given.extend(subject.audience.map(|text| ("audience", Given::Plain(text))));
+            given.extend(subject.resource.map(|text| ("resource", Given::Plain(text))));
+            build(Call::TokenExchange, token()?, &given)
+        }
     }
 }
 
@@ -151,7 +204,10 @@ async fn ask(
 
     let origin = match intent {
         Intent::Refresh { .. } => Origin::Refresh,
-        Intent::Exchange { .. } | Intent::ClientCredentials => Origin::Beginning,
+        Intent::Exchange { .. }
+        | Intent::ClientCredentials
+        | Intent::Device { .. }
+        | Intent::TokenExchange(_) => Origin::Beginning,
     };
     let expected = jwt::Expected {
         issuer: issuer.as_deref(),

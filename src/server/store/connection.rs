@@ -280,6 +280,8 @@ pub struct TokenFacts<'a> {
     pub has_refresh_token: bool,
     /// The refresh token is the one we had, and what was in doubt about it still is.
     pub keeps_refresh_token: bool,
+    /// An attempt with it whose holder never came back.
+    pub lost_attempt_id: Option<Uuid>,
     pub obtained_at: OffsetDateTime,
     pub access_expires_at: Option<OffsetDateTime>,
     pub refresh_expires_at: Option<OffsetDateTime>,
@@ -302,7 +304,7 @@ pub async fn activate(
     let done = sqlx::query!(
         "UPDATE connections
          SET state = 'active', state_since = $3, reason = NULL, failures = 0,
-             doubtful_attempt_id = CASE WHEN $14 THEN doubtful_attempt_id END,
+             doubtful_attempt_id = CASE WHEN $14 THEN coalesce(doubtful_attempt_id, $15) END,
              last_error = NULL, generation = $2, scopes_granted = coalesce($4, scopes_requested),
              has_refresh_token = $5, obtained_at = $6, access_expires_at = $7, refresh_expires_at = $8,
              needs_human_by = $9, due_at = $10, consented_at = coalesce($11, consented_at),
@@ -322,11 +324,33 @@ pub async fn activate(
         facts.consented_at,
         facts.account_id,
         facts.account_label,
-        facts.keeps_refresh_token
+        facts.keeps_refresh_token,
+        facts.lost_attempt_id
     )
     .execute(conn)
     .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Says whose account it is, where that was not known with the token set of `obtained_at`.
+pub async fn name_account(
+    conn: &mut PgConnection,
+    id: Uuid,
+    obtained_at: OffsetDateTime,
+    account_id: &str,
+    account_label: Option<&str>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE connections SET account_id = $3, account_label = $4
+         WHERE id = $1 AND obtained_at = $2 AND account_id IS NULL",
+        id,
+        obtained_at,
+        account_id,
+        account_label
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Writes what people may change.

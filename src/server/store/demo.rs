@@ -7,7 +7,7 @@ use super::Result;
 pub async fn clear(conn: &mut PgConnection) -> Result<()> {
     sqlx::query!(
         "TRUNCATE users, setup_tokens, sessions, login_failures, api_keys, providers, clients, connections,
-                  token_sets, attempts, relinks, flows, audit"
+                  token_sets, attempts, relinks, flows, device_codes, imports, audit"
     )
     .execute(conn)
     .await?;

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod connection;
 pub mod data_key;
 pub mod demo;
+pub mod device;
 pub mod flow;
 pub mod import;
 pub mod login_failure;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::app::{App, Result, keys, refresh, upkeep};
+use super::app::{App, Result, connection, keys, refresh, upkeep};
 
 /// How often the worker looks for what is due, when nobody wakes it.
 const TICK: Duration = Duration::from_secs(1);
@@ -60,8 +60,10 @@ async fn tick(app: &App) -> Result<bool> {
     if room == 0 {
         return Ok(false);
     }
-    let begun = refresh::begin_due(app, i64::try_from(room).unwrap_or_default()).await?;
-    Ok(begun.len() == room)
+    let limit = i64::try_from(room).unwrap_or_default();
+    let begun = refresh::begin_due(app, limit).await?;
+    let asked = connection::device::begin_due(app, limit).await?;
+    Ok(begun.len().max(asked.len()) == room)
 }
 
 /// Looks after the data keys, and seals anew what older ones sealed, until nothing is left.

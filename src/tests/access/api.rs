@@ -46,6 +46,8 @@ const TABLE: &[Row] = &[
     ("DELETE", "/connections/{id}", Some(&[WRITE])),
     ("GET",    "/connections/{id}/attempts", Some(&[READ])),
     ("POST",   "/connections/{id}/authorize", Some(&[WRITE])),
+    ("GET",    "/connections/{id}/device", Some(&[WRITE])),
+    ("POST",   "/connections/{id}/device", Some(&[WRITE])),
     ("POST",   "/connections/{id}/disconnect", Some(&[WRITE])),
     ("POST",   "/connections/{id}/refresh", Some(&["connections:refresh"])),
     ("POST",   "/connections/{id}/relink", Some(&["connections:relink"])),

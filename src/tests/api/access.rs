@@ -23,7 +23,7 @@ fn body(method: &Method, path: &str, profile: &Value) -> Value {
         }
         ("POST", "/users") => makers::user("someone@people.test"),
         ("POST", "/api-keys") => makers::key("another"),
-        ("PATCH", _) | ("POST", "/clients/{id}/dry-run") => json!({}),
+        ("PATCH", _) | ("POST", "/clients/{id}/dry-run" | "/clients/{id}/imports") => json!({}),
         _ => panic!("{method} {path} takes a body; this table says none"),
     }
 }

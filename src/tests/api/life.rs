@@ -26,7 +26,7 @@ async fn a_preset_is_read_edited_posted_and_replaced(pool: PgPool) {
     mine["notes"] = json!("Another note");
     assert_eq!(admin.put("/providers/mine", &mine).await.ok(), mine);
     for (path, custom) in [("generic-oidc", false), ("mine", true)] {
-        let list = admin.get("/providers").await.ok();
+        let list = admin.get("/providers?limit=200").await.ok();
         let items = list["items"].as_array().unwrap();
         let entry = items.iter().find(|entry| entry["profile"]["slug"] == path).unwrap();
         assert_eq!(entry["custom"], custom);

@@ -140,7 +140,8 @@ async fn what_is_not_there_is_not_found(pool: PgPool) {
     let admin = world.program(&[Scope::Admin]).await;
     let profile = admin.profile().await;
     for (method, path, operation) in admin.contract.operations() {
-        if !path.contains('{') {
+        // The one that takes no JSON says so first.
+        if !path.contains('{') || (method == "POST" && path.ends_with("/imports")) {
             continue;
         }
         let mut profile = profile.clone();

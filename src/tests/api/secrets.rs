@@ -1,5 +1,6 @@
 //! Secrets go in and never come out, save where they are asked for.
 
+use axum::http::Request;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -15,7 +16,7 @@ const SECRETS: [&str; 5] = [
 ];
 
 /// The paths of everything that can be read.
-fn readable(connection: &str, client: &str, user: &str) -> Vec<String> {
+fn readable(connection: &str, client: &str, user: &str, import: &str) -> Vec<String> {
     [
         "/overview",
         "/redirect-uri",
@@ -23,6 +24,7 @@ fn readable(connection: &str, client: &str, user: &str) -> Vec<String> {
         "/providers/strict",
         "/clients",
         client,
+        import,
         "/connections",
         connection,
         "/users",
@@ -33,7 +35,8 @@ fn readable(connection: &str, client: &str, user: &str) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into_iter()
-    .chain(["attempts", "relinks"].map(|below| format!("{connection}/{below}")))
+    .chain(["attempts", "device", "relinks"].map(|below| format!("{connection}/{below}")))
+    .chain([format!("{client}/imports")])
     .collect()
 }
 
@@ -67,7 +70,15 @@ async fn no_answer_holds_a_secret_but_the_token_endpoint(pool: PgPool) {
     answers.push(page.text);
     // The provider knows none of these, and its refusal may repeat them.
     answers.push(admin.press(&format!("{connection}/refresh")).await.text);
-    let paths = readable(&connection, &client, &user);
+    let row =
+        json!({ "token_response": { "access_token": SECRETS[2], "refresh_token": SECRETS[3] } });
+    let request = Request::post(format!("/api/v1{client}/imports"))
+        .header("content-type", "application/x-ndjson")
+        .body(format!("{row}\n{row}\n").into())
+        .unwrap();
+    let import = admin.send(request).await.ok();
+    let import = format!("/imports/{}", import["id"].as_str().unwrap());
+    let paths = readable(&connection, &client, &user, &import);
     let covered = admin.contract.operations();
     let covered = covered.iter().filter(|(method, path, _)| {
         method == "GET" && !path.ends_with("/token") && path != "/api-keys/{id}"

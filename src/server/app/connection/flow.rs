@@ -14,55 +14,28 @@ use uuid::Uuid;
 use super::{
     Actor, App, Error, Result, audit,
     audit::{Subject, Who},
-    load, load_for_update,
+    consent::{self, Consent},
+    load,
     make::{self, NewConnection},
 };
 use crate::{
     domain::{
         access::Permission,
-        connection::{Connection, GrantType, Reason},
+        connection::{Connection, GrantType},
         provider::GrantType as Offered,
     },
     server::{
         app::{client::Caller, keys},
-        provider::{self, Grant, account, token},
+        provider::{self, Grant, token},
         secret::{seal::Place, token as secret},
         store::{self, flow::Flow},
     },
 };
 
+pub use super::consent::Outcome;
+
 /// A consent page may stay open for so long.
 const LIFETIME: Duration = Duration::minutes(30);
-
-/// For how long a grant that can't be stored is offered to the database again.
-const SETTLE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
-const SETTLE_RETRY: std::time::Duration = std::time::Duration::from_millis(250);
-
-/// Where a flow ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Done,
-    /// Another account than the connection's gave consent; nothing was changed.
-    WrongAccount,
-    /// The person said no.
-    Denied,
-    /// The flow is unknown, used, too old, or another browser's.
-    Expired,
-    /// The provider refused, or could not be understood; the audit log says more.
-    Failed,
-}
-
-impl Outcome {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::WrongAccount => "wrong_account",
-            Self::Denied => "denied",
-            Self::Expired => "expired",
-            Self::Failed => "failed",
-        }
-    }
-}
 
 /// Where the browser goes from the callback: to the connection, or to a page that needs no login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,7 +203,15 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
         Err((Outcome::Expired, "the relink was used or had expired".into()))
     };
     let (outcome, detail) = match received {
-        Ok(given) => settle_patiently(app, &flow, &caller, &given).await?,
+        Ok(given) => {
+            let consent = Consent {
+                connection_id: flow.connection_id,
+                relink_id: flow.relink_id,
+                device_id: None,
+                who: who(&flow),
+            };
+            consent::receive(app, &consent, &caller, given, connection.account_id.is_some()).await?
+        }
         Err((outcome, why)) => (outcome, why),
     };
     if outcome != Outcome::Done {
@@ -249,7 +230,7 @@ async fn open_verifier(app: &App, conn: &mut PgConnection, flow: &Flow) -> Resul
     keys::open_text(app, conn, verifier_place(flow.id), &flow.sealed_code_verifier).await
 }
 
-/// From the callback to a grant whose account is known, if the provider tells.
+/// From the callback to a grant.
 async fn receive(
     app: &App,
     flow: &Flow,
@@ -266,87 +247,9 @@ async fn receive(
         return Err((outcome, error.chars().filter(|c| !c.is_control()).take(100).collect()));
     }
     let code = callback.code.ok_or_else(|| failed("no code came back".into()))?;
-    let mut grant = token::exchange(app.http(), &registration, &code, verifier, Some(&flow.nonce))
+    token::exchange(app.http(), &registration, &code, verifier, Some(&flow.nonce))
         .await
-        .map_err(|refusal| failed(refusal.to_string()))?;
-    if grant.account.is_none() {
-        grant.account = account::identify(app.http(), &registration, &grant).await;
-    }
-    Ok(grant)
-}
-
-/// [`settle`], tried again for a while: the database may be away for a moment, or a refresh with the
-/// token that goes on may be under way; and the grant exists nowhere else.
-async fn settle_patiently(
-    app: &App,
-    flow: &Flow,
-    caller: &Caller,
-    given: &Grant,
-) -> Result<(Outcome, String)> {
-    let deadline = tokio::time::Instant::now() + SETTLE_DEADLINE;
-    loop {
-        match settle(app, flow, caller, given).await {
-            Ok(Some(settled)) => return Ok(settled),
-            Ok(None) | Err(Error::Internal(_)) if tokio::time::Instant::now() < deadline => {
-                tokio::time::sleep(SETTLE_RETRY).await;
-            }
-            Ok(None) => {
-                return Ok((Outcome::Failed, "the connection was busy for too long".into()));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Stores the grant, unless it is another account's. `None`: not now, the connection is in use.
-async fn settle(
-    app: &App,
-    flow: &Flow,
-    caller: &Caller,
-    given: &Grant,
-) -> Result<Option<(Outcome, String)>> {
-    let refused = |outcome, why: &str| Ok(Some((outcome, why.to_owned())));
-    let mut tx = app.begin().await?;
-    if !caller.confirm(&mut tx).await? {
-        return refused(Outcome::Failed, "the client's settings changed meanwhile");
-    }
-    let connection = load_for_update(&mut tx, flow.connection_id).await?;
-    if let Some(expected) = &connection.account_id {
-        match &given.account {
-            Some(account) if account.id == *expected => {}
-            Some(_) => return refused(Outcome::WrongAccount, Reason::AccountMismatch.as_str()),
-            None => {
-                return refused(Outcome::Failed, "the provider did not say whose account it is");
-            }
-        }
-    }
-    // Without a refresh token in the response the one we hold goes on; it may be being replaced.
-    if given.refresh_token.is_none()
-        && store::connection::lease::is_held(&mut tx, connection.id, app.now()).await?
-    {
-        return Ok(None);
-    }
-    if let Some(relink_id) = flow.relink_id
-        && !store::relink::take(&mut tx, relink_id, app.now()).await?
-    {
-        return refused(Outcome::Expired, "the relink was used or had expired");
-    }
-    let consented_at = Some(given.obtained_at);
-    if !make::activate(app, &mut tx, &connection, caller, given, consented_at).await? {
-        return refused(Outcome::Failed, "the connection changed meanwhile");
-    }
-    let subject = Subject::new(connection.id, connection.name());
-    let detail = json!({
-        "generation": connection.generation + 1,
-        "account": given.account.as_ref().map(|account| account.label.as_deref().unwrap_or(&account.id)),
-        "scopes": given.scopes,
-    });
-    let action =
-        if connection.generation == 0 { "connection.connected" } else { "connection.reauthorized" };
-    audit::record(app, &mut tx, who(flow), action, subject, detail).await?;
-    tx.commit().await?;
-    app.wake_worker();
-    Ok(Some((Outcome::Done, String::new())))
+        .map_err(|refusal| failed(refusal.to_string()))
 }
 
 /// Who began the flow.

@@ -129,14 +129,8 @@ pub async fn grant_client_credentials(
 }
 
 async fn ask_for_grant(app: &App, actor: &Actor, new: NewConnection) -> Result<Connection> {
-    let mut conn = app.pool().acquire().await?;
-    let scopes = new.scopes.clone().unwrap_or_default();
-    let mut caller = Caller::load(app, &mut conn, new.client_id, scopes).await?;
-    drop(conn);
-    if new.scopes.is_none() {
-        caller.scopes = caller.client.scopes.clone();
-    }
     check(&new)?;
+    let caller = caller(app, &new).await?;
     if !caller.profile.allows(provider::GrantType::ClientCredentials) {
         return Err(Error::Conflict(format!(
             "{} does not offer client credentials; let an account consent, or import a token response.",
@@ -156,6 +150,21 @@ async fn ask_for_grant(app: &App, actor: &Actor, new: NewConnection) -> Result<C
         .await?;
     tx.commit().await?;
     super::get(app, &Actor::System, id).await
+}
+
+/// The client that a connection is to be made with, and the scopes it is to have.
+pub(super) async fn caller(app: &App, new: &NewConnection) -> Result<Caller> {
+    let mut conn = app.pool().acquire().await?;
+    let scopes = new.scopes.clone().unwrap_or_default();
+    let mut caller =
+        Caller::load(app, &mut conn, new.client_id, scopes).await.map_err(|error| match error {
+            Error::NotFound("client") => Error::invalid("client_id", "is no client of ours"),
+            other => other,
+        })?;
+    if new.scopes.is_none() {
+        caller.scopes.clone_from(&caller.client.scopes);
+    }
+    Ok(caller)
 }
 
 /// A refusal in words for whoever is waiting.
@@ -215,11 +224,20 @@ pub(super) async fn activate(
     let dates = grant::dates(app, &caller.profile, &before, given);
     let generation = connection.generation + 1;
     let set = grant::seal(app, connection.id, generation, given, kept.as_ref())?;
+    // A holder that died left its attempt open, and nobody has looked since.
+    let lost_attempt_id = match &kept {
+        Some(_) => {
+            let (id, before) = (connection.id, connection.generation);
+            store::attempt::abandon(conn, id, Uuid::nil(), before, app.now()).await?
+        }
+        None => None,
+    };
     let facts = store::connection::TokenFacts {
         generation,
         scopes_granted: given.scopes.as_deref(),
         has_refresh_token: set.sealed_refresh_token.is_some(),
         keeps_refresh_token: kept.is_some(),
+        lost_attempt_id,
         obtained_at: given.obtained_at,
         access_expires_at: dates.clock.access_expires_at,
         refresh_expires_at: dates.clock.refresh_expires_at,
@@ -257,7 +275,7 @@ async fn kept_refresh_token(
     Ok(Some(crate::server::app::keys::open_text(app, conn, place, &sealed).await?))
 }
 
-fn check(new: &NewConnection) -> Result<()> {
+pub(super) fn check(new: &NewConnection) -> Result<()> {
     check_label(&new.label)?;
     check_external_id(new.external_id.as_deref())?;
     check_tags(&new.tags)?;

@@ -1,5 +1,6 @@
 //! Connections: seeing, making, changing and ending them. What keeps them alive is in [`upkeep`].
 
+mod device;
 mod upkeep;
 
 use axum::{extract::State, http::StatusCode};
@@ -21,6 +22,7 @@ use crate::{
     domain::{
         access::Permission,
         connection::{Connection, ConnectionFilter, ConnectionPatch},
+        device::DeviceAuthorization,
         page::Page,
     },
     server::app::{self, App, connection},
@@ -31,6 +33,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list, create))
         .routes(routes!(get, update, delete))
         .routes(routes!(disconnect))
+        .merge(device::routes())
         .merge(upkeep::routes())
 }
 
@@ -63,6 +66,10 @@ pub enum Grant {
     ClientCredentials,
     /// A person consents at `authorization_url`; the connection is pending until then.
     AuthorizationCode,
+    /// A person types a code on another device (RFC 8628); the connection is pending until then.
+    DeviceCode,
+    /// From `subject_token`, which is exchanged for one of the client's own (RFC 8693).
+    TokenExchange,
 }
 
 /// A connection to be made.
@@ -88,6 +95,38 @@ pub struct NewConnection {
     /// With `import`: when the provider gave it. Expiries count from then; from now unless said.
     #[serde(default, with = "time::serde::rfc3339::option")]
     obtained_at: Option<OffsetDateTime>,
+    /// With `token_exchange`, and only then: the token to be exchanged. It is used once and not kept.
+    #[schema(write_only)]
+    subject_token: Option<String>,
+    /// With `token_exchange`: what kind of token that is, a URI of RFC 8693 section 3.
+    subject_token_type: Option<String>,
+    /// With `token_exchange`: whom the new token is for, by name.
+    audience: Option<String>,
+    /// With `token_exchange`: whom the new token is for, by address.
+    resource: Option<String>,
+}
+
+impl NewConnection {
+    /// Refuses what belongs to another grant.
+    fn check(&self) -> Result<(), Problem> {
+        let given = [
+            ("token_response", Grant::Import, self.token_response.is_some()),
+            ("obtained_at", Grant::Import, self.obtained_at.is_some()),
+            ("subject_token", Grant::TokenExchange, self.subject_token.is_some()),
+            ("subject_token_type", Grant::TokenExchange, self.subject_token_type.is_some()),
+            ("audience", Grant::TokenExchange, self.audience.is_some()),
+            ("resource", Grant::TokenExchange, self.resource.is_some()),
+        ];
+        match given.iter().find(|(_, grant, is_there)| *is_there && *grant != self.grant) {
+            Some((field, Grant::Import, _)) => {
+                Err(Problem::invalid(*field, "is taken with the grant `import` only"))
+            }
+            Some((field, ..)) => {
+                Err(Problem::invalid(*field, "is taken with the grant `token_exchange` only"))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// A connection just made.
@@ -99,6 +138,9 @@ pub struct CreatedConnection {
     /// hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     authorization_url: Option<String>,
+    /// What to tell the person with the other device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<DeviceAuthorization>,
 }
 
 /// Make a connection
@@ -119,6 +161,7 @@ async fn create(
     Caller(actor): Caller,
     Json(body): Json<NewConnection>,
 ) -> Result<Created<CreatedConnection>, Problem> {
+    body.check()?;
     let new = connection::NewConnection {
         client_id: body.client_id,
         label: body.label,
@@ -126,34 +169,40 @@ async fn create(
         scopes: body.scopes,
         tags: body.tags,
     };
-    if body.grant != Grant::Import {
-        let only = "is taken with the grant `import` only";
-        if body.token_response.is_some() {
-            return Err(Problem::invalid("token_response", only));
-        }
-        if body.obtained_at.is_some() {
-            return Err(Problem::invalid("obtained_at", only));
-        }
-    }
-    let (connection, authorization_url) = match body.grant {
+    let (mut authorization_url, mut device) = (None, None);
+    let connection = match body.grant {
         Grant::Import => {
             let response = body.token_response.ok_or_else(|| {
                 let message = "must be there: a token response as the provider gave it. Or ask for \
                                another `grant`";
                 Problem::invalid("token_response", message)
             })?;
-            (connection::import(&app, &actor, new, &response, body.obtained_at).await?, None)
+            connection::import(&app, &actor, new, &response, body.obtained_at).await?
         }
-        Grant::ClientCredentials => {
-            (connection::grant_client_credentials(&app, &actor, new).await?, None)
-        }
+        Grant::ClientCredentials => connection::grant_client_credentials(&app, &actor, new).await?,
         Grant::AuthorizationCode => {
             let (connection, url) = connection::flow::create(&app, &actor, new).await?;
-            (connection, Some(url))
+            authorization_url = Some(url);
+            connection
+        }
+        Grant::DeviceCode => {
+            let (connection, begun) = connection::device::create(&app, &actor, new).await?;
+            device = Some(begun);
+            connection
+        }
+        Grant::TokenExchange => {
+            let missing = |field| Problem::invalid(field, "must be there with this grant");
+            let subject = connection::exchange::Subjected {
+                token: body.subject_token.ok_or_else(|| missing("subject_token"))?.into(),
+                token_type: body.subject_token_type.ok_or_else(|| missing("subject_token_type"))?,
+                audience: body.audience,
+                resource: body.resource,
+            };
+            connection::exchange::create(&app, &actor, new, subject).await?
         }
     };
     let location = format!("/connections/{}", connection.id);
-    Ok(Created(location, CreatedConnection { connection, authorization_url }))
+    Ok(Created(location, CreatedConnection { connection, authorization_url, device }))
 }
 
 /// See a connection

@@ -44,6 +44,7 @@ A refusal is a problem of RFC 9457 with a stable `code`; `detail` is for people 
         (name = "providers", description = "How to talk to authorization servers: presets and custom profiles."),
         (name = "clients", description = "OAuth client registrations at providers."),
         (name = "connections", description = "Grants: one account at a provider, authorized for one client."),
+        (name = "imports", description = "Many connections brought over from elsewhere."),
         (name = "relinks", description = "One-time links by which a dead connection is authorized again, in place."),
         (name = "users", description = "People who sign in."),
         (name = "api_keys", description = "Keys for programs."),

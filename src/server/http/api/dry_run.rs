@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{
         access::Permission,
-        dry_run::{DryRun, Sample},
+        dry_run::{Answered, DryRun, Sample},
     },
     server::app::{self, App},
 };
@@ -41,9 +41,9 @@ pub struct SampleAnswer {
     status: Option<u16>,
     /// `application/json` unless given.
     content_type: Option<String>,
-    /// It answers a refresh, not a first grant.
+    /// What it answers; `exchange` unless given.
     #[serde(default)]
-    refresh: bool,
+    answers: Answered,
 }
 
 /// Try a client without sending anything
@@ -69,7 +69,7 @@ async fn run(
         status: sample.status,
         content_type: sample.content_type,
         body: sample.body,
-        refresh: sample.refresh,
+        answers: sample.answers,
     });
     Ok(Json(app::dry_run::run(&app, &actor, id, sample).await?))
 }

@@ -43,7 +43,7 @@ struct RunQuery {
 #[utoipa::path(
     post,
     path = "/clients/{id}/imports",
-    tag = "connections",
+    tag = "imports",
     extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
     params(("id" = Uuid, Path), RunQuery),
     request_body(content((String = "application/x-ndjson"), (String = "text/csv"))),
@@ -60,6 +60,8 @@ async fn run(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Import>, Problem> {
+    // Before anything else is said.
+    actor.require(Permission::ConnectionsWrite)?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let format = match kind.map(|kind| kind.split(';').next().unwrap_or_default().trim()) {
         Some("text/csv") => Format::Csv,
@@ -80,7 +82,7 @@ async fn run(
 #[utoipa::path(
     get,
     path = "/clients/{id}/imports",
-    tag = "connections",
+    tag = "imports",
     extensions(("x-permission" = json!(Permission::ConnectionsRead))),
     params(("id" = Uuid, Path), PageQuery),
     responses((status = 200, description = "A page of imports", body = Page<Import>))
@@ -99,7 +101,7 @@ async fn list(
 #[utoipa::path(
     get,
     path = "/imports/{id}",
-    tag = "connections",
+    tag = "imports",
     extensions(("x-permission" = json!(Permission::ConnectionsRead))),
     params(("id" = Uuid, Path)),
     responses((status = 200, description = "The import, with its first 1000 problems", body = Import))

@@ -13,7 +13,7 @@ use crate::{
     rpc::{self, dry_run::Read},
     ui::{
         components::{
-            field::{Submit, Text},
+            field::{Choice, Submit, Text},
             head::{head, section},
             moment::Exact,
             notice::Answered,
@@ -35,7 +35,7 @@ pub fn DryRun() -> impl IntoView {
         |id| async move {
             let Some(id) = id else { return missing("client") };
             let client = rpc::client::get(id).await?;
-            Ok((client, rpc::dry_run::requests(id).await?, rpc::dry_run::last().await?))
+            Ok((client, rpc::dry_run::requests(id).await?, rpc::dry_run::last(id).await?))
         },
     );
     loaded(run, move |(client, run, last), _| {
@@ -47,7 +47,7 @@ pub fn DryRun() -> impl IntoView {
                 "Nothing here is sent. Words in capitals stand for secrets and for what differs each time."
             </p>
             {run.requests.iter().map(request).collect::<Vec<_>>()}
-            {section("Read an answer", "Nothing of it is kept", view! {
+            {section("Read an answer", "Its tokens are masked and not kept", view! {
                 {last.map(reading)}
                 {ask(client.id, read)}
             })}
@@ -76,6 +76,12 @@ fn text(request: &DryRequest) -> String {
 
 fn ask(client: Uuid, doing: Doing<Read>) -> AnyView {
     let trouble = doing.trouble;
+    let answers = [
+        ("exchange", "a code that was redeemed"),
+        ("refresh", "a refresh"),
+        ("client_credentials", "client credentials"),
+    ];
+    let answers = answers.map(|(value, name)| (value.to_owned(), name.to_owned())).to_vec();
     let fields = view! {
         {hidden("client", client)}
         <Text
@@ -99,10 +105,7 @@ fn ask(client: Uuid, doing: Doing<Read>) -> AnyView {
             trouble=trouble
             placeholder="application/json"
         />
-        <label class="check">
-            <input type="checkbox" name="refresh" value="true"/>
-            "It answers a refresh"
-        </label>
+        <Choice name="answers" label="It answers" trouble=trouble required=true options=answers/>
         <div class="actions">
             <Submit label="Read it" pending=doing.pending/>
         </div>
@@ -137,7 +140,7 @@ fn granted(grant: GrantReading) -> AnyView {
         fact("Access token", grant.access_token),
         fact("Its type", grant.token_type),
         fact("Access token ends", moment(grant.access_expires_at, "not known")),
-        fact("Refresh token", grant.refresh_token.unwrap_or_else(|| "none".into())),
+        fact("Refresh token", grant.refresh_token.unwrap_or_else(|| "none in this answer".into())),
         fact("Refresh token ends", moment(grant.refresh_expires_at, "not known")),
         fact("Would be refreshed", moment(grant.due_at, "never")),
         fact("Needs a person", moment(grant.needs_human_by, "not in sight")),
@@ -157,8 +160,6 @@ fn refused(refusal: RefusalReading) -> AnyView {
     let mut facts = vec![fact("Class", view! { <code>{refusal.class.as_str()}</code> })];
     facts.extend(refusal.code.map(|code| fact("Code", view! { <code>{code}</code> })));
     facts.extend(refusal.description.map(|text| fact("What it said", text)));
-    let wait = refusal.retry_after_seconds.map(|seconds| format!("{seconds} seconds"));
-    facts.extend(wait.map(|wait| fact("Asks to wait", wait)));
     view! {
         <p class="said" data-tone="ill">{voice::error_class(refusal.class, "The provider")}</p>
         <dl class="facts">{facts}</dl>

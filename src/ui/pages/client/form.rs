@@ -19,7 +19,7 @@ use crate::{
             head::{head, link, section},
             notice::Answered,
         },
-        pages::provider::{bar, tiles},
+        pages::provider::{Sought, bar, tiles},
         path,
         patterns::{
             action::{Doing, action_form},
@@ -62,23 +62,23 @@ pub fn New() -> impl IntoView {
         }
         match step {
             Step::Choose(providers) => {
-                let q = params.with(|params| path::filled(params, "q"));
+                let sought = params.with(Sought::read);
                 let discover = may.allows(Permission::ProvidersWrite);
-                choose(providers, q, discover)
+                choose(providers, &sought, discover)
             }
             Step::Register(entry, redirect_uri) => register(&entry.profile, redirect_uri, create),
         }
     })
 }
 
-fn choose(providers: Vec<ProviderEntry>, q: Option<String>, discover: bool) -> AnyView {
+fn choose(providers: Vec<ProviderEntry>, sought: &Sought, discover: bool) -> AnyView {
     view! {
         {head("Register a client", Some(("Clients", path::CLIENTS)), ())}
         <p class="lead">
             "A client is your registration at a provider. Which provider is it for?"
         </p>
-        {bar(path::CLIENT_NEW, q.as_deref())}
-        {tiles(providers, q.as_deref(), path::client_new)}
+        {bar(path::CLIENT_NEW, &providers, sought)}
+        {tiles(providers, sought, path::client_new)}
         {discover
             .then(|| {
                 view! {

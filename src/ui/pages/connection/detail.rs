@@ -27,6 +27,7 @@ use crate::{
         path,
         patterns::{
             attempts::{attempts, own_words},
+            device,
             load::{May, loaded, missing},
             relinks,
         },
@@ -61,8 +62,15 @@ fn show(
     may: &May,
     doings: Doings,
 ) -> AnyView {
-    let ConnectionDetail { as_of, connection, provider_name, attempts: history, relinks: sent } =
-        detail;
+    let ConnectionDetail {
+        as_of,
+        connection,
+        provider_name,
+        attempts: history,
+        relinks: sent,
+        offers_device,
+        device,
+    } = detail;
     let standing = connection.standing(as_of);
     let life = Life::of(&connection, &history.items, as_of);
     let relinked = doings.relink.answer();
@@ -77,7 +85,16 @@ fn show(
             <p class="headline">{voice::headline(&connection, as_of)}</p>
             <p>{voice::why(&connection, &provider_name, as_of)}</p>
             {last_error(&connection, &provider_name, as_of)}
-            {actions(&connection, &provider_name, as_of, may, doings, history.items.first())}
+            {device.and_then(|device| device::waiting(&device, &connection, &provider_name, as_of))}
+            {actions(
+                &connection,
+                &provider_name,
+                as_of,
+                may,
+                doings,
+                history.items.first(),
+                offers_device,
+            )}
             {move || {
                 relinked
                     .get()

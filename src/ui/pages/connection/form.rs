@@ -13,7 +13,7 @@ use crate::{
     },
     rpc::{
         self,
-        connection::{Connect, GrantClientCredentials, Import},
+        connection::{Connect, ConnectDevice, GrantClientCredentials, Import},
     },
     ui::{
         components::{
@@ -40,6 +40,7 @@ enum Step {
 #[derive(Clone, Copy)]
 struct Doings {
     connect: Doing<Connect>,
+    device: Doing<ConnectDevice>,
     import: Doing<Import>,
     grant: Doing<GrantClientCredentials>,
 }
@@ -47,7 +48,12 @@ struct Doings {
 #[component]
 pub fn New() -> impl IntoView {
     let params = use_query_map();
-    let doings = Doings { connect: Doing::new(), import: Doing::new(), grant: Doing::new() };
+    let doings = Doings {
+        connect: Doing::new(),
+        device: Doing::new(),
+        import: Doing::new(),
+        grant: Doing::new(),
+    };
     let step = Resource::new_blocking(
         move || params.with(|params| path::filled(params, "client")),
         |client| async move {
@@ -120,6 +126,7 @@ fn connect(client: &Client, profile: &Profile, doings: Doings) -> AnyView {
         {profile
             .allows(GrantType::AuthorizationCode)
             .then(|| by_consent(client, profile, doings.connect))}
+        {profile.allows(GrantType::DeviceCode).then(|| by_device(client, profile, doings.device))}
         {profile
             .allows(GrantType::ClientCredentials)
             .then(|| by_client_credentials(client, doings.grant))}
@@ -168,6 +175,36 @@ fn by_consent(client: &Client, profile: &Profile, doing: Doing<Connect>) -> AnyV
                 </div>
                 <Answered trouble=doing.trouble/>
             })}
+        })}
+    }
+    .into_any()
+}
+
+fn by_device(client: &Client, profile: &Profile, doing: Doing<ConnectDevice>) -> AnyView {
+    let help = format!(
+        "{} gives a short code. Whoever owns the account types it wherever they are signed in.",
+        profile.name
+    );
+    view! {
+        {section("With a code on another device", "Nobody has to stay at this browser", view! {
+            <details class="fold is-form" open=doing.trouble.stands()>
+                <summary class="button">"Use a code"</summary>
+                {action_form(doing, "form", view! {
+                    <p>{help}</p>
+                    {common(client, doing.trouble)}
+                    <Text
+                        name="scopes"
+                        label="Scopes"
+                        trouble=doing.trouble
+                        value=client.scopes.join(" ")
+                        help="Separated by blanks. The client's own unless you change them."
+                    />
+                    <div class="actions">
+                        <Submit label="Get a code" pending=doing.pending/>
+                    </div>
+                })}
+            </details>
+            <Answered trouble=doing.trouble/>
         })}
     }
     .into_any()

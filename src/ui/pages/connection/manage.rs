@@ -10,7 +10,7 @@ use crate::{
         connection::{Connection, State},
         voice::{self, Next},
     },
-    rpc::connection::{Disconnect, Reauthorize, Refresh, Relink, Update},
+    rpc::connection::{Disconnect, Reauthorize, ReauthorizeDevice, Refresh, Relink, Update},
     ui::{
         components::{
             confirm::confirm,
@@ -32,6 +32,7 @@ pub struct Doings {
     pub refresh: Doing<Refresh>,
     pub relink: Doing<Relink>,
     pub reauthorize: Doing<Reauthorize>,
+    pub device: Doing<ReauthorizeDevice>,
     pub update: Doing<Update>,
     pub disconnect: Doing<Disconnect>,
 }
@@ -42,15 +43,17 @@ impl Doings {
             refresh: Doing::new(),
             relink: Doing::new(),
             reauthorize: Doing::new(),
+            device: Doing::new(),
             update: Doing::new(),
             disconnect: Doing::new(),
         }
     }
 
     /// Changes whenever the connection may have.
-    pub fn versions(&self) -> [usize; 4] {
+    pub fn versions(&self) -> [usize; 5] {
         [
             self.refresh.version.get(),
+            self.device.version.get(),
             self.relink.version.get(),
             self.update.version.get(),
             self.disconnect.version.get(),
@@ -66,6 +69,7 @@ pub fn actions(
     may: &May,
     doings: Doings,
     newest: Option<&Attempt>,
+    offers_device: bool,
 ) -> AnyView {
     let id = || hidden("id", connection.id);
     let next = voice::next(connection, as_of);
@@ -84,6 +88,8 @@ pub fn actions(
         };
         button_form(doings.reauthorize, id(), label, "")
     });
+    let device = (consent && offers_device && may.allows(Permission::ConnectionsWrite))
+        .then(|| button_form(doings.device, id(), "Use a code on another device", ""));
     let refreshable = connection.generation > 0
         && matches!(
             connection.state,
@@ -106,9 +112,9 @@ pub fn actions(
         })
     };
     let first = if next == Next::Consent {
-        [relink, reauthorize, refresh]
+        [relink, reauthorize, device, refresh]
     } else {
-        [refresh, relink, reauthorize]
+        [refresh, relink, reauthorize, device]
     };
     view! {
         <div class="actions">{mend} {replace} {first.into_iter().flatten().collect::<Vec<_>>()}</div>

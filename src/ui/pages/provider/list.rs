@@ -1,10 +1,10 @@
 //! The catalogue.
 
 use leptos::{either::Either, prelude::*};
-use leptos_router::hooks::use_query_map;
+use leptos_router::{hooks::use_query_map, params::ParamsMap};
 
 use crate::{
-    domain::{access::Permission, catalog::ProviderEntry, voice::Empty},
+    domain::{access::Permission, catalog::ProviderEntry, provider::Profile, voice::Empty},
     rpc,
     ui::{
         components::{
@@ -13,7 +13,7 @@ use crate::{
         },
         path,
         patterns::{
-            filter::{filter_bar, typed},
+            filter::{chosen, filter_bar, typed},
             load::loaded,
         },
     },
@@ -25,7 +25,7 @@ pub fn List() -> impl IntoView {
     let providers = Resource::new_blocking(|| (), |()| rpc::provider::list());
     loaded(providers, move |providers, may| {
         let may_write = may.allows(Permission::ProvidersWrite);
-        let q = params.with(|params| path::filled(params, "q"));
+        let sought = params.with(Sought::read);
         view! {
             {head("Providers", None, view! {
                 {may_write
@@ -35,28 +35,60 @@ pub fn List() -> impl IntoView {
                         }
                     })}
             })}
-            {bar(path::PROVIDERS, q.as_deref())}
-            {tiles(providers, q.as_deref(), path::provider)}
+            {bar(path::PROVIDERS, &providers, &sought)}
+            {tiles(providers, &sought, path::provider)}
         }
     })
 }
 
+/// What is looked for in the catalogue.
+#[derive(Clone, Debug, Default)]
+pub struct Sought {
+    q: Option<String>,
+    category: Option<String>,
+}
+
+impl Sought {
+    pub fn read(params: &ParamsMap) -> Self {
+        Self { q: path::filled(params, "q"), category: path::filled(params, "category") }
+    }
+
+    fn fits(&self, profile: &Profile) -> bool {
+        let q = self.q.as_deref().unwrap_or_default().to_lowercase();
+        let named = q.is_empty()
+            || profile.name.to_lowercase().contains(&q)
+            || profile.slug.contains(&q)
+            || profile.category.as_deref().is_some_and(|category| category.contains(&q));
+        named && (self.category.is_none() || profile.category == self.category)
+    }
+}
+
 /// The search over the catalogue.
-pub fn bar(action: &'static str, q: Option<&str>) -> AnyView {
-    let fields = typed("q", "Name or category", "search", q.unwrap_or_default().to_owned());
-    filter_bar(action, q.is_some(), fields)
+pub fn bar(action: &'static str, providers: &[ProviderEntry], sought: &Sought) -> AnyView {
+    let mut categories: Vec<String> =
+        providers.iter().filter_map(|entry| entry.profile.category.clone()).collect();
+    categories.sort();
+    categories.dedup();
+    let any = [(String::new(), "any".to_owned())];
+    let named = categories.into_iter().map(|category| (category.clone(), category));
+    let options = any.into_iter().chain(named).collect();
+    let q = sought.q.clone().unwrap_or_default();
+    let fields = vec![
+        typed("q", "Name", "search", q),
+        chosen("category", "Category", options, sought.category.as_deref().unwrap_or_default()),
+    ];
+    filter_bar(action, sought.q.is_some() || sought.category.is_some(), fields)
 }
 
 /// The providers that fit, each a tile that leads to `to`.
 pub fn tiles(
     providers: Vec<ProviderEntry>,
-    q: Option<&str>,
+    sought: &Sought,
     to: impl Fn(&str) -> String,
 ) -> AnyView {
-    let q = q.unwrap_or_default().to_lowercase();
     let tiles = providers
         .into_iter()
-        .filter(|entry| fits(entry, &q))
+        .filter(|entry| sought.fits(&entry.profile))
         .map(|entry| tile(&entry, to(&entry.profile.slug)))
         .collect::<Vec<_>>();
     if tiles.is_empty() {
@@ -65,14 +97,6 @@ pub fn tiles(
         Either::Right(view! { <ul class="tiles">{tiles}</ul> })
     }
     .into_any()
-}
-
-fn fits(entry: &ProviderEntry, q: &str) -> bool {
-    let profile = &entry.profile;
-    q.is_empty()
-        || profile.name.to_lowercase().contains(q)
-        || profile.slug.contains(q)
-        || profile.category.as_deref().is_some_and(|category| category.contains(q))
 }
 
 fn tile(entry: &ProviderEntry, href: String) -> AnyView {

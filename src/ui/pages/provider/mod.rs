@@ -7,4 +7,4 @@ mod profile;
 
 pub use detail::Detail;
 pub use form::New;
-pub use list::{List, bar, tiles};
+pub use list::{List, Sought, bar, tiles};

@@ -1,0 +1,68 @@
+//! The code that somebody types on another device, and what came of it. The page need not stay open:
+//! Regrant asks the provider by itself.
+
+use leptos::prelude::*;
+use time::OffsetDateTime;
+
+use crate::{
+    domain::{
+        connection::Connection,
+        device::{DeviceAuthorization, DeviceState},
+        voice,
+    },
+    ui::{components::notice::said, path},
+};
+
+/// Nothing once the connection has moved on.
+pub fn waiting(
+    device: &DeviceAuthorization,
+    connection: &Connection,
+    provider: &str,
+    as_of: OffsetDateTime,
+) -> Option<AnyView> {
+    if device.state != DeviceState::Waiting {
+        let text = voice::device(device.state, provider)?;
+        let over = connection.obtained_at.is_some_and(|at| at > device.created_at);
+        return (!over).then(|| said(false, text));
+    }
+    let address = device.verification_uri.clone();
+    let complete = device.verification_uri_complete.clone().map(|complete| {
+        view! {
+            <p>
+                "Or open "
+                <a href=complete rel="noreferrer noopener" target="_blank">
+                    "the address with the code in it"
+                </a>
+                " and compare the two."
+            </p>
+        }
+    });
+    Some(
+        view! {
+            <div class="once" data-device-code="">
+                <p>
+                    "On any device, open "
+                    <a href=address.clone() rel="noreferrer noopener" target="_blank">
+                        {address.clone()}
+                    </a>
+                    " and type this code:"
+                </p>
+                <p class="headline">
+                    <code>{device.user_code.clone()}</code>
+                </p>
+                {complete}
+                <p class="help">
+                    {format!(
+                        "It works until {} ({}). {provider} is asked every {} seconds whether that was \
+                         done; this page can be closed. ",
+                        voice::exact(device.expires_at),
+                        voice::relative(device.expires_at, as_of),
+                        device.interval_seconds,
+                    )}
+                    <a href=path::connection(connection.id)>"Reload to see"</a>
+                </p>
+            </div>
+        }
+        .into_any(),
+    )
+}
