@@ -2,7 +2,7 @@
 # and can be repeated.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test dev figures sqlx setup
+.PHONY: help run test dev figures sqlx fuzz bench-provider setup
 
 help:
 	@echo 'make run      build Regrant and run it with sample data'
@@ -10,6 +10,8 @@ help:
 	@echo 'make dev      the same as run, quickly built and slow to run'
 	@echo 'make figures  sizes, memory and build times, against their limits'
 	@echo 'make sqlx     write .sqlx anew after a change of queries or migrations'
+	@echo 'make fuzz     fuzz the reading of token responses, for FUZZ_SECONDS (1800)'
+	@echo 'make bench-provider  what each preset costs, against its limits'
 
 setup:
 	@sh xtask/setup.sh build
@@ -34,3 +36,9 @@ figures: setup
 
 sqlx: setup
 	@cargo xtask sqlx
+
+fuzz: setup
+	@sh fuzz/run.sh
+
+bench-provider: setup
+	@cargo bench --locked --manifest-path fuzz/Cargo.toml --bench provider

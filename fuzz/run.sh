@@ -17,6 +17,6 @@ cargo run --locked --quiet --release --bin seeds -- corpus/seeds
 
 mkdir -p corpus/answer artifacts
 echo "==> Fuzzing for $FUZZ_SECONDS s"
-exec "target/$host/release/answer" -max_total_time="$FUZZ_SECONDS" -max_len=4096 -timeout=5 \
+exec nice -n 19 "target/$host/release/answer" -max_total_time="$FUZZ_SECONDS" -max_len=4096 -timeout=5 \
   -rss_limit_mb=1024 -dict=answer.dict -artifact_prefix=artifacts/ -print_final_stats=1 \
   corpus/answer corpus/seeds

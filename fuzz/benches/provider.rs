@@ -108,7 +108,8 @@ fn loading() -> bool {
         .collect();
     let embedded = Catalog::load(None).expect("presets").iter().count();
     for (nth, text) in texts.iter().cycle().take(PROFILES - embedded).enumerate() {
-        let slugged = |line: &str| line.starts_with("slug = ").then(|| format!("slug = \"p-{nth}\""));
+        let slugged =
+            |line: &str| line.starts_with("slug = ").then(|| format!("slug = \"p-{nth}\""));
         let text: Vec<String> =
             text.lines().map(|line| slugged(line).unwrap_or_else(|| line.to_owned())).collect();
         fs::write(folder.join(format!("p-{nth}.toml")), text.join("\n")).expect("a file");

@@ -6,14 +6,34 @@ use std::{fs, path::PathBuf};
 use rooms::{cases, input::Input};
 
 const ODD: [(u16, &str, &str); 12] = [
-    (400, "content-type: application/json", r#"{"error":"invalid_grant","error_description":"$jR of $jS is gone"}"#),
+    (
+        400,
+        "content-type: application/json",
+        r#"{"error":"invalid_grant","error_description":"$jR of $jS is gone"}"#,
+    ),
     (400, "", r#"{"error":"$jR","error_description":"$uS $lR $hS $tR $wR $wS $kS"}"#),
-    (401, "www-authenticate: Basic realm=x", r#"{"error":"invalid_client","error_description":"Basic $bS $eS"}"#),
-    (400, "content-type: application/x-www-form-urlencoded", "error=invalid_grant&error_description=$fR+$pS"),
+    (
+        401,
+        "www-authenticate: Basic realm=x",
+        r#"{"error":"invalid_client","error_description":"Basic $bS $eS"}"#,
+    ),
+    (
+        400,
+        "content-type: application/x-www-form-urlencoded",
+        "error=invalid_grant&error_description=$fR+$pS",
+    ),
     (429, "retry-after: Fri, 20 Nov 2026 12:05:00 GMT", "<html>"),
     (503, "retry-after: 120", ""),
-    (200, "", r#"{"access_token":"$J{"exp":253402300799,"sub":"a"}$","refresh_token":"$J{"exp":-1}$","id_token":"$J{"iss":"https://issuer.example","aud":["the-client-id"],"sub":"user-1","exp":253402300799,"nonce":"n"}$"}"#),
-    (200, "", r#"{"access_token":"a","expires_in":1797854400000,"refresh_expires_in":"2027-01-31 12:00:00","scope":["a","b"],"token_type":"bearer"}"#),
+    (
+        200,
+        "",
+        r#"{"access_token":"$J{"exp":253402300799,"sub":"a"}$","refresh_token":"$J{"exp":-1}$","id_token":"$J{"iss":"https://issuer.example","aud":["the-client-id"],"sub":"user-1","exp":253402300799,"nonce":"n"}$"}"#,
+    ),
+    (
+        200,
+        "",
+        r#"{"access_token":"a","expires_in":1797854400000,"refresh_expires_in":"2027-01-31 12:00:00","scope":["a","b"],"token_type":"bearer"}"#,
+    ),
     (200, "content-type: text/plain", "access_token=a&refresh_token=b&expires_in=5&scope=a,b"),
     (200, "", r#"{"ok":false,"error":"invalid_refresh_token"}"#),
     (200, "", r#"{"data":{"access_token":"a","expires_in":1e300}}"#),

@@ -49,6 +49,9 @@ struct Dialect {
     refusal: Option<&'static str>,
 }
 
+/// What is wrong, how it is put into the profile; then the status, the code and the class that follow.
+type Slip = (&'static str, fn(&mut Profile), u16, Option<&'static str>, ErrorClass);
+
 /// How long a refresh token lives, by what the responses say.
 #[derive(Clone, Copy)]
 enum Life {
@@ -329,11 +332,7 @@ impl Dialect {
     }
 
     /// Each slip leads to a refusal that condemns no grant, and spends no token.
-    async fn takes_nothing_else(
-        &self,
-        pool: PgPool,
-        slips: &[(&str, fn(&mut Profile), u16, Option<&str>, ErrorClass)],
-    ) {
+    async fn takes_nothing_else(&self, pool: PgPool, slips: &[Slip]) {
         let world = World::new(pool).await;
         let right = self.profile(&world);
         let given = self.given(&world, "alice");
@@ -362,18 +361,11 @@ fn moved(place: Place) -> Parameter {
     Parameter { place, ..Parameter::default() }
 }
 
-fn invalid_request(
-    name: &'static str,
-    slip: fn(&mut Profile),
-) -> (&'static str, fn(&mut Profile), u16, Option<&'static str>, ErrorClass) {
+fn invalid_request(name: &'static str, slip: fn(&mut Profile)) -> Slip {
     (name, slip, 400, Some("invalid_request"), ErrorClass::RequestRefused)
 }
 
-fn invalid_client(
-    name: &'static str,
-    slip: fn(&mut Profile),
-    status: u16,
-) -> (&'static str, fn(&mut Profile), u16, Option<&'static str>, ErrorClass) {
+fn invalid_client(name: &'static str, slip: fn(&mut Profile), status: u16) -> Slip {
     (name, slip, status, Some("invalid_client"), ErrorClass::ClientRefused)
 }
 
@@ -483,7 +475,7 @@ async fn wetix_takes_nothing_else(pool: PgPool) {
 
 #[sqlx::test]
 async fn apiax_takes_nothing_else(pool: PgPool) {
-    let slips: [(&str, fn(&mut Profile), u16, Option<&str>, ErrorClass); 3] = [
+    let slips: [Slip; 3] = [
         // Plain text, no code: nobody is condemned by it.
         ("JSON", |p| p.request.encoding = Encoding::Json, 415, None, ErrorClass::RequestRefused),
         invalid_request("in the address", |p| {

@@ -84,9 +84,12 @@ fn millis(number: i64) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(number) * 1_000_000).ok()
 }
 
+/// Nothing ended before 1970 either: the year 1 is how some write that there is no date.
 fn sensible(at: Option<OffsetDateTime>, sent_at: OffsetDateTime) -> Expiry {
     match at {
-        Some(at) if at - sent_at <= LONGEST => Expiry::At(at.to_offset(time::UtcOffset::UTC)),
+        Some(at) if at >= OffsetDateTime::UNIX_EPOCH && at - sent_at <= LONGEST => {
+            Expiry::At(at.to_offset(time::UtcOffset::UTC))
+        }
         _ => Expiry::Silent,
     }
 }

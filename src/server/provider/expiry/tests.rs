@@ -55,6 +55,9 @@ fn nonsense_is_silence() {
         // Milliseconds read as seconds end in the year 58914.
         (json!(1_797_000_000_000_i64), Seconds),
         (json!(1_797_000_000_000_i64), EpochSeconds),
+        // No date at all, as .NET writes it.
+        (json!("0001-01-01T00:00:00Z"), Auto),
+        (json!("1969-12-31T23:59:59Z"), Date),
         (json!(3600), Date),
         (json!(3600), Jwt),
         (json!("a.b.c"), Jwt),
