@@ -6,6 +6,7 @@ mod api;
 mod connection;
 mod custody;
 mod device;
+mod dialects;
 mod dry_run;
 mod exchange;
 mod import;

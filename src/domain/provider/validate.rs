@@ -27,6 +27,9 @@ impl FieldError {
 /// The names every template may use besides the profile's variables.
 pub const BUILT_IN: [&str; 2] = ["client_id", "redirect_uri"];
 
+/// What stands in addresses where a slug could: no provider may have these.
+const RESERVED: [&str; 3] = ["discover", "new", "schema"];
+
 /// A hundred years: what lives longer is a mistake.
 const LONGEST_SECONDS: u64 = 100 * 366 * 86_400;
 
@@ -76,6 +79,8 @@ impl Check<'_> {
         }
         if !is_slug(&profile.slug) {
             self.fail("slug", "1 to 64 lower-case letters, digits and '-'");
+        } else if RESERVED.contains(&profile.slug.as_str()) {
+            self.fail("slug", "is a word of Regrant's own; choose another");
         }
         if profile.name.trim().is_empty() || profile.name.chars().count() > 100 {
             self.fail("name", "1 to 100 characters");

@@ -1,5 +1,7 @@
 //! Providers: presets, custom ones, discovery.
 
+mod schema;
+
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -32,6 +34,12 @@ pub async fn get(app: &App, actor: &Actor, slug: &str) -> Result<ProviderEntry> 
     let clients =
         store::client::count_by_provider(&mut conn).await?.get(slug).copied().unwrap_or_default();
     Ok(ProviderEntry { custom: app.catalog().find(slug).is_none(), profile, clients })
+}
+
+/// The JSON Schema of a profile.
+pub fn schema(actor: &Actor) -> Result<serde_json::Value> {
+    actor.require(Permission::ProvidersRead)?;
+    Ok(schema::profile())
 }
 
 /// A profile by its slug, preset or custom.

@@ -5,12 +5,12 @@ use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 
 use super::{
-    Error, Grant, Refusal, Registration, authorize, classify,
+    Error, Grant, Refusal, Registration, authorize,
     dialect::Prepared,
     guard::Answer,
     jwt,
     redact::Redactor,
-    response::{self, Origin},
+    response::Origin,
     revoke,
     token::{self, Intent},
 };
@@ -161,7 +161,6 @@ pub fn read(
     }
     let body = sample.body.trim().as_bytes().to_vec();
     let answer = Answer { status: sample.status.unwrap_or(200), headers, body };
-    let value = token::data(&answer);
     let issuer = registration.issuer()?;
     let client_id = registration.client_id;
     let expected = jwt::Expected { issuer: issuer.as_deref(), client_id, nonce: None, now };
@@ -169,12 +168,5 @@ pub fn read(
         Answered::Refresh => Origin::Refresh,
         Answered::Exchange | Answered::ClientCredentials => Origin::Beginning,
     };
-    value
-        .as_ref()
-        .filter(|_| (200..300).contains(&answer.status))
-        .and_then(|value| response::grant(registration, value, origin, now, &expected))
-        .ok_or_else(|| {
-            let errors = &registration.profile.errors;
-            classify::refusal(errors, &answer, value.as_ref(), false, &Redactor::default(), now)
-        })
+    token::read(registration, &answer, origin, &expected, &Redactor::default(), false, now)
 }

@@ -14,26 +14,28 @@ use serde_json::Value;
 
 use super::response;
 
+#[cfg(test)]
 mod derive;
+#[cfg(test)]
 mod tests;
 
 /// Where the hand-written half ends.
-const DERIVED: &str = "=== what follows is derived";
+pub(super) const DERIVED: &str = "=== what follows is derived";
 
 /// The hand-written half of a file.
 #[derive(Debug, Default)]
-struct Golden {
+pub(super) struct Golden {
     /// `client_id` is the one input that may be set: an id token in a sample names its own.
-    client_id: Option<String>,
-    variables: BTreeMap<String, String>,
-    response: Option<Value>,
-    userinfo: Option<Value>,
+    pub client_id: Option<String>,
+    pub variables: BTreeMap<String, String>,
+    pub response: Option<Value>,
+    pub userinfo: Option<Value>,
     /// Each with its status.
-    refusals: Vec<(u16, String)>,
+    pub refusals: Vec<(u16, String)>,
 }
 
 impl Golden {
-    fn read(text: &str) -> Result<Self, String> {
+    pub fn read(text: &str) -> Result<Self, String> {
         let mut golden = Self::default();
         let mut placeholders = Vec::new();
         let mut sections = text.split("\n--- ");

@@ -68,7 +68,8 @@ pub(super) fn check_id_token(claims: &Value, expected: &Expected<'_>) -> Result<
     if text("azp").is_some_and(|party| party != expected.client_id) {
         return Err("the id token was issued to another client");
     }
-    if expiry(claims).is_some_and(|exp| exp + SKEW < expected.now) {
+    // To the last moment there is nothing can be added.
+    if expiry(claims).is_some_and(|exp| exp < expected.now - SKEW) {
         return Err("the id token has expired");
     }
     if expected.nonce.is_some_and(|nonce| text("nonce") != Some(nonce)) {

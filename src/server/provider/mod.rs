@@ -36,8 +36,11 @@ mod response;
 pub mod revoke;
 pub mod token;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "probe"))]
 mod golden;
+#[cfg(feature = "probe")]
+#[doc(hidden)]
+pub mod probe;
 #[cfg(test)]
 mod tests;
 

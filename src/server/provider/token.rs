@@ -215,15 +215,28 @@ async fn ask(
         nonce,
         now: sent_at,
     };
-    let value = data(&answer);
+    let now = http.0.clock.now();
+    read(registration, &answer, origin, &expected, &redactor, sent_basic, now)
+}
+
+/// What an answer gave: tokens, and whether its id token is the one asked for; or a refusal.
+pub(super) fn read(
+    registration: &Registration<'_>,
+    answer: &Answer,
+    origin: Origin,
+    expected: &jwt::Expected<'_>,
+    redactor: &Redactor,
+    sent_basic: bool,
+    now: OffsetDateTime,
+) -> Result<(Grant, Result<(), &'static str>), Refusal> {
+    let value = data(answer);
     value
         .as_ref()
         .filter(|_| (200..300).contains(&answer.status))
-        .and_then(|value| response::grant(registration, value, origin, sent_at, &expected))
+        .and_then(|value| response::grant(registration, value, origin, expected.now, expected))
         .ok_or_else(|| {
-            let (value, now) = (value.as_ref(), http.0.clock.now());
             let errors = &registration.profile.errors;
-            classify::refusal(errors, &answer, value, sent_basic, &redactor, now)
+            classify::refusal(errors, answer, value.as_ref(), sent_basic, redactor, now)
         })
 }
 
@@ -232,15 +245,18 @@ pub(super) async fn send(
     http: &Http,
     prepared: Prepared,
 ) -> Result<(Answer, Redactor, bool), Refusal> {
-    let sent_basic = prepared
-        .headers
-        .get(AUTHORIZATION)
-        .is_some_and(|value| value.as_bytes().starts_with(b"Basic "));
+    let sent_basic = is_basic(&prepared);
     let (request, redactor) = prepared.into_request();
     match http.0.client.send(request).await {
         Ok(answer) => Ok((answer, redactor, sent_basic)),
         Err(failure) => Err(no_answer(failure)),
     }
+}
+
+/// Whether a request proves the client by HTTP Basic.
+pub(super) fn is_basic(prepared: &Prepared) -> bool {
+    let proof = prepared.headers.get(AUTHORIZATION);
+    proof.is_some_and(|value| value.as_bytes().starts_with(b"Basic "))
 }
 
 /// An answer's body as data, if it is any.

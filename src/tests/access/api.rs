@@ -57,6 +57,7 @@ const TABLE: &[Row] = &[
     ("GET",    "/providers", Some(&[READ, CLIENTS, PROVIDERS])),
     ("POST",   "/providers", Some(&[PROVIDERS])),
     ("POST",   "/providers/discover", Some(&[PROVIDERS])),
+    ("GET",    "/providers/schema", Some(&[READ, CLIENTS, PROVIDERS])),
     ("GET",    "/providers/{slug}", Some(&[READ, CLIENTS, PROVIDERS])),
     ("PUT",    "/providers/{slug}", Some(&[PROVIDERS])),
     ("DELETE", "/providers/{slug}", Some(&[PROVIDERS])),

@@ -115,3 +115,25 @@ async fn the_document_needs_no_key_and_answers_are_not_kept(pool: PgPool) {
         assert_eq!(page.headers[header::CACHE_CONTROL], "no-store", "{path}");
     }
 }
+
+#[sqlx::test]
+async fn the_schema_of_a_profile_is_served_and_its_name_is_no_slug(pool: PgPool) {
+    let world = World::new(pool).await;
+    let reader = world.program(&[Scope::ConnectionsRead]).await;
+    let schema: Value = reader.get("/providers/schema").await.json();
+    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+    let preset: Value = reader.get("/providers/cronofy").await.json();
+    assert!(validator.is_valid(&preset));
+    let auditor = world.program(&[Scope::AuditRead]).await;
+    assert_eq!(auditor.get("/providers/schema").await.status, 403);
+
+    let writer = world.program(&[Scope::ProvidersWrite]).await;
+    for slug in ["discover", "new", "schema"] {
+        let mut profile = preset.clone();
+        profile["slug"] = slug.into();
+        assert!(validator.is_valid(&profile));
+        let refused = writer.post("/providers", &profile).await;
+        assert_eq!(refused.status, 422, "{slug}: {}", refused.text);
+        assert!(refused.text.contains("choose another"), "{}", refused.text);
+    }
+}

@@ -23,6 +23,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list, create))
         .routes(routes!(get, replace, delete))
         .routes(routes!(discover))
+        .routes(routes!(schema))
 }
 
 /// List providers
@@ -156,4 +157,18 @@ async fn discover(
     Json(body): Json<Discovery>,
 ) -> Result<Json<Profile>, Problem> {
     Ok(Json(app::provider::discover(&app, &actor, &body.issuer).await?))
+}
+
+/// See what a profile may hold
+///
+/// A JSON Schema (2020-12) of the profiles that `/providers` takes.
+#[utoipa::path(
+    get,
+    path = "/providers/schema",
+    tag = "providers",
+    extensions(("x-permission" = json!(Permission::ProvidersRead))),
+    responses((status = 200, description = "The schema", body = Object))
+)]
+async fn schema(Caller(actor): Caller) -> Result<Json<serde_json::Value>, Problem> {
+    Ok(Json(app::provider::schema(&actor)?))
 }

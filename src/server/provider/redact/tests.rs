@@ -26,6 +26,15 @@ fn an_echo_is_masked_in_every_form() {
     }
 }
 
+/// Blanks that come back as tabs or line ends are shown as blanks, so they are searched as blanks.
+#[test]
+fn an_echo_with_other_blanks_is_masked() {
+    assert_eq!(clear("a secret of many words", "no a\tsecret\nof many\twords"), "no [redacted]");
+    let key = "-----BEGIN KEY-----\nMIIEvQIBADAN\nBgkqhkiG\n-----END KEY-----\n";
+    assert_eq!(clear(key, &format!("bad key {key}")), "bad key [redacted]");
+    assert_eq!(clear(key, &format!("bad key {}", key.replace('\n', " "))), "bad key [redacted]");
+}
+
 #[test]
 fn short_secrets_are_masked_whole() {
     assert_eq!(clear("abc", "xabcy"), "x[redacted]y");

@@ -180,6 +180,9 @@ async fn an_id_token_names_the_account_if_it_is_the_one_asked_for() {
     assert_eq!(grant.account, Some(account));
     let several = id_token(|claims| claims["aud"] = json!(["other", "the-client"]));
     assert!(exchanged(&several).await.is_ok());
+    // The last second there is, 9999-12-31T23:59:59Z.
+    let for_ever = id_token(|claims| claims["exp"] = 253_402_300_799_i64.into());
+    assert!(exchanged(&for_ever).await.is_ok());
 
     type Change = fn(&mut Value);
     let spoilt: [Change; 6] = [
