@@ -130,7 +130,11 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 async fn run_on_database(config: &Config, url: &str, command: Command) -> anyhow::Result<()> {
-    let pool = start::connect(url).await?;
+    // A demo forgets everything, and its private database is nobody else's.
+    let pool = match (&command, config.database_url()) {
+        (Command::Demo { .. }, None) => start::connect_afresh(url).await?,
+        _ => start::connect(url).await?,
+    };
     if matches!(command, Command::Migrate) {
         println!("the schema is up to date");
         return Ok(());

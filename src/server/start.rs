@@ -51,12 +51,26 @@ pub fn database(config: &Config) -> anyhow::Result<(String, Option<Postgres>)> {
 
 /// Connects, and brings the schema up to date.
 pub async fn connect(url: &str) -> anyhow::Result<PgPool> {
-    let pool = PgPoolOptions::new()
+    prepare(open(url).await?).await
+}
+
+/// [`connect`], after everything in the database is forgotten, whatever version made it.
+pub async fn connect_afresh(url: &str) -> anyhow::Result<PgPool> {
+    let pool = open(url).await?;
+    sqlx::raw_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public").execute(&pool).await?;
+    prepare(pool).await
+}
+
+async fn open(url: &str) -> anyhow::Result<PgPool> {
+    PgPoolOptions::new()
         .max_connections(20)
         .acquire_timeout(Duration::from_secs(10))
         .connect(url)
         .await
-        .context("the database can't be reached")?;
+        .context("the database can't be reached")
+}
+
+async fn prepare(pool: PgPool) -> anyhow::Result<PgPool> {
     MIGRATIONS.run(&pool).await.context("the schema can't be brought up to date")?;
     Ok(pool)
 }
