@@ -25,7 +25,7 @@ pub async fn create(name: String, #[server(default)] scopes: Vec<Scope>) -> Answ
     Ok(made)
 }
 
-/// The key made by the form before this page, when the form was sent without a script.
+/// The key made by the form before this page.
 #[server(prefix = "/rpc", endpoint = "api_key/made")]
 pub async fn made() -> Answer<Option<CreatedApiKey>> {
     use crate::server::http::caller;

@@ -184,7 +184,7 @@ pub async fn relink(id: Uuid) -> Answer<CreatedRelink> {
     Ok(made)
 }
 
-/// The relink made by the form before this page, when the form was sent without a script.
+/// The relink made by the form before this page.
 #[server(prefix = "/rpc", endpoint = "connection/made_relink")]
 pub async fn made_relink() -> Answer<Option<CreatedRelink>> {
     use crate::server::http::caller;

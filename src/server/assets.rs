@@ -61,8 +61,8 @@ struct Asset {
 }
 
 impl Site {
-    /// The site inside the binary, else the one beside it. `LEPTOS_SITE_ROOT` names another, as
-    /// `cargo leptos` does. Without any the site is empty, and pages come without style or script.
+    /// The site inside the binary, else the one beside it. `LEPTOS_SITE_ROOT` names another.
+    /// Without any the site is empty, and pages come without style or script.
     pub fn load() -> Result<Self, Error> {
         if let Some(root) = env::var_os("LEPTOS_SITE_ROOT") {
             return Self::read(Path::new(&root));
@@ -120,19 +120,7 @@ impl Site {
                 site.files.insert(path, Asset { plain: content, etag, ..Asset::default() });
             }
         }
-        if site.names.is_none() {
-            site.names = site.unhashed_names();
-        }
         Ok(site)
-    }
-
-    /// `cargo leptos` gives plain names and no list of them.
-    fn unhashed_names(&self) -> Option<Names> {
-        let path = |ending: &str| {
-            let path = format!("{HASHED}regrant.{ending}");
-            self.files.contains_key(&path).then_some(path)
-        };
-        Some(Names { css: path("css")?, js: path("js")?, wasm: path("wasm")? })
     }
 
     /// Where the page's parts are. `None` when there is no site.

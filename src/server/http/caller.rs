@@ -101,8 +101,7 @@ pub async fn end_session() -> Result<(), Problem> {
     current_session().await?.flush().await.map_err(unwritable)
 }
 
-/// Whether the browser sent a plain form and will load a page next, without our script to take the
-/// answer.
+/// Whether a form was sent that a page follows, be it loaded by the browser or by our script.
 fn is_plain_form() -> bool {
     use_context::<Parts>().is_some_and(|parts| {
         parts
@@ -119,7 +118,7 @@ struct Note<T> {
     value: T,
 }
 
-/// What a plain form made is shown by the page that follows it, once. It is sealed meanwhile.
+/// What a form made is shown by the page that follows it, once. It is sealed meanwhile.
 pub async fn keep_for_next_page<T: Serialize>(app: &App, value: &T) -> Result<(), Problem> {
     if !is_plain_form() {
         return Ok(());

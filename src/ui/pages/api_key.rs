@@ -36,9 +36,7 @@ pub fn List() -> impl IntoView {
         move || (create.version.get(), revoke.version.get()),
         |_| async {
             let keys = rpc::api_key::list().await?;
-            // Only a form sent without a script leaves its answer for the next page.
-            let made = if cfg!(feature = "ssr") { rpc::api_key::made().await? } else { None };
-            Ok((keys, made))
+            Ok((keys, rpc::api_key::made().await?))
         },
     );
     let answer = create.answer();

@@ -100,8 +100,7 @@ where
     }
 }
 
-/// A form that posts and then shows a new page, always by the browser itself: signing in and out
-/// change everything on the page.
+/// A form that leads to another page: signing in and out change everything on the page.
 #[component]
 pub fn PlainForm(
     /// The server function's address.

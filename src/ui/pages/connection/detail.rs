@@ -43,13 +43,8 @@ pub fn Detail() -> impl IntoView {
         |(id, _)| async move {
             let Some(id) = id else { return missing("connection") };
             let detail = rpc::connection::get(id).await?;
-            // Only a form sent without a script leaves its answer for the next page; who may not
-            // make relinks has none waiting.
-            let made = if cfg!(feature = "ssr") {
-                rpc::connection::made_relink().await.ok().flatten()
-            } else {
-                None
-            };
+            // Who may not make relinks has none waiting.
+            let made = rpc::connection::made_relink().await.ok().flatten();
             Ok((detail, made))
         },
     );
