@@ -86,7 +86,31 @@ const PAGES: [string, string | (() => string), ((page: Page) => Promise<void>)?]
   ["client-new", "/clients/new"],
   ["client-new-provider", "/clients/new?provider=sandbox"],
   ["client-new-preset", () => `/clients/new?provider=${id(way("/providers", "Cronofy"))}`],
+  [
+    "client-dry-run",
+    () => `${client("Support desk")()}/dry-run`,
+    async (page) => {
+      await page.locator("[name=body]").fill('{"access_token":"one-that-is-not-real","expires_in":3600}');
+      await page.getByRole("button", { name: "Read it" }).click();
+      await page.getByText("would take this as a token set").waitFor();
+    },
+  ],
+  [
+    "client-import",
+    () => `${client("Support desk")()}/import`,
+    async (page) => {
+      const rows = "external_id,label,access_token\n1,Ada's calendar,not-a-real-token\n2,Nobody,\n";
+      await page.getByLabel("File").setInputFiles({
+        name: "rows.csv",
+        mimeType: "text/csv",
+        buffer: Buffer.from(rows),
+      });
+      await page.getByRole("button", { name: "Import", exact: true }).click();
+      await page.getByText("1 of 2 rows would be imported").first().waitFor();
+    },
+  ],
   ["providers", "/providers"],
+  ["providers-category", "/providers?category=crm"],
   ["provider-custom", "/providers/sandbox"],
   ["provider-preset", () => way("/providers", "Cronofy")],
   ["provider-new", "/providers/new"],
