@@ -183,7 +183,7 @@ async fn people_send_a_file_from_a_page(pool: PgPool) {
     assert_eq!(world.count("SELECT count(*) FROM connections").await, 0);
     let sent = admin.send(request(body(false))).await;
     let page = admin.get(&sent.location()).await.text;
-    assert!(page.contains("Done: 1 of 2 rows imported, 1 have a problem."));
+    assert!(page.contains("Done: 1 of 2 rows imported, 1 has a problem."));
     assert!(!page.contains("one-token"));
     for role in [Role::Support, Role::Auditor] {
         let refused = world.sign_in(role).await.send(request(body(false))).await;

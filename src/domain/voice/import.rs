@@ -19,8 +19,10 @@ pub fn import(import: &Import) -> (bool, String) {
     if import.skipped > 0 {
         text.push_str(&format!(", {} were here already", import.skipped));
     }
-    if import.failed > 0 {
-        text.push_str(&format!(", {} have a problem", import.failed));
+    match import.failed {
+        0 => {}
+        1 => text.push_str(", 1 has a problem"),
+        many => text.push_str(&format!(", {many} have a problem")),
     }
     text.push('.');
     (import.state != ImportState::Broken && import.failed == 0, text)

@@ -223,7 +223,7 @@ impl Job {
         let tags = make::check_tags(&row.tags)?;
         let obtained_at = obtained_at(row.obtained_at.as_deref(), app.now())?;
         let given = token::import(&self.caller.registration(), &row.token_response, obtained_at)
-            .map_err(|refusal| Error::invalid("token_response", refusal.to_string()))?;
+            .map_err(|refusal| Error::invalid("token_response", make::reading(&refusal)))?;
         let before = grant::Before {
             grant_type: GrantType::Import,
             has_refresh_token: false,

@@ -112,7 +112,7 @@ async fn refuse_second_home(app: &App, conn: &mut PgConnection, given: &Grant) -
     }
 }
 
-fn reading(refusal: &Refusal) -> String {
+pub(in crate::server::app) fn reading(refusal: &Refusal) -> String {
     refusal.description.clone().unwrap_or_else(|| "holds no access token".into())
 }
 

@@ -125,7 +125,7 @@ fn row(problem: RowProblem) -> AnyView {
     let field = (!problem.field.is_empty()).then(|| view! { <code>{problem.field}</code> " " });
     view! {
         <tr>
-            <td>{problem.row}</td>
+            <td>{format!("row {}", problem.row)}</td>
             <td>{problem.external_id.unwrap_or_default()}</td>
             <td>{field} {problem.message}</td>
         </tr>
