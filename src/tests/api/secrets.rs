@@ -21,6 +21,7 @@ fn readable(connection: &str, client: &str, user: &str, import: &str) -> Vec<Str
         "/overview",
         "/redirect-uri",
         "/providers",
+        "/providers/schema",
         "/providers/strict",
         "/clients",
         client,
