@@ -57,7 +57,11 @@ impl fmt::Display for Ready {
         writeln!(f, "  Regrant demo     {url}")?;
         writeln!(f, "  sign in as       {ADMIN}   (support staff: {SUPPORT})")?;
         writeln!(f, "  password         {password}")?;
-        writeln!(f, "  sandbox provider {}", sandbox.url)
+        writeln!(f, "  sandbox provider {}", sandbox.url)?;
+        writeln!(
+            f,
+            "  a client there   demo   (secret demo-secret; warehouse's new one: another-secret)"
+        )
     }
 }
 

@@ -92,6 +92,7 @@ async fn each_trouble_is_told_with_its_row_and_field_and_without_the_token(pool:
         format!("{token}\n"),
         row(json!({ "label": "\n", "token_response": { "access_token": token } })),
         row(json!({ "token_response": { "access_token": token } })),
+        row(json!({ "token_response": { "access_token": token, "expires_in": "soon" } })),
     ];
     let done = send(&program, client, "", "application/x-ndjson", file.concat()).await.ok();
     let problems = done["problems"].as_array().unwrap();
@@ -106,6 +107,7 @@ async fn each_trouble_is_told_with_its_row_and_field_and_without_the_token(pool:
         (5, "obtained_at"),
         (6, "obtained_at"),
         (7, ""),
+        (10, "token_response"),
     ];
     for each in wanted {
         assert!(told.contains(&each), "{each:?} is not in {told:?}");

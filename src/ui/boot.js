@@ -59,7 +59,7 @@ const show = async (address, form) => {
   }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const failed = at.searchParams.has("__err");
-  for (const name of ["__err", "__path", "__done"]) at.searchParams.delete(name);
+  for (const name of ["__err", "__path", "__done", "connected", "problem"]) at.searchParams.delete(name);
   history.replaceState(null, "", at);
   document.title = page.title;
   document.body.replaceWith(page.body);

@@ -37,6 +37,23 @@ pub(super) fn read(response: &Value, sources: &[ExpirySource], sent_at: OffsetDa
         .unwrap_or(Expiry::Silent)
 }
 
+/// Where `response` says something of an expiry that nobody can read.
+pub(super) fn unreadable<'s>(
+    response: &Value,
+    sources: &'s [ExpirySource],
+    sent_at: OffsetDateTime,
+) -> Option<&'s str> {
+    if read(response, sources, sent_at) != Expiry::Silent {
+        return None;
+    }
+    let said = |source: &&ExpirySource| match response.pointer(&source.pointer) {
+        None | Some(Value::Null) => false,
+        // A token need not be a JWT.
+        Some(_) => source.form != ExpiryForm::Jwt,
+    };
+    sources.iter().find(said).map(|source| source.pointer.as_str())
+}
+
 fn one(value: &Value, form: ExpiryForm, sent_at: OffsetDateTime) -> Expiry {
     let at = match (value, form) {
         (Value::String(text), ExpiryForm::Jwt) => jwt::claims(text).as_ref().and_then(jwt::expiry),

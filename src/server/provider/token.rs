@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use super::{
     Error, Grant, Http, Refusal, Registration, classify,
     dialect::{self, Given, Prepared},
+    expiry,
     guard::{Answer, Failure},
     jwt,
     redact::Redactor,
@@ -117,6 +118,14 @@ pub fn import(
     response: &Value,
     obtained_at: OffsetDateTime,
 ) -> Result<Grant, Refusal> {
+    // A provider that errs must not cost a token; a person who errs is asked again.
+    let dialect = &registration.profile.response;
+    for sources in [&dialect.expiry, &dialect.refresh_expiry] {
+        if let Some(pointer) = expiry::unreadable(response, sources, obtained_at) {
+            let message = format!("the expiry at {pointer} can't be read");
+            return Err(Refusal::unsent(ErrorClass::RequestRefused, message));
+        }
+    }
     let issuer = registration.issuer()?;
     let expected = jwt::Expected {
         issuer: issuer.as_deref(),

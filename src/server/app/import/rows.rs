@@ -86,8 +86,14 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed) -> bool) -> io
         let row = serde_json::from_slice::<Row>(text).map(|row| Row { number, ..row });
         // The error may quote what it read, so only its place is told.
         let row = row.map_err(|error| {
-            let message = format!("is not an import row in JSON (column {})", error.column());
-            problem(number, "", message)
+            let column = error.column();
+            problem(number, "", match error.classify() {
+                serde_json::error::Category::Data => format!(
+                    "is no import row: token_response is missing, or a field is unknown or of another \
+                     type (column {column})"
+                ),
+                _ => format!("is not JSON (column {column})"),
+            })
         });
         if !each(row) {
             return Ok(());

@@ -44,7 +44,7 @@ pub fn DryRun() -> impl IntoView {
         view! {
             {head(title, Some((&client.name, &up)), ())}
             <p class="lead">
-                "Nothing here is sent. Words in capitals stand for secrets and for what differs each time."
+                "Nothing here is sent. Words in capitals stand for secrets and for what differs each time; what follows Basic is Base64 of the client id and such a word."
             </p>
             {run.requests.iter().map(request).collect::<Vec<_>>()}
             {section("Read an answer", "Its tokens are masked and not kept", view! {

@@ -182,7 +182,9 @@ fn facts(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> AnyV
         ("Access token ends", when(connection.access_expires_at, "not known")),
         (
             "Refresh token ends",
-            if connection.has_refresh_token {
+            if dead_since.is_some() {
+                view! { <span class="quiet">"no longer accepted"</span> }.into_any()
+            } else if connection.has_refresh_token {
                 when(connection.refresh_expires_at, "no end known")
             } else {
                 view! { <span class="quiet">"there is none"</span> }.into_any()
