@@ -224,6 +224,14 @@ impl Job {
         let obtained_at = obtained_at(row.obtained_at.as_deref(), app.now())?;
         let given = token::import(&self.caller.registration(), &row.token_response, obtained_at)
             .map_err(|refusal| Error::invalid("token_response", make::reading(&refusal)))?;
+        let registration = self.caller.registration();
+        if let Some(at) = token::unreadable_expiry(&registration, &row.token_response, obtained_at)
+        {
+            return Err(Error::invalid(
+                "token_response",
+                format!("the expiry at {at} can't be read"),
+            ));
+        }
         let before = grant::Before {
             grant_type: GrantType::Import,
             has_refresh_token: false,

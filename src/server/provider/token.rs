@@ -118,14 +118,6 @@ pub fn import(
     response: &Value,
     obtained_at: OffsetDateTime,
 ) -> Result<Grant, Refusal> {
-    // A provider that errs must not cost a token; a person who errs is asked again.
-    let dialect = &registration.profile.response;
-    for sources in [&dialect.expiry, &dialect.refresh_expiry] {
-        if let Some(pointer) = expiry::unreadable(response, sources, obtained_at) {
-            let message = format!("the expiry at {pointer} can't be read");
-            return Err(Refusal::unsent(ErrorClass::RequestRefused, message));
-        }
-    }
     let issuer = registration.issuer()?;
     let expected = jwt::Expected {
         issuer: issuer.as_deref(),
@@ -140,6 +132,19 @@ pub fn import(
             let message = format!("the response has no access token at {places}");
             Refusal::unsent(ErrorClass::RequestRefused, message)
         })
+}
+
+/// Where a token response says something of an expiry that nobody can read. It costs no token; but
+/// whoever hands over many at once can mend it before they count as living for ever.
+pub fn unreadable_expiry<'p>(
+    registration: &Registration<'p>,
+    response: &Value,
+    obtained_at: OffsetDateTime,
+) -> Option<&'p str> {
+    let dialect = &registration.profile.response;
+    [&dialect.expiry, &dialect.refresh_expiry]
+        .into_iter()
+        .find_map(|sources| expiry::unreadable(response, sources, obtained_at))
 }
 
 /// The request that `intent` is at this provider.
