@@ -50,6 +50,8 @@ async function keep(house: House, response: Response): Promise<void> {
   const name = `seen-${count}${url.pathname}`;
   const location = new URL(response.headers().location ?? "", url);
   const home = location.origin === house.url ? location.href : location.origin;
-  const body = await response.text().catch(() => "");
+  // The page that leaves for the provider is such a way out as well.
+  const leaves = url.pathname.startsWith("/oauth/start/");
+  const body = leaves ? "" : await response.text().catch(() => "");
   house.keep(name, `${response.status()} ${home}\n${body}`);
 }
