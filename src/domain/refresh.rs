@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     attempt::Verdict,
-    connection::{Reason, State},
+    connection::{Reason, State, StateName},
     refusal::ErrorClass,
 };
 
@@ -29,7 +29,7 @@ const CLIENT_REFUSED_DELAY: Duration = Duration::minutes(1);
 /// The connection as it was when the request went out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Situation {
-    pub state: State,
+    pub state: StateName,
     /// Failed tries since the last success.
     pub failures: u32,
     /// An earlier answer was lost and nothing has succeeded since.
@@ -43,6 +43,8 @@ pub struct Refused {
     pub class: ErrorClass,
     /// From `Retry-After` (RFC 9110 section 10.2.3).
     pub retry_after: Option<Duration>,
+    /// The provider failed after it had the request, and may have rotated the token before it did.
+    pub may_have_acted: bool,
 }
 
 /// What follows.
@@ -80,14 +82,14 @@ pub fn refused(
             verdict: Verdict::Postponed,
             failures,
             due_at: Some(next_at),
-            doubtful: situation.doubtful,
+            doubtful: situation.doubtful || answer.may_have_acted,
         }
     };
     match answer.class {
         ErrorClass::GrantRefused => condemned(why_refused(situation, now)),
         ErrorClass::ScopeRefused => condemned(Reason::ScopeMissing),
         ErrorClass::ClientRefused => Next {
-            state: situation.state.clone(),
+            state: as_before(situation, attempt_id, now),
             verdict: Verdict::ClientRefused,
             failures: situation.failures,
             due_at: Some(now + CLIENT_REFUSED_DELAY),
@@ -109,6 +111,21 @@ pub fn refused(
                 doubtful: true,
             }
         }
+    }
+}
+
+/// The state that the connection was in. What it carries does not matter to whoever only keeps it.
+fn as_before(situation: &Situation, attempt_id: Uuid, now: OffsetDateTime) -> State {
+    match situation.state {
+        StateName::Pending => State::Pending,
+        StateName::Active | StateName::NeedsReauth => State::Active,
+        StateName::Retrying => State::Retrying {
+            attempts: situation.failures,
+            next_at: now,
+            last_error: ErrorClass::Transient,
+        },
+        StateName::InDoubt => State::InDoubt { attempt_id },
+        StateName::Disconnected => State::Disconnected,
     }
 }
 
@@ -150,11 +167,22 @@ mod tests {
     const ATTEMPT: Uuid = Uuid::from_u128(7);
 
     fn calm() -> Situation {
-        Situation { state: State::Active, failures: 0, doubtful: false, refresh_expires_at: None }
+        Situation {
+            state: StateName::Active,
+            failures: 0,
+            doubtful: false,
+            refresh_expires_at: None,
+        }
     }
 
     fn next(situation: &Situation, class: ErrorClass) -> Next {
-        refused(situation, Refused { class, retry_after: None }, ATTEMPT, NOW, 0.5)
+        refused(
+            situation,
+            Refused { class, retry_after: None, may_have_acted: false },
+            ATTEMPT,
+            NOW,
+            0.5,
+        )
     }
 
     #[test]
@@ -184,14 +212,10 @@ mod tests {
 
     #[test]
     fn a_refused_client_leaves_the_connection_as_it_was() {
-        let retrying = Situation {
-            state: State::Retrying { attempts: 2, next_at: NOW, last_error: ErrorClass::Transient },
-            failures: 2,
-            ..calm()
-        };
+        let retrying = Situation { state: StateName::Retrying, failures: 2, ..calm() };
         for situation in [calm(), retrying] {
             let next = next(&situation, ErrorClass::ClientRefused);
-            assert_eq!(next.state, situation.state);
+            assert_eq!(next.state.name(), situation.state);
             assert_eq!(next.failures, situation.failures);
             assert_eq!(next.verdict, Verdict::ClientRefused);
         }
@@ -201,7 +225,8 @@ mod tests {
     fn backoff_grows_to_its_cap_and_heeds_retry_after() {
         let after = |failures, retry_after| {
             let situation = Situation { failures, ..calm() };
-            let answer = Refused { class: ErrorClass::RateLimited, retry_after };
+            let answer =
+                Refused { class: ErrorClass::RateLimited, retry_after, may_have_acted: false };
             refused(&situation, answer, ATTEMPT, NOW, 0.5).due_at.unwrap() - NOW
         };
         assert_eq!(after(0, None), Duration::seconds(6));

@@ -21,12 +21,12 @@ pub mod upkeep;
 pub mod user;
 
 use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+    Arc, OnceLock,
+    atomic::{AtomicI64, Ordering},
 };
 
 use sqlx::{PgPool, Postgres, Transaction};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
@@ -37,6 +37,7 @@ pub use error::{Error, Result};
 
 use super::{
     clock::{Clock, Rng},
+    journal::Journal,
     provider::{Catalog, Http},
     secret::{master::MasterKey, seal::Keyring},
 };
@@ -66,18 +67,28 @@ struct Inner {
     tasks: TaskTracker,
     stopping: CancellationToken,
     wake: Notify,
-    clock_is_off: AtomicBool,
+    saver: refresh::Saver,
+    flights: refresh::Flights,
+    journal: OnceLock<Journal>,
+    /// When the database was last found to be away, in microseconds of [`App::elapsed`].
+    away_at: AtomicI64,
 }
 
 impl App {
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner {
+        let app = Self(Arc::new(Inner {
             parts,
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             wake: Notify::new(),
-            clock_is_off: AtomicBool::new(false),
-        }))
+            saver: refresh::Saver::default(),
+            flights: refresh::Flights::default(),
+            journal: OnceLock::new(),
+            away_at: AtomicI64::default(),
+        }));
+        // Whatever was before this process is not known to it.
+        app.note_absence();
+        app
     }
 
     /// What time it is.
@@ -123,13 +134,53 @@ impl App {
         self.tasks().spawn(work).await.map_err(|error| Error::Internal(error.into()))?
     }
 
-    /// Whether our clock and the database's differ so much that leases can't be trusted.
-    pub(crate) fn clock_is_off(&self) -> bool {
-        self.0.clock_is_off.load(Ordering::Relaxed)
+    /// Time that passes whatever happens to the time of day.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.parts.clock.elapsed()
     }
 
-    pub(crate) fn set_clock_is_off(&self, off: bool) -> bool {
-        self.0.clock_is_off.swap(off, Ordering::Relaxed)
+    /// What stands in for the database's clock; `None`: that clock itself.
+    pub(crate) fn database_now(&self) -> Option<OffsetDateTime> {
+        self.0.parts.clock.database()
+    }
+
+    /// Follows the database's clock; how far ours was off.
+    pub(crate) fn agree(&self, shared: OffsetDateTime) -> Duration {
+        self.0.parts.clock.agree(shared)
+    }
+
+    /// Notes that the database did not answer.
+    pub(crate) fn note_absence(&self) {
+        let now = i64::try_from(self.elapsed().whole_microseconds()).unwrap_or(i64::MAX);
+        self.0.away_at.store(now, Ordering::Relaxed);
+    }
+
+    /// Whether the database has been there for at least so long.
+    pub(crate) fn database_is_back_for(&self, time: Duration) -> bool {
+        self.elapsed() - Duration::microseconds(self.0.away_at.load(Ordering::Relaxed)) >= time
+    }
+
+    /// Whether the database was just found to be away.
+    pub(crate) fn database_is_away(&self) -> bool {
+        !self.database_is_back_for(Duration::seconds(1))
+    }
+
+    pub(crate) fn saver(&self) -> &refresh::Saver {
+        &self.0.saver
+    }
+
+    pub(crate) fn flights(&self) -> &refresh::Flights {
+        &self.0.flights
+    }
+
+    /// Where outcomes wait that PostgreSQL does not take; `None`: there is no place for it.
+    pub fn journal(&self) -> Option<&Journal> {
+        self.0.journal.get()
+    }
+
+    /// Gives outcomes a place to wait in. The first one stays.
+    pub fn keep_journal(&self, journal: Journal) {
+        let _ = self.0.journal.set(journal);
     }
 
     /// Lets refreshes in flight come to their end, and no new one begin.

@@ -74,9 +74,10 @@ async fn who_comes_late_joins_instead_of_refreshing_again(pool: PgPool) {
     let client = world.client("one", |_| {}).await;
     let id = world.import(client).await;
     let as_seen = world.connection(id).await;
-    let first = app::refresh::now(&world.app, &as_seen, Trigger::Manual, "a").await.unwrap();
+    let first = app::refresh::now(&world.app, &as_seen, Trigger::Manual, "a", false).await.unwrap();
     // The second looked before the first had its answer, and claims only now.
-    let second = app::refresh::now(&world.app, &as_seen, Trigger::Demand, "b").await.unwrap();
+    let second =
+        app::refresh::now(&world.app, &as_seen, Trigger::Demand, "b", false).await.unwrap();
     assert_eq!(second.id, first.id);
     assert_eq!(world.refreshes().len(), 1);
 }
