@@ -262,10 +262,11 @@ fn refuse_client(state: client::StateName, name: &str) -> Result<()> {
 /// What the refresh came to that someone else made with this generation.
 async fn came_of(app: &App, id: Uuid, generation: i64) -> Result<Attempt> {
     let mut conn = app.pool().acquire().await?;
-    store::attempt::list(&mut conn, id, None, 1)
+    store::attempt::list(&mut conn, id, None, 8)
         .await?
         .into_iter()
-        .find(|attempt| attempt.generation_before >= generation && attempt.verdict.is_some())
+        .filter(|attempt| attempt.generation_before >= generation && attempt.verdict.is_some())
+        .max_by_key(|attempt| (attempt.generation_before, attempt.id))
         .ok_or_else(|| Error::unavailable("That refresh came to nothing. Try again in a moment."))
 }
 

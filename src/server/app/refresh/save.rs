@@ -172,11 +172,13 @@ async fn transact(app: &App, outcomes: &[Outcome]) -> Result<Vec<Saved>> {
 /// Changes the connections; the attempts whose changes were taken.
 async fn change(app: &App, conn: &mut PgConnection, outcomes: &[Outcome]) -> Result<HashSet<Uuid>> {
     let now = app.now();
-    let (mut renewals, mut sets, mut setbacks, mut releases) = (vec![], vec![], vec![], vec![]);
+    let (mut renewals, mut attempts, mut sets) = (vec![], vec![], vec![]);
+    let (mut setbacks, mut releases) = (vec![], vec![]);
     for outcome in outcomes {
         match &outcome.change {
             Change::Renew(renewal, set) => {
                 renewals.push((outcome.fence, renewal));
+                attempts.push(outcome.attempt_id);
                 sets.push(set);
             }
             Change::SetBack(setback) => setbacks.push((outcome.fence, setback)),
@@ -185,7 +187,7 @@ async fn change(app: &App, conn: &mut PgConnection, outcomes: &[Outcome]) -> Res
     }
     let mut ids = HashSet::new();
     if !renewals.is_empty() {
-        let renewed = outcome::renew(conn, &renewals, now, app.database_now()).await?;
+        let renewed = outcome::renew(conn, &renewals, &attempts, now, app.database_now()).await?;
         sets.retain(|set| renewed.contains(&set.connection_id));
         if !sets.is_empty() {
             store::token_set::replace(conn, &sets).await?;
