@@ -36,7 +36,7 @@ pub use replay::leftovers;
 pub use save::Saver;
 
 /// How often a caller looks whether its client has room again.
-const ROOM_LOOK: std::time::Duration = std::time::Duration::from_millis(50);
+const ROOM_LOOK: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Begins the refreshes that are due, at most `limit`. Each runs by itself; await the handles to
 /// see them end.
@@ -46,8 +46,9 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
     if app.stopping().is_cancelled() {
         return Ok(Vec::new());
     }
-    let claimed = claim::due(app, limit).await.inspect_err(|error| note_absence(app, error))?;
-    let begun = claimed.into_iter().map(|claimed| {
+    let due = claim::due(app, limit).await.inspect_err(|error| note_absence(app, error))?;
+    app.flights().set_hungry(due.is_limited);
+    let begun = due.claimed.into_iter().map(|claimed| {
         let running = app.clone();
         app.tasks().spawn(async move {
             let id = claimed.leased.id;
@@ -55,7 +56,7 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
             if let Err(error) = make(&running, claimed).await {
                 tracing::error!(connection = %id, error = format!("{error:#}"), "a refresh failed");
             }
-            running.wake_worker();
+            running.flights().landed(&running);
         })
     });
     Ok(begun.collect())
@@ -157,6 +158,9 @@ async fn claim_and_make(
     deadline: Instant,
 ) -> Result<Attempt> {
     let (id, client_id) = (connection.id, connection.client_id);
+    // However many ask at once, few of each client look for room.
+    let asking = app.flights().asking(client_id);
+    let _asks = tokio::time::timeout_at(deadline, asking.acquire()).await.map_err(|_| busy())?;
     loop {
         if app.stopping().is_cancelled() {
             return Err(Error::unavailable("Regrant is about to stop. Try again in a moment."));
@@ -187,9 +191,7 @@ async fn claim_and_make(
                 }
                 connection = again(app, id).await?;
             }
-            One::NoRoom => {
-                wait_for_room(app, client_id, deadline).await?;
-            }
+            One::NoRoom => wait_for_room(app, client_id, deadline).await?,
         }
     }
 }
@@ -208,15 +210,18 @@ async fn wait_for_room(app: &App, client_id: Uuid, deadline: Instant) -> Result<
             why: "The provider asked for a pause. Regrant refreshes again when it is over.".into(),
             retry_after: Some(wait),
         }),
-        _ if Instant::now() >= deadline => Err(Error::unavailable(
-            "This client has as many refreshes under way as its provider allows. Try again in a \
-             moment.",
-        )),
+        _ if Instant::now() >= deadline => Err(busy()),
         _ => {
             tokio::time::sleep(ROOM_LOOK).await;
             Ok(())
         }
     }
+}
+
+fn busy() -> Error {
+    Error::unavailable(
+        "This client has as many refreshes under way as its provider allows. Try again in a moment.",
+    )
 }
 
 /// The connection as it is now, if it can still be refreshed.

@@ -42,13 +42,22 @@ pub fn new_lease(app: &App) -> Lease {
     }
 }
 
-/// Claims what is due, at most `limit`. Whether there may be more that this process could begin.
-pub async fn due(app: &App, limit: i64) -> Result<Vec<Claimed>> {
+/// What was claimed of what is due.
+#[derive(Default)]
+pub struct Due {
+    pub claimed: Vec<Claimed>,
+    /// There may be more, once something has ended.
+    pub is_limited: bool,
+}
+
+/// Claims what is due, at most `limit`.
+pub async fn due(app: &App, limit: i64) -> Result<Due> {
     let mut conn = app.pool().acquire().await?;
     let clients = store::client::list_due(&mut conn, app.database_now()).await?;
     if clients.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Due::default());
     }
+    let wanting = clients.len();
     let mut callers = HashMap::new();
     let mut limits = Vec::with_capacity(clients.len());
     for client in clients {
@@ -62,20 +71,24 @@ pub async fn due(app: &App, limit: i64) -> Result<Vec<Claimed>> {
     let mut tx = app.begin().await?;
     let rooms = store::client::room(&mut tx, &limits, app.database_now(), true).await?;
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
+    let nothing = Due { claimed: Vec::new(), is_limited: true };
     if rooms.is_empty() {
-        return Ok(Vec::new());
+        return Ok(nothing);
     }
     let leased = lease::claim_due(&mut tx, new_lease(app), &rooms, limit).await?;
     if leased.is_empty() {
-        return Ok(Vec::new());
+        return Ok(nothing);
     }
+    let places: i64 = rooms.iter().map(|room| i64::from(room.room)).sum();
+    let is_limited = rooms.len() < wanting
+        || i64::try_from(leased.len()).is_ok_and(|count| count >= places.min(limit));
     failpoint::hit(failpoint::CLAIMED);
     spend(app, &mut tx, &limits, &leased).await?;
     let claimed =
         intend(app, &mut tx, leased, &callers, Trigger::Schedule, "worker", taken).await?;
     tx.commit().await?;
     failpoint::hit(failpoint::INTENDED);
-    Ok(claimed)
+    Ok(Due { claimed, is_limited })
 }
 
 /// What came of asking for one connection.

@@ -19,10 +19,7 @@ use crate::{
         provider::{Grant, Refusal},
         store::{
             attempt::Ending,
-            connection::{
-                lease::Leased,
-                outcome::{Fence, Renewal, Setback},
-            },
+            connection::outcome::{Fence, Renewal, Setback},
             token_set::TokenSet,
         },
     },
@@ -71,6 +68,15 @@ pub enum ClientNote {
 }
 
 impl Outcome {
+    /// When the connection is to be looked at again.
+    pub fn due_at(&self) -> Option<OffsetDateTime> {
+        match &self.change {
+            Change::Renew(renewal, _) => renewal.due_at,
+            Change::SetBack(setback) => setback.due_at,
+            Change::Release(due_at) => *due_at,
+        }
+    }
+
     /// Whether losing it would lose what a provider said.
     pub fn is_precious(&self) -> bool {
         self.ending.is_some()
@@ -161,7 +167,7 @@ pub fn set_back<C>(task: &Task<C>, refusal: &Refusal, now: OffsetDateTime, jitte
         retry_after: refusal.retry_after,
         may_have_acted: matches!(refusal.status, Some(500 | 502 | 504)),
     };
-    let next = refresh::refused(&situation(leased), answer, task.attempt_id, now, jitter);
+    let next = refresh::refused(&situation(task), answer, task.attempt_id, now, jitter);
     let last_error = LastError {
         class: refusal.class,
         status: refusal.status,
@@ -203,12 +209,14 @@ pub fn set_back<C>(task: &Task<C>, refusal: &Refusal, now: OffsetDateTime, jitte
     Outcome { client, ..outcome(task, Change::SetBack(setback), Some(ending)) }
 }
 
-fn situation(leased: &Leased) -> Situation {
+fn situation<C>(task: &Task<C>) -> Situation {
+    let leased = &task.leased;
     Situation {
         state: leased.state,
         failures: u32::try_from(leased.failures).unwrap_or_default(),
         doubtful: leased.doubtful_attempt_id.is_some(),
         refresh_expires_at: leased.refresh_expires_at,
+        grace: task.profile.policy.grace_seconds.map(schedule::seconds),
     }
 }
 

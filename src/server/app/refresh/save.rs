@@ -39,6 +39,9 @@ const WRITERS: usize = 2;
 /// A group that PostgreSQL does not confirm within this time is not waited for.
 const PATIENCE: StdDuration = StdDuration::from_secs(2);
 
+/// What is due within this time is not left to the worker's next look.
+const SOON: time::Duration = time::Duration::seconds(3);
+
 type Reply = oneshot::Sender<std::result::Result<Saved, Unconfirmed>>;
 
 /// Outcomes that wait to be written.
@@ -166,7 +169,25 @@ async fn transact(app: &App, outcomes: &[Outcome]) -> Result<Vec<Saved>> {
     for id in ids {
         app.flights().wake(id);
     }
+    wake_in_time(app, outcomes);
     Ok(outcomes.iter().map(|outcome| saved[&outcome.attempt_id]).collect())
+}
+
+/// What is due within moments is not left to the worker's next look.
+fn wake_in_time(app: &App, outcomes: &[Outcome]) {
+    let (now, stopping) = (app.now(), app.stopping().clone());
+    let soon = outcomes.iter().filter_map(Outcome::due_at).map(|due_at| due_at - now).min();
+    if let Some(wait) = soon.filter(|wait| *wait < SOON)
+        && let Ok(wait) = StdDuration::try_from(wait)
+    {
+        let app = app.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = tokio::time::sleep(wait) => app.wake_worker(),
+            }
+        });
+    }
 }
 
 /// Changes the connections; the attempts whose changes were taken.
