@@ -6,6 +6,7 @@
 //! journal. A refresh that has begun runs to its end even if whoever asked for it goes away.
 
 mod claim;
+mod contact;
 pub mod decide;
 pub mod engine;
 pub mod join;
@@ -30,6 +31,7 @@ use crate::{
     },
 };
 use claim::{Claimed, One};
+pub use contact::Contact;
 pub use engine::LEASE;
 pub use join::Flights;
 pub use replay::leftovers;
@@ -46,7 +48,7 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
     if app.stopping().is_cancelled() {
         return Ok(Vec::new());
     }
-    let due = claim::due(app, limit).await.inspect_err(|error| note_absence(app, error))?;
+    let due = claim::due(app, limit).await?;
     app.flights().set_hungry(due.is_limited);
     let begun = due.claimed.into_iter().map(|claimed| {
         let running = app.clone();
@@ -99,14 +101,6 @@ async fn make(app: &App, claimed: Claimed) -> anyhow::Result<Verdict> {
     )
     .increment(1);
     Ok(verdict)
-}
-
-fn note_absence(app: &App, error: &Error) {
-    if let Error::Internal(error) = error
-        && save::is_absence(error)
-    {
-        app.note_absence();
-    }
 }
 
 /// Refreshes one connection now, or joins the refresh that is under way or has just been. With `force`
@@ -166,10 +160,7 @@ async fn claim_and_make(
             return Err(Error::unavailable("Regrant is about to stop. Try again in a moment."));
         }
         let generation = connection.generation;
-        match claim::one(app, id, client_id, generation, trigger, actor)
-            .await
-            .inspect_err(|error| note_absence(app, error))?
-        {
+        match claim::one(app, id, client_id, generation, trigger, actor).await? {
             One::Claimed(claimed) => {
                 let (attempt_id, prepared) =
                     (claimed.attempt_id, claimed.caller.as_ref().err().cloned());

@@ -26,19 +26,17 @@ use crate::{
 const CONCURRENCY: u32 = 32;
 /// A rate allows as many requests at once as it does in this time.
 const BURST: Duration = Duration::seconds(6);
-/// After the database was away, those who have answers that it did not take bring them first.
-const ORPHANS_WAIT: Duration = Duration::seconds(3);
 
 /// A refresh that is ours to make, or the reason why it can't even be asked for.
 pub type Claimed = Task<std::result::Result<Arc<Caller>, String>>;
 
-/// A lease of ours.
+/// A lease of ours. Ask for it when the database has just answered.
 pub fn new_lease(app: &App) -> Lease {
     Lease {
         id: app.new_id(),
         now: app.database_now(),
         seconds: LEASE.as_seconds_f64(),
-        orphans: app.database_is_back_for(ORPHANS_WAIT),
+        orphans: app.database_was_heard(),
     }
 }
 
@@ -54,6 +52,7 @@ pub struct Due {
 pub async fn due(app: &App, limit: i64) -> Result<Due> {
     let mut conn = app.pool().acquire().await?;
     let clients = store::client::list_due(&mut conn, app.database_now()).await?;
+    let lease = new_lease(app);
     if clients.is_empty() {
         return Ok(Due::default());
     }
@@ -75,7 +74,7 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
     if rooms.is_empty() {
         return Ok(nothing);
     }
-    let leased = lease::claim_due(&mut tx, new_lease(app), &rooms, limit).await?;
+    let leased = lease::claim_due(&mut tx, lease, &rooms, limit).await?;
     if leased.is_empty() {
         return Ok(nothing);
     }

@@ -101,7 +101,7 @@ async fn write(app: &App, outcomes: &[Outcome]) -> Vec<std::result::Result<Saved
         Ok(saved) => saved.into_iter().map(Ok).collect(),
         Err(error) if outcomes.len() == 1 => vec![Err(Unconfirmed(error))],
         // One that the database will never take keeps no other from being stored.
-        Err(_) if !app.database_is_away() => {
+        Err(error) if !is_absence(&error) => {
             let mut results = Vec::with_capacity(outcomes.len());
             for outcome in outcomes {
                 let alone = write_group(app, std::slice::from_ref(outcome)).await;
@@ -117,27 +117,15 @@ async fn write(app: &App, outcomes: &[Outcome]) -> Vec<std::result::Result<Saved
 }
 
 async fn write_group(app: &App, outcomes: &[Outcome]) -> anyhow::Result<Vec<Saved>> {
-    let written = tokio::time::timeout(PATIENCE, transact(app, outcomes)).await;
-    let result = match written {
-        Ok(result) => result.map_err(|error| match error {
-            Error::Internal(error) => error,
-            other => anyhow::anyhow!("{other}"),
-        }),
-        Err(_) => {
-            app.note_absence();
-            Err(anyhow::anyhow!("the database did not confirm within {PATIENCE:?}"))
-        }
-    };
-    if let Err(error) = &result
-        && is_absence(error)
-    {
-        app.note_absence();
+    match tokio::time::timeout(PATIENCE, transact(app, outcomes)).await {
+        Ok(Err(Error::Internal(error))) => Err(error),
+        Ok(result) => result.map_err(|error| anyhow::anyhow!("{error}")),
+        Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
     }
-    result
 }
 
 /// Whether the error says that the database was not there, rather than that it refused.
-pub(super) fn is_absence(error: &anyhow::Error) -> bool {
+fn is_absence(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| match cause.downcast_ref::<sqlx::Error>() {
         Some(sqlx::Error::Database(refused)) => {
             // Class 57: shutting down, starting up. Class 08: connection exceptions.
