@@ -11,25 +11,23 @@ const LOGIN_FAILURES_KEPT: Duration = Duration::hours(1);
 /// What came of a device authorization is shown for a while.
 const DEVICE_CODES_KEPT: Duration = Duration::days(1);
 
-/// Leases compare our clock with that of other replicas; beyond this they can't be trusted.
+/// An attempt that is open for so long was forgotten: a lease lasts seconds, and whoever takes a
+/// connection over ends what it finds.
+const ATTEMPTS_FORGOTTEN: Duration = Duration::hours(1);
+
+/// A clock that is off by more is worth a word.
 const CLOCK_TOLERANCE: Duration = Duration::seconds(5);
 
-/// Compares our clock with the database's, which all replicas share. While they differ too much
-/// this process refreshes nothing, and says so.
+/// Sets our clock by the database's, which all replicas share, so that they agree about expiries
+/// whatever their machines' clocks say.
 pub async fn check_clock(app: &App) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
-    let theirs = store::clock::now(&mut conn).await?;
-    let off = (app.now() - theirs).abs() > CLOCK_TOLERANCE;
-    if off != app.set_clock_is_off(off) {
-        if off {
-            tracing::error!(
-                seconds = (app.now() - theirs).whole_seconds(),
-                "this machine's clock differs from the database's; nothing is refreshed here until \
-                 it is set right"
-            );
-        } else {
-            tracing::info!("the clock agrees with the database's; refreshing again");
-        }
+    let off = app.agree(store::clock::now(&mut conn).await?);
+    if off.abs() > CLOCK_TOLERANCE {
+        tracing::warn!(
+            seconds = off.whole_seconds(),
+            "this machine's clock differs from the database's, which is followed"
+        );
     }
     Ok(())
 }
@@ -41,6 +39,7 @@ pub async fn sweep(app: &App) -> Result<()> {
     store::session::delete_expired(&mut conn, now).await?;
     store::flow::delete_expired(&mut conn, now).await?;
     store::device::delete_expired(&mut conn, now - DEVICE_CODES_KEPT).await?;
+    store::attempt::end_forgotten(&mut conn, now - ATTEMPTS_FORGOTTEN, now).await?;
     store::login_failure::delete_before(&mut conn, now - LOGIN_FAILURES_KEPT).await?;
     Ok(())
 }
