@@ -34,6 +34,14 @@ chromium_found() { [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }
 # Debian's python3 comes without what makes a virtual environment whole.
 python_found() { has python3 && python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
+# Clocks that can be set, for the torture.
+faketime_found() {
+  for lib in /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib/faketime/libfaketimeMT.so.1 /usr/lib64/faketime/libfaketimeMT.so.1; do
+    if [ -e "$lib" ]; then return 0; fi
+  done
+  false
+}
+
 apt_install() {
   if ! has apt-get; then
     fail "missing: $*. Install them with your system's package manager, then run this again."
@@ -82,6 +90,7 @@ if ! has cc || ! printf '#include <stdlib.h>\n' | cc -E - >/dev/null 2>&1; then 
 if ! postgres_found; then missing="$missing $(postgres_package)"; fi
 if [ "$purpose" = test ] && ! chromium_found; then missing="$missing chromium"; fi
 if [ "$purpose" = test ] && ! python_found; then missing="$missing python3 python3-venv"; fi
+if [ "$purpose" = test ] && ! faketime_found; then missing="$missing libfaketime"; fi
 # shellcheck disable=SC2086 # a list of words
 if [ -n "$missing" ]; then apt_install $missing; fi
 

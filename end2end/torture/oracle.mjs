@@ -28,10 +28,12 @@ const RETRY_SLACK_MS = 300;
  * @param heldAt  when that was read; what came later tells nothing of it
  * @param seen    { family, at_out, at }: access tokens that readers were given
  * @param graces  client → seconds
+ * @param zero    when the run began, for what is told
  */
-export function judge({ history, wires, cuts, deaths, jumps = [], held, heldAt = Infinity, seen = [], graces = {} }) {
+export function judge({ history, wires, cuts, deaths, jumps = [], held, heldAt = Infinity, seen = [], graces = {}, zero = 0 }) {
   const violations = [];
   const violate = (rule, text) => violations.push(`${rule} ${text}`);
+  const tell = ({ id, replica, t1 }) => `${id} (${replica}, until ${((t1 - zero) / 1000).toFixed(1)} s)`;
   const requests = history.filter((line) => line.grant === "refresh_token" || line.partial);
   requests.sort((a, b) => a.t0 - b.t0);
   const owner = owners(wires);
@@ -41,12 +43,12 @@ export function judge({ history, wires, cuts, deaths, jumps = [], held, heldAt =
 
   const byToken = group(requests.filter((request) => request.rt_in), "rt_in");
   for (const [token, list] of byToken) {
-    overlaps(list, (a, b) => violate("I1", `${token}: requests ${a.id} and ${b.id} overlap`));
+    overlaps(list, (a, b) => violate("I1", `${token}: requests ${tell(a)} and ${tell(b)} overlap`));
     comesAgain(list, (a, b) =>
-      violate(a.status === 200 ? "I2" : "I3", `${token}: request ${b.id} after the answer of ${a.id}`),
+      violate(a.status === 200 ? "I2" : "I3", `${token}: request ${tell(b)} after the answer of ${tell(a)}`),
     );
     for (const early of comesEarly(list, jumps)) {
-      violate("I6", `${token}: request ${early.next.id} ${Math.round(early.by)} ms before its time`);
+      violate("I6", `${token}: request ${tell(early.next)} ${Math.round(early.by)} ms before its time`);
     }
   }
 

@@ -3,13 +3,20 @@ import { now, sleep, until } from "./clock.mjs";
 
 /** One step of an outage: longer than any backoff, so that each connection is tried in each. */
 const STEP_SECONDS = 20 * 60;
-/** One step of the time after it. No call under way sees more than two of them, which is less than a
- * lease. */
-const DRAIN_STEP_SECONDS = 20;
+/** One step of the time after it. No call under way sees more than two of them, which is less than its
+ * deadline. */
+const DRAIN_STEP_SECONDS = 12;
 const DRAIN_PAUSE_MS = 400;
 /** Tokens given from then on outlast everything that follows. */
 const LONG_TTL = 8 * 3600;
 const ALIVE = "state IN ('active', 'retrying', 'in_doubt')";
+
+/** Has all replicas live by clocks that can be moved on, with all that they measure. */
+export async function embark(world) {
+  for (const { clock } of world.replicas) clock.travels = true;
+  await Promise.all(world.replicas.map((replica) => replica.stop(0)));
+  await until("the replicas are not ready", 90, () => world.replicas.every((one) => one.isUp));
+}
 
 /** Takes the provider away for so many hours; what that did to connections and clients. */
 export async function outage(world, hours, note) {
@@ -24,7 +31,7 @@ export async function outage(world, hours, note) {
       // The second half of it there is nobody at all.
       for (const { provider } of world.replicas) provider.down();
     }
-    world.advance(STEP_SECONDS);
+    await world.advance(STEP_SECONDS);
     await sleep(1500);
   }
   await sleep(2000);
@@ -59,7 +66,7 @@ export async function drain(world, limit, note) {
   const backlog = left;
   await until("the backlog is not drained", limit, async () => {
     const { under_way: calls } = await world.ask("GET");
-    if (calls === 0) world.advance(DRAIN_STEP_SECONDS);
+    if (calls === 0) await world.advance(DRAIN_STEP_SECONDS);
     left = await waiting();
     return left === 0;
   }, DRAIN_PAUSE_MS).catch(async (error) => {

@@ -3,8 +3,12 @@ import { now, sleep, until } from "./clock.mjs";
 import { seeded } from "./random.mjs";
 import { KINDS } from "./tcp.mjs";
 
-/** Points that are only reached when the database does not take what was received. */
+/** Points that are only reached when the database does not take what was received, and those that
+ * are reached by the life after one that died of it. */
 const JOURNAL_POINTS = ["journaled", "replaying", "replayed"];
+const REPLAY_POINTS = ["replaying", "replayed"];
+/** How long the database is kept away for a record to be written. */
+const RECORD_SECONDS = 6;
 /** A failpoint that has not struck after so long is given up, and the process killed all the same. */
 const ARMED_SECONDS = 15;
 
@@ -65,20 +69,33 @@ export class Plagues {
 
   async killAt(replica, name, random) {
     const failpoint = name && { name, nth: JOURNAL_POINTS.includes(name) ? 1 : random.whole(1, 8) };
+    if (REPLAY_POINTS.includes(name)) await this.leaveRecords(replica);
     this.note("kill", { replica: replica.name, next: failpoint });
     this.count("kill", "any moment");
     replica.kill(random.between(50, 1500), failpoint);
+    replica.database.up();
     if (!failpoint) return;
     const armed = await until("the next life", 90, () =>
-      replica.life.failpoint === failpoint && (replica.life.ready || replica.life.to) ? replica.life : null,
+      replica.lives.find((life) => life.failpoint === failpoint && (life.ready || life.to)),
     );
-    if (JOURNAL_POINTS.includes(name) && !armed.to) await this.squeeze(replica, random);
+    if (name === "journaled" && !armed.to) await this.squeeze(replica, random);
     const deadline = now() + ARMED_SECONDS * 1000;
     while (!armed.to && now() < deadline) await sleep(50);
     if (armed.reached) this.count("failpoint", armed.reached);
     else if (!armed.to && replica.life === armed) {
       this.count("kill", "any moment");
       replica.kill(random.between(50, 1500));
+    }
+  }
+
+  /** Has a replica write into its journal, with the database away from it. */
+  async leaveRecords(replica) {
+    await this.hold(900, 1500, async () => replica.database.down());
+    const deadline = now() + RECORD_SECONDS * 1000;
+    while (now() < deadline) {
+      const { regrant_journal_records: records } = await replica.metrics().catch(() => ({}));
+      if (records > 0) return;
+      await sleep(100);
     }
   }
 
@@ -166,6 +183,8 @@ export class Plagues {
       const jump = { replica: replica.name, from: now(), to: Infinity };
       this.jumps.push(jump);
       replica.clock.set(by);
+      // Half of them meet a process that starts by the wrong clock.
+      if (random.fraction() < 0.5 && replica.isUp) replica.kill(random.between(50, 1000));
       await sleep(random.between(4000, 20_000));
       replica.clock.set(0);
       jump.to = now() + 1000;

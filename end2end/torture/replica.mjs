@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { now, sleep, until } from "./clock.mjs";
 import { begin } from "./program.mjs";
 
-/** A clock that can be set while the program runs (libfaketime); monotonic clocks go on as they are. */
+/** A clock that can be set while the program runs (libfaketime). */
 export class FakeClock {
+  /** `travels`: whether a program that starts from now on lives through what the clock is moved on.
+   * Otherwise its monotonic clocks go on, as when somebody sets the machine's clock. */
   constructor(path, library) {
-    Object.assign(this, { path, library });
+    Object.assign(this, { path, library, travels: false });
     this.set(0);
   }
 
@@ -24,7 +26,7 @@ export class FakeClock {
       LD_PRELOAD: this.library,
       FAKETIME_TIMESTAMP_FILE: this.path,
       FAKETIME_NO_CACHE: "1",
-      FAKETIME_DONT_FAKE_MONOTONIC: "1",
+      ...(this.travels ? {} : { FAKETIME_DONT_FAKE_MONOTONIC: "1" }),
     };
   }
 }
@@ -35,6 +37,7 @@ export class Replica {
     this.url = `http://127.0.0.1:${port}`;
     this.log = join(folder, "regrant.log");
     this.failpointLog = join(folder, "failpoints.log");
+    this.journal = join(env.REGRANT_DATA_DIR, "journal");
     /** Each life: when it began, was ready and ended (monotonic), and how. */
     this.lives = [];
     this.frozen = [];

@@ -4,13 +4,13 @@
 //
 // What is left behind in target/torture/<profile> is enough to judge again: the provider's log, what
 // was done when, and the logs of all programs.
-import { appendFileSync, createReadStream, mkdirSync, rmSync } from "node:fs";
+import { appendFileSync, createReadStream, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { now, sleep, until } from "./clock.mjs";
 import { FAULTS, read as readOptions } from "./options.mjs";
 import { judge } from "./oracle.mjs";
-import { drain, outage } from "./outage.mjs";
+import { drain, embark, outage } from "./outage.mjs";
 import { Plagues } from "./plagues.mjs";
 import { endAll } from "./program.mjs";
 import { seeded } from "./random.mjs";
@@ -36,6 +36,7 @@ const world = new World(options, out);
 for (const name of ["SIGINT", "SIGTERM"]) {
   process.once(name, () => {
     endAll();
+    rmSync(world.folder, { recursive: true, force: true });
     process.exit(1);
   });
 }
@@ -79,6 +80,7 @@ async function run() {
   await until("a replica stays down", 60, () => world.replicas.every((replica) => replica.isUp));
   leases.stop();
   await Promise.all(looking);
+  await embark(world);
   const away = await outage(world, options.hours, note);
   say("it is back");
   const drained = await drain(world, 180, note);
@@ -94,7 +96,9 @@ async function run() {
   await world.stop();
 
   const graces = Object.fromEntries(world.clients.map(({ name, graceful }) => [name, graceful ? GRACE_SECONDS : 0]));
-  const verdict = judge({ ...(await evidence()), held, heldAt, jumps: plagues.jumps, seen: callers.seen, graces });
+  const evidence = { ...wiresAndDeaths(), held, heldAt, jumps: plagues.jumps, seen: callers.seen, graces, zero: began };
+  writeFileSync(join(out, "evidence.json"), JSON.stringify(evidence));
+  const verdict = judge({ history: await history(), ...evidence });
   const facts = { options, verdict, plagues, leases, callers, seeder, away, drained, last, left, fired, held };
   return report(world, facts, (now() - began) / 1000, out);
 }
@@ -110,19 +114,22 @@ async function enough() {
   }
 }
 
-async function evidence() {
-  const history = [];
+async function history() {
+  const lines = [];
   for await (const line of createInterface({ input: createReadStream(world.oracle) })) {
-    history.push(JSON.parse(line));
+    lines.push(JSON.parse(line));
   }
-  const of = (list) => world.replicas.flatMap((replica) => list(replica).map((one) => ({ ...one, replica: replica.name })));
+  return lines;
+}
+
+function wiresAndDeaths() {
+  const of = (list) =>
+    world.replicas.flatMap((replica) => list(replica).map((one) => ({ ...one, replica: replica.name })));
   return {
-    history,
     wires: of((replica) => replica.provider.wires),
     cuts: of((replica) => replica.provider.cuts),
     deaths: of((replica) =>
-      replica.lives.filter((life) => life.to !== null && life.how !== "stop").map((life) => ({ at: life.to })),
+      replica.lives.filter((life) => life.to !== null && life.how !== "stop").map((life) => ({ at: life.to, how: life.how })),
     ),
   };
-
 }

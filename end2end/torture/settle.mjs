@@ -1,4 +1,5 @@
 // When all is quiet: what Regrant holds, and that it is good for one more refresh.
+import { readdirSync } from "node:fs";
 import { hash } from "./watch.mjs";
 
 const AT_ONCE = 16;
@@ -45,14 +46,14 @@ export async function leftovers(world) {
            (SELECT count(*) FROM token_sets JOIN connections ON connections.id = connection_id
             WHERE sealed_refresh_token IS NOT NULL
               AND token_sets.generation <> connections.generation) AS stale_tokens`);
-  const journals = await Promise.all(
-    world.replicas.map(async (replica) => {
-      const metrics = await replica.metrics();
-      const depth = Object.keys(metrics).find((name) => /journal.*(depth|records)$/.test(name));
-      return depth === undefined ? 0 : metrics[depth];
-    }),
-  );
-  return { ...counts, journaled: journals.reduce((sum, depth) => sum + depth, 0) };
+  let journaled = 0;
+  for (const replica of world.replicas) {
+    const { regrant_journal_records: records } = await replica.metrics();
+    // A live process has one file; others are what dead ones left.
+    const leftover = readdirSync(replica.journal).filter((name) => name.endsWith(".journal")).length - 1;
+    journaled += (records ?? 0) + leftover;
+  }
+  return { ...counts, journaled };
 }
 
 /** A call without an answer is a finding, and no reason to break off. */

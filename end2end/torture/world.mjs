@@ -1,7 +1,7 @@
 // Everything of a run: a database, a provider, replicas, and between each two of them a wire that can
 // be broken.
 import { execFile } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,11 +20,11 @@ const SECRET = "only-for-tests-0123456789abcdef0123456789";
 export const GRACE_SECONDS = 150;
 /** A call's deadline and more, so that Regrant gives up and not the wire. */
 const PROVIDER_BLACKHOLE_MS = 45_000;
-const LIBRARIES = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
 
 function faketime() {
-  const paths = LIBRARIES.flatMap((folder) => [`${folder}/faketime`, folder]);
-  return paths.map((folder) => join(folder, "libfaketimeMT.so.1")).find((path) => existsSync(path));
+  const folders = ["/usr/lib", "/usr/lib64", ...readdirSync("/usr/lib").map((name) => `/usr/lib/${name}`)];
+  const paths = folders.map((folder) => join(folder, "faketime/libfaketimeMT.so.1"));
+  return paths.find((path) => existsSync(path));
 }
 
 export class World {
@@ -51,11 +51,11 @@ export class World {
   }
 
   async startDatabase() {
-    const clock = this.clock("postgres");
     const log = join(this.out, "postgres.log");
-    this.postgres = new Postgres(join(this.folder, "postgres"), await freePort(), clock.env(), log);
+    this.postgres = new Postgres(join(this.folder, "postgres"), await freePort(), log);
     this.postgres.make();
     await this.postgres.start();
+    if (this.library) await this.postgres.makeClock();
   }
 
   clock(name) {
@@ -65,8 +65,10 @@ export class World {
   }
 
   /** Lets time pass for the whole world at once. */
-  advance(seconds) {
+  async advance(seconds) {
+    const done = this.postgres.set(this.postgres.seconds + seconds);
     for (const clock of this.clocks) clock.set(clock.seconds + seconds);
+    await done;
   }
 
   async startProvider() {

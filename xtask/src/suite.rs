@@ -1,5 +1,5 @@
 //! Everything that is tested, in one run: formatting, lints of both builds, Rust tests, browser
-//! tests. A step that fails does not keep the later ones from being looked at.
+//! tests, and the torture of real processes in its short form. A step that fails does not keep the later ones from being looked at.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, ExitCode, Stdio};
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::closing_line::{self, Count};
 use crate::steps::step;
-use crate::{database, process, site};
+use crate::{database, process, site, torture};
 
 pub fn run() -> Result<ExitCode> {
     let mut count = Count::default();
@@ -46,9 +46,9 @@ pub fn run() -> Result<ExitCode> {
         let mut own = process::cargo();
         counted(own.args(["test", "--quiet", "--package", "xtask"]), &mut count)
     });
-    let built = keep("Building what the browser tests run", &mut || {
+    let built = keep("Building what the browser tests and the torture run", &mut || {
         site::build(true)?;
-        process::check(process::cargo().args(["build", "--bin", "regrant"]))
+        torture::build()
     });
     if built {
         keep("Browser tests", &mut || {
@@ -56,6 +56,10 @@ pub fn run() -> Result<ExitCode> {
             playwright.args(["--no-install", "playwright", "test", "--pass-with-no-tests"]);
             playwright.current_dir(process::root().join("end2end"));
             counted(&mut playwright, &mut count)
+        });
+        keep("Torture, shortened", &mut || {
+            counted(&mut torture::judge_tests(), &mut count)?;
+            counted(&mut torture::run(&[]), &mut count)
         });
     }
 
