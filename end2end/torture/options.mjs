@@ -46,14 +46,7 @@ const PROFILES = {
     concurrency: 24,
     databaseBlackhole: 40,
   },
-  soak: {
-    seconds: 1800,
-    connections: 1500,
-    ttl: 60,
-    callers: 5,
-    concurrency: 24,
-    databaseBlackhole: 10,
-  },
+  soak: { seconds: 1800, connections: 1500, ttl: 60, callers: 5, concurrency: 24, databaseBlackhole: 10 },
 };
 
 export function read(args) {
@@ -63,7 +56,7 @@ export function read(args) {
     options: {
       profile: { type: "string", default: "short" },
       seed: { type: "string" },
-      program: { type: "string", default: join(ROOT, "target/debug/regrant") },
+      program: { type: "string" },
       points: { type: "string" },
       replicas: { type: "string", default: "3" },
       ...Object.fromEntries(names.map((name) => [name, { type: "string" }])),
@@ -71,16 +64,19 @@ export function read(args) {
   });
   const profile = PROFILES[values.profile];
   if (!profile) throw new Error(`there is no profile ${values.profile}: ${Object.keys(PROFILES).join(", ")}`);
+  const isSoak = values.profile === "soak";
   const numbers = Object.keys(profile).map((name) => [name, Number(values[name] ?? profile[name])]);
   const options = {
     ...Object.fromEntries(numbers),
     profile: values.profile,
     // Chosen once and told, so that a run can be had again.
     seed: Number(values.seed ?? Math.floor(Math.random() * 1e6)),
-    program: values.program,
+    program: values.program ?? join(ROOT, "target", isSoak ? "release" : "debug", "regrant"),
     replicas: Number(values.replicas),
     points: values.points === undefined ? points() : values.points.split(",").filter(Boolean),
-    faketime: values.profile !== "soak",
+    faketime: !isSoak,
+    // The soak's database is one as people run it.
+    postgresSettings: isSoak ? { fsync: "on", autovacuum_naptime: "1min" } : {},
   };
   const share = (part) => Math.ceil(options.connections * part);
   options.clients = [

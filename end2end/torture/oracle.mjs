@@ -79,7 +79,10 @@ export function judge({ history, wires, cuts, deaths, jumps = [], held, heldAt =
   }
 
   const granted = requests.filter((request) => request.status === 200);
-  const lostAnswers = granted.filter((request) => request.lost);
+  // Who was killed may have recorded it all the same.
+  const known = new Set(held.map((connection) => connection.at_out));
+  const isLost = ({ lost, rt_out, at_out }) => lost && !byToken.has(rt_out) && !known.has(at_out);
+  const lostAnswers = granted.filter(isLost);
   return {
     violations,
     requests: requests.length,

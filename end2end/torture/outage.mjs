@@ -12,10 +12,11 @@ const LONG_TTL = 8 * 3600;
 const ALIVE = "state IN ('active', 'retrying', 'in_doubt')";
 
 /** Has all replicas live by clocks that can be moved on, with all that they measure. */
-export async function embark(world) {
+export async function embark(world, note) {
   for (const { clock } of world.replicas) clock.travels = true;
   await Promise.all(world.replicas.map((replica) => replica.stop(0)));
   await until("the replicas are not ready", 90, () => world.replicas.every((one) => one.isUp));
+  note("embarked");
 }
 
 /** Takes the provider away for so many hours; what that did to connections and clients. */

@@ -4,10 +4,10 @@
 //
 // What is left behind in target/torture/<profile> is enough to judge again: the provider's log, what
 // was done when, and the logs of all programs.
-import { appendFileSync, createReadStream, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { createInterface } from "node:readline";
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { now, sleep, until } from "./clock.mjs";
+import { history, wiresAndDeaths } from "./evidence.mjs";
 import { FAULTS, read as readOptions } from "./options.mjs";
 import { judge } from "./oracle.mjs";
 import { drain, embark, outage } from "./outage.mjs";
@@ -80,7 +80,7 @@ async function run() {
   await until("a replica stays down", 60, () => world.replicas.every((replica) => replica.isUp));
   leases.stop();
   await Promise.all(looking);
-  await embark(world);
+  await embark(world, note);
   const away = await outage(world, options.hours, note);
   say("it is back");
   const drained = await drain(world, 180, note);
@@ -96,9 +96,9 @@ async function run() {
   await world.stop();
 
   const graces = Object.fromEntries(world.clients.map(({ name, graceful }) => [name, graceful ? GRACE_SECONDS : 0]));
-  const evidence = { ...wiresAndDeaths(), held, heldAt, jumps: plagues.jumps, seen: callers.seen, graces, zero: began };
+  const evidence = { ...wiresAndDeaths(world), held, heldAt, jumps: plagues.jumps, seen: callers.seen, graces, zero: began };
   writeFileSync(join(out, "evidence.json"), JSON.stringify(evidence));
-  const verdict = judge({ history: await history(), ...evidence });
+  const verdict = judge({ history: await history(world), ...evidence });
   const facts = { options, verdict, plagues, leases, callers, seeder, away, drained, last, left, fired, held };
   return report(world, facts, (now() - began) / 1000, out);
 }
@@ -112,24 +112,4 @@ async function enough() {
     say(`${requests} refreshes so far`);
     await sleep(10_000);
   }
-}
-
-async function history() {
-  const lines = [];
-  for await (const line of createInterface({ input: createReadStream(world.oracle) })) {
-    lines.push(JSON.parse(line));
-  }
-  return lines;
-}
-
-function wiresAndDeaths() {
-  const of = (list) =>
-    world.replicas.flatMap((replica) => list(replica).map((one) => ({ ...one, replica: replica.name })));
-  return {
-    wires: of((replica) => replica.provider.wires),
-    cuts: of((replica) => replica.provider.cuts),
-    deaths: of((replica) =>
-      replica.lives.filter((life) => life.to !== null && life.how !== "stop").map((life) => ({ at: life.to, how: life.how })),
-    ),
-  };
 }

@@ -4,7 +4,7 @@ import { now, sleep } from "./clock.mjs";
 
 const LOOK_MS = 1000;
 
-/** What each lease is, and for how long it has been so. */
+/** For how long each lease has been what it is: one that is prolonged is in good hands. */
 export class Leases {
   constructor(postgres, note) {
     Object.assign(this, { postgres, note, over: false, known: new Map() });
@@ -28,15 +28,15 @@ export class Leases {
 
   async look() {
     const rows = await this.postgres.query(`
-      SELECT id, lease_id, leased_until > clock_timestamp() AS held,
+      SELECT id, lease_id, leased_until, leased_until > clock_timestamp() AS held,
              extract(epoch FROM clock_timestamp() - greatest(due_at, coalesce(leased_until, due_at))) AS late
       FROM connections
       WHERE due_at IS NOT NULL AND (lease_id IS NOT NULL OR due_at < clock_timestamp())`);
     const at = now();
     const next = new Map();
-    for (const { id, lease_id: lease, held, late } of rows) {
+    for (const { id, lease_id: lease, leased_until: end, held, late } of rows) {
       if (held && lease) {
-        const key = `${id} ${lease}`;
+        const key = `${id} ${lease} ${end}`;
         const since = this.known.get(key) ?? at;
         next.set(key, since);
         if (at - since > this.longest) this.longest = at - since;

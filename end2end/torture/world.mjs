@@ -53,6 +53,7 @@ export class World {
   async startDatabase() {
     const log = join(this.out, "postgres.log");
     this.postgres = new Postgres(join(this.folder, "postgres"), await freePort(), log);
+    this.postgres.settings = this.options.postgresSettings ?? {};
     this.postgres.make();
     await this.postgres.start();
     if (this.library) await this.postgres.makeClock();
