@@ -13,7 +13,8 @@ use crate::{
     domain::{
         access::Permission,
         client::{Client, ClientPatch, StateName},
-        provider::Profile,
+        connection::Connection,
+        provider::{Profile, merged},
     },
     server::{
         provider::{self, Registration},
@@ -279,8 +280,8 @@ fn check(client: &Stored, profile: &Profile, has_secret: bool) -> Result<()> {
     Ok(provider::profile::check_variables(profile, &client.variables, false)?)
 }
 
-/// The values that templates are filled with.
-fn effective<'a>(
+/// What templates are filled with.
+pub(super) fn effective<'a>(
     profile: &'a Profile,
     values: &'a BTreeMap<String, String>,
 ) -> Vec<Option<&'a str>> {
@@ -294,6 +295,10 @@ pub(super) struct Caller {
     secret: Option<SecretString>,
     redirect_uri: String,
     pub scopes: Vec<String>,
+    /// What the connection fills in, if the call is for one.
+    own: BTreeMap<String, String>,
+    /// The client's values and the connection's.
+    variables: BTreeMap<String, String>,
 }
 
 impl Caller {
@@ -312,7 +317,20 @@ impl Caller {
             }
             None => None,
         };
-        Ok(Self { client, profile, secret, redirect_uri: app.redirect_uri(), scopes })
+        let (own, variables) = (BTreeMap::new(), client.variables.clone());
+        let redirect_uri = app.redirect_uri();
+        Ok(Self { client, profile, secret, redirect_uri, scopes, own, variables })
+    }
+
+    /// The same for one connection.
+    pub fn for_connection(self, connection: &Connection) -> Self {
+        self.with_variables(connection.variables.clone())
+    }
+
+    /// The same with what a connection fills in.
+    pub fn with_variables(self, own: BTreeMap<String, String>) -> Self {
+        let variables = merged(&self.client.variables, &own);
+        Self { own, variables, ..self }
     }
 
     /// Refuses, and so keeps a grant from being stored, when the client changed since it was loaded:
@@ -325,10 +343,23 @@ impl Caller {
         }))
     }
 
+    /// Whether the connection still fills in what the call was made with.
+    pub fn is_for(&self, connection: &Connection) -> bool {
+        self.own == connection.variables
+    }
+
     pub fn registration(&self) -> Registration<'_> {
+        self.registration_with(&self.variables)
+    }
+
+    /// A registration with other values: those of one connection among many, merged.
+    pub fn registration_with<'a>(
+        &'a self,
+        variables: &'a BTreeMap<String, String>,
+    ) -> Registration<'a> {
         Registration {
             profile: &self.profile,
-            variables: &self.client.variables,
+            variables,
             client_id: &self.client.oauth_client_id,
             client_secret: self.secret.as_ref(),
             scopes: &self.scopes,

@@ -294,6 +294,7 @@ async fn prepare(app: &App, claim: &Claim) -> Result<Ready> {
     let connection = super::connection::load(&mut conn, claim.leased.id).await?;
     let scopes = connection.scopes_requested.clone();
     let caller = Caller::load(app, &mut conn, claim.leased.client_id, scopes).await?;
+    let caller = caller.for_connection(&connection);
     let held = held_refresh_token(app, &mut conn, &claim.leased).await?;
     Ok(Ready { connection, caller, held })
 }
