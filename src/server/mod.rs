@@ -5,6 +5,7 @@ pub mod app;
 pub mod assets;
 pub mod clock;
 pub mod config;
+pub mod failpoint;
 pub mod http;
 pub mod postgres;
 pub mod provider;
