@@ -132,7 +132,10 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 async fn run_on_database(config: &Config, url: &str, command: Command) -> anyhow::Result<()> {
     // A demo forgets everything, and its private database is nobody else's.
     let pool = match (&command, config.database_url()) {
-        (Command::Demo { .. }, None) => start::connect_afresh(url).await?,
+        (Command::Demo { .. }, None) => {
+            start::forget_journals(config)?;
+            start::connect_afresh(url).await?
+        }
         _ => start::connect(url).await?,
     };
     if matches!(command, Command::Migrate) {
@@ -142,7 +145,8 @@ async fn run_on_database(config: &Config, url: &str, command: Command) -> anyhow
     if let Command::Keys(KeysCommand::Rotate { new_master_key_file: Some(path) }) = &command {
         let old = start::master_key(config, &SystemRng)?;
         let (new, made) = MasterKey::read_or_make(path, &SystemRng)?;
-        let count = app::keys::rewrap(&pool, &old, &new, &SystemRng, SystemClock.now()).await?;
+        let count =
+            app::keys::rewrap(&pool, &old, &new, &SystemRng, SystemClock::new().now()).await?;
         println!("rewrapped {count} data keys; start Regrant with the new master key from now on");
         if made {
             println!("made {}; keep a copy in a safe place", path.display());
@@ -202,7 +206,7 @@ fn said<T>(result: app::Result<T>) -> anyhow::Result<T> {
 }
 
 async fn run_sandbox(listen: SocketAddr) -> anyhow::Result<()> {
-    let running = sandbox::serve(listen, Arc::new(SystemClock), Arc::new(SystemRng))
+    let running = sandbox::serve(listen, Arc::new(SystemClock::new()), Arc::new(SystemRng))
         .await
         .with_context(|| format!("{listen} can't be listened on"))?;
     println!("sandbox at {}", running.url);

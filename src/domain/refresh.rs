@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     attempt::Verdict,
-    connection::{Reason, State},
+    connection::{Reason, State, StateName},
     refusal::ErrorClass,
 };
 
@@ -29,12 +29,14 @@ const CLIENT_REFUSED_DELAY: Duration = Duration::minutes(1);
 /// The connection as it was when the request went out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Situation {
-    pub state: State,
+    pub state: StateName,
     /// Failed tries since the last success.
     pub failures: u32,
     /// An earlier answer was lost and nothing has succeeded since.
     pub doubtful: bool,
     pub refresh_expires_at: Option<OffsetDateTime>,
+    /// How long a replaced refresh token still works, where the provider says so.
+    pub grace: Option<Duration>,
 }
 
 /// What the provider answered, when it was not a token set.
@@ -43,6 +45,8 @@ pub struct Refused {
     pub class: ErrorClass,
     /// From `Retry-After` (RFC 9110 section 10.2.3).
     pub retry_after: Option<Duration>,
+    /// The provider failed after it had the request, and may have rotated the token before it did.
+    pub may_have_acted: bool,
 }
 
 /// What follows.
@@ -80,14 +84,14 @@ pub fn refused(
             verdict: Verdict::Postponed,
             failures,
             due_at: Some(next_at),
-            doubtful: situation.doubtful,
+            doubtful: situation.doubtful || answer.may_have_acted,
         }
     };
     match answer.class {
         ErrorClass::GrantRefused => condemned(why_refused(situation, now)),
         ErrorClass::ScopeRefused => condemned(Reason::ScopeMissing),
         ErrorClass::ClientRefused => Next {
-            state: situation.state.clone(),
+            state: as_before(situation, attempt_id, now),
             verdict: Verdict::ClientRefused,
             failures: situation.failures,
             due_at: Some(now + CLIENT_REFUSED_DELAY),
@@ -99,7 +103,9 @@ pub fn refused(
             let due_at = if situation.doubtful {
                 now + delay(BACKOFF_BASE, BACKOFF_CAP, failures, answer.retry_after, jitter)
             } else {
-                now + DOUBT_DELAY * (0.5 + jitter)
+                // Well within the grace window, if there is one.
+                let grace = situation.grace.map_or(DOUBT_DELAY, |grace| grace / 4);
+                now + grace.min(DOUBT_DELAY) * (0.5 + jitter)
             };
             Next {
                 state: State::InDoubt { attempt_id },
@@ -109,6 +115,21 @@ pub fn refused(
                 doubtful: true,
             }
         }
+    }
+}
+
+/// The state that the connection was in. What it carries does not matter to whoever only keeps it.
+fn as_before(situation: &Situation, attempt_id: Uuid, now: OffsetDateTime) -> State {
+    match situation.state {
+        StateName::Pending => State::Pending,
+        StateName::Active | StateName::NeedsReauth => State::Active,
+        StateName::Retrying => State::Retrying {
+            attempts: situation.failures,
+            next_at: now,
+            last_error: ErrorClass::Transient,
+        },
+        StateName::InDoubt => State::InDoubt { attempt_id },
+        StateName::Disconnected => State::Disconnected,
     }
 }
 
@@ -150,11 +171,23 @@ mod tests {
     const ATTEMPT: Uuid = Uuid::from_u128(7);
 
     fn calm() -> Situation {
-        Situation { state: State::Active, failures: 0, doubtful: false, refresh_expires_at: None }
+        Situation {
+            state: StateName::Active,
+            failures: 0,
+            doubtful: false,
+            refresh_expires_at: None,
+            grace: None,
+        }
     }
 
     fn next(situation: &Situation, class: ErrorClass) -> Next {
-        refused(situation, Refused { class, retry_after: None }, ATTEMPT, NOW, 0.5)
+        refused(
+            situation,
+            Refused { class, retry_after: None, may_have_acted: false },
+            ATTEMPT,
+            NOW,
+            0.5,
+        )
     }
 
     #[test]
@@ -184,14 +217,10 @@ mod tests {
 
     #[test]
     fn a_refused_client_leaves_the_connection_as_it_was() {
-        let retrying = Situation {
-            state: State::Retrying { attempts: 2, next_at: NOW, last_error: ErrorClass::Transient },
-            failures: 2,
-            ..calm()
-        };
+        let retrying = Situation { state: StateName::Retrying, failures: 2, ..calm() };
         for situation in [calm(), retrying] {
             let next = next(&situation, ErrorClass::ClientRefused);
-            assert_eq!(next.state, situation.state);
+            assert_eq!(next.state.name(), situation.state);
             assert_eq!(next.failures, situation.failures);
             assert_eq!(next.verdict, Verdict::ClientRefused);
         }
@@ -201,7 +230,8 @@ mod tests {
     fn backoff_grows_to_its_cap_and_heeds_retry_after() {
         let after = |failures, retry_after| {
             let situation = Situation { failures, ..calm() };
-            let answer = Refused { class: ErrorClass::RateLimited, retry_after };
+            let answer =
+                Refused { class: ErrorClass::RateLimited, retry_after, may_have_acted: false };
             refused(&situation, answer, ATTEMPT, NOW, 0.5).due_at.unwrap() - NOW
         };
         assert_eq!(after(0, None), Duration::seconds(6));
@@ -222,5 +252,21 @@ mod tests {
         // Doubt outlives a transient failure, so that a later refusal is explained rightly.
         let doubtful = Situation { doubtful: true, failures: 1, ..calm() };
         assert!(next(&doubtful, ErrorClass::Transient).doubtful);
+        // A short grace window is not missed.
+        let graceful = Situation { grace: Some(Duration::seconds(2)), ..calm() };
+        assert!(
+            next(&graceful, ErrorClass::AnswerLost).due_at.unwrap() - NOW < Duration::seconds(1)
+        );
+    }
+
+    #[test]
+    fn a_provider_that_failed_in_the_middle_may_have_rotated() {
+        let failed =
+            Refused { class: ErrorClass::Transient, retry_after: None, may_have_acted: true };
+        let after = refused(&calm(), failed, ATTEMPT, NOW, 0.5);
+        assert_eq!((after.state.name(), after.doubtful), (StateName::Retrying, true));
+        // It was not there at all: nothing can have happened.
+        let absent = next(&calm(), ErrorClass::Transient);
+        assert!(!absent.doubtful);
     }
 }

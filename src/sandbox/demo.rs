@@ -67,7 +67,7 @@ impl fmt::Display for Ready {
 
 /// Starts the sandbox and fills the database.
 pub async fn prepare(app: &App, listen: SocketAddr) -> anyhow::Result<Ready> {
-    let sandbox = serve(listen, Arc::new(SystemClock), Arc::new(SystemRng))
+    let sandbox = serve(listen, Arc::new(SystemClock::new()), Arc::new(SystemRng))
         .await
         .with_context(|| format!("the sandbox can't listen on {listen} (see --sandbox-listen)"))?;
     if !app::upkeep::clear_demo(app, &[ADMIN, SUPPORT], PROVIDER).await.map_err(words)? {

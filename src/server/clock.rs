@@ -4,8 +4,15 @@
 //! operating system for it: tests move a [`ManualClock`] and repeat a [`SeededRng`]. `clippy.toml`
 //! bans the direct calls.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration as StdDuration,
+};
 
+use nix::time::{ClockId, clock_gettime};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -14,16 +21,69 @@ use uuid::Uuid;
 pub trait Clock: Send + Sync + 'static {
     /// The present moment in UTC, to the microsecond: what PostgreSQL can store.
     fn now(&self) -> OffsetDateTime;
+
+    /// How much time has passed since some fixed moment, whatever happens to the time of day.
+    fn elapsed(&self) -> Duration {
+        self.now() - OffsetDateTime::UNIX_EPOCH
+    }
+
+    /// What stands in for the database's clock, by which leases run; `None`: that clock itself.
+    fn database(&self) -> Option<OffsetDateTime> {
+        None
+    }
+
+    /// Follows the clock that all replicas share. How far this one was off.
+    fn agree(&self, _shared: OffsetDateTime) -> Duration {
+        Duration::ZERO
+    }
 }
 
-/// The operating system's clock.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
+/// The operating system's clock, read once; from then on time only passes, and the database's clock
+/// sets it right. Whoever sets the machine's clock moves no expiry.
+#[derive(Debug)]
+pub struct SystemClock {
+    /// The time of day at which nothing had elapsed, in microseconds since 1970.
+    zero: AtomicI64,
+}
+
+impl SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that may ask")]
+    pub fn new() -> Self {
+        let clock = Self { zero: AtomicI64::new(0) };
+        clock.agree(OffsetDateTime::now_utc());
+        clock
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that may ask")]
     fn now(&self) -> OffsetDateTime {
-        to_micros(OffsetDateTime::now_utc())
+        let zero = Duration::microseconds(self.zero.load(Ordering::Relaxed));
+        to_micros(OffsetDateTime::UNIX_EPOCH + zero + self.elapsed())
+    }
+
+    fn elapsed(&self) -> Duration {
+        // Time that the machine slept through is time that passed.
+        #[cfg(target_os = "linux")]
+        const CLOCK: ClockId = ClockId::CLOCK_BOOTTIME;
+        #[cfg(not(target_os = "linux"))]
+        const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC;
+        // The kernel has this clock, so this can't fail.
+        let since = clock_gettime(CLOCK).map(StdDuration::from).unwrap_or_default();
+        Duration::try_from(since).unwrap_or_default()
+    }
+
+    fn agree(&self, shared: OffsetDateTime) -> Duration {
+        let off = self.now() - shared;
+        let zero = shared - OffsetDateTime::UNIX_EPOCH - self.elapsed();
+        self.zero
+            .store(i64::try_from(zero.whole_microseconds()).unwrap_or_default(), Ordering::Relaxed);
+        off
     }
 }
 
@@ -48,6 +108,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> OffsetDateTime {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn database(&self) -> Option<OffsetDateTime> {
+        Some(self.now())
     }
 }
 

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod failpoint;
 pub mod http;
+pub mod journal;
 pub mod postgres;
 pub mod provider;
 pub mod secret;

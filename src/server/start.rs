@@ -13,6 +13,7 @@ use super::{
     clock::{Clock, Rng, SystemClock, SystemRng},
     config::Config,
     http,
+    journal::Journal,
     postgres::Postgres,
     provider::{Catalog, DEADLINE, Http, guard},
     secret::{master::MasterKey, token},
@@ -24,6 +25,9 @@ pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// How long a stop waits for browsers that hold a connection open.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// The folder of journals, in the data folder.
+const JOURNAL: &str = "journal";
 
 /// What one process does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -103,7 +107,7 @@ fn announce_key(path: &Path) {
 
 /// The use cases, on a database that is up to date.
 pub async fn app(config: &Config, pool: PgPool) -> anyhow::Result<App> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let rng: Arc<dyn Rng> = Arc::new(SystemRng);
     let master = master_key(config, rng.as_ref())?;
     let keyring = app::keys::open(&pool, &master, rng.as_ref(), clock.now()).await?;
@@ -145,11 +149,12 @@ pub async fn serve(
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("{} can't be listened on", config.listen))?;
-    // Before anything is claimed: a lease is only as good as the clock that made it.
     app::upkeep::check_clock(&app).await?;
+    // Before anything is claimed: what was obtained before is newer than what is stored.
+    replay(config, &app).await;
     let mut loops = match role {
         Role::All | Role::Worker => worker::begin(&app),
-        Role::Web => worker::watch_clock(&app),
+        Role::Web => worker::tend(&app),
     };
     tracing::info!(address = %listener.local_addr()?, url = %app.public_url(), ?role, "serving");
     if role != Role::Worker
@@ -172,6 +177,37 @@ pub async fn serve(
     while loops.join_next().await.is_some() {}
     app.drain().await;
     Ok(())
+}
+
+/// Opens the journal, and stores what earlier processes left in theirs. Without a journal Regrant still
+/// runs; `/readyz` says so.
+async fn replay(config: &Config, app: &App) {
+    let opened = config.data_dir().map_err(anyhow::Error::from).and_then(|dir| {
+        let dir = dir.join(JOURNAL);
+        Journal::open(&dir, app.new_id())
+            .with_context(|| format!("there can be no journal in {}", dir.display()))
+    });
+    match opened {
+        Ok((journal, leftovers)) => {
+            if let Some(weakness) = journal.weakness() {
+                tracing::warn!("{weakness}");
+            }
+            app.keep_journal(journal);
+            app::refresh::leftovers(app, leftovers).await;
+        }
+        Err(error) => tracing::error!(
+            error = format!("{error:#}"),
+            "an answer that PostgreSQL does not take has no place to wait; set REGRANT_DATA_DIR"
+        ),
+    }
+}
+
+/// Forgets the journals of a database that begins afresh.
+pub fn forget_journals(config: &Config) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(config.data_dir()?.join(JOURNAL)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Resolves when the process is asked to stop.

@@ -80,14 +80,14 @@ async fn a_new_data_key_takes_over_and_everything_is_sealed_anew(pool: PgPool) {
         assert_eq!(access_token(app, other).await, others);
     }
     // The client's secret and the refresh token are what they were, too.
+    let first = "SELECT fingerprint FROM token_sets WHERE generation = 1 AND connection_id = $1";
+    let stored: String = sqlx::query_scalar(first).bind(id).fetch_one(&world.pool).await.unwrap();
     world.until_due(id).await;
     world.until_due(other).await;
     assert_eq!(app::refresh::run_due(&second, 10).await.unwrap(), 2);
     assert_eq!((world.generation(id).await, world.generation(other).await), (2, 2));
     // Fingerprints have a key of their own: one token has one, before and after.
     let attempt = world.attempts(id).await.pop().unwrap();
-    let first = "SELECT fingerprint FROM token_sets WHERE generation = 1 AND connection_id = $1";
-    let stored: String = sqlx::query_scalar(first).bind(id).fetch_one(&world.pool).await.unwrap();
     assert_eq!(attempt.fingerprint_before, Some(stored));
 }
 

@@ -4,6 +4,7 @@ mod clocks;
 mod due;
 mod fenced;
 mod intent;
+mod journal;
 mod one_at_a_time;
 mod rotation;
 mod save;

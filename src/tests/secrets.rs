@@ -223,6 +223,8 @@ async fn what_is_secret_is_found_nowhere(pool: PgPool) {
         let _ = app::connection::refresh(&world.app, &world.admin, id).await;
         let form = [("id", &*client.to_string()), ("client_secret", SECRET)];
         admin.call("client/replace_secret", &form).await;
+        // The pause that the provider asked for goes by.
+        world.pass(Duration::seconds(2));
         app::connection::refresh(&world.app, &world.admin, id).await.unwrap();
         world.plant_tokens(&mut canaries, id).await;
     }

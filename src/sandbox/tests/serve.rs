@@ -15,7 +15,7 @@ use crate::{
 
 async fn running() -> Running {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    serve(listen, Arc::new(SystemClock), Arc::new(SeededRng::new(1))).await.expect("bound")
+    serve(listen, Arc::new(SystemClock::new()), Arc::new(SeededRng::new(1))).await.expect("bound")
 }
 
 /// One request over a socket of its own; all bytes until the server closes.

@@ -1,6 +1,6 @@
 //! Clients: registrations at providers, their secrets, their state.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -228,17 +228,18 @@ pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<()> {
 pub(super) async fn reject_credentials(
     app: &App,
     conn: &mut PgConnection,
-    client: &Stored,
-    detail: &str,
+    id: Uuid,
+    secret_generation: i64,
+    said: &str,
 ) -> Result<()> {
-    let generation = client.secret_generation;
-    let now = app.now();
-    if store::client::reject_credentials(conn, client.id, generation, detail, now).await? {
-        let subject = Subject::new(client.id, &client.name);
-        let detail = json!({ "provider_said": detail });
+    let marked =
+        store::client::reject_credentials(conn, id, secret_generation, said, app.now()).await?;
+    if let Some(name) = marked {
+        let subject = Subject::new(id, &name);
+        let detail = json!({ "provider_said": said });
         audit::record(app, conn, &Actor::System, "client.credentials_rejected", subject, detail)
             .await?;
-        tracing::warn!(client = %client.id, name = client.name, "the provider refuses this client");
+        tracing::warn!(client = %id, name, "the provider refuses this client");
     }
     Ok(())
 }
@@ -289,9 +290,9 @@ pub(super) fn effective<'a>(
 }
 
 /// A client with its provider and its opened secret: what a call to the provider begins from.
-pub(super) struct Caller {
+pub struct Caller {
     pub client: Stored,
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     secret: Option<SecretString>,
     redirect_uri: String,
     pub scopes: Vec<String>,
@@ -308,8 +309,19 @@ impl Caller {
         client_id: Uuid,
         scopes: Vec<String>,
     ) -> Result<Self> {
-        let client = load(conn, client_id).await?;
-        let profile = super::provider::load(app, conn, &client.provider).await?;
+        let client = store::client::find_bare(conn, client_id).await?;
+        let client = client.ok_or(Error::NotFound("client"))?;
+        Self::of(app, conn, client, scopes).await
+    }
+
+    /// The caller that a client is.
+    pub async fn of(
+        app: &App,
+        conn: &mut PgConnection,
+        client: Stored,
+        scopes: Vec<String>,
+    ) -> Result<Self> {
+        let profile = Arc::new(super::provider::load(app, conn, &client.provider).await?);
         let secret = match &client.sealed_client_secret {
             Some(sealed) => {
                 let place = secret_place(client.id, client.secret_generation);
@@ -329,7 +341,7 @@ impl Caller {
 
     /// The same with what a connection fills in.
     pub fn with_variables(self, own: BTreeMap<String, String>) -> Self {
-        let variables = merged(&self.client.variables, &own);
+        let variables = self.filled(&own).into_owned();
         Self { own, variables, ..self }
     }
 
@@ -348,13 +360,22 @@ impl Caller {
         self.own == connection.variables
     }
 
-    pub fn registration(&self) -> Registration<'_> {
-        self.registration_with(&self.variables)
+    /// The values that templates are filled with for a connection that fills in `own`.
+    pub fn filled(&self, own: &BTreeMap<String, String>) -> Cow<'_, BTreeMap<String, String>> {
+        match own.is_empty() {
+            true => Cow::Borrowed(&self.client.variables),
+            false => Cow::Owned(merged(&self.client.variables, own)),
+        }
     }
 
-    /// A registration with other values: those of one connection among many, merged.
-    pub fn registration_with<'a>(
+    pub fn registration(&self) -> Registration<'_> {
+        self.registration_for(&self.scopes, &self.variables)
+    }
+
+    /// [`registration`](Self::registration), for one connection of many.
+    pub fn registration_for<'a>(
         &'a self,
+        scopes: &'a [String],
         variables: &'a BTreeMap<String, String>,
     ) -> Registration<'a> {
         Registration {
@@ -362,7 +383,7 @@ impl Caller {
             variables,
             client_id: &self.client.oauth_client_id,
             client_secret: self.secret.as_ref(),
-            scopes: &self.scopes,
+            scopes,
             redirect_uri: &self.redirect_uri,
         }
     }

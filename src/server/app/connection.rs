@@ -191,13 +191,23 @@ async fn fill(
 
 /// Refreshes now; the attempt and its verdict. Joins a refresh that is under way.
 pub async fn refresh(app: &App, actor: &Actor, id: Uuid) -> Result<Attempt> {
+    ask_to_refresh(app, actor, id, false).await
+}
+
+/// Refreshes now by a request of its own, made after whatever is under way.
+pub async fn refresh_anew(app: &App, actor: &Actor, id: Uuid) -> Result<Attempt> {
+    ask_to_refresh(app, actor, id, true).await
+}
+
+async fn ask_to_refresh(app: &App, actor: &Actor, id: Uuid, force: bool) -> Result<Attempt> {
     actor.require(Permission::ConnectionsRefresh)?;
     let mut tx = app.begin().await?;
     let connection = load(&mut tx, id).await?;
     let subject = Subject::new(id, connection.name());
-    audit::record(app, &mut tx, actor, "connection.refresh", subject, json!({})).await?;
+    let detail = json!({ "force": force });
+    audit::record(app, &mut tx, actor, "connection.refresh", subject, detail).await?;
     tx.commit().await?;
-    refresh::now(app, &connection, Trigger::Manual, actor.label()).await
+    refresh::now(app, &connection, Trigger::Manual, actor.label(), force).await
 }
 
 /// A live access token.
@@ -226,7 +236,9 @@ pub async fn token(app: &App, actor: &Actor, id: Uuid, min_ttl: Duration) -> Res
         _ => {}
     }
     if wants_refresh(&connection, app.now(), min_ttl) {
-        if let Err(error) = refresh::now(app, &connection, Trigger::Demand, actor.label()).await {
+        if let Err(error) =
+            refresh::now(app, &connection, Trigger::Demand, actor.label(), false).await
+        {
             tracing::debug!(connection = %id, error = format!("{error:#}"), "no refresh on demand");
         }
         let mut conn = app.pool().acquire().await?;
@@ -336,7 +348,7 @@ async fn revoke_tokens(app: &App, id: Uuid) -> Result<bool> {
     let told = tell(app, &connection).await;
     if let (Err(_), Some(leased)) = (&told, leased) {
         let mut conn = app.pool().acquire().await?;
-        store::connection::lease::release(&mut conn, &leased, connection.due_at).await?;
+        store::connection::lease::release(&mut conn, &leased).await?;
     }
     told
 }

@@ -94,6 +94,11 @@ impl Before {
 }
 
 pub(super) fn dates(app: &App, profile: &Profile, before: &Before, grant: &Grant) -> Dates {
+    dates_with(profile, before, grant, app.rng().fraction())
+}
+
+/// [`dates`], with the jitter given: a fraction in 0..1.
+pub(super) fn dates_with(profile: &Profile, before: &Before, grant: &Grant, jitter: f64) -> Dates {
     let mut policy = policy(profile, before.grant_type);
     let has_refresh_token = grant.refresh_token.is_some() || before.has_refresh_token;
     let clock = TokenClock {
@@ -105,7 +110,7 @@ pub(super) fn dates(app: &App, profile: &Profile, before: &Before, grant: &Grant
     policy.fixed |= before.shows_fixed_end(&clock);
     Dates {
         clock,
-        due_at: schedule::due_at(&clock, &policy, app.rng().fraction()),
+        due_at: schedule::due_at(&clock, &policy, jitter),
         needs_human_by: schedule::needs_human_by(&clock, &policy, false),
     }
 }

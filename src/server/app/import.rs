@@ -28,7 +28,6 @@ use crate::{
         access::Permission,
         connection::GrantType,
         import::{Import, PROBLEMS_KEPT, RowProblem},
-        provider::merged,
     },
     server::{
         provider::{profile::Fillable, token},
@@ -227,8 +226,8 @@ impl Job {
         let app = &self.app;
         let own = make::filled(&row.variables);
         fillable.check(&own, true)?;
-        let variables = merged(&self.caller.client.variables, &own);
-        let registration = self.caller.registration_with(&variables);
+        let variables = self.caller.filled(&own);
+        let registration = self.caller.registration_for(&self.caller.scopes, &variables);
         let label = make::check_label(&row.label)?;
         let external_id = make::check_external_id(row.external_id.as_deref())?;
         let tags = make::check_tags(&row.tags)?;

@@ -20,13 +20,10 @@ pub mod session;
 pub mod upkeep;
 pub mod user;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, OnceLock};
 
 use sqlx::{PgPool, Postgres, Transaction};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
@@ -37,6 +34,7 @@ pub use error::{Error, Result};
 
 use super::{
     clock::{Clock, Rng},
+    journal::Journal,
     provider::{Catalog, Http},
     secret::{master::MasterKey, seal::Keyring},
 };
@@ -66,7 +64,10 @@ struct Inner {
     tasks: TaskTracker,
     stopping: CancellationToken,
     wake: Notify,
-    clock_is_off: AtomicBool,
+    saver: refresh::Saver,
+    flights: refresh::Flights,
+    journal: OnceLock<Journal>,
+    contact: refresh::Contact,
 }
 
 impl App {
@@ -76,7 +77,10 @@ impl App {
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             wake: Notify::new(),
-            clock_is_off: AtomicBool::new(false),
+            saver: refresh::Saver::default(),
+            flights: refresh::Flights::default(),
+            journal: OnceLock::new(),
+            contact: refresh::Contact::default(),
         }))
     }
 
@@ -123,13 +127,44 @@ impl App {
         self.tasks().spawn(work).await.map_err(|error| Error::Internal(error.into()))?
     }
 
-    /// Whether our clock and the database's differ so much that leases can't be trusted.
-    pub(crate) fn clock_is_off(&self) -> bool {
-        self.0.clock_is_off.load(Ordering::Relaxed)
+    /// Time that passes whatever happens to the time of day.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.parts.clock.elapsed()
     }
 
-    pub(crate) fn set_clock_is_off(&self, off: bool) -> bool {
-        self.0.clock_is_off.swap(off, Ordering::Relaxed)
+    /// What stands in for the database's clock; `None`: that clock itself.
+    pub(crate) fn database_now(&self) -> Option<OffsetDateTime> {
+        self.0.parts.clock.database()
+    }
+
+    /// Follows the database's clock; how far ours was off.
+    pub(crate) fn agree(&self, shared: OffsetDateTime) -> Duration {
+        self.0.parts.clock.agree(shared)
+    }
+
+    /// Notes that the database answered. Whether it has done so for long enough that what others have
+    /// left can be taken over.
+    pub(crate) fn database_was_heard(&self) -> bool {
+        // A clock that stands in for the database's says nothing of how long that was away.
+        self.0.contact.heard() || self.database_now().is_some()
+    }
+
+    pub(crate) fn saver(&self) -> &refresh::Saver {
+        &self.0.saver
+    }
+
+    pub(crate) fn flights(&self) -> &refresh::Flights {
+        &self.0.flights
+    }
+
+    /// Where outcomes wait that PostgreSQL does not take; `None`: there is no place for it.
+    pub fn journal(&self) -> Option<&Journal> {
+        self.0.journal.get()
+    }
+
+    /// Gives outcomes a place to wait in. The first one stays.
+    pub fn keep_journal(&self, journal: Journal) {
+        let _ = self.0.journal.set(journal);
     }
 
     /// Lets refreshes in flight come to their end, and no new one begin.

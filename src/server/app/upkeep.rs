@@ -11,25 +11,19 @@ const LOGIN_FAILURES_KEPT: Duration = Duration::hours(1);
 /// What came of a device authorization is shown for a while.
 const DEVICE_CODES_KEPT: Duration = Duration::days(1);
 
-/// Leases compare our clock with that of other replicas; beyond this they can't be trusted.
+/// A clock that is off by more is worth a word.
 const CLOCK_TOLERANCE: Duration = Duration::seconds(5);
 
-/// Compares our clock with the database's, which all replicas share. While they differ too much
-/// this process refreshes nothing, and says so.
+/// Sets our clock by the database's, which all replicas share, so that they agree about expiries
+/// whatever their machines' clocks say.
 pub async fn check_clock(app: &App) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
-    let theirs = store::clock::now(&mut conn).await?;
-    let off = (app.now() - theirs).abs() > CLOCK_TOLERANCE;
-    if off != app.set_clock_is_off(off) {
-        if off {
-            tracing::error!(
-                seconds = (app.now() - theirs).whole_seconds(),
-                "this machine's clock differs from the database's; nothing is refreshed here until \
-                 it is set right"
-            );
-        } else {
-            tracing::info!("the clock agrees with the database's; refreshing again");
-        }
+    let off = app.agree(store::clock::now(&mut conn).await?);
+    if off.abs() > CLOCK_TOLERANCE {
+        tracing::warn!(
+            seconds = off.whole_seconds(),
+            "this machine's clock differs from the database's, which is followed"
+        );
     }
     Ok(())
 }

@@ -11,12 +11,21 @@ pub fn routes(app: App) -> Router {
         .with_state(app)
 }
 
-async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
+async fn ready(State(app): State<App>) -> (StatusCode, String) {
     if app.stopping().is_cancelled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
+        (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n".into())
     } else if app.is_ready().await {
-        (StatusCode::OK, "ok\n")
+        (StatusCode::OK, format!("ok\n{}", warning(&app)))
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+        (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n".into())
     }
+}
+
+/// What an operator should know although requests are served.
+fn warning(app: &App) -> String {
+    let weakness = match app.journal() {
+        Some(journal) => journal.weakness(),
+        None => Some("there is no journal: what PostgreSQL does not take in time can be lost"),
+    };
+    weakness.map(|weakness| format!("warning: {weakness}\n")).unwrap_or_default()
 }

@@ -1,11 +1,15 @@
 //! Attempts: intents, and what became of them.
 
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Error, Result};
-use crate::domain::attempt::{Attempt, Trigger, Verdict};
+use crate::domain::{
+    attempt::{Attempt, Trigger, Verdict},
+    refusal::ErrorClass,
+};
 
 struct AttemptRow {
     id: Uuid,
@@ -48,35 +52,47 @@ impl TryFrom<AttemptRow> for Attempt {
     }
 }
 
-/// An attempt about to be made.
+/// An attempt about to be made. Its fingerprint is that of the token set held now.
 pub struct Intent<'a> {
     pub id: Uuid,
     pub connection_id: Uuid,
+    pub client_id: Uuid,
     pub lease_id: Uuid,
+    pub generation_before: i64,
     pub trigger: Trigger,
     /// Who wanted it.
     pub actor: &'a str,
-    pub started_at: OffsetDateTime,
-    pub generation_before: i64,
-    pub fingerprint_before: Option<&'a str>,
-    pub replica: &'a str,
 }
 
-/// Writes the intent, before the request leaves.
-pub async fn insert(conn: &mut PgConnection, intent: &Intent<'_>) -> Result<()> {
+/// Writes intents, before the requests leave.
+pub async fn insert(
+    conn: &mut PgConnection,
+    intents: &[Intent<'_>],
+    started_at: OffsetDateTime,
+    replica: &str,
+) -> Result<()> {
+    let column = |read: fn(&Intent<'_>) -> Uuid| intents.iter().map(read).collect::<Vec<_>>();
+    let generations: Vec<i64> = intents.iter().map(|intent| intent.generation_before).collect();
+    let triggers: Vec<String> =
+        intents.iter().map(|intent| intent.trigger.as_str().to_owned()).collect();
+    let actors: Vec<String> = intents.iter().map(|intent| intent.actor.to_owned()).collect();
     sqlx::query!(
-        "INSERT INTO attempts (id, connection_id, lease_id, trigger, actor, started_at, generation_before,
-                               fingerprint_before, replica)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        intent.id,
-        intent.connection_id,
-        intent.lease_id,
-        intent.trigger.as_str(),
-        intent.actor,
-        intent.started_at,
-        intent.generation_before,
-        intent.fingerprint_before,
-        intent.replica
+        "INSERT INTO attempts (id, connection_id, client_id, lease_id, generation_before, trigger, actor,
+                               started_at, fingerprint_before, replica)
+         SELECT i.id, i.connection_id, i.client_id, i.lease_id, i.generation, i.trigger, i.actor, $8,
+                t.fingerprint, $9
+         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::text[])
+              AS i (id, connection_id, client_id, lease_id, generation, trigger, actor)
+         LEFT JOIN token_sets t ON t.connection_id = i.connection_id AND t.generation = i.generation",
+        &column(|intent| intent.id),
+        &column(|intent| intent.connection_id),
+        &column(|intent| intent.client_id),
+        &column(|intent| intent.lease_id),
+        &generations,
+        &triggers,
+        &actors,
+        started_at,
+        replica
     )
     .execute(conn)
     .await?;
@@ -84,71 +100,123 @@ pub async fn insert(conn: &mut PgConnection, intent: &Intent<'_>) -> Result<()> 
 }
 
 /// How an attempt ended.
-pub struct Ending<'a> {
-    pub finished_at: OffsetDateTime,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ending {
     pub verdict: Verdict,
-    pub error_class: Option<&'a str>,
+    pub error_class: Option<ErrorClass>,
     pub status: Option<u16>,
-    pub error_code: Option<&'a str>,
-    pub error_description: Option<&'a str>,
+    pub error_code: Option<String>,
+    pub error_description: Option<String>,
     pub generation_after: Option<i64>,
-    pub fingerprint_after: Option<&'a str>,
+    pub fingerprint_after: Option<String>,
 }
 
-/// A verdict that stands is not overwritten: a commit may have come through unheard.
+/// Ends attempts, each named by its connection and its id. A verdict that stands is not overwritten: a
+/// commit may have come through unheard.
 pub async fn finish(
     conn: &mut PgConnection,
-    connection_id: Uuid,
-    id: Uuid,
-    ending: &Ending<'_>,
+    endings: &[(Uuid, Uuid, Ending)],
+    finished_at: OffsetDateTime,
 ) -> Result<()> {
+    let connections: Vec<Uuid> = endings.iter().map(|(connection, _, _)| *connection).collect();
+    let ids: Vec<Uuid> = endings.iter().map(|(_, id, _)| *id).collect();
+    let column = Endings(endings);
+    // The bounds tell which partitions to look into.
     sqlx::query!(
-        "UPDATE attempts SET finished_at = $3, verdict = $4, error_class = $5, status = $6, error_code = $7,
-                             error_description = $8, generation_after = $9, fingerprint_after = $10
-         WHERE connection_id = $1 AND id = $2 AND (verdict IS NULL OR verdict = 'in_doubt')",
-        connection_id,
-        id,
-        ending.finished_at,
-        ending.verdict.as_str(),
-        ending.error_class,
-        ending.status.map(i32::from),
-        ending.error_code,
-        ending.error_description,
-        ending.generation_after,
-        ending.fingerprint_after
+        "UPDATE attempts a
+         SET finished_at = $1, verdict = e.verdict, error_class = e.error_class, status = e.status,
+             error_code = e.error_code, error_description = e.error_description,
+             generation_after = e.generation_after, fingerprint_after = e.fingerprint_after
+         FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[],
+                     $9::bigint[], $10::text[])
+              AS e (connection_id, id, verdict, error_class, status, error_code, error_description,
+                    generation_after, fingerprint_after)
+         WHERE a.connection_id = e.connection_id AND a.id = e.id AND a.id >= $11 AND a.id <= $12
+           AND (a.verdict IS NULL OR a.verdict = 'in_doubt')",
+        finished_at,
+        &connections,
+        &ids,
+        &column.of(|ending| ending.verdict.as_str().to_owned()),
+        &column.of(|ending| ending.error_class.map(|class| class.as_str().to_owned()))
+            as &[Option<String>],
+        &column.of(|ending| ending.status.map(i32::from)) as &[Option<i32>],
+        &column.of(|ending| ending.error_code.clone()) as &[Option<String>],
+        &column.of(|ending| ending.error_description.clone()) as &[Option<String>],
+        &column.of(|ending| ending.generation_after) as &[Option<i64>],
+        &column.of(|ending| ending.fingerprint_after.clone()) as &[Option<String>],
+        ids.iter().min().copied().unwrap_or_default(),
+        ids.iter().max().copied().unwrap_or_default()
     )
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Ends the attempts of a connection whose holder never came back, as in doubt, and names the
-/// newest of them that was made with `generation`.
+struct Endings<'a>(&'a [(Uuid, Uuid, Ending)]);
+
+impl Endings<'_> {
+    fn of<C>(&self, read: impl Fn(&Ending) -> C) -> Vec<C> {
+        self.0.iter().map(|(_, _, ending)| read(ending)).collect()
+    }
+}
+
+/// An attempt whose holder never came back.
+pub struct Abandoned {
+    pub id: Uuid,
+    pub connection_id: Uuid,
+    pub generation_before: i64,
+}
+
+/// Ends the attempts of connections whose holders never came back, as in doubt.
 pub async fn abandon(
     conn: &mut PgConnection,
-    connection_id: Uuid,
+    client_ids: &[Uuid],
+    connection_ids: &[Uuid],
     lease_id: Uuid,
-    generation: i64,
     now: OffsetDateTime,
-) -> Result<Option<Uuid>> {
-    let open = sqlx::query!(
-        "UPDATE attempts SET verdict = 'in_doubt', error_class = 'answer_lost', finished_at = $3
-         WHERE connection_id = $1 AND lease_id <> $2 AND verdict IS NULL
-         RETURNING id, generation_before",
-        connection_id,
+) -> Result<Vec<Abandoned>> {
+    Ok(sqlx::query_as!(
+        Abandoned,
+        "UPDATE attempts SET verdict = 'in_doubt', error_class = 'answer_lost', finished_at = $4
+         WHERE client_id = ANY ($1) AND connection_id = ANY ($2) AND lease_id <> $3 AND verdict IS NULL
+         RETURNING id, connection_id, generation_before",
+        client_ids,
+        connection_ids,
         lease_id,
         now
     )
     .fetch_all(conn)
-    .await?;
-    Ok(open.into_iter().filter(|row| row.generation_before == generation).map(|row| row.id).max())
+    .await?)
 }
 
-/// Takes an intent back that no request followed.
-pub async fn delete(conn: &mut PgConnection, connection_id: Uuid, id: Uuid) -> Result<()> {
-    sqlx::query!("DELETE FROM attempts WHERE connection_id = $1 AND id = $2", connection_id, id)
-        .execute(conn)
-        .await?;
+/// Which of these attempts have their verdict, as (id, verdict).
+pub async fn verdicts(
+    conn: &mut PgConnection,
+    connection_ids: &[Uuid],
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, Verdict)>> {
+    sqlx::query!(
+        r#"SELECT id, verdict AS "verdict!" FROM attempts
+           WHERE connection_id = ANY ($1) AND id = ANY ($2) AND verdict IS NOT NULL"#,
+        connection_ids,
+        ids
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(|row| Ok((row.id, row.verdict.parse()?)))
+    .collect()
+}
+
+/// Takes intents back that no request followed.
+pub async fn delete(conn: &mut PgConnection, connection_ids: &[Uuid], ids: &[Uuid]) -> Result<()> {
+    sqlx::query!(
+        "DELETE FROM attempts WHERE connection_id = ANY ($1) AND id = ANY ($2)",
+        connection_ids,
+        ids
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Error, Result};
+use super::{Error, Result, connection::lease::Room};
 use crate::domain::client::{Client, StateName};
 
 /// A client as it is stored: with its sealed secret, without what is computed.
@@ -197,26 +197,25 @@ pub async fn update(conn: &mut PgConnection, client: &Stored) -> Result<()> {
     Ok(())
 }
 
-/// Marks a client whose credentials of `secret_generation` were refused. `false`: it was marked
-/// before, is switched off, or has another secret by now.
+/// Marks a client whose credentials of `secret_generation` were refused; its name. `None`: it was
+/// marked before, is switched off, or has another secret by now.
 pub async fn reject_credentials(
     conn: &mut PgConnection,
     id: Uuid,
     secret_generation: i64,
     detail: &str,
     now: OffsetDateTime,
-) -> Result<bool> {
-    let done = sqlx::query!(
+) -> Result<Option<String>> {
+    Ok(sqlx::query_scalar!(
         "UPDATE clients SET state = 'credentials_rejected', state_since = $3, state_detail = $4
-         WHERE id = $1 AND secret_generation = $2 AND state = 'ready'",
+         WHERE id = $1 AND secret_generation = $2 AND state = 'ready' RETURNING name",
         id,
         secret_generation,
         now,
         detail
     )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected() > 0)
+    .fetch_optional(conn)
+    .await?)
 }
 
 pub async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<()> {
@@ -258,4 +257,152 @@ pub async fn holds_tokens(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
     )
     .fetch_one(conn)
     .await?)
+}
+
+/// Clients that are ready and have something due, or a lease that ran out. Their connections are not
+/// counted.
+pub async fn list_due(conn: &mut PgConnection, now: Option<OffsetDateTime>) -> Result<Vec<Stored>> {
+    sqlx::query_as!(
+        ClientRow,
+        r#"SELECT id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,
+                  secret_set_at, scopes, variables, state, state_since, state_detail,
+                  0::bigint AS "connections!", created_at, updated_at
+           FROM clients c
+           WHERE state = 'ready'
+             AND (paused_until IS NULL OR paused_until <= coalesce($1::timestamptz, statement_timestamp()))
+             AND EXISTS (SELECT FROM connections n
+                         WHERE n.client_id = c.id AND n.due_at <= coalesce($1::timestamptz, statement_timestamp())
+                           AND (n.leased_until IS NULL
+                                OR n.leased_until <= coalesce($1::timestamptz, statement_timestamp())))"#,
+        now
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(TryInto::try_into)
+    .collect()
+}
+
+/// [`find`], without counting the client's connections.
+pub async fn find_bare(conn: &mut PgConnection, id: Uuid) -> Result<Option<Stored>> {
+    sqlx::query_as!(
+        ClientRow,
+        r#"SELECT id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,
+                  secret_set_at, scopes, variables, state, state_since, state_detail,
+                  0::bigint AS "connections!", created_at, updated_at
+           FROM clients WHERE id = $1"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await?
+    .map(TryInto::try_into)
+    .transpose()
+}
+
+/// What a client may ask of its provider, over all replicas.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    pub client_id: Uuid,
+    /// Requests under way at once.
+    pub concurrency: i32,
+    /// Seconds between two requests, evenly spread; `None`: as many as one likes.
+    pub interval: Option<f64>,
+    /// How many requests may come at once after a quiet time.
+    pub burst: f64,
+}
+
+/// How many requests each client may begin now. Whoever asks for the same client waits until our
+/// transaction ends, or with `skip` goes without it. Clients that are not ready, or that were asked to
+/// pause, are left out.
+pub async fn room(
+    conn: &mut PgConnection,
+    limits: &[Limit],
+    now: Option<OffsetDateTime>,
+    skip: bool,
+) -> Result<Vec<Room>> {
+    let ids: Vec<Uuid> = limits.iter().map(|limit| limit.client_id).collect();
+    let concurrency: Vec<i32> = limits.iter().map(|limit| limit.concurrency).collect();
+    let interval: Vec<Option<f64>> = limits.iter().map(|limit| limit.interval).collect();
+    let burst: Vec<f64> = limits.iter().map(|limit| limit.burst).collect();
+    let locked: Vec<Uuid> = if skip {
+        sqlx::query_scalar!(
+            "SELECT id FROM clients WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
+            &ids
+        )
+        .fetch_all(&mut *conn)
+        .await?
+    } else {
+        sqlx::query_scalar!(
+            "SELECT id FROM clients WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE",
+            &ids
+        )
+        .fetch_all(&mut *conn)
+        .await?
+    };
+    Ok(sqlx::query_as!(
+        Room,
+        r#"SELECT c.id AS client_id,
+                  greatest(0, least(
+                      l.concurrency - (SELECT count(*) FROM attempts a
+                                       WHERE a.client_id = c.id AND a.verdict IS NULL),
+                      CASE WHEN l.spacing IS NULL THEN l.concurrency
+                           ELSE floor(l.burst - coalesce(greatest(0, extract(epoch FROM
+                                c.next_request_at - coalesce($6::timestamptz, statement_timestamp()))), 0)::float8
+                                / l.spacing)
+                      END))::int AS "room!"
+           FROM clients c
+           JOIN unnest($1::uuid[], $2::int[], $3::float8[], $4::float8[])
+                AS l (id, concurrency, spacing, burst) ON l.id = c.id
+           WHERE c.id = ANY ($5) AND c.state = 'ready'
+             AND (c.paused_until IS NULL OR c.paused_until <= coalesce($6::timestamptz, statement_timestamp()))"#,
+        &ids,
+        &concurrency,
+        &interval as &[Option<f64>],
+        &burst,
+        &locked,
+        now
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Counts requests that begin now against their client's rate.
+pub async fn spend(
+    conn: &mut PgConnection,
+    id: Uuid,
+    seconds: f64,
+    now: Option<OffsetDateTime>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE clients
+         SET next_request_at = greatest(next_request_at, coalesce($2::timestamptz, statement_timestamp()))
+                               + make_interval(secs => $3)
+         WHERE id = $1",
+        id,
+        now,
+        seconds
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Makes all of a client's connections wait: its provider asked for it (`Retry-After`).
+pub async fn pause(conn: &mut PgConnection, id: Uuid, until: OffsetDateTime) -> Result<()> {
+    sqlx::query!(
+        "UPDATE clients SET paused_until = greatest(paused_until, $2) WHERE id = $1",
+        id,
+        until
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Until when the client's provider asked it to wait.
+pub async fn paused_until(conn: &mut PgConnection, id: Uuid) -> Result<Option<OffsetDateTime>> {
+    Ok(sqlx::query_scalar!("SELECT paused_until FROM clients WHERE id = $1", id)
+        .fetch_optional(conn)
+        .await?
+        .flatten())
 }

@@ -1,11 +1,13 @@
-//! Connections: reading and changing them. Leases are in [`lease`].
+//! Connections: reading and changing them. Leases are in [`lease`], what refreshes came to in
+//! [`outcome`].
 
 pub mod bulk;
 pub mod lease;
+pub mod outcome;
 
 use std::collections::BTreeMap;
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, postgres::PgListener};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -398,14 +400,22 @@ pub async fn disconnect(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) 
 }
 
 pub async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<()> {
-    sqlx::query!("DELETE FROM connections WHERE id = $1", id).execute(conn).await?;
+    sqlx::query!(
+        "WITH history AS (DELETE FROM attempts WHERE connection_id = $1)
+         DELETE FROM connections WHERE id = $1",
+        id
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
 /// Deletes the disconnected connections of a client, so that it can be deleted.
 pub async fn delete_disconnected(conn: &mut PgConnection, client_id: Uuid) -> Result<u64> {
     Ok(sqlx::query!(
-        "DELETE FROM connections WHERE client_id = $1 AND state = 'disconnected'",
+        "WITH gone AS (SELECT id FROM connections WHERE client_id = $1 AND state = 'disconnected'),
+              history AS (DELETE FROM attempts WHERE connection_id IN (SELECT id FROM gone))
+         DELETE FROM connections WHERE id IN (SELECT id FROM gone)",
         client_id
     )
     .execute(conn)
@@ -419,4 +429,34 @@ pub async fn consented_at(conn: &mut PgConnection, id: Uuid) -> Result<Option<Of
         .fetch_optional(conn)
         .await?
         .flatten())
+}
+
+/// Begins to hear what [`announce`] says.
+pub async fn listen(pool: &sqlx::PgPool) -> Result<PgListener> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(CHANNEL).await?;
+    Ok(listener)
+}
+
+/// Of which connections something became; waits until it is said. After a broken connection some may be
+/// missing.
+pub async fn heard(listener: &mut PgListener) -> Result<Vec<Uuid>> {
+    let said = listener.recv().await?;
+    Ok(said.payload().split(' ').filter_map(|id| id.parse().ok()).collect())
+}
+
+/// The channel on which it is said that something became of connections.
+const CHANNEL: &str = "regrant_connections";
+
+/// Tells all replicas that something became of these connections, once the transaction commits. A hint,
+/// which may be lost.
+pub async fn announce(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
+    // A payload holds less than 8000 bytes.
+    for ids in ids.chunks(200) {
+        let payload: Vec<String> = ids.iter().map(|id| id.simple().to_string()).collect();
+        sqlx::query!("SELECT pg_notify($1, $2)", CHANNEL, payload.join(" "))
+            .fetch_one(&mut *conn)
+            .await?;
+    }
+    Ok(())
 }

@@ -1,11 +1,14 @@
-//! Token sets: one row a generation. Superseded ones keep their fingerprint and lose their tokens.
+//! Token sets: one row a connection, replaced in place by each generation. The fingerprints of earlier
+//! ones stand in the attempts.
 
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Result;
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TokenSet {
     pub connection_id: Uuid,
     pub generation: i64,
@@ -17,28 +20,34 @@ pub struct TokenSet {
     pub obtained_at: OffsetDateTime,
 }
 
-/// Adds a generation and takes the tokens of the one before away.
-pub async fn supersede(conn: &mut PgConnection, new: &TokenSet) -> Result<()> {
-    forget(&mut *conn, new.connection_id, new.obtained_at).await?;
+/// Puts token sets in the place of the ones before.
+pub async fn replace(conn: &mut PgConnection, sets: &[&TokenSet]) -> Result<()> {
+    let column = Columns::of(sets);
     sqlx::query!(
         "INSERT INTO token_sets (connection_id, generation, sealed_access_token, sealed_refresh_token,
                                  sealed_extras, token_type, fingerprint, obtained_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        new.connection_id,
-        new.generation,
-        new.sealed_access_token,
-        new.sealed_refresh_token,
-        new.sealed_extras,
-        new.token_type,
-        new.fingerprint,
-        new.obtained_at
+         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[],
+                              $7::text[], $8::timestamptz[])
+         ON CONFLICT (connection_id) DO UPDATE
+         SET generation = excluded.generation, sealed_access_token = excluded.sealed_access_token,
+             sealed_refresh_token = excluded.sealed_refresh_token, sealed_extras = excluded.sealed_extras,
+             token_type = excluded.token_type, fingerprint = excluded.fingerprint,
+             obtained_at = excluded.obtained_at, superseded_at = NULL",
+        &column.ids,
+        &column.generations,
+        &column.access as &[Option<&[u8]>],
+        &column.refresh as &[Option<&[u8]>],
+        &column.extras as &[Option<&[u8]>],
+        &column.types,
+        &column.fingerprints as &[Option<&str>],
+        &column.obtained
     )
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Takes all tokens of a connection away; fingerprints stay.
+/// Takes all tokens of a connection away; the fingerprint stays.
 pub async fn forget(
     conn: &mut PgConnection,
     connection_id: Uuid,
@@ -109,29 +118,70 @@ pub async fn find_homes(conn: &mut PgConnection, fingerprints: &[String]) -> Res
 
 /// Adds first generations.
 pub async fn insert_many(conn: &mut PgConnection, sets: &[&TokenSet]) -> Result<()> {
-    let ids: Vec<Uuid> = sets.iter().map(|set| set.connection_id).collect();
-    let generations: Vec<i64> = sets.iter().map(|set| set.generation).collect();
-    let access: Vec<_> = sets.iter().map(|set| set.sealed_access_token.as_deref()).collect();
-    let refresh: Vec<_> = sets.iter().map(|set| set.sealed_refresh_token.as_deref()).collect();
-    let extras: Vec<_> = sets.iter().map(|set| set.sealed_extras.as_deref()).collect();
-    let types: Vec<_> = sets.iter().map(|set| set.token_type.clone()).collect();
-    let fingerprints: Vec<_> = sets.iter().map(|set| set.fingerprint.as_deref()).collect();
-    let obtained: Vec<_> = sets.iter().map(|set| set.obtained_at).collect();
+    let column = Columns::of(sets);
     sqlx::query!(
         "INSERT INTO token_sets (connection_id, generation, sealed_access_token, sealed_refresh_token,
                                  sealed_extras, token_type, fingerprint, obtained_at)
          SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[],
                               $7::text[], $8::timestamptz[])",
-        &ids,
-        &generations,
-        &access as &[Option<&[u8]>],
-        &refresh as &[Option<&[u8]>],
-        &extras as &[Option<&[u8]>],
-        &types,
-        &fingerprints as &[Option<&str>],
-        &obtained
+        &column.ids,
+        &column.generations,
+        &column.access as &[Option<&[u8]>],
+        &column.refresh as &[Option<&[u8]>],
+        &column.extras as &[Option<&[u8]>],
+        &column.types,
+        &column.fingerprints as &[Option<&str>],
+        &column.obtained
     )
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Token sets as the columns that `unnest` takes.
+struct Columns<'a> {
+    ids: Vec<Uuid>,
+    generations: Vec<i64>,
+    access: Vec<Option<&'a [u8]>>,
+    refresh: Vec<Option<&'a [u8]>>,
+    extras: Vec<Option<&'a [u8]>>,
+    types: Vec<String>,
+    fingerprints: Vec<Option<&'a str>>,
+    obtained: Vec<OffsetDateTime>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(sets: &[&'a TokenSet]) -> Self {
+        Self {
+            ids: sets.iter().map(|set| set.connection_id).collect(),
+            generations: sets.iter().map(|set| set.generation).collect(),
+            access: sets.iter().map(|set| set.sealed_access_token.as_deref()).collect(),
+            refresh: sets.iter().map(|set| set.sealed_refresh_token.as_deref()).collect(),
+            extras: sets.iter().map(|set| set.sealed_extras.as_deref()).collect(),
+            types: sets.iter().map(|set| set.token_type.clone()).collect(),
+            fingerprints: sets.iter().map(|set| set.fingerprint.as_deref()).collect(),
+            obtained: sets.iter().map(|set| set.obtained_at).collect(),
+        }
+    }
+}
+
+/// The sealed refresh tokens of connections that hold one of this generation, by connection.
+pub async fn refresh_tokens(
+    conn: &mut PgConnection,
+    held: &[(Uuid, i64)],
+) -> Result<Vec<(Uuid, Vec<u8>)>> {
+    let (ids, generations): (Vec<Uuid>, Vec<i64>) = held.iter().copied().unzip();
+    Ok(sqlx::query!(
+        r#"SELECT t.connection_id, t.sealed_refresh_token AS "sealed!"
+           FROM unnest($1::uuid[], $2::bigint[]) AS h (id, generation)
+           JOIN token_sets t ON t.connection_id = h.id AND t.generation = h.generation
+           WHERE t.sealed_refresh_token IS NOT NULL"#,
+        &ids,
+        &generations
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(|row| (row.connection_id, row.sealed))
+    .collect())
 }

@@ -9,17 +9,33 @@ use super::app::{App, Result, connection, keys, refresh, upkeep};
 
 /// How often the worker looks for what is due, when nobody wakes it.
 const TICK: Duration = Duration::from_secs(1);
+/// What ends within this time is looked after at once.
+const GATHER: Duration = Duration::from_millis(3);
 /// How many refreshes one process has under way at most.
-const IN_FLIGHT: usize = 256;
+const IN_FLIGHT: usize = 2048;
 /// How many are claimed at once.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 const SWEEP: Duration = Duration::from_secs(10 * 60);
+/// Well within a lease.
+const PROLONG: Duration = Duration::from_secs(12);
+/// How soon after a break notifications are listened to again.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 const CLOCK: Duration = Duration::from_secs(15);
 const KEYS: Duration = Duration::from_secs(60);
 
-/// Begins the loop that every process needs: people refresh by hand in those that do no other work.
-pub fn watch_clock(app: &App) -> JoinSet<()> {
+/// Begins the loops that every process needs: people refresh by hand in those that do no other work.
+pub fn tend(app: &App) -> JoinSet<()> {
     let mut loops = JoinSet::new();
+    loops.spawn(every(app.clone(), "leases", PROLONG, |app| async move {
+        refresh::prolong(&app).await
+    }));
+    loops.spawn(every(app.clone(), "notifications", LISTEN_AGAIN, |app| async move {
+        let stopping = app.stopping().clone();
+        tokio::select! {
+            () = stopping.cancelled() => Ok(()),
+            ended = refresh::listen(&app) => ended,
+        }
+    }));
     loops.spawn(every(app.clone(), "clock", CLOCK, |app| async move {
         upkeep::check_clock(&app).await
     }));
@@ -28,7 +44,7 @@ pub fn watch_clock(app: &App) -> JoinSet<()> {
 
 /// Begins all loops. They end by themselves when the app is told to stop.
 pub fn begin(app: &App) -> JoinSet<()> {
-    let mut loops = watch_clock(app);
+    let mut loops = tend(app);
     loops.spawn(refresh_loop(app.clone()));
     loops.spawn(every(app.clone(), "sweep", SWEEP, |app| async move { upkeep::sweep(&app).await }));
     loops.spawn(every(app.clone(), "keys", KEYS, |app| async move { keep_keys(&app).await }));
@@ -47,7 +63,8 @@ async fn refresh_loop(app: App) {
         if !full {
             tokio::select! {
                 () = app.stopping().cancelled() => {}
-                () = app.woken() => {}
+                // Several that end together make one look.
+                () = app.woken() => tokio::time::sleep(GATHER).await,
                 () = tokio::time::sleep(TICK) => {}
             }
         }

@@ -2,7 +2,7 @@
 //! does.
 
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, PgPool, Row};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Row, postgres::PgArguments, query::Query};
 use time::Duration;
 use uuid::Uuid;
 
@@ -15,22 +15,20 @@ use crate::{
     tests::support::World,
 };
 
-/// The claim as it was compiled: the one of our queries that skips what others have locked,
-/// device codes apart.
-fn claim_query() -> String {
+/// One of our queries as it was compiled: the one that has all of these parts, device codes apart.
+fn compiled(parts: &[&str]) -> String {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/.sqlx");
     let texts = std::fs::read_dir(folder).unwrap().map(|entry| {
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
         let query: Value = serde_json::from_str(&text).unwrap();
         query["query"].as_str().unwrap().to_owned()
     });
-    let is_claim = |text: &String| {
-        ["SKIP LOCKED", "due_at"].iter().all(|part| text.contains(part))
-            && !text.contains("device_codes")
+    let is_it = |text: &String| {
+        parts.iter().all(|part| text.contains(part)) && !text.contains("device_codes")
     };
-    let mut claims: Vec<String> = texts.filter(is_claim).collect();
-    assert_eq!(claims.len(), 1);
-    claims.remove(0)
+    let mut found: Vec<String> = texts.filter(is_it).collect();
+    assert_eq!(found.len(), 1, "{parts:?}");
+    found.remove(0)
 }
 
 /// Every node of a plan.
@@ -39,22 +37,41 @@ fn nodes(plan: &Value) -> Vec<&Value> {
     std::iter::once(plan).chain(below.flat_map(nodes)).collect()
 }
 
-async fn explain(world: &World) -> Value {
+async fn explain<'q>(
+    world: &World,
+    query: String,
+    bind: impl FnOnce(Query<'q, Postgres, PgArguments>) -> Query<'q, Postgres, PgArguments>,
+) -> Value {
     let mut tx = world.pool.begin().await.unwrap();
-    let explain = format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {}", claim_query());
-    let now = world.now();
-    let row = sqlx::query(AssertSqlSafe(explain))
-        .bind(Uuid::from_u128(1))
-        .bind(now)
-        .bind(now + Duration::seconds(60))
-        .bind(32_i64)
-        .bind(64_i64)
-        .fetch_one(&mut *tx)
-        .await
-        .unwrap();
+    let explain = format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}");
+    let row = bind(sqlx::query(AssertSqlSafe(explain))).fetch_one(&mut *tx).await.unwrap();
     let plan: Value = row.get(0);
     tx.rollback().await.unwrap();
     plan[0]["Plan"].clone()
+}
+
+/// What the worker does at each look: which clients have something due, and their leases.
+async fn look(world: &World) -> [Value; 2] {
+    let now = world.now();
+    let clients: Vec<Uuid> =
+        sqlx::query_scalar("SELECT id FROM clients").fetch_all(&world.pool).await.unwrap();
+    let rooms = vec![32_i32; clients.len()];
+    let due = compiled(&["paused_until", "EXISTS", "due_at"]);
+    let claim = compiled(&["SKIP LOCKED", "due_at"]);
+    [
+        explain(world, due, |query| query.bind(now)).await,
+        explain(world, claim, |query| {
+            query
+                .bind(Uuid::from_u128(1))
+                .bind(now)
+                .bind(60.0)
+                .bind(clients)
+                .bind(rooms)
+                .bind(64_i64)
+                .bind(true)
+        })
+        .await,
+    ]
 }
 
 /// How many pages a look touches.
@@ -83,22 +100,24 @@ async fn a_look_costs_what_is_due_and_not_what_is_stored(pool: PgPool) {
     world.pass(Duration::minutes(9));
     for statistics in ["SELECT 1", "ANALYZE"] {
         world.execute(statistics).await;
-        let plan = explain(&world).await;
-        let nodes = nodes(&plan);
-        for node in &nodes {
-            let scans = node["Node Type"].as_str().unwrap().contains("Seq Scan");
-            assert!(!scans || node["Relation Name"] != "connections", "{plan:#}");
+        for plan in look(&world).await {
+            let nodes = nodes(&plan);
+            for node in &nodes {
+                let scans = node["Node Type"].as_str().unwrap().contains("Seq Scan");
+                assert!(!scans || node["Relation Name"] != "connections", "{plan:#}");
+            }
+            assert!(nodes.iter().any(|node| node["Index Name"] == "connections_due"), "{plan:#}");
+            assert!(pages(&plan) < 200, "{} pages: {plan:#}", pages(&plan));
         }
-        assert!(nodes.iter().any(|node| node["Index Name"] == "connections_due"), "{plan:#}");
-        assert!(pages(&plan) < 200, "{} pages: {plan:#}", pages(&plan));
     }
     assert_eq!(world.tick().await, 4);
     for id in ids {
         assert_eq!(world.generation(id).await, 2);
     }
     // With nothing due, a look touches next to nothing.
-    let plan = explain(&world).await;
-    assert!(pages(&plan) < 20, "{} pages: {plan:#}", pages(&plan));
+    for plan in look(&world).await {
+        assert!(pages(&plan) < 20, "{} pages: {plan:#}", pages(&plan));
+    }
 }
 
 #[sqlx::test]

@@ -129,7 +129,7 @@ async fn a_button_whose_holder_died_is_followed_up_when_the_lease_ends(pool: PgP
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     process.spawn(async move {
         use crate::domain::attempt::Trigger;
-        app::refresh::now(&dying, &connection, Trigger::Manual, "someone").await
+        app::refresh::now(&dying, &connection, Trigger::Manual, "someone", false).await
     });
     world.control().until_held(1).await;
     process.shutdown_background();

@@ -141,7 +141,7 @@ async fn settle(
     }
     // Without a refresh token in the response the one we hold goes on; it may be being replaced.
     if given.refresh_token.is_none()
-        && store::connection::lease::is_held(&mut tx, connection.id, app.now()).await?
+        && store::connection::lease::is_held(&mut tx, connection.id, app.database_now()).await?
     {
         return Ok(None);
     }

@@ -247,7 +247,13 @@ pub(super) async fn activate(
     let lost_attempt_id = match &kept {
         Some(_) => {
             let (id, before) = (connection.id, connection.generation);
-            store::attempt::abandon(conn, id, Uuid::nil(), before, app.now()).await?
+            let client = [connection.client_id];
+            store::attempt::abandon(conn, &client, &[id], Uuid::nil(), app.now())
+                .await?
+                .into_iter()
+                .filter(|attempt| attempt.generation_before == before)
+                .map(|attempt| attempt.id)
+                .max()
         }
         None => None,
     };
@@ -269,7 +275,7 @@ pub(super) async fn activate(
     if !store::connection::activate(conn, connection.id, &facts, app.now()).await? {
         return Ok(false);
     }
-    store::token_set::supersede(conn, &set).await?;
+    store::token_set::replace(conn, &[&set]).await?;
     Ok(true)
 }
 

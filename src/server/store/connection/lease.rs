@@ -1,41 +1,60 @@
-//! Leases: who may use a connection's refresh token now. Every save names its lease and generation
-//! and does nothing if either has moved (DESIGN section 3, points 1 and 2).
+//! Leases: who may use a connection's refresh token now (DESIGN section 3, points 1 and 2).
+//!
+//! Leases are taken and given back many at a time, and run by the database's clock, which all
+//! replicas share: a replica whose own clock is wrong can neither steal a lease nor keep one.
+
+use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{domain::connection::StateName, server::store::Result};
+use crate::{
+    domain::connection::{GrantType, StateName},
+    server::store::Result,
+};
 
-/// A connection that is ours until the lease runs out.
+/// A connection that is ours until the lease runs out, with all that a refresh needs to know of it.
 #[derive(Clone, Debug)]
 pub struct Leased {
     pub id: Uuid,
     pub client_id: Uuid,
     pub lease_id: Uuid,
-    pub leased_until: OffsetDateTime,
+    /// Someone else's lease ran out on it: what came of their attempt is not known.
+    pub is_orphan: bool,
+    /// The label, or else the account's name.
+    pub name: String,
     pub generation: i64,
     pub state: StateName,
     pub failures: i32,
     pub doubtful_attempt_id: Option<Uuid>,
-    pub has_refresh_token: bool,
+    pub scopes_requested: Vec<String>,
+    /// What it fills in itself.
+    pub variables: BTreeMap<String, String>,
+    pub obtained_at: Option<OffsetDateTime>,
     pub access_expires_at: Option<OffsetDateTime>,
     pub refresh_expires_at: Option<OffsetDateTime>,
     pub consented_at: Option<OffsetDateTime>,
-    pub grant_type: String,
+    pub due_at: Option<OffsetDateTime>,
+    pub grant_type: GrantType,
 }
 
 struct LeasedRow {
     id: Uuid,
     client_id: Uuid,
+    is_orphan: bool,
+    name: String,
     generation: i64,
     state: String,
     failures: i32,
     doubtful_attempt_id: Option<Uuid>,
-    has_refresh_token: bool,
+    scopes_requested: Vec<String>,
+    variables: serde_json::Value,
+    obtained_at: Option<OffsetDateTime>,
     access_expires_at: Option<OffsetDateTime>,
     refresh_expires_at: Option<OffsetDateTime>,
     consented_at: Option<OffsetDateTime>,
+    due_at: Option<OffsetDateTime>,
     grant_type: String,
 }
 
@@ -43,8 +62,12 @@ struct LeasedRow {
 #[derive(Clone, Copy, Debug)]
 pub struct Lease {
     pub id: Uuid,
-    pub now: OffsetDateTime,
-    pub until: OffsetDateTime,
+    /// The present moment; `None`: by the database's clock.
+    pub now: Option<OffsetDateTime>,
+    pub seconds: f64,
+    /// Whether to take over what someone else's lease ran out on. Not while those who hold answers
+    /// that the database did not take may be about to bring them.
+    pub orphans: bool,
 }
 
 impl LeasedRow {
@@ -53,49 +76,72 @@ impl LeasedRow {
             id: self.id,
             client_id: self.client_id,
             lease_id: lease.id,
-            leased_until: lease.until,
+            is_orphan: self.is_orphan,
+            name: self.name,
             generation: self.generation,
             state: self.state.parse()?,
             failures: self.failures,
             doubtful_attempt_id: self.doubtful_attempt_id,
-            has_refresh_token: self.has_refresh_token,
+            scopes_requested: self.scopes_requested,
+            variables: serde_json::from_value(self.variables)?,
+            obtained_at: self.obtained_at,
             access_expires_at: self.access_expires_at,
             refresh_expires_at: self.refresh_expires_at,
             consented_at: self.consented_at,
-            grant_type: self.grant_type,
+            due_at: self.due_at,
+            grant_type: self.grant_type.parse()?,
         })
     }
 }
 
-/// Leases what is due, the most overdue of each client first, at most `per_client` of one client
-/// and `limit` in all. Connections of clients that are not ready wait.
+/// How many connections of a client may be leased now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    pub client_id: Uuid,
+    pub room: i32,
+}
+
+/// Leases what is due, at most what each client has room for and `limit` in all: the most overdue of
+/// each client in turn, so that none waits behind another's backlog.
 pub async fn claim_due(
     conn: &mut PgConnection,
     lease: Lease,
-    per_client: i64,
+    rooms: &[Room],
     limit: i64,
 ) -> Result<Vec<Leased>> {
+    let clients: Vec<Uuid> = rooms.iter().map(|room| room.client_id).collect();
+    let room: Vec<i32> = rooms.iter().map(|room| room.room).collect();
     sqlx::query_as!(
         LeasedRow,
-        "WITH due AS (
-             SELECT n.id
-             FROM clients c
-             CROSS JOIN LATERAL (
-                 SELECT id, due_at FROM connections
-                 WHERE client_id = c.id AND due_at <= $2 AND (leased_until IS NULL OR leased_until <= $2)
-                 ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
-             ) n
-             WHERE c.state = 'ready'
-             ORDER BY n.due_at LIMIT $5
-         )
-         UPDATE connections SET lease_id = $1, leased_until = $3 FROM due WHERE connections.id = due.id
-         RETURNING connections.id, client_id, generation, state, failures, doubtful_attempt_id,
-                   has_refresh_token, access_expires_at, refresh_expires_at, consented_at, grant_type",
+        r#"WITH found AS (
+               SELECT n.id, n.lease_before, n.due_at, c.id AS client_id
+               FROM unnest($4::uuid[], $5::int[]) AS c (id, room)
+               CROSS JOIN LATERAL (
+                   SELECT id, lease_id AS lease_before, due_at FROM connections
+                   WHERE client_id = c.id AND due_at <= coalesce($2::timestamptz, statement_timestamp())
+                     AND (leased_until IS NULL
+                          OR ($7 AND leased_until <= coalesce($2::timestamptz, statement_timestamp())))
+                   ORDER BY due_at LIMIT c.room FOR UPDATE SKIP LOCKED
+               ) n
+           ), due AS (
+               SELECT id, lease_before FROM found
+               ORDER BY row_number() OVER (PARTITION BY client_id ORDER BY due_at), due_at LIMIT $6
+           )
+           UPDATE connections
+           SET lease_id = $1,
+               leased_until = coalesce($2::timestamptz, statement_timestamp()) + make_interval(secs => $3)
+           FROM due WHERE connections.id = due.id
+           RETURNING connections.id, client_id, due.lease_before IS NOT NULL AS "is_orphan!",
+                     coalesce(nullif(label, ''), account_label, account_id, '') AS "name!",
+                     generation, state, failures, doubtful_attempt_id, scopes_requested, variables,
+                     obtained_at, access_expires_at, refresh_expires_at, consented_at, due_at, grant_type"#,
         lease.id,
         lease.now,
-        lease.until,
-        per_client,
-        limit
+        lease.seconds,
+        &clients,
+        &room,
+        limit,
+        lease.orphans
     )
     .fetch_all(conn)
     .await?
@@ -115,16 +161,28 @@ pub async fn claim_one(
 ) -> Result<Option<Leased>> {
     sqlx::query_as!(
         LeasedRow,
-        "UPDATE connections SET lease_id = $1, leased_until = $3, due_at = least(due_at, $2)
-         WHERE id = $4 AND generation = $5 AND state IN ('active', 'retrying', 'in_doubt')
-           AND (leased_until IS NULL OR leased_until <= $2)
-         RETURNING id, client_id, generation, state, failures, doubtful_attempt_id,
-                   has_refresh_token, access_expires_at, refresh_expires_at, consented_at, grant_type",
+        r#"WITH found AS (
+               SELECT id, lease_id AS lease_before, due_at FROM connections
+               WHERE id = $4 AND generation = $5 AND state IN ('active', 'retrying', 'in_doubt')
+                 AND (leased_until IS NULL
+                      OR ($6 AND leased_until <= coalesce($2::timestamptz, statement_timestamp())))
+               FOR UPDATE
+           )
+           UPDATE connections
+           SET lease_id = $1,
+               leased_until = coalesce($2::timestamptz, statement_timestamp()) + make_interval(secs => $3),
+               due_at = least(found.due_at, coalesce($2::timestamptz, statement_timestamp()))
+           FROM found WHERE connections.id = found.id
+           RETURNING connections.id, client_id, found.lease_before IS NOT NULL AS "is_orphan!",
+                     coalesce(nullif(label, ''), account_label, account_id, '') AS "name!",
+                     generation, state, failures, doubtful_attempt_id, scopes_requested, variables,
+                     obtained_at, access_expires_at, refresh_expires_at, consented_at, found.due_at, grant_type"#,
         lease.id,
         lease.now,
-        lease.until,
+        lease.seconds,
         id,
-        generation
+        generation,
+        lease.orphans
     )
     .fetch_optional(conn)
     .await?
@@ -132,20 +190,23 @@ pub async fn claim_one(
     .transpose()
 }
 
-/// Marks leased connections whose earlier attempt never got its verdict.
+/// Marks leased connections as in doubt about an attempt that never got its verdict.
 pub async fn doubt(
     conn: &mut PgConnection,
-    id: Uuid,
     lease_id: Uuid,
-    attempt_id: Uuid,
+    doubts: &[(Uuid, Uuid)],
     now: OffsetDateTime,
 ) -> Result<()> {
+    let (ids, attempts): (Vec<Uuid>, Vec<Uuid>) = doubts.iter().copied().unzip();
     sqlx::query!(
-        "UPDATE connections SET state = 'in_doubt', state_since = $4, doubtful_attempt_id = $3, updated_at = $4
-         WHERE id = $1 AND lease_id = $2",
-        id,
+        "UPDATE connections n
+         SET state = 'in_doubt', state_since = $4, updated_at = $4,
+             doubtful_attempt_id = coalesce(n.doubtful_attempt_id, d.attempt_id)
+         FROM unnest($2::uuid[], $3::uuid[]) AS d (id, attempt_id)
+         WHERE n.id = d.id AND n.lease_id = $1",
         lease_id,
-        attempt_id,
+        &ids,
+        &attempts,
         now
     )
     .execute(conn)
@@ -153,104 +214,37 @@ pub async fn doubt(
     Ok(())
 }
 
-/// What a refresh that was granted changes.
-pub struct Renewal<'a> {
-    pub scopes_granted: Option<&'a [String]>,
-    pub has_refresh_token: bool,
-    pub obtained_at: OffsetDateTime,
-    pub access_expires_at: Option<OffsetDateTime>,
-    pub refresh_expires_at: Option<OffsetDateTime>,
-    pub needs_human_by: Option<OffsetDateTime>,
-    pub due_at: Option<OffsetDateTime>,
-}
-
-/// Saves a refresh as the next generation and gives the lease back. `false`: the lease or the
-/// generation has moved, and nothing was changed.
-pub async fn renew(
+/// Prolongs leases whose holders are still at work.
+pub async fn extend(
     conn: &mut PgConnection,
-    leased: &Leased,
-    renewal: &Renewal<'_>,
-    now: OffsetDateTime,
-) -> Result<bool> {
-    let done = sqlx::query!(
-        "UPDATE connections
-         SET state = 'active', state_since = CASE WHEN state = 'active' THEN state_since ELSE $4 END,
-             reason = NULL, failures = 0, doubtful_attempt_id = NULL, last_error = NULL,
-             generation = generation + 1, scopes_granted = coalesce($5, scopes_granted),
-             has_refresh_token = $6, obtained_at = $7, access_expires_at = $8, refresh_expires_at = $9,
-             needs_human_by = $10, due_at = $11, lease_id = NULL, leased_until = NULL, updated_at = $4
-         WHERE id = $1 AND lease_id = $2 AND generation = $3",
-        leased.id,
-        leased.lease_id,
-        leased.generation,
-        now,
-        renewal.scopes_granted as Option<&[String]>,
-        renewal.has_refresh_token,
-        renewal.obtained_at,
-        renewal.access_expires_at,
-        renewal.refresh_expires_at,
-        renewal.needs_human_by,
-        renewal.due_at
-    )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected() > 0)
-}
-
-/// What a refresh that was not granted changes.
-pub struct Setback<'a> {
-    pub state: StateName,
-    pub reason: Option<&'a str>,
-    pub failures: i32,
-    pub doubtful_attempt_id: Option<Uuid>,
-    pub last_error: Option<serde_json::Value>,
-    pub needs_human_by: Option<OffsetDateTime>,
-    pub due_at: Option<OffsetDateTime>,
-}
-
-/// Saves a verdict and gives the lease back. `false`: the lease or the generation has moved, and
-/// nothing was changed: a late loser's refusal never condemns the winner's grant.
-pub async fn set_back(
-    conn: &mut PgConnection,
-    leased: &Leased,
-    setback: &Setback<'_>,
-    now: OffsetDateTime,
-) -> Result<bool> {
-    let done = sqlx::query!(
-        "UPDATE connections
-         SET state = $4, state_since = CASE WHEN state = $4 THEN state_since ELSE $5 END, reason = $6,
-             failures = $7, doubtful_attempt_id = $8, last_error = coalesce($9, last_error),
-             needs_human_by = $10, due_at = $11, lease_id = NULL, leased_until = NULL, updated_at = $5
-         WHERE id = $1 AND lease_id = $2 AND generation = $3",
-        leased.id,
-        leased.lease_id,
-        leased.generation,
-        setback.state.as_str(),
-        now,
-        setback.reason,
-        setback.failures,
-        setback.doubtful_attempt_id,
-        setback.last_error,
-        setback.needs_human_by,
-        setback.due_at
-    )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected() > 0)
-}
-
-/// Gives the lease back without a verdict, for when no request was made.
-pub async fn release(
-    conn: &mut PgConnection,
-    leased: &Leased,
-    due_at: Option<OffsetDateTime>,
+    held: &[(Uuid, Uuid)],
+    now: Option<OffsetDateTime>,
+    seconds: f64,
 ) -> Result<()> {
+    let (ids, leases): (Vec<Uuid>, Vec<Uuid>) = held.iter().copied().unzip();
+    sqlx::query!(
+        "UPDATE connections n
+         SET leased_until = coalesce($3::timestamptz, statement_timestamp()) + make_interval(secs => $4)
+         FROM unnest($1::uuid[], $2::uuid[]) AS h (id, lease_id)
+         WHERE n.id = h.id AND n.lease_id = h.lease_id",
+        &ids,
+        &leases,
+        now,
+        seconds
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Gives a lease back without a verdict, for when no refresh was made.
+pub async fn release(conn: &mut PgConnection, leased: &Leased) -> Result<()> {
     sqlx::query!(
         "UPDATE connections SET lease_id = NULL, leased_until = NULL, due_at = $3
          WHERE id = $1 AND lease_id = $2",
         leased.id,
         leased.lease_id,
-        due_at
+        leased.due_at
     )
     .execute(conn)
     .await?;
@@ -258,9 +252,15 @@ pub async fn release(
 }
 
 /// Whether someone holds the connection now.
-pub async fn is_held(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<bool> {
+pub async fn is_held(
+    conn: &mut PgConnection,
+    id: Uuid,
+    now: Option<OffsetDateTime>,
+) -> Result<bool> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM connections WHERE id = $1 AND leased_until > $2) AS "held!""#,
+        r#"SELECT EXISTS (SELECT FROM connections
+                          WHERE id = $1 AND leased_until > coalesce($2::timestamptz, statement_timestamp()))
+           AS "held!""#,
         id,
         now
     )

@@ -39,6 +39,16 @@ struct TokenQuery {
     min_ttl: u32,
 }
 
+/// Whether to join.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct RefreshQuery {
+    /// Make a request of its own, after whatever is under way.
+    #[serde(default)]
+    #[param(default = false, required = false)]
+    force: bool,
+}
+
 /// A live access token.
 #[derive(Serialize, ToSchema)]
 pub struct AccessToken {
@@ -90,13 +100,14 @@ async fn token(
 
 /// Refresh now
 ///
-/// Joins a refresh that is under way. The answer is the attempt; its `verdict` says how it went.
+/// Joins a refresh that is under way, unless `force` asks for a request of its own, made after that. The
+/// answer is the attempt; its `verdict` says how it went.
 #[utoipa::path(
     post,
     path = "/connections/{id}/refresh",
     tag = "connections",
     extensions(("x-permission" = json!(Permission::ConnectionsRefresh))),
-    params(("id" = Uuid, Path)),
+    params(("id" = Uuid, Path), RefreshQuery),
     responses(
         (status = 200, description = "The attempt", body = Attempt),
         (status = 409, description = "A person is needed (`reauth_required`), or there is nothing to refresh"),
@@ -107,8 +118,12 @@ async fn refresh(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Query(query): Query<RefreshQuery>,
 ) -> Result<Json<Attempt>, Problem> {
-    Ok(Json(connection::refresh(&app, &actor, id).await?))
+    Ok(Json(match query.force {
+        true => connection::refresh_anew(&app, &actor, id).await?,
+        false => connection::refresh(&app, &actor, id).await?,
+    }))
 }
 
 /// List attempts

@@ -1,0 +1,258 @@
+//! Taking leases: what is due, or one connection on demand, and writing the intents. One short
+//! transaction takes many (DESIGN section 3, points 1, 3, 11 and 12).
+
+use std::{collections::HashMap, sync::Arc};
+
+use sqlx::PgConnection;
+use time::Duration;
+use uuid::Uuid;
+
+use super::engine::{LEASE, Task};
+use crate::{
+    domain::{attempt::Trigger, connection::StateName, provider::Profile},
+    server::{
+        app::{App, Error, Result, client::Caller, grant, keys},
+        failpoint,
+        store::{
+            self,
+            attempt::Intent,
+            client::Limit,
+            connection::lease::{self, Lease, Leased, Room},
+        },
+    },
+};
+
+/// How many requests of one client are under way at once over all replicas, unless its profile says.
+const CONCURRENCY: u32 = 32;
+/// A rate allows as many requests at once as it does in this time.
+const BURST: Duration = Duration::seconds(6);
+
+/// A refresh that is ours to make, or the reason why it can't even be asked for.
+pub type Claimed = Task<std::result::Result<Arc<Caller>, String>>;
+
+/// A lease of ours. Ask for it when the database has just answered.
+pub fn new_lease(app: &App) -> Lease {
+    Lease {
+        id: app.new_id(),
+        now: app.database_now(),
+        seconds: LEASE.as_seconds_f64(),
+        orphans: app.database_was_heard(),
+    }
+}
+
+/// What was claimed of what is due.
+#[derive(Default)]
+pub struct Due {
+    pub claimed: Vec<Claimed>,
+    /// There may be more, once something has ended.
+    pub is_limited: bool,
+}
+
+/// Claims what is due, at most `limit`.
+pub async fn due(app: &App, limit: i64) -> Result<Due> {
+    let mut conn = app.pool().acquire().await?;
+    let clients = store::client::list_due(&mut conn, app.database_now()).await?;
+    let lease = new_lease(app);
+    if clients.is_empty() {
+        return Ok(Due::default());
+    }
+    let wanting = clients.len();
+    let mut callers = HashMap::new();
+    let mut limits = Vec::with_capacity(clients.len());
+    for client in clients {
+        let id = client.id;
+        let caller = Caller::of(app, &mut conn, client, Vec::new()).await;
+        limits.push(limit_of(id, caller.as_ref().ok().map(|caller| caller.profile.as_ref())));
+        callers.insert(id, caller.map(Arc::new).map_err(|error| error.to_string()));
+    }
+    drop(conn);
+    let taken = app.elapsed();
+    let mut tx = app.begin().await?;
+    let rooms = store::client::room(&mut tx, &limits, app.database_now(), true).await?;
+    let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
+    let nothing = Due { claimed: Vec::new(), is_limited: true };
+    if rooms.is_empty() {
+        return Ok(nothing);
+    }
+    let leased = lease::claim_due(&mut tx, lease, &rooms, limit).await?;
+    if leased.is_empty() {
+        return Ok(nothing);
+    }
+    let places: i64 = rooms.iter().map(|room| i64::from(room.room)).sum();
+    let is_limited = rooms.len() < wanting
+        || i64::try_from(leased.len()).is_ok_and(|count| count >= places.min(limit));
+    failpoint::hit(failpoint::CLAIMED);
+    spend(app, &mut tx, &limits, &leased).await?;
+    let claimed =
+        intend(app, &mut tx, leased, &callers, Trigger::Schedule, "worker", taken).await?;
+    tx.commit().await?;
+    failpoint::hit(failpoint::INTENDED);
+    Ok(Due { claimed, is_limited })
+}
+
+/// What came of asking for one connection.
+pub enum One {
+    Claimed(Box<Claimed>),
+    /// Someone else holds it or has refreshed it, or it is gone.
+    Taken,
+    /// Its client has too much under way, or was asked to wait.
+    NoRoom,
+}
+
+/// Claims one connection that holds the token set of `generation`, due or not.
+pub async fn one(
+    app: &App,
+    id: Uuid,
+    client_id: Uuid,
+    generation: i64,
+    trigger: Trigger,
+    actor: &str,
+) -> Result<One> {
+    let mut tx = app.begin().await?;
+    let caller = Caller::load(app, &mut tx, client_id, Vec::new()).await;
+    let limits = [limit_of(client_id, caller.as_ref().ok().map(|caller| caller.profile.as_ref()))];
+    let caller = caller.map(Arc::new).map_err(|error| error.to_string());
+    let taken = app.elapsed();
+    let rooms = store::client::room(&mut tx, &limits, app.database_now(), false).await?;
+    let Some(leased) = lease::claim_one(&mut tx, new_lease(app), id, generation).await? else {
+        return Ok(One::Taken);
+    };
+    if rooms.iter().all(|room| room.room <= 0) {
+        return Ok(One::NoRoom);
+    }
+    failpoint::hit(failpoint::CLAIMED);
+    spend(app, &mut tx, &limits, std::slice::from_ref(&leased)).await?;
+    let callers = HashMap::from([(client_id, caller)]);
+    let claimed = intend(app, &mut tx, vec![leased], &callers, trigger, actor, taken).await?;
+    tx.commit().await?;
+    failpoint::hit(failpoint::INTENDED);
+    match claimed.into_iter().next() {
+        Some(claimed) => Ok(One::Claimed(Box::new(claimed))),
+        None => Err(Error::Internal(anyhow::anyhow!("a claim came to nothing"))),
+    }
+}
+
+fn limit_of(client_id: Uuid, profile: Option<&Profile>) -> Limit {
+    let policy = profile.map(|profile| &profile.policy);
+    let concurrency = policy.and_then(|policy| policy.concurrency).unwrap_or(CONCURRENCY);
+    let per_minute = policy.and_then(|policy| policy.requests_per_minute);
+    let interval = per_minute.map(|count| 60.0 / f64::from(count.max(1)));
+    Limit {
+        client_id,
+        concurrency: i32::try_from(concurrency.max(1)).unwrap_or(i32::MAX),
+        interval,
+        burst: interval.map_or(1.0, |interval| (BURST.as_seconds_f64() / interval).max(1.0)),
+    }
+}
+
+/// Counts what is claimed against the rates of its clients.
+async fn spend(
+    app: &App,
+    conn: &mut PgConnection,
+    limits: &[Limit],
+    leased: &[Leased],
+) -> Result<()> {
+    for limit in limits {
+        let count = leased.iter().filter(|leased| leased.client_id == limit.client_id).count();
+        if let Some(interval) = limit.interval
+            && count > 0
+        {
+            let seconds = interval * f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+            store::client::spend(conn, limit.client_id, seconds, app.database_now()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the intents. Where an earlier holder died, its attempt is in doubt, and so is the connection.
+async fn intend(
+    app: &App,
+    conn: &mut PgConnection,
+    mut leased: Vec<Leased>,
+    callers: &HashMap<Uuid, std::result::Result<Arc<Caller>, String>>,
+    trigger: Trigger,
+    actor: &str,
+    taken: Duration,
+) -> Result<Vec<Claimed>> {
+    doubt(app, conn, &mut leased).await?;
+    let held: Vec<(Uuid, i64)> =
+        leased.iter().map(|leased| (leased.id, leased.generation)).collect();
+    let sealed = store::token_set::refresh_tokens(conn, &held).await?;
+    let mut sealed: HashMap<Uuid, Vec<u8>> = sealed.into_iter().collect();
+    let intents: Vec<Intent> = leased
+        .iter()
+        .map(|leased| Intent {
+            id: app.new_id(),
+            connection_id: leased.id,
+            client_id: leased.client_id,
+            lease_id: leased.lease_id,
+            generation_before: leased.generation,
+            trigger,
+            actor,
+        })
+        .collect();
+    store::attempt::insert(conn, &intents, app.now(), app.replica()).await?;
+    let attempts: Vec<Uuid> = intents.iter().map(|intent| intent.id).collect();
+    let mut claimed = Vec::with_capacity(leased.len());
+    for (leased, attempt_id) in leased.into_iter().zip(attempts) {
+        let mut caller = callers
+            .get(&leased.client_id)
+            .cloned()
+            .unwrap_or_else(|| Err("its client is not known".into()));
+        let held = match sealed.remove(&leased.id) {
+            Some(sealed) => {
+                let place = grant::refresh_place(leased.id, leased.generation);
+                match keys::open_text(app, conn, place, &sealed).await {
+                    Ok(token) => Some(token),
+                    Err(error) => {
+                        caller = Err(error.to_string());
+                        None
+                    }
+                }
+            }
+            None => None,
+        };
+        let known = caller.as_ref().ok();
+        claimed.push(Task {
+            attempt_id,
+            trigger,
+            profile: known
+                .map_or_else(|| Arc::new(Profile::new("", "")), |caller| caller.profile.clone()),
+            held,
+            ends: taken + LEASE,
+            secret_generation: known.map_or(0, |caller| caller.client.secret_generation),
+            caller,
+            leased,
+        });
+    }
+    Ok(claimed)
+}
+
+/// What an earlier holder had under way when its lease ran out is in doubt.
+async fn doubt(app: &App, conn: &mut PgConnection, leased: &mut [Leased]) -> Result<()> {
+    let orphans = || leased.iter().filter(|leased| leased.is_orphan);
+    let Some(lease_id) = orphans().next().map(|orphan| orphan.lease_id) else { return Ok(()) };
+    let clients: Vec<Uuid> = orphans().map(|orphan| orphan.client_id).collect();
+    let ids: Vec<Uuid> = orphans().map(|orphan| orphan.id).collect();
+    let mut lost: HashMap<Uuid, Uuid> = HashMap::new();
+    for attempt in store::attempt::abandon(conn, &clients, &ids, lease_id, app.now()).await? {
+        let current = leased.iter().any(|leased| {
+            leased.id == attempt.connection_id && leased.generation == attempt.generation_before
+        });
+        if current {
+            let newest = lost.entry(attempt.connection_id).or_insert(attempt.id);
+            *newest = attempt.id.max(*newest);
+        }
+    }
+    let doubts: Vec<(Uuid, Uuid)> = lost.iter().map(|(id, attempt)| (*id, *attempt)).collect();
+    if !doubts.is_empty() {
+        lease::doubt(conn, lease_id, &doubts, app.now()).await?;
+    }
+    for leased in leased.iter_mut() {
+        if let Some(attempt_id) = lost.get(&leased.id) {
+            leased.state = StateName::InDoubt;
+            leased.doubtful_attempt_id.get_or_insert(*attempt_id);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! The path of one refresh, from a leased connection to a saved outcome.
+//!
+//! All that it touches is behind [`Ports`], so that a simulation can put it on a clock, a network, a
+//! provider and a store of its own and break each of them at each step; the server's ports are in
+//! [`live`](super::live). What follows from an answer is decided in [`decide`](super::decide), without
+//! any I/O.
+
+use std::{sync::Arc, time::Duration as StdDuration};
+
+use secrecy::SecretString;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::decide::{self, Outcome};
+use crate::{
+    domain::{
+        attempt::{Trigger, Verdict},
+        provider::Profile,
+    },
+    server::{
+        failpoint,
+        provider::{self, Grant, Refusal},
+        store::{connection::lease::Leased, token_set::TokenSet},
+    },
+};
+
+/// How long a claim lasts unless it is prolonged: longer than any call to a provider, and short enough
+/// that what a crashed holder had is free again within a minute.
+pub const LEASE: Duration = Duration::seconds(45);
+/// How long a call to a provider takes at most.
+pub const CALL: Duration = Duration::seconds(provider::DEADLINE.as_secs().cast_signed());
+
+const _: () = assert!(CALL.whole_seconds() < LEASE.whole_seconds());
+
+/// How soon an outcome that was not confirmed is offered to the store again: at first, and at most.
+const SAVE_RETRY: StdDuration = StdDuration::from_millis(100);
+const SAVE_RETRY_CAP: StdDuration = StdDuration::from_secs(1);
+
+/// A refresh that is ours to make: leased, its intent written.
+pub struct Task<C> {
+    pub leased: Leased,
+    pub attempt_id: Uuid,
+    pub trigger: Trigger,
+    pub profile: Arc<Profile>,
+    /// The refresh token, where there is one.
+    pub held: Option<SecretString>,
+    /// When the lease ends at the latest, by [`Ports::elapsed`].
+    pub ends: Duration,
+    /// Which of the client's secrets goes with the request.
+    pub secret_generation: i64,
+    /// What the request is made with.
+    pub caller: C,
+}
+
+impl<C> Task<C> {
+    /// The same task, made with something else.
+    pub fn with<D>(self, caller: D) -> (Task<D>, C) {
+        let Self {
+            leased,
+            attempt_id,
+            trigger,
+            profile,
+            held,
+            ends,
+            secret_generation,
+            caller: was,
+        } = self;
+        let task =
+            Task { leased, attempt_id, trigger, profile, held, ends, secret_generation, caller };
+        (task, was)
+    }
+}
+
+/// What became of an outcome that was offered to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// It is stored, or changes nothing any more.
+    Done(Verdict),
+    /// A grant that came late, while someone else holds the connection: it is to be offered again.
+    Busy,
+}
+
+/// The store did not confirm: whether it took the outcome is not known.
+#[derive(Debug)]
+pub struct Unconfirmed(pub anyhow::Error);
+
+/// All that a refresh touches.
+pub trait Ports: Sync {
+    /// What a request is made with: the client and its secret.
+    type Caller: Send + Sync;
+    /// A record in the journal.
+    type Record: Send + Sync;
+
+    fn now(&self) -> OffsetDateTime;
+    /// Time that passes whatever happens to the time of day.
+    fn elapsed(&self) -> Duration;
+    /// A fraction in 0..1.
+    fn jitter(&self) -> f64;
+    fn sleep(&self, time: StdDuration) -> impl Future<Output = ()> + Send;
+    /// Asks the provider. A refresh token is in at most one such call at a time.
+    fn ask(&self, task: &Task<Self::Caller>)
+    -> impl Future<Output = Result<Grant, Refusal>> + Send;
+    /// Makes a grant fit to be stored as the next generation.
+    fn seal(&self, task: &Task<Self::Caller>, grant: &Grant) -> anyhow::Result<TokenSet>;
+    /// Stores an outcome under its lease and generation. The same outcome may be offered again.
+    fn save(&self, outcome: &Outcome) -> impl Future<Output = Result<Saved, Unconfirmed>> + Send;
+    /// Writes an outcome down durably beside the store. `None`: there is no place to.
+    fn journal(&self, outcome: &Outcome) -> impl Future<Output = Option<Self::Record>> + Send;
+    /// Takes a record back, once the store has its outcome.
+    fn settle(&self, record: Self::Record);
+    /// Whether the process is to end: what is in the journal is left to the next start.
+    fn is_stopping(&self) -> bool;
+}
+
+/// Makes a refresh and saves what it came to.
+pub async fn run<P: Ports>(ports: &P, task: &Task<P::Caller>) -> anyhow::Result<Verdict> {
+    if !decide::is_renewable(task) {
+        return Ok(conclude(ports, &decide::lapse(task, ports.now()), task.ends).await);
+    }
+    // A process that was stopped for a while may wake up when its lease is nearly over, and another
+    // holder would send the same token: then it sends nothing.
+    if ports.elapsed() + CALL > task.ends {
+        return Ok(conclude(ports, &decide::withdraw(task, ports.now()), task.ends).await);
+    }
+    failpoint::hit(failpoint::SENDING);
+    let answer = ports.ask(task).await;
+    failpoint::hit(failpoint::ANSWERED);
+    let outcome = match answer {
+        Ok(grant) => {
+            let set = ports.seal(task, &grant)?;
+            decide::renew(task, &grant, set, ports.now(), ports.jitter())
+        }
+        Err(refusal) => decide::set_back(task, &refusal, ports.now(), ports.jitter()),
+    };
+    failpoint::hit(failpoint::SEALED);
+    Ok(conclude(ports, &outcome, task.ends).await)
+}
+
+/// Brings an outcome to where it is durable, and then into the store, however long that takes: an
+/// answer from a provider exists nowhere else. When the process is to end, what is in the journal is
+/// left to the next start; what is not, only once its lease is over at `ends`.
+pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) -> Verdict {
+    let mut record = None;
+    let mut wait = SAVE_RETRY;
+    loop {
+        failpoint::hit(failpoint::SAVING);
+        match ports.save(outcome).await {
+            Ok(Saved::Done(verdict)) => {
+                failpoint::hit(failpoint::SAVED);
+                if let Some(record) = record {
+                    ports.settle(record);
+                }
+                return verdict;
+            }
+            Ok(Saved::Busy) => {}
+            Err(Unconfirmed(error)) => tracing::warn!(
+                connection = %outcome.fence.id,
+                error = format!("{error:#}"),
+                "the outcome of a refresh is not stored yet; trying again"
+            ),
+        }
+        if record.is_none() && outcome.is_precious() {
+            record = ports.journal(outcome).await;
+            if record.is_some() {
+                failpoint::hit(failpoint::JOURNALED);
+            }
+        }
+        let may_end = record.is_some() || !outcome.is_precious() || ports.elapsed() > ends;
+        if may_end && ports.is_stopping() {
+            return Verdict::InDoubt;
+        }
+        ports.sleep(wait).await;
+        wait = (wait * 2).min(SAVE_RETRY_CAP);
+    }
+}

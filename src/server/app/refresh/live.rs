@@ -1,0 +1,89 @@
+//! What a refresh touches in a running server: PostgreSQL, the provider, the journal.
+
+use std::{sync::Arc, time::Duration as StdDuration};
+
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    decide::Outcome,
+    engine::{Ports, Saved, Task, Unconfirmed},
+    join::Call,
+    save,
+};
+use crate::server::{
+    app::{App, client::Caller, grant},
+    journal,
+    provider::{self, Grant, Refusal},
+    store::token_set::TokenSet,
+};
+
+impl Ports for App {
+    type Caller = Arc<Caller>;
+    type Record = journal::Record;
+
+    fn now(&self) -> OffsetDateTime {
+        self.now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.elapsed()
+    }
+
+    fn jitter(&self) -> f64 {
+        self.rng().fraction()
+    }
+
+    async fn sleep(&self, time: StdDuration) {
+        tokio::time::sleep(time).await;
+    }
+
+    async fn ask(&self, task: &Task<Self::Caller>) -> Result<Grant, Refusal> {
+        let (caller, leased) = (&task.caller, &task.leased);
+        let variables = caller.filled(&leased.variables);
+        let registration = caller.registration_for(&leased.scopes_requested, &variables);
+        // While it lasts the lease is prolonged.
+        let _call = Call::begin(self.flights(), task.leased.id, task.leased.lease_id);
+        let by_client = grant::by_client_credentials(&task.profile, task.leased.grant_type);
+        match &task.held {
+            Some(token) if !by_client => {
+                provider::token::refresh(self.http(), &registration, token).await
+            }
+            _ => provider::token::client_credentials(self.http(), &registration).await,
+        }
+    }
+
+    fn seal(&self, task: &Task<Self::Caller>, given: &Grant) -> anyhow::Result<TokenSet> {
+        let leased = &task.leased;
+        grant::seal(self, leased.id, leased.generation + 1, given, task.held.as_ref())
+            .map_err(|error| anyhow::anyhow!("a grant could not be sealed: {error:#}"))
+    }
+
+    async fn save(&self, outcome: &Outcome) -> Result<Saved, Unconfirmed> {
+        save::save(self, outcome).await
+    }
+
+    async fn journal(&self, outcome: &Outcome) -> Option<journal::Record> {
+        let journal = self.journal()?;
+        match super::replay::record(self, outcome) {
+            Ok(sealed) => match journal.append(sealed).await {
+                Ok(record) => Some(record),
+                Err(error) => {
+                    tracing::error!(%error, "the journal can't be written");
+                    None
+                }
+            },
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "a record can't be sealed");
+                None
+            }
+        }
+    }
+
+    fn settle(&self, record: journal::Record) {
+        record.settle();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping().is_cancelled()
+    }
+}

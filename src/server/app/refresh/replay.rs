@@ -1,0 +1,113 @@
+//! The journal's records: sealed going in, and stored at the next start (DESIGN section 3, point 4).
+
+use anyhow::Context;
+
+use super::{decide::Outcome, engine::Saved, save};
+use crate::server::{
+    app::App,
+    failpoint,
+    journal::{Entry, Leftover},
+    secret::seal::{self, Place},
+};
+
+/// How long the start waits for what the store does not take at once.
+const BUSY_RETRY: std::time::Duration = std::time::Duration::from_millis(500);
+
+fn place(attempt_id: uuid::Uuid, generation: i64) -> Place {
+    Place { table: "journal", column: "record", row: attempt_id, generation }
+}
+
+/// An outcome as it is written down.
+pub fn record(app: &App, outcome: &Outcome) -> anyhow::Result<Entry> {
+    let (attempt_id, generation) = (outcome.attempt_id, outcome.fence.generation);
+    let plain = zeroize::Zeroizing::new(serde_json::to_vec(outcome)?);
+    let sealed = app.keyring().seal(app.rng(), place(attempt_id, generation), &plain)?;
+    Ok(Entry { attempt_id, generation, sealed })
+}
+
+fn open(app: &App, entry: &Entry) -> anyhow::Result<Outcome> {
+    let place = place(entry.attempt_id, entry.generation);
+    let plain = app.keyring().open(place, &entry.sealed).map_err(|error: seal::Error| error)?;
+    serde_json::from_slice(&plain).context("a record has another form")
+}
+
+/// Stores what earlier processes left in their journals, before anything is claimed. What others hold
+/// at the moment is stored when they have ended.
+pub async fn leftovers(app: &App, found: Vec<Leftover>) {
+    for leftover in found {
+        if leftover.torn > 0 {
+            tracing::error!(
+                path = %leftover.path().display(),
+                bytes = leftover.torn,
+                "a journal ends in the middle of a record; what was not written whole was never \
+                 relied upon"
+            );
+            metrics::counter!("regrant_journal_torn_total").increment(1);
+        }
+        let mut busy = Vec::new();
+        let mut unreadable = 0;
+        for entry in &leftover.entries {
+            match open(app, entry) {
+                Ok(outcome) => {
+                    if !replay(app, &outcome).await {
+                        busy.push(outcome);
+                    }
+                }
+                Err(error) => {
+                    unreadable += 1;
+                    tracing::error!(
+                        error = format!("{error:#}"),
+                        "a journal's record can't be read"
+                    );
+                }
+            }
+        }
+        tracing::info!(
+            path = %leftover.path().display(),
+            records = leftover.entries.len(),
+            unreadable,
+            "replayed a journal"
+        );
+        if unreadable > 0 {
+            // Perhaps another master key opens it: it is kept for whoever knows.
+            continue;
+        }
+        if busy.is_empty() {
+            leftover.done();
+            continue;
+        }
+        let running = app.clone();
+        app.tasks().spawn(async move {
+            while !busy.is_empty() && !running.stopping().is_cancelled() {
+                tokio::time::sleep(BUSY_RETRY).await;
+                let mut still = Vec::new();
+                for outcome in busy {
+                    if !replay(&running, &outcome).await {
+                        still.push(outcome);
+                    }
+                }
+                busy = still;
+            }
+            if busy.is_empty() {
+                leftover.done();
+            }
+        });
+    }
+}
+
+/// Whether the store has it.
+async fn replay(app: &App, outcome: &Outcome) -> bool {
+    failpoint::hit(failpoint::REPLAYING);
+    match save::save(app, outcome).await {
+        Ok(Saved::Done(verdict)) => {
+            failpoint::hit(failpoint::REPLAYED);
+            tracing::info!(connection = %outcome.fence.id, verdict = verdict.as_str(), "replayed");
+            true
+        }
+        Ok(Saved::Busy) => false,
+        Err(super::engine::Unconfirmed(error)) => {
+            tracing::warn!(error = format!("{error:#}"), "a record is not stored yet");
+            false
+        }
+    }
+}
