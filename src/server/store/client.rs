@@ -313,11 +313,13 @@ pub struct Limit {
 
 /// How many requests each client may begin now. Whoever asks for the same client waits until our
 /// transaction ends, or with `skip` goes without it. Clients that are not ready, or that were asked to
-/// pause, are left out.
+/// pause, are left out. What began longer than `lease` seconds ago takes no room: its holder is gone,
+/// or has its answer.
 pub async fn room(
     conn: &mut PgConnection,
     limits: &[Limit],
     now: Option<OffsetDateTime>,
+    lease: f64,
     skip: bool,
 ) -> Result<Vec<Room>> {
     let ids: Vec<Uuid> = limits.iter().map(|limit| limit.client_id).collect();
@@ -344,7 +346,9 @@ pub async fn room(
         r#"SELECT c.id AS client_id,
                   greatest(0, least(
                       l.concurrency - (SELECT count(*) FROM attempts a
-                                       WHERE a.client_id = c.id AND a.verdict IS NULL),
+                                       WHERE a.client_id = c.id AND a.verdict IS NULL
+                                         AND a.started_at > coalesce($6::timestamptz, statement_timestamp())
+                                                            - make_interval(secs => $7)),
                       CASE WHEN l.spacing IS NULL THEN l.concurrency
                            ELSE floor(l.burst - coalesce(greatest(0, extract(epoch FROM
                                 c.next_request_at - coalesce($6::timestamptz, statement_timestamp()))), 0)::float8
@@ -360,7 +364,8 @@ pub async fn room(
         &interval as &[Option<f64>],
         &burst,
         &locked,
-        now
+        now,
+        lease
     )
     .fetch_all(conn)
     .await?)

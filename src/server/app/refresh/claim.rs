@@ -68,7 +68,8 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
     drop(conn);
     let taken = app.elapsed();
     let mut tx = app.begin().await?;
-    let rooms = store::client::room(&mut tx, &limits, app.database_now(), true).await?;
+    let rooms =
+        store::client::room(&mut tx, &limits, app.database_now(), lease.seconds, true).await?;
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
     let nothing = Due { claimed: Vec::new(), is_limited: true };
     if rooms.is_empty() {
@@ -113,8 +114,10 @@ pub async fn one(
     let limits = [limit_of(client_id, caller.as_ref().ok().map(|caller| caller.profile.as_ref()))];
     let caller = caller.map(Arc::new).map_err(|error| error.to_string());
     let taken = app.elapsed();
-    let rooms = store::client::room(&mut tx, &limits, app.database_now(), false).await?;
-    let Some(leased) = lease::claim_one(&mut tx, new_lease(app), id, generation).await? else {
+    let lease = new_lease(app);
+    let rooms =
+        store::client::room(&mut tx, &limits, app.database_now(), lease.seconds, false).await?;
+    let Some(leased) = lease::claim_one(&mut tx, lease, id, generation).await? else {
         return Ok(One::Taken);
     };
     if rooms.iter().all(|room| room.room <= 0) {
