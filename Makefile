@@ -6,7 +6,7 @@
 
 help:
 	@echo 'make run      build Regrant and run it with sample data'
-	@echo 'make test     format check, lints, Rust tests, browser tests and a short torture'
+	@echo 'make test     format check, lints, Rust tests, browser tests'
 	@echo 'make torture  kill and cut off real processes for about an hour, and judge what came of it'
 	@echo 'make soak     half an hour of constant load: memory, files and dead rows must not grow'
 	@echo '              (ARGS="--seconds 3600" and the like change either; see end2end/torture/options.mjs)'
@@ -34,15 +34,15 @@ test:
 	@cargo xtask suite
 
 torture:
-	@sh xtask/setup.sh test
+	@sh xtask/setup.sh test torture
 	@cargo xtask torture --profile full $(ARGS)
 
 torture-short:
-	@sh xtask/setup.sh test
+	@sh xtask/setup.sh test torture
 	@cargo xtask torture $(ARGS)
 
 soak:
-	@sh xtask/setup.sh test
+	@sh xtask/setup.sh test torture
 	@cargo xtask soak $(ARGS)
 
 figures: setup

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing and nothing else. Usage: setup.sh build|test
+# Installs what is missing and nothing else. Usage: setup.sh build|test [torture]
 #
 # Cargo cannot do this: it needs a linker before it can build the first line. System packages come
 # from apt, as root or through sudo; anyone else is told the one line to run.
@@ -90,7 +90,7 @@ if ! has cc || ! printf '#include <stdlib.h>\n' | cc -E - >/dev/null 2>&1; then 
 if ! postgres_found; then missing="$missing $(postgres_package)"; fi
 if [ "$purpose" = test ] && ! chromium_found; then missing="$missing chromium"; fi
 if [ "$purpose" = test ] && ! python_found; then missing="$missing python3 python3-venv"; fi
-if [ "$purpose" = test ] && ! faketime_found; then missing="$missing libfaketime"; fi
+if [ "${2:-}" = torture ] && ! faketime_found; then missing="$missing libfaketime"; fi
 # shellcheck disable=SC2086 # a list of words
 if [ -n "$missing" ]; then apt_install $missing; fi
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{SigSet, Signal};
 
 use crate::postgres::{Postgres, Settings};
-use crate::{process, torture};
+use crate::process;
 
 /// Tests take a few connections each and run side by side.
 const SETTINGS: Settings = Settings { durable: false, max_connections: 200 };
@@ -37,8 +37,6 @@ pub fn rust_tests(url: &str, args: &[String]) -> Command {
         cargo.args(["test", "--lib", "--bins", "--no-fail-fast"]);
     }
     let offline = if is_live() { "false" } else { "true" };
-    // As the torture builds it, so that it is built once.
-    cargo.args(["--features", torture::FEATURE]);
     cargo.args(args).env("DATABASE_URL", url).env("SQLX_OFFLINE", offline);
     cargo
 }

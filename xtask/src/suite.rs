@@ -1,5 +1,5 @@
 //! Everything that is tested, in one run: formatting, lints of both builds, Rust tests, browser
-//! tests, and the torture of real processes in its short form. A step that fails does not keep the later ones from being looked at.
+//! tests. A step that fails does not keep the later ones from being looked at.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, ExitCode, Stdio};
@@ -46,9 +46,10 @@ pub fn run() -> Result<ExitCode> {
         let mut own = process::cargo();
         counted(own.args(["test", "--quiet", "--package", "xtask"]), &mut count)
     });
-    let built = keep("Building what the browser tests and the torture run", &mut || {
+    keep("The torture's judge", &mut || counted(&mut torture::judge_tests(), &mut count));
+    let built = keep("Building what the browser tests run", &mut || {
         site::build(true)?;
-        torture::build()
+        process::check(process::cargo().args(["build", "--bin", "regrant"]))
     });
     if built {
         keep("Browser tests", &mut || {
@@ -56,10 +57,6 @@ pub fn run() -> Result<ExitCode> {
             playwright.args(["--no-install", "playwright", "test", "--pass-with-no-tests"]);
             playwright.current_dir(process::root().join("end2end"));
             counted(&mut playwright, &mut count)
-        });
-        keep("Torture, shortened", &mut || {
-            counted(&mut torture::judge_tests(), &mut count)?;
-            counted(&mut torture::run(&[]), &mut count)
         });
     }
 
