@@ -7,6 +7,7 @@ pub mod api_key;
 pub mod audit;
 pub mod client;
 pub mod connection;
+pub mod demo;
 pub mod dry_run;
 mod error;
 mod grant;
