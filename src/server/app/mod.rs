@@ -69,6 +69,7 @@ struct Inner {
     flights: refresh::Flights,
     journal: OnceLock<Journal>,
     contact: refresh::Contact,
+    readers: connection::Readers,
 }
 
 impl App {
@@ -82,6 +83,7 @@ impl App {
             flights: refresh::Flights::default(),
             journal: OnceLock::new(),
             contact: refresh::Contact::default(),
+            readers: connection::Readers::default(),
         }))
     }
 
@@ -152,6 +154,10 @@ impl App {
 
     pub(crate) fn saver(&self) -> &refresh::Saver {
         &self.0.saver
+    }
+
+    pub(crate) fn readers(&self) -> &connection::Readers {
+        &self.0.readers
     }
 
     pub(crate) fn flights(&self) -> &refresh::Flights {
