@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::access::Unknown;
+use super::{access::Unknown, incident::Incident};
 
 /// The client's own state; it stands over the states of its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,8 +67,13 @@ pub struct Client {
     pub state: StateName,
     #[serde(with = "time::serde::rfc3339")]
     pub state_since: OffsetDateTime,
-    /// What the provider said when it refused the credentials.
+    /// What the provider said when it refused the credentials, or the connections of an incident.
     pub state_detail: Option<String>,
+    /// What is known of the incident, while there is one.
+    pub incident: Option<Incident>,
+    /// The provider asked for a pause (`Retry-After`): no token is asked for before this moment.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub paused_until: Option<OffsetDateTime>,
     /// What to register at the provider.
     pub redirect_uri: String,
     /// How many connections are not disconnected.

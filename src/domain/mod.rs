@@ -10,6 +10,7 @@ pub mod connection;
 pub mod device;
 pub mod dry_run;
 pub mod import;
+pub mod incident;
 pub mod lifeline;
 pub mod overview;
 pub mod page;

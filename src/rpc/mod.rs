@@ -9,6 +9,7 @@ pub mod client;
 pub mod connection;
 pub mod dry_run;
 pub mod import;
+pub mod incident;
 pub mod overview;
 pub mod provider;
 pub mod relink;

@@ -3,6 +3,7 @@
 mod clocks;
 mod due;
 mod fenced;
+mod incident;
 mod intent;
 mod one_at_a_time;
 mod rotation;

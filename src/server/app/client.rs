@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject};
+use super::{Actor, App, Error, Result, audit, audit::Subject, incident};
 use crate::{
     domain::{
         access::Permission,
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What waited for a client resumes within this time, spread evenly.
-const RESUME_SPREAD: Duration = Duration::minutes(2);
+pub(super) const RESUME_SPREAD: Duration = Duration::minutes(2);
 
 /// A registration to be kept.
 pub struct NewClient {
@@ -40,13 +40,13 @@ pub async fn list(app: &App, actor: &Actor) -> Result<Vec<Client>> {
     actor.require(Permission::ClientsRead)?;
     let mut conn = app.pool().acquire().await?;
     let stored = store::client::list(&mut conn).await?;
-    Ok(stored.into_iter().map(|client| client.seen(app.redirect_uri())).collect())
+    Ok(stored.into_iter().map(|client| client.seen(app.redirect_uri(), app.now())).collect())
 }
 
 pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Client> {
     actor.require(Permission::ClientsRead)?;
     let mut conn = app.pool().acquire().await?;
-    Ok(load(&mut conn, id).await?.seen(app.redirect_uri()))
+    Ok(load(&mut conn, id).await?.seen(app.redirect_uri(), app.now()))
 }
 
 pub(super) async fn load(conn: &mut PgConnection, id: Uuid) -> Result<Stored> {
@@ -81,6 +81,8 @@ pub async fn create(app: &App, actor: &Actor, new: NewClient) -> Result<Client> 
         state: StateName::Ready,
         state_since: now,
         state_detail: None,
+        incident: None,
+        paused_until: None,
         connections: 0,
         created_at: now,
         updated_at: now,
@@ -94,7 +96,7 @@ pub async fn create(app: &App, actor: &Actor, new: NewClient) -> Result<Client> 
     let detail = json!({ "provider": client.provider, "scopes": client.scopes });
     audit::record(app, &mut tx, actor, "client.create", subject, detail).await?;
     tx.commit().await?;
-    Ok(client.seen(app.redirect_uri()))
+    Ok(client.seen(app.redirect_uri(), app.now()))
 }
 
 /// Changes a client. Another client id or other values of its variables can move the addresses that
@@ -172,6 +174,10 @@ pub async fn update(
         client.state = state;
         client.state_since = app.now();
         client.state_detail = None;
+        if was == StateName::Incident {
+            incident::forget(&mut tx, id).await?;
+            client.incident = None;
+        }
     }
     client.updated_at = app.now();
     store::client::update(&mut tx, &client).await?;
@@ -185,7 +191,7 @@ pub async fn update(
     }
     tx.commit().await?;
     app.wake_worker();
-    Ok(client.seen(app.redirect_uri()))
+    Ok(client.seen(app.redirect_uri(), app.now()))
 }
 
 /// Replaces the secret; what waited for it resumes.
@@ -243,7 +249,8 @@ pub(super) async fn reject_credentials(
     Ok(())
 }
 
-async fn resume(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<()> {
+/// Spreads what is overdue, now that the client is well again.
+pub(super) async fn resume(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<()> {
     let mut seed = [0; 8];
     app.rng().fill(&mut seed);
     let spread = RESUME_SPREAD.as_seconds_f64();

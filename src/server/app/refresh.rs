@@ -5,6 +5,7 @@
 //! generation, so that a late answer changes nothing; when PostgreSQL does not take it, it waits in the
 //! journal. A refresh that has begun runs to its end even if whoever asked for it goes away.
 
+mod canary;
 mod claim;
 pub mod decide;
 pub mod engine;
@@ -12,6 +13,7 @@ pub mod join;
 mod live;
 mod replay;
 mod save;
+mod weigh;
 
 use futures::future::join_all;
 use tokio::{task::JoinHandle, time::Instant};
@@ -46,7 +48,14 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
     if app.stopping().is_cancelled() {
         return Ok(Vec::new());
     }
-    let claimed = claim::due(app, limit).await.inspect_err(|error| note_absence(app, error))?;
+    let mut claimed = claim::due(app, limit).await.inspect_err(|error| note_absence(app, error))?;
+    match canary::due(app).await {
+        Ok(canaries) => claimed.extend(canaries),
+        // What is claimed is to be made whatever happens.
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "looking for canaries failed");
+        }
+    }
     let begun = claimed.into_iter().map(|claimed| {
         let running = app.clone();
         app.tasks().spawn(async move {

@@ -189,6 +189,24 @@ pub async fn abandon(
     .await?)
 }
 
+/// Takes condemnations back, as (connection, attempt): whether they were right is not decided.
+pub async fn suspend(conn: &mut PgConnection, attempts: &[(Uuid, Uuid)]) -> Result<()> {
+    let (connections, ids): (Vec<Uuid>, Vec<Uuid>) = attempts.iter().copied().unzip();
+    sqlx::query!(
+        "UPDATE attempts a SET verdict = 'suspended'
+         FROM unnest($1::uuid[], $2::uuid[]) AS s (connection_id, id)
+         WHERE a.connection_id = s.connection_id AND a.id = s.id AND a.id >= $3 AND a.id <= $4
+           AND a.verdict = 'condemned'",
+        &connections,
+        &ids,
+        ids.iter().min().copied().unwrap_or_default(),
+        ids.iter().max().copied().unwrap_or_default()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Which of these attempts have their verdict, as (id, verdict).
 pub async fn verdicts(
     conn: &mut PgConnection,

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Error, Result, connection::lease::Room};
-use crate::domain::client::{Client, StateName};
+use crate::domain::{
+    client::{Client, StateName},
+    incident::Incident,
+};
 
 /// A client as it is stored: with its sealed secret, without what is computed.
 #[derive(Clone, Debug)]
@@ -24,6 +27,8 @@ pub struct Stored {
     pub state: StateName,
     pub state_since: OffsetDateTime,
     pub state_detail: Option<String>,
+    pub incident: Option<Incident>,
+    pub paused_until: Option<OffsetDateTime>,
     pub connections: i64,
     pub created_at: OffsetDateTime,
     pub updated_at: OffsetDateTime,
@@ -31,7 +36,7 @@ pub struct Stored {
 
 impl Stored {
     /// The client as people see it.
-    pub fn seen(self, redirect_uri: String) -> Client {
+    pub fn seen(self, redirect_uri: String, now: OffsetDateTime) -> Client {
         Client {
             id: self.id,
             name: self.name,
@@ -44,6 +49,8 @@ impl Stored {
             state: self.state,
             state_since: self.state_since,
             state_detail: self.state_detail,
+            incident: self.incident,
+            paused_until: self.paused_until.filter(|until| *until > now),
             redirect_uri,
             connections: self.connections,
             created_at: self.created_at,
@@ -65,6 +72,8 @@ struct ClientRow {
     state: String,
     state_since: OffsetDateTime,
     state_detail: Option<String>,
+    incident: Option<Json<Incident>>,
+    paused_until: Option<OffsetDateTime>,
     connections: i64,
     created_at: OffsetDateTime,
     updated_at: OffsetDateTime,
@@ -86,6 +95,8 @@ impl TryFrom<ClientRow> for Stored {
             state: row.state.parse()?,
             state_since: row.state_since,
             state_detail: row.state_detail,
+            incident: row.incident.map(|incident| incident.0),
+            paused_until: row.paused_until,
             connections: row.connections,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -99,6 +110,14 @@ macro_rules! select {
             ClientRow,
             r#"SELECT id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,
                       secret_set_at, scopes, variables, state, state_since, state_detail,
+                      (SELECT jsonb_build_object(
+                           'began_at', began_at, 'refused', refused, 'refreshed', refreshed,
+                           'window_seconds', window_seconds, 'tried', tried, 'confirmed', confirmed,
+                           'canary_at', canary_at,
+                           'held', (SELECT count(*) FROM suspects s
+                                    WHERE s.client_id = clients.id AND s.standing = 'held'))
+                       FROM incidents WHERE incidents.client_id = clients.id) AS "incident: Json<Incident>",
+                      paused_until,
                       (SELECT count(*) FROM connections
                         WHERE connections.client_id = clients.id AND connections.state <> 'disconnected') AS "connections!",
                       created_at, updated_at
@@ -218,6 +237,34 @@ pub async fn reject_credentials(
     .await?)
 }
 
+/// Keeps clients from changing until the transaction ends.
+pub async fn lock(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
+    sqlx::query!("SELECT FROM clients WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE", ids)
+        .fetch_all(conn)
+        .await?;
+    Ok(())
+}
+
+/// Puts a client into another state.
+pub async fn set_state(
+    conn: &mut PgConnection,
+    id: Uuid,
+    state: StateName,
+    detail: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE clients SET state = $2, state_since = $4, state_detail = $3 WHERE id = $1",
+        id,
+        state.as_str(),
+        detail,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 pub async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM clients WHERE id = $1", id).execute(conn).await?;
     Ok(())
@@ -266,7 +313,8 @@ pub async fn list_due(conn: &mut PgConnection, now: Option<OffsetDateTime>) -> R
         ClientRow,
         r#"SELECT id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,
                   secret_set_at, scopes, variables, state, state_since, state_detail,
-                  0::bigint AS "connections!", created_at, updated_at
+                  NULL AS "incident: Json<Incident>", paused_until, 0::bigint AS "connections!",
+                  created_at, updated_at
            FROM clients c
            WHERE state = 'ready'
              AND (paused_until IS NULL OR paused_until <= coalesce($1::timestamptz, statement_timestamp()))
@@ -289,7 +337,8 @@ pub async fn find_bare(conn: &mut PgConnection, id: Uuid) -> Result<Option<Store
         ClientRow,
         r#"SELECT id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,
                   secret_set_at, scopes, variables, state, state_since, state_detail,
-                  0::bigint AS "connections!", created_at, updated_at
+                  NULL AS "incident: Json<Incident>", paused_until, 0::bigint AS "connections!",
+                  created_at, updated_at
            FROM clients WHERE id = $1"#,
         id
     )
@@ -312,11 +361,12 @@ pub struct Limit {
 }
 
 /// How many requests each client may begin now. Whoever asks for the same client waits until our
-/// transaction ends, or with `skip` goes without it. Clients that are not ready, or that were asked to
-/// pause, are left out.
+/// transaction ends, or with `skip` goes without it. Clients that are not in one of these states, or
+/// that were asked to pause, are left out.
 pub async fn room(
     conn: &mut PgConnection,
     limits: &[Limit],
+    states: &[StateName],
     now: Option<OffsetDateTime>,
     skip: bool,
 ) -> Result<Vec<Room>> {
@@ -324,6 +374,7 @@ pub async fn room(
     let concurrency: Vec<i32> = limits.iter().map(|limit| limit.concurrency).collect();
     let interval: Vec<Option<f64>> = limits.iter().map(|limit| limit.interval).collect();
     let burst: Vec<f64> = limits.iter().map(|limit| limit.burst).collect();
+    let states: Vec<String> = states.iter().map(|state| state.as_str().to_owned()).collect();
     let locked: Vec<Uuid> = if skip {
         sqlx::query_scalar!(
             "SELECT id FROM clients WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
@@ -353,14 +404,15 @@ pub async fn room(
            FROM clients c
            JOIN unnest($1::uuid[], $2::int[], $3::float8[], $4::float8[])
                 AS l (id, concurrency, spacing, burst) ON l.id = c.id
-           WHERE c.id = ANY ($5) AND c.state = 'ready'
+           WHERE c.id = ANY ($5) AND c.state = ANY ($7)
              AND (c.paused_until IS NULL OR c.paused_until <= coalesce($6::timestamptz, statement_timestamp()))"#,
         &ids,
         &concurrency,
         &interval as &[Option<f64>],
         &burst,
         &locked,
-        now
+        now,
+        &states
     )
     .fetch_all(conn)
     .await?)

@@ -57,6 +57,8 @@ const TABLE: &[Row] = &[
     ("dry_run/requests", ADMINS, &[("client", NIL)]),
     ("import/get", SIGNED_IN, &[ID]),
     ("import/list", SIGNED_IN, &[("client", NIL)]),
+    ("incident/condemn", ADMINS, &[ID]),
+    ("incident/resume", ADMINS, &[ID]),
     ("connection/attempts", SIGNED_IN, &[ID]),
     ("connection/connect", ADMINS, &[CLIENT, LABEL]),
     ("connection/connect_device", ADMINS, &[CLIENT, LABEL]),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::engine::{LEASE, Task};
 use crate::{
-    domain::{attempt::Trigger, connection::StateName, provider::Profile},
+    domain::{attempt::Trigger, client, connection::StateName, provider::Profile},
     server::{
         app::{App, Error, Result, client::Caller, grant, keys},
         failpoint,
@@ -28,6 +28,9 @@ const CONCURRENCY: u32 = 32;
 const BURST: Duration = Duration::seconds(6);
 /// After the database was away, those who have answers that it did not take bring them first.
 const ORPHANS_WAIT: Duration = Duration::seconds(3);
+
+/// Whose connections are refreshed.
+const READY: [client::StateName; 1] = [client::StateName::Ready];
 
 /// A refresh that is ours to make, or the reason why it can't even be asked for.
 pub type Claimed = Task<std::result::Result<Arc<Caller>, String>>;
@@ -60,7 +63,7 @@ pub async fn due(app: &App, limit: i64) -> Result<Vec<Claimed>> {
     drop(conn);
     let taken = app.elapsed();
     let mut tx = app.begin().await?;
-    let rooms = store::client::room(&mut tx, &limits, app.database_now(), true).await?;
+    let rooms = store::client::room(&mut tx, &limits, &READY, app.database_now(), true).await?;
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
     if rooms.is_empty() {
         return Ok(Vec::new());
@@ -101,7 +104,7 @@ pub async fn one(
     let limits = [limit_of(client_id, caller.as_ref().ok().map(|caller| caller.profile.as_ref()))];
     let caller = caller.map(Arc::new).map_err(|error| error.to_string());
     let taken = app.elapsed();
-    let rooms = store::client::room(&mut tx, &limits, app.database_now(), false).await?;
+    let rooms = store::client::room(&mut tx, &limits, &READY, app.database_now(), false).await?;
     let Some(leased) = lease::claim_one(&mut tx, new_lease(app), id, generation).await? else {
         return Ok(One::Taken);
     };
@@ -120,7 +123,7 @@ pub async fn one(
     }
 }
 
-fn limit_of(client_id: Uuid, profile: Option<&Profile>) -> Limit {
+pub(super) fn limit_of(client_id: Uuid, profile: Option<&Profile>) -> Limit {
     let policy = profile.map(|profile| &profile.policy);
     let concurrency = policy.and_then(|policy| policy.concurrency).unwrap_or(CONCURRENCY);
     let per_minute = policy.and_then(|policy| policy.requests_per_minute);
@@ -134,7 +137,7 @@ fn limit_of(client_id: Uuid, profile: Option<&Profile>) -> Limit {
 }
 
 /// Counts what is claimed against the rates of its clients.
-async fn spend(
+pub(super) async fn spend(
     app: &App,
     conn: &mut PgConnection,
     limits: &[Limit],
@@ -153,7 +156,7 @@ async fn spend(
 }
 
 /// Writes the intents. Where an earlier holder died, its attempt is in doubt, and so is the connection.
-async fn intend(
+pub(super) async fn intend(
     app: &App,
     conn: &mut PgConnection,
     mut leased: Vec<Leased>,

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{
     decide::{Change, ClientNote, Outcome},
     engine::{Saved, Unconfirmed},
+    weigh,
 };
 use crate::{
     domain::attempt::Verdict,
@@ -154,11 +155,16 @@ pub(super) fn is_absence(error: &anyhow::Error) -> bool {
 
 async fn transact(app: &App, outcomes: &[Outcome]) -> Result<Vec<Saved>> {
     let mut tx = app.begin().await?;
+    let watched = weigh::watch(app, &mut tx, outcomes).await?;
     let taken = change(app, &mut tx, outcomes).await?;
-    let saved = refused(app, &mut tx, outcomes, &taken).await?;
+    let mut saved = refused(app, &mut tx, outcomes, &taken).await?;
+    for attempt_id in weigh::weigh(app, &mut tx, &watched, outcomes, &taken).await? {
+        saved.insert(attempt_id, Saved::Done(Verdict::Suspended));
+    }
     end_attempts(app, &mut tx, outcomes, &taken, &saved).await?;
     for outcome in outcomes.iter().filter(|outcome| taken.contains(&outcome.attempt_id)) {
-        tell(app, &mut tx, outcome).await?;
+        let suspended = saved[&outcome.attempt_id] == Saved::Done(Verdict::Suspended);
+        tell(app, &mut tx, outcome, suspended).await?;
     }
     let ids: Vec<Uuid> = outcomes.iter().map(|outcome| outcome.fence.id).collect();
     store::connection::announce(&mut tx, &ids).await?;
@@ -264,14 +270,14 @@ async fn end_attempts(
             }
             Some(_) if saved[&outcome.attempt_id] == Saved::Busy => {}
             Some(ending) => {
-                let superseded = !taken.contains(&outcome.attempt_id);
-                let ending = match superseded {
-                    true => Ending {
+                let ending = match saved[&outcome.attempt_id] {
+                    _ if !taken.contains(&outcome.attempt_id) => Ending {
                         verdict: Verdict::Superseded,
                         generation_after: None,
                         ..ending.clone()
                     },
-                    false => ending.clone(),
+                    Saved::Done(verdict) => Ending { verdict, ..ending.clone() },
+                    Saved::Busy => ending.clone(),
                 };
                 endings.push((outcome.fence.id, outcome.attempt_id, ending));
             }
@@ -287,8 +293,13 @@ async fn end_attempts(
 }
 
 /// Writes down what a person is to know of an outcome, and what it says of the client.
-async fn tell(app: &App, conn: &mut PgConnection, outcome: &Outcome) -> Result<()> {
-    if let Some(reason) = outcome.condemned() {
+async fn tell(
+    app: &App,
+    conn: &mut PgConnection,
+    outcome: &Outcome,
+    suspended: bool,
+) -> Result<()> {
+    if let Some(reason) = outcome.condemned().filter(|_| !suspended) {
         let subject = Subject::new(outcome.fence.id, &outcome.name);
         let said = outcome.ending.as_ref().and_then(|ending| ending.error_code.as_deref());
         let detail = json!({ "reason": reason, "provider_said": said });

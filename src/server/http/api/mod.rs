@@ -12,6 +12,7 @@ mod connection;
 mod document;
 mod dry_run;
 mod import;
+mod incident;
 mod json;
 mod list;
 mod overview;
@@ -62,6 +63,7 @@ fn parts() -> OpenApiRouter<App> {
         .merge(overview::routes())
         .merge(provider::routes())
         .merge(client::routes())
+        .merge(incident::routes())
         .merge(dry_run::routes())
         .merge(import::routes())
         .merge(connection::routes())

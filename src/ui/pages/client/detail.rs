@@ -4,7 +4,10 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use uuid::Uuid;
 
-use super::form::{secret, variables};
+use super::{
+    form::{secret, variables},
+    trouble,
+};
 use crate::{
     domain::{
         access::Permission,
@@ -41,6 +44,7 @@ struct Doings {
     replace_secret: Doing<ReplaceSecret>,
     set_disabled: Doing<SetDisabled>,
     delete: Doing<Delete>,
+    trouble: trouble::Doings,
 }
 
 #[component]
@@ -51,6 +55,7 @@ pub fn Detail() -> impl IntoView {
         replace_secret: Doing::new(),
         set_disabled: Doing::new(),
         delete: Doing::new(),
+        trouble: trouble::Doings { resume: Doing::new(), condemn: Doing::new() },
     };
     let client = Resource::new_blocking(
         move || {
@@ -59,6 +64,8 @@ pub fn Detail() -> impl IntoView {
                 doings.update.version.get(),
                 doings.replace_secret.version.get(),
                 doings.set_disabled.version.get(),
+                doings.trouble.resume.version.get(),
+                doings.trouble.condemn.version.get(),
             )
         },
         |(id, ..)| async move {
@@ -91,6 +98,7 @@ fn show(client: Client, provider: ProviderEntry, may: &May, doings: Doings) -> A
                 <Day at=client.state_since/>
             </p>
             <p>{voice::client_state(client.state)}</p>
+            {trouble::pause(&client)}
             {client
                 .state_detail
                 .clone()
@@ -103,6 +111,7 @@ fn show(client: Client, provider: ProviderEntry, may: &May, doings: Doings) -> A
                     }
                 })}
         </div>
+        {trouble::incident(&client, &profile, may_write, doings.trouble)}
         {facts(&client, &profile)}
         {may_write
             .then(|| {

@@ -5,6 +5,7 @@ mod dry_run;
 mod form;
 mod import;
 mod list;
+mod trouble;
 
 pub use detail::Detail;
 pub use dry_run::DryRun;
