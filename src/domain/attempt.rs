@@ -19,10 +19,13 @@ pub enum Trigger {
     Demand,
     /// Regrant, to see whether a provider goes on refusing.
     Canary,
+    /// Regrant, to see whether the client's next secret works.
+    Rehearsal,
 }
 
 impl Trigger {
-    pub const ALL: [Self; 4] = [Self::Schedule, Self::Manual, Self::Demand, Self::Canary];
+    pub const ALL: [Self; 5] =
+        [Self::Schedule, Self::Manual, Self::Demand, Self::Canary, Self::Rehearsal];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -30,6 +33,7 @@ impl Trigger {
             Self::Manual => "manual",
             Self::Demand => "demand",
             Self::Canary => "canary",
+            Self::Rehearsal => "rehearsal",
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{access::Unknown, incident::Incident};
+use super::{access::Unknown, incident::Incident, rehearsal::NextSecret};
 
 /// The client's own state; it stands over the states of its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,6 +61,8 @@ pub struct Client {
     pub has_secret: bool,
     #[serde(with = "time::serde::rfc3339::option")]
     pub secret_set_at: Option<OffsetDateTime>,
+    /// A secret that takes the place of this one as soon as a refresh with it has worked.
+    pub next_secret: Option<NextSecret>,
     pub scopes: Vec<String>,
     /// Values of the provider's variables (region, sandbox, partner id …).
     pub variables: BTreeMap<String, String>,

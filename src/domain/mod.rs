@@ -18,6 +18,7 @@ pub mod problem;
 pub mod provider;
 pub mod refresh;
 pub mod refusal;
+pub mod rehearsal;
 pub mod relink;
 pub mod schedule;
 pub mod user;

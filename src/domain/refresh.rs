@@ -45,6 +45,9 @@ pub struct Refused {
     pub retry_after: Option<Duration>,
     /// The provider failed after it had the request, and may have rotated the token before it did.
     pub may_have_acted: bool,
+    /// The request was made with a secret that is not proved. Some servers answer to a wrong secret as
+    /// they do to a dead grant, so that a refusal proves nothing.
+    pub unproved: bool,
 }
 
 /// What follows.
@@ -86,6 +89,9 @@ pub fn refused(
         }
     };
     match answer.class {
+        ErrorClass::GrantRefused | ErrorClass::ScopeRefused if answer.unproved => {
+            Next { verdict: Verdict::Suspended, ..retry(BACKOFF_BASE, BACKOFF_CAP) }
+        }
         ErrorClass::GrantRefused => condemned(why_refused(situation, now)),
         ErrorClass::ScopeRefused => condemned(Reason::ScopeMissing),
         ErrorClass::ClientRefused => Next {
@@ -178,7 +184,7 @@ mod tests {
     fn next(situation: &Situation, class: ErrorClass) -> Next {
         refused(
             situation,
-            Refused { class, retry_after: None, may_have_acted: false },
+            Refused { class, retry_after: None, may_have_acted: false, unproved: false },
             ATTEMPT,
             NOW,
             0.5,
@@ -195,6 +201,18 @@ mod tests {
                 assert_eq!(matches!(next.state, State::NeedsReauth { .. }), condemns, "{class:?}");
                 assert_eq!(next.due_at.is_none(), condemns, "{class:?} must be tried again");
             }
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_an_unproved_secret_condemns_nothing() {
+        for class in ErrorClass::ALL {
+            let answer = Refused { class, retry_after: None, may_have_acted: false, unproved: true };
+            let next = refused(&calm(), answer, ATTEMPT, NOW, 0.5);
+            let suspends = matches!(class, ErrorClass::GrantRefused | ErrorClass::ScopeRefused);
+            assert_eq!(next.verdict == Verdict::Suspended, suspends, "{class:?}");
+            assert_ne!(next.verdict, Verdict::Condemned, "{class:?}");
+            assert!(next.due_at.is_some_and(|due| due > NOW), "{class:?}");
         }
     }
 
@@ -225,8 +243,8 @@ mod tests {
     fn backoff_grows_to_its_cap_and_heeds_retry_after() {
         let after = |failures, retry_after| {
             let situation = Situation { failures, ..calm() };
-            let answer =
-                Refused { class: ErrorClass::RateLimited, retry_after, may_have_acted: false };
+            let class = ErrorClass::RateLimited;
+            let answer = Refused { class, retry_after, may_have_acted: false, unproved: false };
             refused(&situation, answer, ATTEMPT, NOW, 0.5).due_at.unwrap() - NOW
         };
         assert_eq!(after(0, None), Duration::seconds(6));

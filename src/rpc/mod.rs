@@ -12,6 +12,7 @@ pub mod import;
 pub mod incident;
 pub mod overview;
 pub mod provider;
+pub mod rehearsal;
 pub mod relink;
 pub mod session;
 pub mod user;

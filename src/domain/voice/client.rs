@@ -7,6 +7,7 @@ use crate::domain::{
     client::{Client, StateName},
     incident::Incident,
     provider::IncidentPolicy,
+    rehearsal::NextSecret,
 };
 
 /// The word on the badge.
@@ -91,6 +92,16 @@ pub fn incident_ends(incident: &Incident, policy: &IncidentPolicy) -> String {
         )
     } else {
         format!("{granted} If the provider goes on refusing, an admin has to decide.")
+    }
+}
+
+/// How the next secret fares.
+pub fn next_secret(next: &NextSecret) -> String {
+    match (&next.refused, next.tried) {
+        (Some(_), _) => "The provider refused the next secret; the one in use stays.".to_owned(),
+        (None, 0) => "The next secret waits to be tried.".to_owned(),
+        (None, 1) => "The next secret was tried once, without a clear answer.".to_owned(),
+        (None, tried) => format!("The next secret was tried {tried} times, without a clear answer."),
     }
 }
 

@@ -288,6 +288,7 @@ pub fn trigger(trigger: Trigger) -> &'static str {
         Trigger::Schedule => "was due",
         Trigger::Manual => "by hand",
         Trigger::Demand => "token was asked for",
+        Trigger::Rehearsal => "to try the client's next secret",
         Trigger::Canary => "to see whether the provider goes on refusing",
     }
 }

@@ -1,6 +1,9 @@
 //! Clients: registrations at providers, their secrets, their state.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod caller;
+pub mod rehearsal;
+
+use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -16,11 +19,13 @@ use crate::{
         provider::Profile,
     },
     server::{
-        provider::{self, Registration},
+        provider,
         secret::seal::Place,
         store::{self, client::Stored},
     },
 };
+
+pub use caller::Caller;
 
 /// What waited for a client resumes within this time, spread evenly.
 pub(super) const RESUME_SPREAD: Duration = Duration::minutes(2);
@@ -76,6 +81,9 @@ pub async fn create(app: &App, actor: &Actor, new: NewClient) -> Result<Client> 
         sealed_client_secret: None,
         secret_generation: 0,
         secret_set_at: None,
+        sealed_next_secret: None,
+        next_secret_generation: 0,
+        next_secret: None,
         scopes,
         variables: new.variables,
         state: StateName::Ready,
@@ -145,6 +153,12 @@ pub async fn update(
                     .into(),
             ));
         }
+    }
+    if (other_id.is_some() || other_variables.is_some()) && client.sealed_next_secret.is_some() {
+        // It does not follow either.
+        changed.push("next_secret");
+        store::client::next_secret::clear(&mut tx, id, app.now()).await?;
+        client.next_secret = None;
     }
     if let Some(oauth_client_id) = other_id {
         changed.push("oauth_client_id");
@@ -274,6 +288,10 @@ pub(super) fn secret_place(row: Uuid, generation: i64) -> Place {
     Place { table: "clients", column: "sealed_client_secret", row, generation }
 }
 
+pub(super) fn next_secret_place(row: Uuid, generation: i64) -> Place {
+    Place { table: "clients", column: "sealed_next_secret", row, generation }
+}
+
 fn check(client: &Stored, profile: &Profile, has_secret: bool) -> Result<()> {
     if client.name.is_empty() || client.name.chars().count() > 200 {
         return Err(Error::invalid("name", "must have 1 to 200 characters"));
@@ -293,70 +311,4 @@ fn effective<'a>(
     values: &'a BTreeMap<String, String>,
 ) -> Vec<Option<&'a str>> {
     profile.variables.iter().map(|variable| variable.value(values)).collect()
-}
-
-/// A client with its provider and its opened secret: what a call to the provider begins from.
-pub struct Caller {
-    pub client: Stored,
-    pub profile: Arc<Profile>,
-    secret: Option<SecretString>,
-    redirect_uri: String,
-    pub scopes: Vec<String>,
-}
-
-impl Caller {
-    pub async fn load(
-        app: &App,
-        conn: &mut PgConnection,
-        client_id: Uuid,
-        scopes: Vec<String>,
-    ) -> Result<Self> {
-        let client = store::client::find_bare(conn, client_id).await?;
-        let client = client.ok_or(Error::NotFound("client"))?;
-        Self::of(app, conn, client, scopes).await
-    }
-
-    /// The caller that a client is.
-    pub async fn of(
-        app: &App,
-        conn: &mut PgConnection,
-        client: Stored,
-        scopes: Vec<String>,
-    ) -> Result<Self> {
-        let profile = Arc::new(super::provider::load(app, conn, &client.provider).await?);
-        let secret = match &client.sealed_client_secret {
-            Some(sealed) => {
-                let place = secret_place(client.id, client.secret_generation);
-                Some(super::keys::open_text(app, conn, place, sealed).await?)
-            }
-            None => None,
-        };
-        Ok(Self { client, profile, secret, redirect_uri: app.redirect_uri(), scopes })
-    }
-
-    /// Refuses, and so keeps a grant from being stored, when the client changed since it was loaded:
-    /// the tokens belong to what it was. Keeps it from changing until the transaction ends.
-    pub async fn confirm(&self, conn: &mut PgConnection) -> Result<bool> {
-        let now = store::client::find_for_share(conn, self.client.id).await?;
-        Ok(now.is_some_and(|now| {
-            now.variables == self.client.variables
-                && now.oauth_client_id == self.client.oauth_client_id
-        }))
-    }
-
-    pub fn registration(&self) -> Registration<'_> {
-        self.registration_for(&self.scopes)
-    }
-
-    /// [`registration`](Self::registration), for other scopes.
-    pub fn registration_for<'a>(&'a self, scopes: &'a [String]) -> Registration<'a> {
-        Registration {
-            profile: &self.profile,
-            variables: &self.client.variables,
-            client_id: &self.client.oauth_client_id,
-            client_secret: self.secret.as_ref(),
-            scopes,
-            redirect_uri: &self.redirect_uri,
-        }
-    }
 }

@@ -109,7 +109,8 @@ pub(super) async fn forget(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Ends a client's incident: all of its connections are refreshed again, with jitter.
+/// Ends a client's incident, or the pause that its provider asked for: all of its connections are
+/// refreshed again, with jitter.
 pub async fn resume(app: &App, actor: &Actor, id: Uuid) -> Result<Client> {
     decide(app, actor, id, false).await
 }
@@ -125,8 +126,12 @@ async fn decide(app: &App, actor: &Actor, id: Uuid, condemn: bool) -> Result<Cli
     let mut tx = app.begin().await?;
     let client =
         store::client::find_for_update(&mut tx, id).await?.ok_or(Error::NotFound("client"))?;
-    if client.state != StateName::Incident {
-        return Err(Error::Conflict("This client has no incident to decide about.".into()));
+    let paused = client.paused_until.is_some_and(|until| until > app.now());
+    if client.state != StateName::Incident && (condemn || !paused) {
+        return Err(Error::Conflict(match condemn {
+            true => "This client has no incident to decide about.".into(),
+            false => "This client has no incident and no pause to end.".into(),
+        }));
     }
     let mut condemned = Vec::new();
     if condemn {
@@ -139,9 +144,15 @@ async fn decide(app: &App, actor: &Actor, id: Uuid, condemn: bool) -> Result<Cli
     }
     let subject = Subject::new(id, &client.name);
     let action = if condemn { "client.condemn" } else { "client.resume" };
-    let detail = json!({ "condemned": condemned.len() });
+    let detail = json!({ "was": client.state, "condemned": condemned.len(), "paused": paused });
     audit::record(app, &mut tx, actor, action, subject, detail).await?;
-    go_on(app, &mut tx, id).await?;
+    if client.state == StateName::Incident {
+        go_on(app, &mut tx, id).await?;
+    }
+    if paused && !condemn {
+        store::client::limit::end_pause(&mut tx, id).await?;
+        client::resume(app, &mut tx, id).await?;
+    }
     tx.commit().await?;
     app.wake_worker();
     client::get(app, &Actor::System, id).await

@@ -37,8 +37,9 @@ pub use join::Flights;
 pub use replay::leftovers;
 pub use save::Saver;
 
-/// How often a caller looks whether its client has room again.
+/// How soon a caller looks whether its client has room again: at first, and at most.
 const ROOM_LOOK: std::time::Duration = std::time::Duration::from_millis(50);
+const ROOM_LOOK_CAP: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Begins the refreshes that are due, at most `limit`. Each runs by itself; await the handles to
 /// see them end.
@@ -166,6 +167,7 @@ async fn claim_and_make(
     deadline: Instant,
 ) -> Result<Attempt> {
     let (id, client_id) = (connection.id, connection.client_id);
+    let mut look = ROOM_LOOK;
     loop {
         if app.stopping().is_cancelled() {
             return Err(Error::unavailable("Regrant is about to stop. Try again in a moment."));
@@ -197,17 +199,23 @@ async fn claim_and_make(
                 connection = again(app, id).await?;
             }
             One::NoRoom => {
-                wait_for_room(app, client_id, deadline).await?;
+                wait_for_room(app, client_id, look, deadline).await?;
+                look = (look * 2).min(ROOM_LOOK_CAP);
             }
         }
     }
 }
 
 /// Waits a little for the client to have room; not for as long as its provider asked for.
-async fn wait_for_room(app: &App, client_id: Uuid, deadline: Instant) -> Result<()> {
+async fn wait_for_room(
+    app: &App,
+    client_id: Uuid,
+    look: std::time::Duration,
+    deadline: Instant,
+) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
     let client = store::client::find_bare(&mut conn, client_id).await?;
-    let paused_until = store::client::paused_until(&mut conn, client_id).await?;
+    let paused_until = store::client::limit::paused_until(&mut conn, client_id).await?;
     drop(conn);
     if let Some(client) = &client {
         refuse_client(client.state, &client.name)?;
@@ -222,7 +230,7 @@ async fn wait_for_room(app: &App, client_id: Uuid, deadline: Instant) -> Result<
              moment.",
         )),
         _ => {
-            tokio::time::sleep(ROOM_LOOK).await;
+            tokio::time::sleep(look.mul_f64(0.5 + app.rng().fraction() / 2.0)).await;
             Ok(())
         }
     }

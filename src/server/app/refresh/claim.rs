@@ -16,7 +16,7 @@ use crate::{
         store::{
             self,
             attempt::Intent,
-            client::Limit,
+            client::limit::Limit,
             connection::lease::{self, Lease, Leased, Room},
         },
     },
@@ -24,6 +24,8 @@ use crate::{
 
 /// How many requests of one client are under way at once over all replicas, unless its profile says.
 const CONCURRENCY: u32 = 32;
+/// A client with room for at least so many keeps one for callers who wait.
+const RESERVED_FROM: i32 = 4;
 /// A rate allows as many requests at once as it does in this time.
 const BURST: Duration = Duration::seconds(6);
 /// After the database was away, those who have answers that it did not take bring them first.
@@ -57,13 +59,13 @@ pub async fn due(app: &App, limit: i64) -> Result<Vec<Claimed>> {
     for client in clients {
         let id = client.id;
         let caller = Caller::of(app, &mut conn, client, Vec::new()).await;
-        limits.push(limit_of(id, caller.as_ref().ok().map(|caller| caller.profile.as_ref())));
+        limits.push(reserve(limit_of(id, caller.as_ref().ok().map(|caller| &*caller.profile))));
         callers.insert(id, caller.map(Arc::new).map_err(|error| error.to_string()));
     }
     drop(conn);
     let taken = app.elapsed();
     let mut tx = app.begin().await?;
-    let rooms = store::client::room(&mut tx, &limits, &READY, app.database_now(), true).await?;
+    let rooms = room(app, &mut tx, &limits, &READY, true).await?;
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
     if rooms.is_empty() {
         return Ok(Vec::new());
@@ -104,7 +106,7 @@ pub async fn one(
     let limits = [limit_of(client_id, caller.as_ref().ok().map(|caller| caller.profile.as_ref()))];
     let caller = caller.map(Arc::new).map_err(|error| error.to_string());
     let taken = app.elapsed();
-    let rooms = store::client::room(&mut tx, &limits, &READY, app.database_now(), false).await?;
+    let rooms = room(app, &mut tx, &limits, &READY, false).await?;
     let Some(leased) = lease::claim_one(&mut tx, new_lease(app), id, generation).await? else {
         return Ok(One::Taken);
     };
@@ -136,6 +138,24 @@ pub(super) fn limit_of(client_id: Uuid, profile: Option<&Profile>) -> Limit {
     }
 }
 
+/// What the worker leaves to whoever waits for a token, so that no backlog is before them.
+fn reserve(limit: Limit) -> Limit {
+    let reserved = i32::from(limit.concurrency >= RESERVED_FROM);
+    Limit { concurrency: limit.concurrency - reserved, ..limit }
+}
+
+/// How many requests of each client may begin now.
+pub(super) async fn room(
+    app: &App,
+    conn: &mut PgConnection,
+    limits: &[Limit],
+    states: &[client::StateName],
+    skip: bool,
+) -> Result<Vec<Room>> {
+    let (now, since) = (app.database_now(), app.now() - LEASE);
+    Ok(store::client::limit::room(conn, limits, states, since, now, skip).await?)
+}
+
 /// Counts what is claimed against the rates of its clients.
 pub(super) async fn spend(
     app: &App,
@@ -149,7 +169,7 @@ pub(super) async fn spend(
             && count > 0
         {
             let seconds = interval * f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-            store::client::spend(conn, limit.client_id, seconds, app.database_now()).await?;
+            store::client::limit::spend(conn, limit.client_id, seconds, app.database_now()).await?;
         }
     }
     Ok(())
@@ -211,7 +231,7 @@ pub(super) async fn intend(
                 .map_or_else(|| Arc::new(Profile::new("", "")), |caller| caller.profile.clone()),
             held,
             ends: taken + LEASE,
-            secret_generation: known.map_or(0, |caller| caller.client.secret_generation),
+            secret_generation: known.map_or(0, |caller| caller.secret_generation),
             caller,
             leased,
         });

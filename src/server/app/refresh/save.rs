@@ -18,12 +18,12 @@ use super::{
     weigh,
 };
 use crate::{
-    domain::attempt::Verdict,
+    domain::attempt::{Trigger, Verdict},
     server::{
         app::{
             Actor, App, Error, Result,
             audit::{self, Subject},
-            client,
+            client::{self, rehearsal},
         },
         store::{
             self,
@@ -306,12 +306,21 @@ async fn tell(
         audit::record(app, conn, &Actor::System, "connection.condemned", subject, detail).await?;
     }
     match &outcome.client {
+        Some(ClientNote::Rejected { said, secret_generation })
+            if outcome.trigger == Trigger::Rehearsal =>
+        {
+            rehearsal::refuse(app, conn, outcome.client_id, *secret_generation, said).await?;
+        }
+        Some(ClientNote::Proved { secret_generation }) => {
+            let (client, connection) = (outcome.client_id, outcome.fence.id);
+            rehearsal::promote(app, conn, client, *secret_generation, connection).await?;
+        }
         Some(ClientNote::Rejected { said, secret_generation }) => {
             client::reject_credentials(app, conn, outcome.client_id, *secret_generation, said)
                 .await?;
         }
         Some(ClientNote::Pause { until }) => {
-            store::client::pause(conn, outcome.client_id, *until).await?;
+            store::client::limit::pause(conn, outcome.client_id, *until).await?;
         }
         None => {}
     }

@@ -17,9 +17,10 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(resume)).routes(routes!(condemn))
 }
 
-/// End an incident
+/// End an incident or a pause
 ///
-/// All of the client's connections are refreshed again, also those that were refused.
+/// All of the client's connections are refreshed again, also those that were refused, and although the
+/// provider may have asked for a pause (`paused_until`).
 #[utoipa::path(
     post,
     path = "/clients/{id}/resume",
@@ -28,7 +29,7 @@ pub fn routes() -> OpenApiRouter<App> {
     params(("id" = Uuid, Path)),
     responses(
         (status = 200, description = "The client", body = Client),
-        (status = 409, description = "It has no incident")
+        (status = 409, description = "It has no incident and no pause")
     )
 )]
 async fn resume(

@@ -19,6 +19,7 @@ mod overview;
 mod problem;
 mod provider;
 mod query;
+mod rehearsal;
 mod relink;
 mod user;
 
@@ -64,6 +65,7 @@ fn parts() -> OpenApiRouter<App> {
         .merge(provider::routes())
         .merge(client::routes())
         .merge(incident::routes())
+        .merge(rehearsal::routes())
         .merge(dry_run::routes())
         .merge(import::routes())
         .merge(connection::routes())

@@ -5,6 +5,7 @@ mod dry_run;
 mod form;
 mod import;
 mod list;
+mod secret;
 mod trouble;
 
 pub use detail::Detail;

@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    domain::{client::Client, incident::Incident, provider::Profile, voice},
+    domain::{client::{Client, StateName}, incident::Incident, provider::Profile, voice},
     rpc::incident::{Condemn, Resume},
     ui::{
         components::{confirm::confirm, head::section, moment::Exact},
@@ -18,12 +18,17 @@ pub struct Doings {
     pub condemn: Doing<Condemn>,
 }
 
-/// A sentence about the pause that the provider asked for.
-pub fn pause(client: &Client) -> Option<AnyView> {
+/// The pause that the provider asked for, and how to end it.
+pub fn pause(client: &Client, may_write: bool, doings: Doings) -> Option<AnyView> {
     let until = client.paused_until?;
+    let resume = (may_write && client.state == StateName::Ready)
+        .then(|| button_form(doings.resume, hidden("id", client.id), "Resume now", ""));
     Some(
         view! {
-            <p>"The provider asked for a pause. No token is asked for before " <Exact at=until/> "."</p>
+            <p>
+                "The provider asked for a pause. No token is asked for before " <Exact at=until/> "."
+            </p>
+            {resume}
         }
         .into_any(),
     )
