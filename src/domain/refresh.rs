@@ -35,6 +35,8 @@ pub struct Situation {
     /// An earlier answer was lost and nothing has succeeded since.
     pub doubtful: bool,
     pub refresh_expires_at: Option<OffsetDateTime>,
+    /// How long a replaced refresh token still works, where the provider says so.
+    pub grace: Option<Duration>,
 }
 
 /// What the provider answered, when it was not a token set.
@@ -107,7 +109,9 @@ pub fn refused(
             let due_at = if situation.doubtful {
                 now + delay(BACKOFF_BASE, BACKOFF_CAP, failures, answer.retry_after, jitter)
             } else {
-                now + DOUBT_DELAY * (0.5 + jitter)
+                // Well within the grace window, if there is one.
+                let grace = situation.grace.map_or(DOUBT_DELAY, |grace| grace / 4);
+                now + grace.min(DOUBT_DELAY) * (0.5 + jitter)
             };
             Next {
                 state: State::InDoubt { attempt_id },
@@ -178,6 +182,7 @@ mod tests {
             failures: 0,
             doubtful: false,
             refresh_expires_at: None,
+            grace: None,
         }
     }
 
@@ -207,7 +212,8 @@ mod tests {
     #[test]
     fn a_refusal_of_an_unproved_secret_condemns_nothing() {
         for class in ErrorClass::ALL {
-            let answer = Refused { class, retry_after: None, may_have_acted: false, unproved: true };
+            let answer =
+                Refused { class, retry_after: None, may_have_acted: false, unproved: true };
             let next = refused(&calm(), answer, ATTEMPT, NOW, 0.5);
             let suspends = matches!(class, ErrorClass::GrantRefused | ErrorClass::ScopeRefused);
             assert_eq!(next.verdict == Verdict::Suspended, suspends, "{class:?}");
@@ -265,5 +271,25 @@ mod tests {
         // Doubt outlives a transient failure, so that a later refusal is explained rightly.
         let doubtful = Situation { doubtful: true, failures: 1, ..calm() };
         assert!(next(&doubtful, ErrorClass::Transient).doubtful);
+        // A short grace window is not missed.
+        let graceful = Situation { grace: Some(Duration::seconds(2)), ..calm() };
+        assert!(
+            next(&graceful, ErrorClass::AnswerLost).due_at.unwrap() - NOW < Duration::seconds(1)
+        );
+    }
+
+    #[test]
+    fn a_provider_that_failed_in_the_middle_may_have_rotated() {
+        let failed = Refused {
+            class: ErrorClass::Transient,
+            retry_after: None,
+            may_have_acted: true,
+            unproved: false,
+        };
+        let after = refused(&calm(), failed, ATTEMPT, NOW, 0.5);
+        assert_eq!((after.state.name(), after.doubtful), (StateName::Retrying, true));
+        // It was not there at all: nothing can have happened.
+        let absent = next(&calm(), ErrorClass::Transient);
+        assert!(!absent.doubtful);
     }
 }

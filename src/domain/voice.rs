@@ -14,7 +14,8 @@ mod outcome;
 mod people;
 
 pub use client::{
-    call, canaries, client_state, client_state_word, client_trouble, incident, incident_ends, next_secret,
+    call, canaries, client_state, client_state_word, client_trouble, incident, incident_ends,
+    next_secret,
 };
 pub use connection::{
     Next, attempt, device, error_class, grant_type, headline, in_short, lifeline, mark, meaning,

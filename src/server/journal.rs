@@ -168,8 +168,13 @@ fn write_all(mut file: File, entries: &[Entry]) -> io::Result<()> {
         let sum = checksum(&bytes[frame + 12..]);
         bytes[frame + 4..frame + 12].copy_from_slice(&sum);
     }
-    file.write_all(&bytes)?;
-    file.sync_data()
+    let before = file.metadata()?.len();
+    let written = file.write_all(&bytes).and_then(|()| file.sync_data());
+    if written.is_err() {
+        // What comes after a record that is not whole would never be read.
+        file.set_len(before)?;
+    }
+    written
 }
 
 fn checksum(bytes: &[u8]) -> [u8; 8] {

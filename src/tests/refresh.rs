@@ -6,6 +6,7 @@ mod due;
 mod fenced;
 mod incident;
 mod intent;
+mod journal;
 mod limits;
 mod one_at_a_time;
 mod rotation;

@@ -270,9 +270,10 @@ pub fn verdict(verdict: Option<Verdict>) -> (&'static str, &'static str) {
         Some(Verdict::Condemned) => {
             ("refused", "The provider refused for good; a person is needed.")
         }
-        Some(Verdict::Suspended) => {
-            ("suspended", "It was refused, and so were unusually many others: nothing is decided yet.")
-        }
+        Some(Verdict::Suspended) => (
+            "suspended",
+            "It was refused, and so were unusually many others: nothing is decided yet.",
+        ),
         Some(Verdict::ClientRefused) => {
             ("client refused", "The provider refused the client; the connection waits.")
         }

@@ -305,8 +305,8 @@ fn check(client: &Stored, profile: &Profile, has_secret: bool) -> Result<()> {
     Ok(provider::profile::check_variables(profile, &client.variables, false)?)
 }
 
-/// The values that templates are filled with.
-fn effective<'a>(
+/// What templates are filled with.
+pub(super) fn effective<'a>(
     profile: &'a Profile,
     values: &'a BTreeMap<String, String>,
 ) -> Vec<Option<&'a str>> {

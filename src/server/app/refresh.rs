@@ -7,6 +7,7 @@
 
 mod canary;
 mod claim;
+mod contact;
 pub mod decide;
 pub mod engine;
 pub mod join;
@@ -32,14 +33,14 @@ use crate::{
     },
 };
 use claim::{Claimed, One};
+pub use contact::Contact;
 pub use engine::LEASE;
 pub use join::Flights;
 pub use replay::leftovers;
 pub use save::Saver;
 
-/// How soon a caller looks whether its client has room again: at first, and at most.
-const ROOM_LOOK: std::time::Duration = std::time::Duration::from_millis(50);
-const ROOM_LOOK_CAP: std::time::Duration = std::time::Duration::from_secs(1);
+/// How often a caller looks whether its client has room again.
+const ROOM_LOOK: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Begins the refreshes that are due, at most `limit`. Each runs by itself; await the handles to
 /// see them end.
@@ -49,15 +50,16 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
     if app.stopping().is_cancelled() {
         return Ok(Vec::new());
     }
-    let mut claimed = claim::due(app, limit).await.inspect_err(|error| note_absence(app, error))?;
+    let mut due = claim::due(app, limit).await?;
     match canary::due(app).await {
-        Ok(canaries) => claimed.extend(canaries),
+        Ok(canaries) => due.claimed.extend(canaries),
         // What is claimed is to be made whatever happens.
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "looking for canaries failed");
         }
     }
-    let begun = claimed.into_iter().map(|claimed| {
+    app.flights().set_hungry(due.is_limited);
+    let begun = due.claimed.into_iter().map(|claimed| {
         let running = app.clone();
         app.tasks().spawn(async move {
             let id = claimed.leased.id;
@@ -65,7 +67,7 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
             if let Err(error) = make(&running, claimed).await {
                 tracing::error!(connection = %id, error = format!("{error:#}"), "a refresh failed");
             }
-            running.wake_worker();
+            running.flights().landed(&running);
         })
     });
     Ok(begun.collect())
@@ -108,14 +110,6 @@ async fn make(app: &App, claimed: Claimed) -> anyhow::Result<Verdict> {
     )
     .increment(1);
     Ok(verdict)
-}
-
-fn note_absence(app: &App, error: &Error) {
-    if let Error::Internal(error) = error
-        && save::is_absence(error)
-    {
-        app.note_absence();
-    }
 }
 
 /// Refreshes one connection now, or joins the refresh that is under way or has just been. With `force`
@@ -167,16 +161,15 @@ async fn claim_and_make(
     deadline: Instant,
 ) -> Result<Attempt> {
     let (id, client_id) = (connection.id, connection.client_id);
-    let mut look = ROOM_LOOK;
+    // However many ask at once, few of each client look for room.
+    let asking = app.flights().asking(client_id);
+    let _asks = tokio::time::timeout_at(deadline, asking.acquire()).await.map_err(|_| busy())?;
     loop {
         if app.stopping().is_cancelled() {
             return Err(Error::unavailable("Regrant is about to stop. Try again in a moment."));
         }
         let generation = connection.generation;
-        match claim::one(app, id, client_id, generation, trigger, actor)
-            .await
-            .inspect_err(|error| note_absence(app, error))?
-        {
+        match claim::one(app, id, client_id, generation, trigger, actor).await? {
             One::Claimed(claimed) => {
                 let (attempt_id, prepared) =
                     (claimed.attempt_id, claimed.caller.as_ref().err().cloned());
@@ -198,21 +191,13 @@ async fn claim_and_make(
                 }
                 connection = again(app, id).await?;
             }
-            One::NoRoom => {
-                wait_for_room(app, client_id, look, deadline).await?;
-                look = (look * 2).min(ROOM_LOOK_CAP);
-            }
+            One::NoRoom => wait_for_room(app, client_id, deadline).await?,
         }
     }
 }
 
 /// Waits a little for the client to have room; not for as long as its provider asked for.
-async fn wait_for_room(
-    app: &App,
-    client_id: Uuid,
-    look: std::time::Duration,
-    deadline: Instant,
-) -> Result<()> {
+async fn wait_for_room(app: &App, client_id: Uuid, deadline: Instant) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
     let client = store::client::find_bare(&mut conn, client_id).await?;
     let paused_until = store::client::limit::paused_until(&mut conn, client_id).await?;
@@ -225,15 +210,18 @@ async fn wait_for_room(
             why: "The provider asked for a pause. Regrant refreshes again when it is over.".into(),
             retry_after: Some(wait),
         }),
-        _ if Instant::now() >= deadline => Err(Error::unavailable(
-            "This client has as many refreshes under way as its provider allows. Try again in a \
-             moment.",
-        )),
+        _ if Instant::now() >= deadline => Err(busy()),
         _ => {
-            tokio::time::sleep(look.mul_f64(0.5 + app.rng().fraction() / 2.0)).await;
+            tokio::time::sleep(ROOM_LOOK).await;
             Ok(())
         }
     }
+}
+
+fn busy() -> Error {
+    Error::unavailable(
+        "This client has as many refreshes under way as its provider allows. Try again in a moment.",
+    )
 }
 
 /// The connection as it is now, if it can still be refreshed.
@@ -279,10 +267,11 @@ fn refuse_client(state: client::StateName, name: &str) -> Result<()> {
 /// What the refresh came to that someone else made with this generation.
 async fn came_of(app: &App, id: Uuid, generation: i64) -> Result<Attempt> {
     let mut conn = app.pool().acquire().await?;
-    store::attempt::list(&mut conn, id, None, 1)
+    store::attempt::list(&mut conn, id, None, 8)
         .await?
         .into_iter()
-        .find(|attempt| attempt.generation_before >= generation && attempt.verdict.is_some())
+        .filter(|attempt| attempt.generation_before >= generation && attempt.verdict.is_some())
+        .max_by_key(|attempt| (attempt.generation_before, attempt.id))
         .ok_or_else(|| Error::unavailable("That refresh came to nothing. Try again in a moment."))
 }
 

@@ -14,6 +14,10 @@ const DEVICE_CODES_KEPT: Duration = Duration::days(1);
 /// No window in which refusals are counted is longer than a day.
 const COUNTS_KEPT: Duration = Duration::days(2);
 
+/// An attempt that is open for so long was forgotten: a lease lasts seconds, and whoever takes a
+/// connection over ends what it finds.
+const ATTEMPTS_FORGOTTEN: Duration = Duration::hours(1);
+
 /// A clock that is off by more is worth a word.
 const CLOCK_TOLERANCE: Duration = Duration::seconds(5);
 
@@ -38,6 +42,7 @@ pub async fn sweep(app: &App) -> Result<()> {
     store::session::delete_expired(&mut conn, now).await?;
     store::flow::delete_expired(&mut conn, now).await?;
     store::device::delete_expired(&mut conn, now - DEVICE_CODES_KEPT).await?;
+    store::attempt::end_forgotten(&mut conn, now - ATTEMPTS_FORGOTTEN, now).await?;
     store::login_failure::delete_before(&mut conn, now - LOGIN_FAILURES_KEPT).await?;
     store::client_window::delete_before(&mut conn, now - COUNTS_KEPT).await?;
     store::suspect::delete_before(&mut conn, now - COUNTS_KEPT).await?;

@@ -213,6 +213,23 @@ pub async fn suspend(conn: &mut PgConnection, attempts: &[(Uuid, Uuid)]) -> Resu
     Ok(())
 }
 
+/// Ends attempts that nobody will end: begun before `before`, and their connections gone on without them.
+pub async fn end_forgotten(
+    conn: &mut PgConnection,
+    before: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<u64> {
+    Ok(sqlx::query!(
+        "UPDATE attempts SET verdict = 'in_doubt', error_class = 'answer_lost', finished_at = $2
+         WHERE verdict IS NULL AND started_at < $1",
+        before,
+        now
+    )
+    .execute(conn)
+    .await?
+    .rows_affected())
+}
+
 /// Which of these attempts have their verdict, as (id, verdict).
 pub async fn verdicts(
     conn: &mut PgConnection,

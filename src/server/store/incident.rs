@@ -33,10 +33,7 @@ pub async fn insert(conn: &mut PgConnection, new: &NewRow) -> Result<()> {
 }
 
 /// Clients with an incident whose canary is due.
-pub async fn list_due(
-    conn: &mut PgConnection,
-    now: OffsetDateTime,
-) -> Result<Vec<Uuid>> {
+pub async fn list_due(conn: &mut PgConnection, now: OffsetDateTime) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!("SELECT client_id FROM incidents WHERE canary_at <= $1", now)
         .fetch_all(conn)
         .await?)
@@ -60,7 +57,11 @@ pub async fn take_turn(
 }
 
 /// Says when the next canary is tried.
-pub async fn put_off(conn: &mut PgConnection, client_id: Uuid, until: OffsetDateTime) -> Result<()> {
+pub async fn put_off(
+    conn: &mut PgConnection,
+    client_id: Uuid,
+    until: OffsetDateTime,
+) -> Result<()> {
     sqlx::query!("UPDATE incidents SET canary_at = $2 WHERE client_id = $1", client_id, until)
         .execute(conn)
         .await?;

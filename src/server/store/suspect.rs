@@ -36,10 +36,7 @@ pub struct Refused {
 
 /// Which of these connections had been given a last try, with the generations they have. The try is
 /// used up.
-pub async fn take_last_tries(
-    conn: &mut PgConnection,
-    refused: &[Refused],
-) -> Result<Vec<Uuid>> {
+pub async fn take_last_tries(conn: &mut PgConnection, refused: &[Refused]) -> Result<Vec<Uuid>> {
     let ids: Vec<Uuid> = refused.iter().map(|refused| refused.before.id).collect();
     let generations: Vec<i64> = refused.iter().map(|refused| refused.generation).collect();
     Ok(sqlx::query_scalar!(

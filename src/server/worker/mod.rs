@@ -9,10 +9,12 @@ use super::app::{App, Result, connection, keys, refresh, upkeep};
 
 /// How often the worker looks for what is due, when nobody wakes it.
 const TICK: Duration = Duration::from_secs(1);
+/// What ends within this time is looked after at once.
+const GATHER: Duration = Duration::from_millis(3);
 /// How many refreshes one process has under way at most.
-const IN_FLIGHT: usize = 256;
+const IN_FLIGHT: usize = 2048;
 /// How many are claimed at once.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 /// Well within a lease.
 const PROLONG: Duration = Duration::from_secs(12);
@@ -61,7 +63,8 @@ async fn refresh_loop(app: App) {
         if !full {
             tokio::select! {
                 () = app.stopping().cancelled() => {}
-                () = app.woken() => {}
+                // Several that end together make one look.
+                () = app.woken() => tokio::time::sleep(GATHER).await,
                 () = tokio::time::sleep(TICK) => {}
             }
         }

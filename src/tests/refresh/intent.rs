@@ -112,6 +112,32 @@ async fn a_holder_that_died_before_the_provider_acted_costs_nothing(pool: PgPool
     assert_eq!(world.refreshes().len(), 1);
 }
 
+/// What a dead process had under way takes nobody's room for ever: its client allows one request at a
+/// time, and that one is never answered.
+#[sqlx::test]
+async fn a_dead_holder_gives_its_place_at_the_client_back(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.provider("narrow", |profile| profile.policy.concurrency = Some(1)).await;
+    let client = world.client_of("narrow", "narrow", graceful).await;
+    let (id, other) = (world.import(client).await, world.import_of(client, "bob").await);
+    world.until_due(id).await;
+    world.until_due(other).await;
+    world.control().hold(Hold::BeforeAnswering);
+    let begun = app::refresh::begin_due(&world.app, 10).await.unwrap();
+    assert_eq!(begun.len(), 1);
+    world.control().until_held(1).await;
+    for task in begun {
+        task.abort();
+    }
+    world.control().release();
+    assert_eq!(world.tick().await, 0, "its place is taken");
+    world.pass(LEASE);
+    for _ in 0..2 {
+        assert_eq!(world.tick().await, 1);
+    }
+    assert_eq!((world.generation(id).await, world.generation(other).await), (2, 2));
+}
+
 /// A holder that a person's request called also leaves its mark, and nobody waits for the usual
 /// time: the token may be long from being due.
 #[sqlx::test]

@@ -10,8 +10,9 @@ use crate::{
     domain::{
         access::{Role, Scope},
         connection::State,
+        problem::Code,
     },
-    sandbox::{Fault, Hold},
+    sandbox::{Fault, Hold, Rule},
     server::app::{self, App, refresh::LEASE},
     tests::support::World,
 };
@@ -141,15 +142,12 @@ async fn a_pause_is_shared_by_all_of_a_clients_connections(pool: PgPool) {
             settings.retry_after = 600;
             settings.retry_after_as_date = as_date;
         });
-        let rule = crate::sandbox::Rule {
-            next: 1,
-            client: Some(name.into()),
-            ..crate::sandbox::Rule::default()
-        };
+        let rule = Rule { next: 1, client: Some(name.into()), ..Rule::default() };
         world.control().rule(Fault::RateLimited, rule);
         let asked = world.refreshes().len();
         assert_eq!(look(&world.app).await, 2, "{name}: one of each client");
         assert_eq!(generations(&world, &others).await, [2], "another client does not pause");
+        app::connection::disconnect(&world.app, &world.admin, others[0], false).await.unwrap();
         let until = world.client_now(client).await.paused_until.expect("a pause");
         let pause = until - world.now();
         assert!((Duration::seconds(599)..=Duration::seconds(600)).contains(&pause), "{pause}");
@@ -195,9 +193,11 @@ async fn an_admin_may_end_a_pause(pool: PgPool) {
     let page = admin.get(&format!("/clients/{client}")).await;
     assert!(page.text.contains("The provider asked for a pause"), "{}", page.text);
     let id = client.to_string();
-    assert_eq!(admin.call("incident/condemn", &[("id", &id)]).await.status, 409);
+    let refused = admin.call("incident/condemn", &[("id", &id)]).await;
+    assert_eq!(refused.problem().code, Code::Conflict);
     assert_eq!(admin.call("incident/resume", &[("id", &id)]).await.status, 200);
-    assert_eq!(admin.call("incident/resume", &[("id", &id)]).await.status, 409);
+    let refused = admin.call("incident/resume", &[("id", &id)]).await;
+    assert_eq!(refused.problem().code, Code::Conflict);
     assert_eq!(world.client_now(client).await.paused_until, None);
     assert_eq!(world.audit("client.resume").await[0].detail["paused"], true);
     world.pass(Duration::minutes(2));

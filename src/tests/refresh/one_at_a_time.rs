@@ -82,6 +82,61 @@ async fn who_comes_late_joins_instead_of_refreshing_again(pool: PgPool) {
     assert_eq!(world.refreshes().len(), 1);
 }
 
+/// A thousand programs read the same expired token at the same moment, from two replicas.
+#[sqlx::test]
+async fn a_thousand_readers_of_an_expired_token_make_one_request(pool: PgPool) {
+    let world = World::new(pool).await;
+    let second = world.replica("second").await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    world.pass(Duration::hours(2));
+    world.control().hold(Hold::BeforeProcessing);
+    let readers = (0..1000)
+        .map(|n| {
+            let app = if n % 2 == 0 { world.app.clone() } else { second.clone() };
+            tokio::spawn(async move {
+                app::connection::token(&app, &Actor::System, id, Duration::ZERO).await
+            })
+        })
+        .collect();
+    world.control().until_held(1).await;
+    world.control().release();
+    let tokens = joined(readers).await;
+    assert_eq!(world.refreshes().len(), 1);
+    assert!(tokens.iter().all(|token| token.generation == 2));
+}
+
+/// Whoever insists gets a request of their own, after the one under way; whoever insists at the same
+/// time shares it.
+#[sqlx::test]
+async fn force_is_not_swallowed_by_a_refresh_under_way(pool: PgPool) {
+    let world = World::new(pool).await;
+    let second = world.replica("second").await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    for (other, generation) in [(&world.app, 3), (&second, 5)] {
+        world.until_due(id).await;
+        world.control().hold(Hold::BeforeAnswering);
+        let begun = app::refresh::begin_due(&world.app, 10).await.unwrap();
+        world.control().until_held(1).await;
+        let insisting = (0..5)
+            .map(|_| {
+                let app = other.clone();
+                tokio::spawn(async move {
+                    app::connection::refresh_anew(&app, &Actor::Operator, id).await
+                })
+            })
+            .collect();
+        world.control().hold_no_more();
+        world.control().release();
+        join_all(begun).await;
+        let attempts = joined(insisting).await;
+        assert_eq!(world.generation(id).await, generation);
+        assert!(attempts.iter().all(|attempt| attempt.generation_after == Some(generation)));
+    }
+    assert_eq!(world.refreshes().len(), 4);
+}
+
 #[sqlx::test]
 async fn nothing_of_the_database_is_held_while_the_provider_thinks(pool: PgPool) {
     let world = World::new(pool).await;

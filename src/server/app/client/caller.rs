@@ -1,13 +1,16 @@
 //! Who calls a provider: a client with its provider's profile and its opened secret.
 
-use std::sync::Arc;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use secrecy::SecretString;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    domain::provider::Profile,
+    domain::{
+        connection::Connection,
+        provider::{Profile, merged},
+    },
     server::{
         app::{App, Error, Result, keys, provider},
         provider::Registration,
@@ -24,6 +27,10 @@ pub struct Caller {
     pub secret_generation: i64,
     redirect_uri: String,
     pub scopes: Vec<String>,
+    /// What the connection fills in, if the call is for one.
+    own: BTreeMap<String, String>,
+    /// The client's values and the connection's.
+    variables: BTreeMap<String, String>,
 }
 
 impl Caller {
@@ -54,8 +61,16 @@ impl Caller {
             }
             None => None,
         };
-        let redirect_uri = app.redirect_uri();
-        Ok(Self { client, profile, secret, secret_generation, redirect_uri, scopes })
+        Ok(Self {
+            profile,
+            secret,
+            secret_generation,
+            redirect_uri: app.redirect_uri(),
+            scopes,
+            own: BTreeMap::new(),
+            variables: client.variables.clone(),
+            client,
+        })
     }
 
     /// The caller that a client would be with its next secret. `None`: it has none.
@@ -73,6 +88,17 @@ impl Caller {
         Ok(Some(caller))
     }
 
+    /// The same for one connection.
+    pub fn for_connection(self, connection: &Connection) -> Self {
+        self.with_variables(connection.variables.clone())
+    }
+
+    /// The same with what a connection fills in.
+    pub fn with_variables(self, own: BTreeMap<String, String>) -> Self {
+        let variables = self.filled(&own).into_owned();
+        Self { own, variables, ..self }
+    }
+
     /// Refuses, and so keeps a grant from being stored, when the client changed since it was loaded:
     /// the tokens belong to what it was. Keeps it from changing until the transaction ends.
     pub async fn confirm(&self, conn: &mut PgConnection) -> Result<bool> {
@@ -83,15 +109,32 @@ impl Caller {
         }))
     }
 
-    pub fn registration(&self) -> Registration<'_> {
-        self.registration_for(&self.scopes)
+    /// Whether the connection still fills in what the call was made with.
+    pub fn is_for(&self, connection: &Connection) -> bool {
+        self.own == connection.variables
     }
 
-    /// [`registration`](Self::registration), for other scopes.
-    pub fn registration_for<'a>(&'a self, scopes: &'a [String]) -> Registration<'a> {
+    /// The values that templates are filled with for a connection that fills in `own`.
+    pub fn filled(&self, own: &BTreeMap<String, String>) -> Cow<'_, BTreeMap<String, String>> {
+        match own.is_empty() {
+            true => Cow::Borrowed(&self.client.variables),
+            false => Cow::Owned(merged(&self.client.variables, own)),
+        }
+    }
+
+    pub fn registration(&self) -> Registration<'_> {
+        self.registration_for(&self.scopes, &self.variables)
+    }
+
+    /// [`registration`](Self::registration), for one connection of many.
+    pub fn registration_for<'a>(
+        &'a self,
+        scopes: &'a [String],
+        variables: &'a BTreeMap<String, String>,
+    ) -> Registration<'a> {
         Registration {
             profile: &self.profile,
-            variables: &self.client.variables,
+            variables,
             client_id: &self.client.oauth_client_id,
             client_secret: self.secret.as_ref(),
             scopes,

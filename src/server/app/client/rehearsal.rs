@@ -37,7 +37,7 @@ pub async fn set(app: &App, actor: &Actor, id: Uuid, secret: SecretString) -> Re
     if !profile.needs_client_secret() {
         return Err(Error::invalid("client_secret", "this provider asks for none"));
     }
-    if next_secret::understudy(&mut tx, id, app.database_now()).await?.is_none() {
+    if !next_secret::has_understudy(&mut tx, id).await? {
         return Err(Error::Conflict(
             "This client has no connection that the secret could be tried with. Replace the secret \
              at once instead."

@@ -17,11 +17,7 @@ use crate::{
             incident::{self as incidents, End},
         },
         failpoint,
-        store::{
-            self,
-            client::next_secret,
-            connection::lease,
-        },
+        store::{self, client::next_secret, connection::lease},
     },
 };
 

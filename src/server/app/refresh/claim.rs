@@ -28,8 +28,6 @@ const CONCURRENCY: u32 = 32;
 const RESERVED_FROM: i32 = 4;
 /// A rate allows as many requests at once as it does in this time.
 const BURST: Duration = Duration::seconds(6);
-/// After the database was away, those who have answers that it did not take bring them first.
-const ORPHANS_WAIT: Duration = Duration::seconds(3);
 
 /// Whose connections are refreshed.
 const READY: [client::StateName; 1] = [client::StateName::Ready];
@@ -37,23 +35,33 @@ const READY: [client::StateName; 1] = [client::StateName::Ready];
 /// A refresh that is ours to make, or the reason why it can't even be asked for.
 pub type Claimed = Task<std::result::Result<Arc<Caller>, String>>;
 
-/// A lease of ours.
+/// A lease of ours. Ask for it when the database has just answered.
 pub fn new_lease(app: &App) -> Lease {
     Lease {
         id: app.new_id(),
         now: app.database_now(),
         seconds: LEASE.as_seconds_f64(),
-        orphans: app.database_is_back_for(ORPHANS_WAIT),
+        orphans: app.database_was_heard(),
     }
 }
 
-/// Claims what is due, at most `limit`. Whether there may be more that this process could begin.
-pub async fn due(app: &App, limit: i64) -> Result<Vec<Claimed>> {
+/// What was claimed of what is due.
+#[derive(Default)]
+pub struct Due {
+    pub claimed: Vec<Claimed>,
+    /// There may be more, once something has ended.
+    pub is_limited: bool,
+}
+
+/// Claims what is due, at most `limit`.
+pub async fn due(app: &App, limit: i64) -> Result<Due> {
     let mut conn = app.pool().acquire().await?;
     let clients = store::client::list_due(&mut conn, app.database_now()).await?;
+    let lease = new_lease(app);
     if clients.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Due::default());
     }
+    let wanting = clients.len();
     let mut callers = HashMap::new();
     let mut limits = Vec::with_capacity(clients.len());
     for client in clients {
@@ -67,20 +75,24 @@ pub async fn due(app: &App, limit: i64) -> Result<Vec<Claimed>> {
     let mut tx = app.begin().await?;
     let rooms = room(app, &mut tx, &limits, &READY, true).await?;
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
+    let nothing = Due { claimed: Vec::new(), is_limited: true };
     if rooms.is_empty() {
-        return Ok(Vec::new());
+        return Ok(nothing);
     }
-    let leased = lease::claim_due(&mut tx, new_lease(app), &rooms, limit).await?;
+    let leased = lease::claim_due(&mut tx, lease, &rooms, limit).await?;
     if leased.is_empty() {
-        return Ok(Vec::new());
+        return Ok(nothing);
     }
+    let places: i64 = rooms.iter().map(|room| i64::from(room.room)).sum();
+    let is_limited = rooms.len() < wanting
+        || i64::try_from(leased.len()).is_ok_and(|count| count >= places.min(limit));
     failpoint::hit(failpoint::CLAIMED);
     spend(app, &mut tx, &limits, &leased).await?;
     let claimed =
         intend(app, &mut tx, leased, &callers, Trigger::Schedule, "worker", taken).await?;
     tx.commit().await?;
     failpoint::hit(failpoint::INTENDED);
-    Ok(claimed)
+    Ok(Due { claimed, is_limited })
 }
 
 /// What came of asking for one connection.
@@ -106,8 +118,9 @@ pub async fn one(
     let limits = [limit_of(client_id, caller.as_ref().ok().map(|caller| caller.profile.as_ref()))];
     let caller = caller.map(Arc::new).map_err(|error| error.to_string());
     let taken = app.elapsed();
+    let lease = new_lease(app);
     let rooms = room(app, &mut tx, &limits, &READY, false).await?;
-    let Some(leased) = lease::claim_one(&mut tx, new_lease(app), id, generation).await? else {
+    let Some(leased) = lease::claim_one(&mut tx, lease, id, generation).await? else {
         return Ok(One::Taken);
     };
     if rooms.iter().all(|room| room.room <= 0) {
@@ -152,7 +165,9 @@ pub(super) async fn room(
     states: &[client::StateName],
     skip: bool,
 ) -> Result<Vec<Room>> {
-    let (now, since) = (app.database_now(), app.now() - LEASE);
+    // What began before takes no room any more: its holder is gone, or has its answer.
+    let since = app.now() - LEASE + Duration::milliseconds(1);
+    let now = app.database_now();
     Ok(store::client::limit::room(conn, limits, states, since, now, skip).await?)
 }
 

@@ -19,10 +19,7 @@ use crate::{
         provider::{Grant, Refusal},
         store::{
             attempt::Ending,
-            connection::{
-                lease::Leased,
-                outcome::{Fence, Renewal, Setback},
-            },
+            connection::outcome::{Fence, Renewal, Setback},
             token_set::TokenSet,
         },
     },
@@ -73,6 +70,15 @@ pub enum ClientNote {
 }
 
 impl Outcome {
+    /// When the connection is to be looked at again.
+    pub fn due_at(&self) -> Option<OffsetDateTime> {
+        match &self.change {
+            Change::Renew(renewal, _) => renewal.due_at,
+            Change::SetBack(setback) => setback.due_at,
+            Change::Release(due_at) => *due_at,
+        }
+    }
+
     /// Whether losing it would lose what a provider said.
     pub fn is_precious(&self) -> bool {
         self.ending.is_some()
@@ -166,10 +172,10 @@ pub fn set_back<C>(task: &Task<C>, refusal: &Refusal, now: OffsetDateTime, jitte
         may_have_acted: matches!(refusal.status, Some(500 | 502 | 504)),
         unproved: task.trigger == Trigger::Rehearsal,
     };
-    let mut next = refresh::refused(&situation(leased), answer, task.attempt_id, now, jitter);
+    let mut next = refresh::refused(&situation(task), answer, task.attempt_id, now, jitter);
     if answer.unproved && answer.class == ErrorClass::ClientRefused {
         // Nothing has changed for the connection, and it goes on with the secret in use.
-        next.due_at = leased.due_at;
+        next.due_at = task.leased.due_at;
     }
     let last_error = LastError {
         class: refusal.class,
@@ -212,12 +218,14 @@ pub fn set_back<C>(task: &Task<C>, refusal: &Refusal, now: OffsetDateTime, jitte
     Outcome { client, ..outcome(task, Change::SetBack(setback), Some(ending)) }
 }
 
-fn situation(leased: &Leased) -> Situation {
+fn situation<C>(task: &Task<C>) -> Situation {
+    let leased = &task.leased;
     Situation {
         state: leased.state,
         failures: u32::try_from(leased.failures).unwrap_or_default(),
         doubtful: leased.doubtful_attempt_id.is_some(),
         refresh_expires_at: leased.refresh_expires_at,
+        grace: task.profile.policy.grace_seconds.map(schedule::seconds),
     }
 }
 

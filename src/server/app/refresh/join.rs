@@ -3,12 +3,15 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration as StdDuration,
 };
 
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, Semaphore, watch},
     time::Instant,
 };
 use uuid::Uuid;
@@ -30,7 +33,14 @@ pub struct Flights {
     waiting: Mutex<HashMap<Uuid, Arc<Notify>>>,
     /// Leases of calls under way, to be prolonged.
     calls: Mutex<HashMap<Uuid, Uuid>>,
+    /// Who asks for a refresh on demand, by client.
+    asking: Mutex<HashMap<Uuid, Arc<Semaphore>>>,
+    /// The worker found more due than there was room for.
+    hungry: AtomicBool,
 }
+
+/// How many of one client look for room at once, in this process.
+const ASKING: usize = 32;
 
 #[derive(Clone)]
 pub struct Flight {
@@ -109,6 +119,24 @@ impl Flights {
         if let Some(wakes) = lock(&self.waiting).get(&id) {
             wakes.notify_waiters();
         }
+    }
+
+    /// Whether the worker is to look again as soon as something has ended.
+    pub fn set_hungry(&self, hungry: bool) {
+        self.hungry.store(hungry, Ordering::Relaxed);
+    }
+
+    /// Says that a refresh has ended, and its place is free.
+    pub fn landed(&self, app: &App) {
+        if self.hungry.load(Ordering::Relaxed) {
+            app.wake_worker();
+        }
+    }
+
+    /// Who may look for room at a client.
+    pub fn asking(&self, client_id: Uuid) -> Arc<Semaphore> {
+        let mut asking = lock(&self.asking);
+        asking.entry(client_id).or_insert_with(|| Arc::new(Semaphore::new(ASKING))).clone()
     }
 
     /// Connections and leases whose calls are under way.

@@ -40,6 +40,9 @@ const WRITERS: usize = 2;
 /// A group that PostgreSQL does not confirm within this time is not waited for.
 const PATIENCE: StdDuration = StdDuration::from_secs(2);
 
+/// What is due within this time is not left to the worker's next look.
+const SOON: time::Duration = time::Duration::seconds(3);
+
 type Reply = oneshot::Sender<std::result::Result<Saved, Unconfirmed>>;
 
 /// Outcomes that wait to be written.
@@ -99,7 +102,7 @@ async fn write(app: &App, outcomes: &[Outcome]) -> Vec<std::result::Result<Saved
         Ok(saved) => saved.into_iter().map(Ok).collect(),
         Err(error) if outcomes.len() == 1 => vec![Err(Unconfirmed(error))],
         // One that the database will never take keeps no other from being stored.
-        Err(_) if !app.database_is_away() => {
+        Err(error) if !is_absence(&error) => {
             let mut results = Vec::with_capacity(outcomes.len());
             for outcome in outcomes {
                 let alone = write_group(app, std::slice::from_ref(outcome)).await;
@@ -115,27 +118,15 @@ async fn write(app: &App, outcomes: &[Outcome]) -> Vec<std::result::Result<Saved
 }
 
 async fn write_group(app: &App, outcomes: &[Outcome]) -> anyhow::Result<Vec<Saved>> {
-    let written = tokio::time::timeout(PATIENCE, transact(app, outcomes)).await;
-    let result = match written {
-        Ok(result) => result.map_err(|error| match error {
-            Error::Internal(error) => error,
-            other => anyhow::anyhow!("{other}"),
-        }),
-        Err(_) => {
-            app.note_absence();
-            Err(anyhow::anyhow!("the database did not confirm within {PATIENCE:?}"))
-        }
-    };
-    if let Err(error) = &result
-        && is_absence(error)
-    {
-        app.note_absence();
+    match tokio::time::timeout(PATIENCE, transact(app, outcomes)).await {
+        Ok(Err(Error::Internal(error))) => Err(error),
+        Ok(result) => result.map_err(|error| anyhow::anyhow!("{error}")),
+        Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
     }
-    result
 }
 
 /// Whether the error says that the database was not there, rather than that it refused.
-pub(super) fn is_absence(error: &anyhow::Error) -> bool {
+fn is_absence(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| match cause.downcast_ref::<sqlx::Error>() {
         Some(sqlx::Error::Database(refused)) => {
             // Class 57: shutting down, starting up. Class 08: connection exceptions.
@@ -172,17 +163,37 @@ async fn transact(app: &App, outcomes: &[Outcome]) -> Result<Vec<Saved>> {
     for id in ids {
         app.flights().wake(id);
     }
+    wake_in_time(app, outcomes);
     Ok(outcomes.iter().map(|outcome| saved[&outcome.attempt_id]).collect())
+}
+
+/// What is due within moments is not left to the worker's next look.
+fn wake_in_time(app: &App, outcomes: &[Outcome]) {
+    let (now, stopping) = (app.now(), app.stopping().clone());
+    let soon = outcomes.iter().filter_map(Outcome::due_at).map(|due_at| due_at - now).min();
+    if let Some(wait) = soon.filter(|wait| *wait < SOON)
+        && let Ok(wait) = StdDuration::try_from(wait)
+    {
+        let app = app.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = tokio::time::sleep(wait) => app.wake_worker(),
+            }
+        });
+    }
 }
 
 /// Changes the connections; the attempts whose changes were taken.
 async fn change(app: &App, conn: &mut PgConnection, outcomes: &[Outcome]) -> Result<HashSet<Uuid>> {
     let now = app.now();
-    let (mut renewals, mut sets, mut setbacks, mut releases) = (vec![], vec![], vec![], vec![]);
+    let (mut renewals, mut attempts, mut sets) = (vec![], vec![], vec![]);
+    let (mut setbacks, mut releases) = (vec![], vec![]);
     for outcome in outcomes {
         match &outcome.change {
             Change::Renew(renewal, set) => {
                 renewals.push((outcome.fence, renewal));
+                attempts.push(outcome.attempt_id);
                 sets.push(set);
             }
             Change::SetBack(setback) => setbacks.push((outcome.fence, setback)),
@@ -191,7 +202,7 @@ async fn change(app: &App, conn: &mut PgConnection, outcomes: &[Outcome]) -> Res
     }
     let mut ids = HashSet::new();
     if !renewals.is_empty() {
-        let renewed = outcome::renew(conn, &renewals, now, app.database_now()).await?;
+        let renewed = outcome::renew(conn, &renewals, &attempts, now, app.database_now()).await?;
         sets.retain(|set| renewed.contains(&set.connection_id));
         if !sets.is_empty() {
             store::token_set::replace(conn, &sets).await?;

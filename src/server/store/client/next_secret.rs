@@ -109,6 +109,19 @@ pub async fn refuse(
     .await?)
 }
 
+/// Whether there is a connection that a secret could be tried with, be it in use just now.
+pub async fn has_understudy(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM connections
+                          WHERE client_id = $1 AND due_at IS NOT NULL AND state IN ('active', 'retrying')
+                            AND doubtful_attempt_id IS NULL
+                            AND (has_refresh_token OR grant_type = 'client_credentials')) AS "has!""#,
+        id
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// A connection to try a secret with: one that is well and nobody is using, the soonest due. As
 /// (id, generation).
 pub async fn understudy(

@@ -43,14 +43,16 @@ pub struct Setback {
     pub due_at: Option<OffsetDateTime>,
 }
 
-/// Saves refreshes as the next generations and gives the leases back; which of them.
+/// Saves refreshes, which these attempts made, as the next generations and gives the leases back; which
+/// of them.
 ///
 /// A grant exists nowhere else, so it is taken even when its lease is over, as long as nobody holds
 /// another, the generation it renews is still the newest, and nobody ended the connection: then it is
-/// due at once, since someone may have used the old refresh token meanwhile.
+/// due at once and stays in doubt, since someone may have used the old refresh token meanwhile.
 pub async fn renew(
     conn: &mut PgConnection,
     renewals: &[(Fence, &Renewal)],
+    attempts: &[Uuid],
     now: OffsetDateTime,
     lease_now: Option<OffsetDateTime>,
 ) -> Result<Vec<Uuid>> {
@@ -62,19 +64,22 @@ pub async fn renew(
     Ok(sqlx::query_scalar!(
         "UPDATE connections n
          SET state = 'active', state_since = CASE WHEN n.state = 'active' THEN n.state_since ELSE $1 END,
-             reason = NULL, failures = 0, doubtful_attempt_id = NULL, last_error = NULL,
+             reason = NULL, failures = 0, last_error = NULL,
+             doubtful_attempt_id = CASE WHEN n.lease_id = r.lease_id THEN NULL 
+                                         ELSE coalesce(n.doubtful_attempt_id, r.attempt_id) END,
              generation = n.generation + 1,
              scopes_granted = CASE WHEN r.scopes IS NULL THEN n.scopes_granted
                                    ELSE ARRAY (SELECT jsonb_array_elements_text(r.scopes::jsonb)) END,
              has_refresh_token = r.has_refresh_token, obtained_at = r.obtained_at,
              access_expires_at = r.access_expires_at, refresh_expires_at = r.refresh_expires_at,
              needs_human_by = r.needs_human_by,
-             due_at = CASE WHEN n.lease_id = r.lease_id THEN r.due_at ELSE least(r.due_at, $1) END,
+             due_at = CASE WHEN n.lease_id = r.lease_id THEN r.due_at
+                           WHEN r.has_refresh_token THEN $1 ELSE r.due_at END,
              lease_id = NULL, leased_until = NULL, updated_at = $1
          FROM unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::boolean[], $8::timestamptz[],
-                     $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[])
+                     $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::uuid[])
               AS r (id, lease_id, generation, scopes, has_refresh_token, obtained_at, access_expires_at,
-                    refresh_expires_at, needs_human_by, due_at)
+                    refresh_expires_at, needs_human_by, due_at, attempt_id)
          WHERE n.id = r.id AND n.generation = r.generation
            AND (n.lease_id = r.lease_id
                 OR ((n.leased_until IS NULL OR n.leased_until <= coalesce($2::timestamptz, statement_timestamp()))
@@ -91,7 +96,8 @@ pub async fn renew(
         &column.of(|renewal| renewal.access_expires_at) as &[Option<OffsetDateTime>],
         &column.of(|renewal| renewal.refresh_expires_at) as &[Option<OffsetDateTime>],
         &column.of(|renewal| renewal.needs_human_by) as &[Option<OffsetDateTime>],
-        &column.of(|renewal| renewal.due_at) as &[Option<OffsetDateTime>]
+        &column.of(|renewal| renewal.due_at) as &[Option<OffsetDateTime>],
+        attempts
     )
     .fetch_all(conn)
     .await?)

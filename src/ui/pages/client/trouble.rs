@@ -4,7 +4,12 @@
 use leptos::prelude::*;
 
 use crate::{
-    domain::{client::{Client, StateName}, incident::Incident, provider::Profile, voice},
+    domain::{
+        client::{Client, StateName},
+        incident::Incident,
+        provider::Profile,
+        voice,
+    },
     rpc::incident::{Condemn, Resume},
     ui::{
         components::{confirm::confirm, head::section, moment::Exact},

@@ -1,0 +1,52 @@
+//! Whether the database has been in touch for a while.
+//!
+//! When it comes back after it was away, other replicas may hold answers that it did not take, for
+//! connections whose leases ran out meanwhile. They bring them within moments. Until then nobody else
+//! takes these connections over: the refresh token that is stored may be spent.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::time::{Duration, Instant};
+
+/// Nothing heard for longer than this: it was away, or we were not there. The worker looks every second.
+const GAP: Duration = Duration::from_secs(3);
+/// How long those who have answers are given to bring them.
+const WAIT: Duration = Duration::from_secs(3);
+
+/// When the database was heard last, and until when to wait since it came back.
+#[derive(Default)]
+pub struct Contact(Mutex<Option<(Instant, Instant)>>);
+
+impl Contact {
+    /// Notes that the database answered. Whether it has done so for a while.
+    pub fn heard(&self) -> bool {
+        self.heard_at(Instant::now())
+    }
+
+    fn heard_at(&self, now: Instant) -> bool {
+        let mut contact = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = match *contact {
+            Some((last, until)) if now.duration_since(last) <= GAP => until,
+            _ => now + WAIT,
+        };
+        *contact = Some((now, until));
+        now >= until
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_each_silence_some_time_goes_by() {
+        let contact = Contact::default();
+        let start = Instant::now();
+        let heard = |seconds| contact.heard_at(start + Duration::from_secs_f64(seconds));
+        assert_eq!(
+            [0.0, 1.0, 2.0, 2.9, 3.0, 4.0, 6.9].map(heard),
+            [false, false, false, false, true, true, true]
+        );
+        assert_eq!([10.0, 11.0, 12.5, 13.0].map(heard), [false, false, false, true]);
+    }
+}

@@ -1,0 +1,206 @@
+//! Point 4: what PostgreSQL does not take waits beside it, sealed, and is stored when it can be: fenced,
+//! and by the next start if need be. Point 2, from the other side: a grant that comes late is not thrown
+//! away while nothing newer is there.
+
+use std::path::Path;
+
+use sqlx::PgPool;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        attempt::Verdict,
+        connection::{Reason, State, StateName},
+    },
+    sandbox::{Client, Hold, OnReuse},
+    server::{
+        app::{self, App, refresh::LEASE},
+        journal::{Journal, Leftover},
+    },
+    tests::support::World,
+};
+
+const AWAY: &str = "
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'away'; END $$;
+    CREATE TRIGGER away BEFORE INSERT ON token_sets FOR EACH ROW EXECUTE FUNCTION refuse();
+    CREATE TRIGGER away BEFORE UPDATE OF verdict ON attempts FOR EACH ROW EXECUTE FUNCTION refuse()";
+const BACK: &str = "DROP FUNCTION refuse CASCADE";
+
+/// A process with a journal in `dir`, and what it finds there.
+fn with_journal(app: &App, dir: &Path) -> Vec<Leftover> {
+    let (journal, found) = Journal::open(dir, Uuid::from_u128(rand::random())).expect("a journal");
+    app.keep_journal(journal);
+    found
+}
+
+/// Waits until the process has written `count` records down.
+async fn until_journaled(app: &App, count: usize) {
+    let journaled = async {
+        while app.journal().expect("a journal").depth() < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), journaled).await.expect("a record");
+}
+
+/// A replica that has an answer which PostgreSQL does not take, and is killed then.
+async fn killed_with_an_answer(world: &World, dir: &TempDir, id: Uuid) {
+    let dying = world.replica("dying").await;
+    assert!(with_journal(&dying, dir.path()).is_empty());
+    world.until_due(id).await;
+    world.execute(AWAY).await;
+    let begun = app::refresh::begin_due(&dying, 10).await.unwrap();
+    assert_eq!(begun.len(), 1);
+    until_journaled(&dying, 1).await;
+    for task in begun {
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+    }
+}
+
+#[sqlx::test]
+async fn the_next_start_stores_what_a_killed_process_had_obtained(pool: PgPool) {
+    let world = World::new(pool).await;
+    let dir = tempfile::tempdir().unwrap();
+    let client = world.client("strict", |_| {}).await;
+    let id = world.import(client).await;
+    killed_with_an_answer(&world, &dir, id).await;
+    world.execute(BACK).await;
+    assert_eq!(world.generation(id).await, 1);
+
+    let next = world.replica("next").await;
+    let found = with_journal(&next, dir.path());
+    assert_eq!(found.iter().map(|leftover| leftover.entries.len()).sum::<usize>(), 1);
+    app::refresh::leftovers(&next, found).await;
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
+    let attempts = world.attempts(id).await;
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].verdict, Some(Verdict::Refreshed));
+    // The same journal again changes nothing, and there is none left.
+    assert!(with_journal(&world.replica("third").await, dir.path()).is_empty());
+    world.until_due(id).await;
+    assert_eq!(world.tick().await, 1);
+    assert_eq!(world.generation(id).await, 3);
+    assert_eq!(world.refreshes().len(), 2);
+}
+
+#[sqlx::test]
+async fn nothing_of_a_record_can_be_read(pool: PgPool) {
+    let world = World::new(pool).await;
+    let dir = tempfile::tempdir().unwrap();
+    let client = world.client("strict", |_| {}).await;
+    let id = world.import(client).await;
+    killed_with_an_answer(&world, &dir, id).await;
+    let files = std::fs::read_dir(dir.path()).unwrap();
+    let bytes: Vec<u8> =
+        files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+    let text = String::from_utf8_lossy(&bytes);
+    for word in ["sealed", "connection", "generation", "Renew", "verdict", &id.to_string()] {
+        assert!(!text.contains(word), "{word}");
+    }
+}
+
+#[sqlx::test]
+async fn a_process_stores_its_own_journal_when_the_database_is_back(pool: PgPool) {
+    let world = World::new(pool).await;
+    let dir = tempfile::tempdir().unwrap();
+    with_journal(&world.app, dir.path());
+    let client = world.client("strict", |_| {}).await;
+    let id = world.import(client).await;
+    world.until_due(id).await;
+    world.execute(AWAY).await;
+    let begun = app::refresh::begin_due(&world.app, 10).await.unwrap();
+    until_journaled(&world.app, 1).await;
+    world.execute(BACK).await;
+    futures::future::join_all(begun).await;
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
+    assert_eq!(world.app.journal().unwrap().depth(), 0);
+    assert_eq!(world.refreshes().len(), 1);
+}
+
+#[sqlx::test]
+async fn a_journal_does_not_overwrite_what_is_newer(pool: PgPool) {
+    let world = World::new(pool).await;
+    let dir = tempfile::tempdir().unwrap();
+    // A server with a grace window gives the next holder another token for the same one.
+    let client =
+        world.client("forgiving", |client| client.refresh.grace = time::Duration::hours(1)).await;
+    let id = world.import(client).await;
+    killed_with_an_answer(&world, &dir, id).await;
+    world.execute(BACK).await;
+    world.pass(LEASE);
+    assert_eq!(world.tick().await, 1);
+    let newer = world.connection(id).await;
+    assert_eq!(newer.generation, 2);
+
+    let next = world.replica("next").await;
+    let found = with_journal(&next, dir.path());
+    app::refresh::leftovers(&next, found).await;
+    assert_eq!(world.connection(id).await, newer);
+    let verdicts: Vec<_> = world.attempts(id).await.iter().map(|a| a.verdict).collect();
+    assert_eq!(verdicts, [Some(Verdict::Superseded), Some(Verdict::Refreshed)]);
+}
+
+#[sqlx::test]
+async fn a_journal_does_not_bring_back_what_was_ended(pool: PgPool) {
+    let world = World::new(pool).await;
+    let dir = tempfile::tempdir().unwrap();
+    let client = world.client("strict", |_| {}).await;
+    let id = world.import(client).await;
+    killed_with_an_answer(&world, &dir, id).await;
+    world.execute(BACK).await;
+    app::connection::disconnect(&world.app, &world.admin, id, false).await.unwrap();
+    let next = world.replica("next").await;
+    let found = with_journal(&next, dir.path());
+    app::refresh::leftovers(&next, found).await;
+    assert_eq!(world.state(id).await.name(), StateName::Disconnected);
+    let kept = "SELECT count(*) FROM token_sets WHERE sealed_refresh_token IS NOT NULL";
+    assert_eq!(world.count(kept).await, 0);
+}
+
+/// One is slow, the other finds its lease over and asks with the token that is rotated by then. What the
+/// slow one brings is all that is left.
+#[sqlx::test]
+async fn a_late_grant_saves_what_another_has_given_up(pool: PgPool) {
+    let world = World::new(pool).await;
+    let second = world.replica("second").await;
+    let strict = |client: &mut Client| client.refresh.on_reuse = OnReuse::Refuse;
+    let client = world.client("strict", strict).await;
+    let id = world.import(client).await;
+    world.until_due(id).await;
+    world.control().hold(Hold::BeforeAnswering);
+    let late = app::refresh::begin_due(&world.app, 10).await.unwrap();
+    world.control().until_held(1).await;
+    world.control().hold_no_more();
+    world.pass(LEASE);
+    assert_eq!(app::refresh::run_due(&second, 10).await.unwrap(), 1);
+    assert_eq!(world.reason(id).await, Some(Reason::RotationLost));
+
+    world.control().release();
+    futures::future::join_all(late).await;
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
+    // It is tried at once, to know.
+    assert_eq!(world.tick().await, 1);
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 3));
+}
+
+/// As above, at a server that revokes the whole family on reuse: then it is told what happened.
+#[sqlx::test]
+async fn a_late_grant_of_a_revoked_family_is_known_as_lost(pool: PgPool) {
+    let world = World::new(pool).await;
+    let second = world.replica("second").await;
+    let client = world.client("strictest", |_| {}).await;
+    let id = world.import(client).await;
+    world.until_due(id).await;
+    world.control().hold(Hold::BeforeAnswering);
+    let late = app::refresh::begin_due(&world.app, 10).await.unwrap();
+    world.control().until_held(1).await;
+    world.control().hold_no_more();
+    world.pass(LEASE);
+    assert_eq!(app::refresh::run_due(&second, 10).await.unwrap(), 1);
+    world.control().release();
+    futures::future::join_all(late).await;
+    world.tick().await;
+    assert_eq!(world.reason(id).await, Some(Reason::RotationLost));
+}
