@@ -68,6 +68,7 @@ struct Inner {
     flights: refresh::Flights,
     journal: OnceLock<Journal>,
     contact: refresh::Contact,
+    import_turns: import::Turns,
 }
 
 impl App {
@@ -81,6 +82,7 @@ impl App {
             flights: refresh::Flights::default(),
             journal: OnceLock::new(),
             contact: refresh::Contact::default(),
+            import_turns: import::Turns::default(),
         }))
     }
 
@@ -182,6 +184,10 @@ impl App {
     /// Waits for [`wake_worker`](Self::wake_worker).
     pub async fn woken(&self) {
         self.0.wake.notified().await;
+    }
+
+    pub(crate) fn import_turns(&self) -> &import::Turns {
+        &self.0.import_turns
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
