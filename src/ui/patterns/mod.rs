@@ -10,3 +10,4 @@ pub mod live;
 pub mod load;
 pub mod pager;
 pub mod relinks;
+pub mod variables;

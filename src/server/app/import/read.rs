@@ -18,7 +18,7 @@ use crate::{
     domain::{connection::GrantType, import::RowProblem},
     server::{
         app::{Error, Result, connection::make, grant},
-        provider::token,
+        provider::{profile::Fillable, token},
         store::connection::bulk::Imported,
     },
 };
@@ -55,10 +55,11 @@ pub(super) fn all(
     stream: impl Read,
     batches: &mpsc::Sender<Batch>,
 ) -> Option<String> {
+    let fillable = Fillable::new(&job.caller.profile, &job.caller.client.variables);
     let mut seen = Seen::default();
     let mut batch = Batch::default();
     let end = rows::read(stream, format, |row, at| {
-        match row.and_then(|row| prepare(job, row)).and_then(|row| seen.take(row)) {
+        match row.and_then(|row| prepare(job, &fillable, row)).and_then(|row| seen.take(row)) {
             Ok(row) => batch.rows.push(row),
             Err(problem) => batch.problems.push(problem),
         }
@@ -107,10 +108,14 @@ impl Seen {
 }
 
 /// A row as it will be stored.
-fn prepare(job: &Job, row: Row) -> std::result::Result<Numbered, RowProblem> {
+fn prepare(
+    job: &Job,
+    fillable: &Fillable<'_>,
+    row: Row,
+) -> std::result::Result<Numbered, RowProblem> {
     let number = row.number;
     let external_id = row.external_id.as_deref().map(told);
-    check(job, row).map(|row| (number, row)).map_err(|error| {
+    check(job, fillable, row).map(|row| (number, row)).map_err(|error| {
         let (field, message) = match error {
             Error::Invalid(fields) => match fields.into_iter().next() {
                 Some(first) => (first.field, first.message),
@@ -127,13 +132,16 @@ fn told(external_id: &str) -> String {
     external_id.chars().filter(|c| !c.is_control()).take(TOLD).collect()
 }
 
-fn check(job: &Job, row: Row) -> Result<Imported> {
+fn check(job: &Job, fillable: &Fillable<'_>, row: Row) -> Result<Imported> {
     let Job { app, caller, .. } = job;
+    let own = make::filled(&row.variables);
+    fillable.check(&own, true)?;
+    let variables = caller.filled(&own);
+    let registration = caller.registration_for(&caller.scopes, &variables);
     let label = make::check_label(&row.label)?;
     let external_id = make::check_external_id(row.external_id.as_deref())?;
     let tags = make::check_tags(&row.tags)?;
     let obtained_at = obtained_at(row.obtained_at.as_deref(), app.now())?;
-    let registration = caller.registration();
     let given = token::import(&registration, &row.token_response, obtained_at)
         .map_err(|refusal| Error::invalid("token_response", make::reading(&refusal)))?;
     let mut unreadable =
@@ -156,6 +164,7 @@ fn check(job: &Job, row: Row) -> Result<Imported> {
         label,
         external_id,
         tags,
+        variables: own,
         account_id: given.account.as_ref().map(|account| account.id.clone()),
         account_label: given.account.and_then(|account| account.label),
         scopes_requested: make::check_scopes(row.scopes.unwrap_or_else(|| caller.scopes.clone()))?,

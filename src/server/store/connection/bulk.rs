@@ -1,5 +1,7 @@
 //! Many connections in one statement.
 
+use std::collections::BTreeMap;
+
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -12,6 +14,7 @@ pub struct Imported {
     pub label: String,
     pub external_id: Option<String>,
     pub tags: Vec<String>,
+    pub variables: BTreeMap<String, String>,
     pub account_id: Option<String>,
     pub account_label: Option<String>,
     pub scopes_requested: Vec<String>,
@@ -64,20 +67,20 @@ pub async fn insert_imported(
     // Columns of plain values cost PostgreSQL half of what rows in JSON do; a column of lists there is
     // not.
     let stored = sqlx::query_scalar!(
-        "INSERT INTO connections (id, client_id, label, external_id, tags, account_id, account_label, grant_type,
-                                  state, state_since, generation, scopes_requested, scopes_granted,
+        "INSERT INTO connections (id, client_id, label, external_id, tags, variables, account_id, account_label,
+                                  grant_type, state, state_since, generation, scopes_requested, scopes_granted,
                                   has_refresh_token, consented_at, obtained_at, access_expires_at,
                                   refresh_expires_at, needs_human_by, due_at, created_at, updated_at)
-         SELECT id, $1, label, external_id, string_to_array(tags, $2), account_id, account_label, 'import',
-                'active', $3, 1, string_to_array(scopes_requested, $2), string_to_array(scopes_granted, $2),
+         SELECT id, $1, label, external_id, string_to_array(tags, $2), variables, account_id, account_label,
+                'import', 'active', $3, 1, string_to_array(scopes_requested, $2), string_to_array(scopes_granted, $2),
                 has_refresh_token, obtained_at, obtained_at, access_expires_at, refresh_expires_at,
                 needs_human_by, due_at, $3, $3
          FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
                      $11::text[], $12::boolean[], $13::timestamptz[], $14::timestamptz[],
-                     $15::timestamptz[], $16::timestamptz[], $17::timestamptz[])
+                     $15::timestamptz[], $16::timestamptz[], $17::timestamptz[], $18::jsonb[])
               AS row (id, label, external_id, tags, account_id, account_label, scopes_requested,
                       scopes_granted, has_refresh_token, obtained_at, access_expires_at,
-                      refresh_expires_at, needs_human_by, due_at)
+                      refresh_expires_at, needs_human_by, due_at, variables)
          ON CONFLICT (client_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
          RETURNING id",
         client_id,
@@ -96,7 +99,8 @@ pub async fn insert_imported(
         &column(rows, |row| row.access_expires_at) as &[Option<OffsetDateTime>],
         &column(rows, |row| row.refresh_expires_at) as &[Option<OffsetDateTime>],
         &column(rows, |row| row.needs_human_by) as &[Option<OffsetDateTime>],
-        &column(rows, |row| row.due_at) as &[Option<OffsetDateTime>]
+        &column(rows, |row| row.due_at) as &[Option<OffsetDateTime>],
+        &column(rows, |row| serde_json::json!(row.variables))
     )
     .fetch_all(conn)
     .await?;
