@@ -2,6 +2,8 @@
 //!
 //! The state carries its data, so that no reader can show "retrying" without saying when.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -216,6 +218,8 @@ pub struct Connection {
     /// The operator's own key for it, unique per client.
     pub external_id: Option<String>,
     pub tags: Vec<String>,
+    /// Values of the provider's variables that each connection fills (shop, subdomain …).
+    pub variables: BTreeMap<String, String>,
     /// The account at the provider, once known.
     pub account_id: Option<String>,
     pub account_label: Option<String>,
@@ -291,6 +295,11 @@ impl Connection {
     pub fn can_reauthorize(&self) -> bool {
         self.grant_type != GrantType::ClientCredentials
     }
+
+    /// Whether it holds a token set.
+    pub fn holds_tokens(&self) -> bool {
+        self.generation > 0 && self.state != State::Disconnected
+    }
 }
 
 /// How long before *needs a human by* a connection is shown as *soon*.
@@ -348,6 +357,9 @@ pub struct ConnectionPatch {
     /// An empty string takes it away.
     pub external_id: Option<String>,
     pub tags: Option<Vec<String>>,
+    /// All values anew. They say where requests are sent, so others are refused while the connection
+    /// holds tokens.
+    pub variables: Option<BTreeMap<String, String>>,
 }
 
 /// A page of connections and the moment it was true.
@@ -359,13 +371,15 @@ pub struct ConnectionList {
 }
 
 /// All that the connection's own page shows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConnectionDetail {
     #[serde(with = "time::serde::rfc3339")]
     pub as_of: OffsetDateTime,
     pub connection: Connection,
     /// The provider's name as people know it.
     pub provider_name: String,
+    /// What the connection fills in itself.
+    pub variables: Vec<super::provider::Variable>,
     /// The newest attempts first.
     pub attempts: super::page::Page<super::attempt::Attempt>,
     pub relinks: Vec<super::relink::Relink>,

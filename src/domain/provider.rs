@@ -33,7 +33,7 @@ pub use response::{
     AccountIdentity, AccountSource, ExpiryForm, ExpirySource, Extra, IdentityOrigin, Response,
 };
 pub use validate::{FieldError, is_slug};
-pub use variable::{Choice, FilledBy, Variable};
+pub use variable::{Choice, FilledBy, Variable, merged};
 
 /// The version of the profile format that this build writes and reads.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -65,7 +65,7 @@ pub struct Profile {
     /// The client id that the provider gives to everybody, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_client_id: Option<String>,
-    /// What each client fills in, in the order of the form.
+    /// What each client, or each connection, fills in, in the order of the form.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variables: Vec<Variable>,
     #[serde(default, skip_serializing_if = "is_default")]

@@ -1,5 +1,7 @@
 //! Connections: seeing them, making them, keeping them alive.
 
+use std::collections::BTreeMap;
+
 use leptos::prelude::*;
 use uuid::Uuid;
 
@@ -41,6 +43,7 @@ pub async fn connect(
     label: String,
     external_id: Option<String>,
     scopes: Option<String>,
+    #[server(default)] variables: BTreeMap<String, String>,
 ) -> Answer<()> {
     use crate::server::{app::connection, http::caller};
     let (app, actor) = caller::actor().await?;
@@ -50,6 +53,7 @@ pub async fn connect(
         external_id: super::filled(external_id),
         scopes: super::filled(scopes).map(|text| super::words(&text)),
         tags: Vec::new(),
+        variables,
     };
     let url = app.call(connection::connect(&app, &actor, new)).await?;
     caller::redirect(&url);
@@ -64,6 +68,7 @@ pub async fn connect_device(
     label: String,
     external_id: Option<String>,
     scopes: Option<String>,
+    #[server(default)] variables: BTreeMap<String, String>,
 ) -> Answer<()> {
     use crate::server::{app::connection, http::caller};
     let (app, actor) = caller::actor().await?;
@@ -73,6 +78,7 @@ pub async fn connect_device(
         external_id: super::filled(external_id),
         scopes: super::filled(scopes).map(|text| super::words(&text)),
         tags: Vec::new(),
+        variables,
     };
     let (made, _) = app.call(connection::device::create(&app, &actor, new)).await?;
     caller::redirect(&format!("/connections/{}", made.id));
@@ -96,6 +102,7 @@ pub async fn import(
     external_id: Option<String>,
     token_response: String,
     obtained_at: Option<String>,
+    #[server(default)] variables: BTreeMap<String, String>,
 ) -> Answer<()> {
     use crate::server::{app::connection, http::caller};
     let (app, actor) = caller::actor().await?;
@@ -105,6 +112,7 @@ pub async fn import(
         external_id: super::filled(external_id),
         scopes: None,
         tags: Vec::new(),
+        variables,
     };
     let response = connection::TokenResponse::from_text(token_response, super::filled(obtained_at));
     let made = app.call(connection::import_text(&app, &actor, new, response)).await?;
@@ -118,6 +126,7 @@ pub async fn grant_client_credentials(
     client_id: Uuid,
     label: String,
     external_id: Option<String>,
+    #[server(default)] variables: BTreeMap<String, String>,
 ) -> Answer<()> {
     use crate::server::{app::connection, http::caller};
     let (app, actor) = caller::actor().await?;
@@ -127,6 +136,7 @@ pub async fn grant_client_credentials(
         external_id: super::filled(external_id),
         scopes: None,
         tags: Vec::new(),
+        variables,
     };
     let made = app.call(connection::grant_client_credentials(&app, &actor, new)).await?;
     caller::redirect(&format!("/connections/{}", made.id));
@@ -163,12 +173,15 @@ pub async fn update(
     label: String,
     external_id: Option<String>,
     #[server(default)] tags: String,
+    #[server(default)] variables: BTreeMap<String, String>,
 ) -> Answer<()> {
     let (app, actor) = crate::server::http::caller::actor().await?;
     let patch = crate::domain::connection::ConnectionPatch {
         label: Some(label),
         external_id: Some(external_id.unwrap_or_default()),
         tags: Some(super::words(&tags)),
+        // The form has no fields for them where there is nothing to fill in, or not now.
+        variables: Some(variables).filter(|variables| !variables.is_empty()),
     };
     app.call(crate::server::app::connection::update(&app, &actor, id, patch)).await?;
     Ok(())

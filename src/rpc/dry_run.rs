@@ -1,5 +1,7 @@
 //! What a client would send, and how an answer would be read.
 
+use std::collections::BTreeMap;
+
 use leptos::prelude::*;
 use uuid::Uuid;
 
@@ -7,9 +9,12 @@ use super::Answer;
 use crate::domain::dry_run::{Answered, DryRun, Reading};
 
 #[server(prefix = "/rpc", endpoint = "dry_run/requests")]
-pub async fn requests(client: Uuid) -> Answer<DryRun> {
+pub async fn requests(
+    client: Uuid,
+    #[server(default)] variables: BTreeMap<String, String>,
+) -> Answer<DryRun> {
     let (app, actor) = crate::server::http::caller::actor().await?;
-    app.call(crate::server::app::dry_run::run(&app, &actor, client, None)).await
+    app.call(crate::server::app::dry_run::run(&app, &actor, client, &variables, None)).await
 }
 
 /// Reads a sample answer; nothing is sent and nothing of its tokens is kept.
@@ -20,6 +25,7 @@ pub async fn read(
     #[server(default)] status: String,
     content_type: Option<String>,
     answers: Answered,
+    #[server(default)] variables: BTreeMap<String, String>,
 ) -> Answer<Option<Reading>> {
     use crate::server::http::caller;
     let (app, actor) = caller::actor().await?;
@@ -27,8 +33,8 @@ pub async fn read(
     let status = super::filled(Some(status)).map(|text| text.parse().unwrap_or_default());
     let content_type = super::filled(content_type);
     let sample = crate::domain::dry_run::Sample { status, content_type, body, answers };
-    let run =
-        app.call(crate::server::app::dry_run::run(&app, &actor, client, Some(sample))).await?;
+    let run = crate::server::app::dry_run::run(&app, &actor, client, &variables, Some(sample));
+    let run = app.call(run).await?;
     caller::keep_for_next_page(&app, &(client, run.reading.clone())).await?;
     Ok(run.reading)
 }

@@ -4,7 +4,7 @@
 //! The sandbox forgets everything when it ends, so the sample data begins anew at each start. To do
 //! no harm it lives in a data folder of its own, and a database that holds anything else is refused.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, bail};
 use secrecy::ExposeSecret;
@@ -180,6 +180,7 @@ fn new_connection(client_id: Uuid, label: &str) -> connection::NewConnection {
         external_id: None,
         scopes: None,
         tags: Vec::new(),
+        variables: BTreeMap::new(),
     }
 }
 

@@ -17,3 +17,4 @@ mod relink;
 mod secrets;
 mod session;
 mod support;
+mod variables;

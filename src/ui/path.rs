@@ -1,7 +1,7 @@
 //! The addresses of our own pages, typed, so that a link cannot be misspelt and a filter reads back
 //! what it wrote.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 use leptos_router::params::ParamsMap;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -101,6 +101,23 @@ pub fn connection_filter(params: &ParamsMap) -> ConnectionFilter {
         needs_human_before: moment(params, "needs_human_before"),
         sort: parsed(params, "sort"),
     }
+}
+
+/// The parameter that says what a connection would fill in for one of its provider's variables.
+pub fn variable(name: &str) -> String {
+    format!("variables.{name}")
+}
+
+/// Reads what [`variable`] names, all of them.
+pub fn variables(params: &ParamsMap) -> BTreeMap<String, String> {
+    params
+        .into_iter()
+        .filter_map(|(key, value)| {
+            let name = key.strip_prefix("variables.")?.to_owned();
+            let value = value.trim().to_owned();
+            (!value.is_empty()).then_some((name, value))
+        })
+        .collect()
 }
 
 pub fn audit_filter(params: &ParamsMap) -> AuditFilter {

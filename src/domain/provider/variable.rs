@@ -43,14 +43,27 @@ pub struct Choice {
     pub label: String,
 }
 
-/// Whose value a variable is.
+/// Who fills a variable in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub enum FilledBy {
     #[default]
     Client,
+    /// Each connection, where one client serves many shops, sites or organisations. A client that
+    /// serves one alone fills it in for all of its connections.
     Connection,
+}
+
+/// The values that templates are filled with: the connection's, and over them the client's.
+pub fn merged(
+    client: &BTreeMap<String, String>,
+    connection: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut all = connection.clone();
+    let filled = client.iter().filter(|(_, value)| !value.is_empty());
+    all.extend(filled.map(|(name, value)| (name.clone(), value.clone())));
+    all
 }
 
 impl Variable {
@@ -66,36 +79,61 @@ impl Variable {
 }
 
 impl Profile {
+    /// The variables that each connection of a client fills, given what the client fills.
+    pub fn connection_variables<'a>(
+        &'a self,
+        client: &'a BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &'a Variable> {
+        self.variables.iter().filter(|variable| {
+            variable.filled_by == FilledBy::Connection
+                && client.get(&variable.name).is_none_or(String::is_empty)
+        })
+    }
+
     /// What is wrong with `values` as this profile's variables, but for patterns, which the server
-    /// checks. `connection` says whether the connection's variables are among them.
+    /// checks. `connection` says whether what each connection fills has to be there.
     pub fn validate_variables(
         &self,
         values: &BTreeMap<String, String>,
         connection: bool,
     ) -> Vec<FieldError> {
-        let mut errors = Vec::new();
-        let mut fail = |name: &str, message: String| {
-            errors.push(FieldError::new(format!("variables.{name}"), message));
-        };
-        for name in values.keys().filter(|name| self.variable(name).is_none()) {
-            fail(name, format!("{} has no such variable", self.name));
+        let mut errors = self.validate_values(values);
+        let needed = self
+            .variables
+            .iter()
+            .filter(|variable| connection || variable.filled_by == FilledBy::Client);
+        errors.extend(missing(needed, values));
+        errors
+    }
+
+    /// What is wrong with `values` as those of one connection, but for patterns. `client` is what
+    /// its client fills; with `complete` all that is needed has to be there.
+    pub fn validate_connection_variables(
+        &self,
+        client: &BTreeMap<String, String>,
+        values: &BTreeMap<String, String>,
+        complete: bool,
+    ) -> Vec<FieldError> {
+        let mut errors = self.validate_values(values);
+        let asked: Vec<&Variable> = self.connection_variables(client).collect();
+        for name in values.keys().filter(|name| self.variable(name).is_some()) {
+            if !asked.iter().any(|variable| variable.name == *name) {
+                errors.push(wrong(name, "is filled in by the client, for all of its connections"));
+            }
         }
-        for variable in &self.variables {
-            if !connection && variable.filled_by == FilledBy::Connection {
-                continue;
-            }
-            let value = variable.value(values);
-            match value {
-                None if variable.optional => {}
-                None => fail(&variable.name, format!("{} is needed", variable.label)),
-                Some(value) => {
-                    if let Err(message) = self.check_value(variable, value) {
-                        fail(&variable.name, message);
-                    }
-                }
-            }
+        if complete {
+            errors.extend(missing(asked.into_iter(), values));
         }
         errors
+    }
+
+    fn validate_values(&self, values: &BTreeMap<String, String>) -> Vec<FieldError> {
+        let problem = |(name, value): (&String, &String)| match self.variable(name) {
+            None => Some(wrong(name, format!("{} has no such variable", self.name))),
+            Some(_) if value.is_empty() => None,
+            Some(variable) => Some(wrong(name, self.check_value(variable, value).err()?)),
+        };
+        values.iter().filter_map(problem).collect()
     }
 
     pub(super) fn check_value(&self, variable: &Variable, value: &str) -> Result<(), String> {
@@ -135,4 +173,19 @@ impl Profile {
             },
         )
     }
+}
+
+fn wrong(name: &str, message: impl Into<String>) -> FieldError {
+    FieldError::new(format!("variables.{name}"), message)
+}
+
+/// What has to be there and is not.
+fn missing<'a>(
+    needed: impl Iterator<Item = &'a Variable>,
+    values: &BTreeMap<String, String>,
+) -> Vec<FieldError> {
+    needed
+        .filter(|variable| !variable.optional && variable.value(values).is_none())
+        .map(|variable| wrong(&variable.name, format!("{} is needed", variable.label)))
+        .collect()
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
@@ -24,6 +26,7 @@ fn connection(state: State) -> Connection {
         label: String::new(),
         external_id: None,
         tags: Vec::new(),
+        variables: BTreeMap::new(),
         account_id: Some("acc_1".into()),
         account_label: Some("alice@example.com".into()),
         grant_type: GrantType::AuthorizationCode,

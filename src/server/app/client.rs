@@ -1,6 +1,6 @@
 //! Clients: registrations at providers, their secrets, their state.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -13,7 +13,8 @@ use crate::{
     domain::{
         access::Permission,
         client::{Client, ClientPatch, StateName},
-        provider::Profile,
+        connection::Connection,
+        provider::{Profile, merged},
     },
     server::{
         provider::{self, Registration},
@@ -280,8 +281,8 @@ fn check(client: &Stored, profile: &Profile, has_secret: bool) -> Result<()> {
     Ok(provider::profile::check_variables(profile, &client.variables, false)?)
 }
 
-/// The values that templates are filled with.
-fn effective<'a>(
+/// What templates are filled with.
+pub(super) fn effective<'a>(
     profile: &'a Profile,
     values: &'a BTreeMap<String, String>,
 ) -> Vec<Option<&'a str>> {
@@ -295,6 +296,10 @@ pub struct Caller {
     secret: Option<SecretString>,
     redirect_uri: String,
     pub scopes: Vec<String>,
+    /// What the connection fills in, if the call is for one.
+    own: BTreeMap<String, String>,
+    /// The client's values and the connection's.
+    variables: BTreeMap<String, String>,
 }
 
 impl Caller {
@@ -324,7 +329,20 @@ impl Caller {
             }
             None => None,
         };
-        Ok(Self { client, profile, secret, redirect_uri: app.redirect_uri(), scopes })
+        let (own, variables) = (BTreeMap::new(), client.variables.clone());
+        let redirect_uri = app.redirect_uri();
+        Ok(Self { client, profile, secret, redirect_uri, scopes, own, variables })
+    }
+
+    /// The same for one connection.
+    pub fn for_connection(self, connection: &Connection) -> Self {
+        self.with_variables(connection.variables.clone())
+    }
+
+    /// The same with what a connection fills in.
+    pub fn with_variables(self, own: BTreeMap<String, String>) -> Self {
+        let variables = self.filled(&own).into_owned();
+        Self { own, variables, ..self }
     }
 
     /// Refuses, and so keeps a grant from being stored, when the client changed since it was loaded:
@@ -337,15 +355,32 @@ impl Caller {
         }))
     }
 
-    pub fn registration(&self) -> Registration<'_> {
-        self.registration_for(&self.scopes)
+    /// Whether the connection still fills in what the call was made with.
+    pub fn is_for(&self, connection: &Connection) -> bool {
+        self.own == connection.variables
     }
 
-    /// [`registration`](Self::registration), for other scopes.
-    pub fn registration_for<'a>(&'a self, scopes: &'a [String]) -> Registration<'a> {
+    /// The values that templates are filled with for a connection that fills in `own`.
+    pub fn filled(&self, own: &BTreeMap<String, String>) -> Cow<'_, BTreeMap<String, String>> {
+        match own.is_empty() {
+            true => Cow::Borrowed(&self.client.variables),
+            false => Cow::Owned(merged(&self.client.variables, own)),
+        }
+    }
+
+    pub fn registration(&self) -> Registration<'_> {
+        self.registration_for(&self.scopes, &self.variables)
+    }
+
+    /// [`registration`](Self::registration), for one connection of many.
+    pub fn registration_for<'a>(
+        &'a self,
+        scopes: &'a [String],
+        variables: &'a BTreeMap<String, String>,
+    ) -> Registration<'a> {
         Registration {
             profile: &self.profile,
-            variables: &self.client.variables,
+            variables,
             client_id: &self.client.oauth_client_id,
             client_secret: self.secret.as_ref(),
             scopes,

@@ -10,6 +10,8 @@ pub mod make;
 pub use flow::{authorize, connect};
 pub use make::{NewConnection, TokenResponse, grant_client_credentials, import, import_text};
 
+use std::collections::BTreeMap;
+
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use secrecy::SecretString;
 use serde_json::json;
@@ -17,7 +19,12 @@ use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject, client::Caller, grant, refresh};
+use super::{
+    Actor, App, Error, Result, audit,
+    audit::Subject,
+    client::{Caller, effective},
+    grant, refresh,
+};
 use crate::{
     domain::{
         access::Permission,
@@ -26,6 +33,7 @@ use crate::{
             Connection, ConnectionDetail, ConnectionFilter, ConnectionPatch, State, StateName,
         },
         page::{Page, Paging},
+        provider::merged,
     },
     server::{provider, store, store::connection::After},
 };
@@ -83,6 +91,7 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
     let mut conn = app.pool().acquire().await?;
     let connection = load(&mut conn, id).await?;
     let provider = super::provider::load(app, &mut conn, &connection.provider).await?;
+    let client = super::client::load(&mut conn, connection.client_id).await?;
     let device = match actor.allows(Permission::ConnectionsWrite) {
         true => device::find(app, &mut conn, id).await?,
         false => None,
@@ -91,6 +100,7 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
     Ok(ConnectionDetail {
         as_of: app.now(),
         provider_name: provider.name.clone(),
+        variables: provider.connection_variables(&client.variables).cloned().collect(),
         attempts: audit::page(attempts, ATTEMPTS_SHOWN, |attempt| attempt.id.to_string()),
         relinks: store::relink::list(&mut conn, id).await?,
         offers_device: connection.can_reauthorize()
@@ -116,6 +126,8 @@ pub async fn attempts(
     Ok(audit::page(items, limit, |attempt| attempt.id.to_string()))
 }
 
+/// Changes what a connection is called, and, while it holds no tokens, what it fills in: tokens must
+/// not follow to another address.
 pub async fn update(
     app: &App,
     actor: &Actor,
@@ -134,14 +146,47 @@ pub async fn update(
     if let Some(tags) = patch.tags {
         connection.tags = make::check_tags(&tags)?;
     }
-    let external_id = connection.external_id.as_deref();
-    let (label, tags) = (&connection.label, &connection.tags);
-    store::connection::update(&mut tx, id, label, external_id, tags, app.now()).await?;
+    if let Some(values) = patch.variables {
+        fill(app, &mut tx, &mut connection, &values).await?;
+    }
+    store::connection::update(&mut tx, &connection, app.now()).await?;
     let subject = Subject::new(id, connection.name());
-    let detail = json!({ "label": label, "external_id": external_id, "tags": tags });
+    let detail = json!({
+        "label": connection.label,
+        "external_id": connection.external_id,
+        "tags": connection.tags,
+        "variables": connection.variables,
+    });
     audit::record(app, &mut tx, actor, "connection.update", subject, detail).await?;
     tx.commit().await?;
     get(app, &Actor::System, id).await
+}
+
+/// Replaces what a connection fills in. Consent that was on its way to the old address is void.
+async fn fill(
+    app: &App,
+    conn: &mut PgConnection,
+    connection: &mut Connection,
+    values: &BTreeMap<String, String>,
+) -> Result<()> {
+    let client = super::client::load(conn, connection.client_id).await?;
+    let profile = super::provider::load(app, conn, &client.provider).await?;
+    let values = make::check_variables(&profile, &client.variables, values)?;
+    let effect = |own| merged(&client.variables, own);
+    let (was, is) = (effect(&connection.variables), effect(&values));
+    if effective(&profile, &was) != effective(&profile, &is) {
+        if connection.holds_tokens() {
+            return Err(Error::Conflict(
+                "Tokens belong to the address they were issued at, and this connection holds some. \
+                 Disconnect it first, or make another connection."
+                    .into(),
+            ));
+        }
+        store::flow::withdraw(conn, connection.id).await?;
+        store::device::withdraw(conn, connection.id).await?;
+    }
+    connection.variables = values;
+    Ok(())
 }
 
 /// Refreshes now; the attempt and its verdict. Joins a refresh that is under way.
@@ -312,6 +357,7 @@ async fn tell(app: &App, connection: &Connection) -> Result<bool> {
     let (id, generation) = (connection.id, connection.generation);
     let mut conn = app.pool().acquire().await?;
     let caller = Caller::load(app, &mut conn, connection.client_id, Vec::new()).await?;
+    let caller = caller.for_connection(connection);
     let Some(set) = store::token_set::find(&mut conn, id, generation).await? else {
         return Ok(false);
     };

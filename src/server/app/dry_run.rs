@@ -1,27 +1,31 @@
 //! Trying a client's dialect without sending anything.
 
+use std::collections::BTreeMap;
+
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, client::Caller, grant};
+use super::{Actor, App, Error, Result, client::Caller, connection::make, grant};
 use crate::{
     domain::{
         access::Permission,
         connection::GrantType,
         dry_run::{Answered, DryRun, GrantReading, Reading, RefusalReading, Sample},
     },
-    server::provider::{Grant, dry_run},
+    server::provider::{Grant, dry_run, profile::Fillable},
 };
 
 /// A sample is no longer than this, in bytes.
 const SAMPLE_LIMIT: usize = 256 * 1024;
 
 /// The requests that a client's connections would make, and what would be read out of `sample`.
-/// Nothing is sent, and nothing of the sample is kept.
+/// `variables` are what one connection would fill in; a request that needs more says so. Nothing is
+/// sent, and nothing of the sample is kept.
 pub async fn run(
     app: &App,
     actor: &Actor,
     client_id: Uuid,
+    variables: &BTreeMap<String, String>,
     sample: Option<Sample>,
 ) -> Result<DryRun> {
     actor.require(Permission::ClientsWrite)?;
@@ -29,6 +33,9 @@ pub async fn run(
     let mut caller = Caller::load(app, &mut conn, client_id, Vec::new()).await?;
     drop(conn);
     caller.scopes = caller.client.scopes.clone();
+    let own = make::filled(variables);
+    Fillable::new(&caller.profile, &caller.client.variables).check(&own, false)?;
+    let caller = caller.with_variables(own);
     let requests = dry_run::requests(&caller.registration(), app.now(), app.rng());
     let reading = sample.map(|sample| read(app, &caller, &sample)).transpose()?;
     Ok(DryRun { requests, reading })

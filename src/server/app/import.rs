@@ -30,7 +30,7 @@ use crate::{
         import::{Import, PROBLEMS_KEPT, RowProblem},
     },
     server::{
-        provider::token,
+        provider::{profile::Fillable, token},
         store::{self, connection::bulk, connection::bulk::Imported, import::Progress},
     },
 };
@@ -107,17 +107,19 @@ impl Job {
             end.err().map(|error| error.to_string())
         });
         let (mut seen, mut problems) = (HashSet::new(), 0);
+        let fillable = Fillable::new(&self.caller.profile, &self.caller.client.variables);
         while let Some(batch) = batches.recv().await {
             if self.app.stopping().is_cancelled() {
                 return Ok(Some("Regrant was stopped".into()));
             }
-            self.store(batch, &mut seen, &mut problems).await?;
+            self.store(&fillable, batch, &mut seen, &mut problems).await?;
         }
         reader.await.map_err(|error| Error::Internal(error.into()))
     }
 
     async fn store(
         &self,
+        fillable: &Fillable<'_>,
         batch: Vec<Parsed>,
         seen: &mut HashSet<String>,
         problems: &mut usize,
@@ -132,7 +134,7 @@ impl Job {
         };
         let mut ready = Vec::new();
         for row in batch {
-            match row.and_then(|row| self.prepare(row)) {
+            match row.and_then(|row| self.prepare(fillable, row)) {
                 Ok(row) => ready.push(row),
                 Err(problem) => fail(problem),
             }
@@ -201,10 +203,14 @@ impl Job {
     }
 
     /// A row as it will be stored.
-    fn prepare(&self, row: Row) -> std::result::Result<(i64, Imported), RowProblem> {
+    fn prepare(
+        &self,
+        fillable: &Fillable<'_>,
+        row: Row,
+    ) -> std::result::Result<(i64, Imported), RowProblem> {
         let number = row.number;
         let external_id = row.external_id.clone();
-        self.read(row).map(|row| (number, row)).map_err(|error| {
+        self.read(fillable, row).map(|row| (number, row)).map_err(|error| {
             let (field, message) = match error {
                 Error::Invalid(fields) => match fields.into_iter().next() {
                     Some(first) => (first.field, first.message),
@@ -216,15 +222,18 @@ impl Job {
         })
     }
 
-    fn read(&self, row: Row) -> Result<Imported> {
+    fn read(&self, fillable: &Fillable<'_>, row: Row) -> Result<Imported> {
         let app = &self.app;
+        let own = make::filled(&row.variables);
+        fillable.check(&own, true)?;
+        let variables = self.caller.filled(&own);
+        let registration = self.caller.registration_for(&self.caller.scopes, &variables);
         let label = make::check_label(&row.label)?;
         let external_id = make::check_external_id(row.external_id.as_deref())?;
         let tags = make::check_tags(&row.tags)?;
         let obtained_at = obtained_at(row.obtained_at.as_deref(), app.now())?;
-        let given = token::import(&self.caller.registration(), &row.token_response, obtained_at)
+        let given = token::import(&registration, &row.token_response, obtained_at)
             .map_err(|refusal| Error::invalid("token_response", make::reading(&refusal)))?;
-        let registration = self.caller.registration();
         if let Some(at) = token::unreadable_expiry(&registration, &row.token_response, obtained_at)
         {
             return Err(Error::invalid(
@@ -247,6 +256,7 @@ impl Job {
             label,
             external_id,
             tags,
+            variables: own,
             account_id: given.account.as_ref().map(|account| account.id.clone()),
             account_label: given.account.and_then(|account| account.label),
             scopes_requested: row.scopes.unwrap_or_else(|| self.caller.scopes.clone()),

@@ -19,6 +19,7 @@ use crate::{
 pub mod account;
 mod assertion;
 pub mod authorize;
+mod bounds;
 pub mod catalog;
 mod classify;
 pub mod device;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use super::Error;
-use crate::domain::provider::{FieldError, Profile};
+use super::{Error, bounds};
+use crate::domain::provider::{FieldError, Profile, Variable};
 
 /// Refuses a profile that can't be used, with every mistake in it.
 pub fn check(profile: &Profile) -> Result<(), Error> {
@@ -31,29 +31,68 @@ pub fn check(profile: &Profile) -> Result<(), Error> {
             }
         }
     }
+    errors.extend(bounds::check(profile));
     refuse(errors)
 }
 
 /// Refuses values that `profile` can't be filled with. `connection` says whether the variables
-/// that each connection fills are among them.
+/// that each connection fills have to be among them.
 pub fn check_variables(
     profile: &Profile,
     values: &BTreeMap<String, String>,
     connection: bool,
 ) -> Result<(), Error> {
     let mut errors = profile.validate_variables(values, connection);
-    for variable in profile.variables.iter().filter(|variable| variable.choices.is_empty()) {
-        let (Some(pattern), Some(value)) = (&variable.pattern, variable.value(values)) else {
-            continue;
-        };
-        if !whole(pattern).is_ok_and(|regex| regex.is_match(value)) {
-            errors.push(FieldError::new(
-                format!("variables.{}", variable.name),
-                format!("must match {pattern}"),
-            ));
-        }
-    }
+    errors.extend(Patterns::of(&profile.variables).check(values));
     refuse(errors)
+}
+
+/// What the connections of one client may fill in.
+pub struct Fillable<'a> {
+    profile: &'a Profile,
+    client: &'a BTreeMap<String, String>,
+    patterns: Patterns,
+}
+
+impl<'a> Fillable<'a> {
+    /// `client`: what the client fills in.
+    pub fn new(profile: &'a Profile, client: &'a BTreeMap<String, String>) -> Self {
+        let patterns = Patterns::of(profile.connection_variables(client));
+        Self { profile, client, patterns }
+    }
+
+    /// Refuses values that a connection can't have. With `complete` all that is needed must be there.
+    pub fn check(&self, values: &BTreeMap<String, String>, complete: bool) -> Result<(), Error> {
+        let mut errors = self.profile.validate_connection_variables(self.client, values, complete);
+        errors.extend(self.patterns.check(values));
+        refuse(errors)
+    }
+}
+
+/// The patterns of variables, compiled; one that does not compile fits nothing.
+struct Patterns(BTreeMap<String, (String, Option<Regex>)>);
+
+impl Patterns {
+    fn of<'a>(variables: impl IntoIterator<Item = &'a Variable>) -> Self {
+        let compiled = |variable: &Variable| {
+            let pattern = variable.pattern.clone().filter(|_| variable.choices.is_empty())?;
+            let regex = whole(&pattern).ok();
+            Some((variable.name.clone(), (pattern, regex)))
+        };
+        Self(variables.into_iter().filter_map(compiled).collect())
+    }
+
+    /// Which values do not match. An empty one is no value.
+    fn check(&self, values: &BTreeMap<String, String>) -> Vec<FieldError> {
+        let unfit = |(name, value): (&String, &String)| {
+            let (pattern, regex) = self.0.get(name).filter(|_| !value.is_empty())?;
+            let fits = regex.as_ref().is_some_and(|regex| regex.is_match(value));
+            (!fits).then(|| {
+                FieldError::new(format!("variables.{name}"), format!("must match {pattern}"))
+            })
+        };
+        values.iter().filter_map(unfit).collect()
+    }
 }
 
 fn refuse(errors: Vec<FieldError>) -> Result<(), Error> {
@@ -62,8 +101,11 @@ fn refuse(errors: Vec<FieldError>) -> Result<(), Error> {
 
 /// The pattern as HTML's `pattern` attribute reads it: of the whole value.
 fn whole(pattern: &str) -> Result<Regex, String> {
+    let told = |error: String| error.lines().last().unwrap_or_default().trim().to_owned();
+    // By itself first, so that no parenthesis leads out of the group.
+    regex_syntax::parse(pattern).map_err(|error| told(error.to_string()))?;
     regex::RegexBuilder::new(&format!("^(?:{pattern})$"))
         .size_limit(1 << 20)
         .build()
-        .map_err(|error| error.to_string().lines().last().unwrap_or_default().trim().to_owned())
+        .map_err(|error| told(error.to_string()))
 }

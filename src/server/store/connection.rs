@@ -5,6 +5,8 @@ pub mod bulk;
 pub mod lease;
 pub mod outcome;
 
+use std::collections::BTreeMap;
+
 use sqlx::{PgConnection, postgres::PgListener};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -23,6 +25,7 @@ struct ConnectionRow {
     label: String,
     external_id: Option<String>,
     tags: Vec<String>,
+    variables: serde_json::Value,
     account_id: Option<String>,
     account_label: Option<String>,
     grant_type: String,
@@ -83,6 +86,7 @@ impl TryFrom<ConnectionRow> for Connection {
             label: row.label,
             external_id: row.external_id,
             tags: row.tags,
+            variables: serde_json::from_value(row.variables)?,
             account_id: row.account_id,
             account_label: row.account_label,
             grant_type: row.grant_type.parse()?,
@@ -108,8 +112,8 @@ macro_rules! select {
         sqlx::query_as!(
             ConnectionRow,
             "SELECT n.id, n.client_id, c.name AS client_name, c.state AS client_state, c.provider, n.label,
-                    n.external_id, n.tags, n.account_id, n.account_label, n.grant_type, n.state, n.state_since,
-                    n.reason, n.failures, n.doubtful_attempt_id, n.last_error, n.generation,
+                    n.external_id, n.tags, n.variables, n.account_id, n.account_label, n.grant_type, n.state,
+                    n.state_since, n.reason, n.failures, n.doubtful_attempt_id, n.last_error, n.generation,
                     n.scopes_requested, n.scopes_granted, n.has_refresh_token, n.obtained_at,
                     n.access_expires_at, n.refresh_expires_at, n.needs_human_by, n.due_at,
                     n.created_at, n.updated_at
@@ -250,6 +254,7 @@ pub struct NewRow<'a> {
     pub label: &'a str,
     pub external_id: Option<&'a str>,
     pub tags: &'a [String],
+    pub variables: &'a BTreeMap<String, String>,
     pub grant_type: GrantType,
     pub scopes_requested: &'a [String],
     pub now: OffsetDateTime,
@@ -258,14 +263,15 @@ pub struct NewRow<'a> {
 /// Adds a connection that waits for its first token set.
 pub async fn insert(conn: &mut PgConnection, new: &NewRow<'_>) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO connections (id, client_id, label, external_id, tags, grant_type, scopes_requested,
-                                  state, state_since, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $8, $8)",
+        "INSERT INTO connections (id, client_id, label, external_id, tags, variables, grant_type,
+                                  scopes_requested, state, state_since, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, $9, $9)",
         new.id,
         new.client_id,
         new.label,
         new.external_id,
         new.tags,
+        serde_json::to_value(new.variables)?,
         new.grant_type.as_str(),
         new.scopes_requested,
         new.now
@@ -358,18 +364,17 @@ pub async fn name_account(
 /// Writes what people may change.
 pub async fn update(
     conn: &mut PgConnection,
-    id: Uuid,
-    label: &str,
-    external_id: Option<&str>,
-    tags: &[String],
+    connection: &Connection,
     now: OffsetDateTime,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE connections SET label = $2, external_id = $3, tags = $4, updated_at = $5 WHERE id = $1",
-        id,
-        label,
-        external_id,
-        tags,
+        "UPDATE connections SET label = $2, external_id = $3, tags = $4, variables = $5, updated_at = $6
+         WHERE id = $1",
+        connection.id,
+        connection.label,
+        connection.external_id,
+        &connection.tags,
+        serde_json::to_value(&connection.variables)?,
         now
     )
     .execute(conn)

@@ -104,6 +104,14 @@ pub async fn take(
     .await?)
 }
 
+/// Forgets the flows of a connection that nobody has come back from.
+pub async fn withdraw(conn: &mut PgConnection, connection_id: Uuid) -> Result<()> {
+    sqlx::query!("DELETE FROM flows WHERE connection_id = $1 AND used_at IS NULL", connection_id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 pub async fn delete_expired(conn: &mut PgConnection, now: OffsetDateTime) -> Result<u64> {
     Ok(sqlx::query!("DELETE FROM flows WHERE expires_at <= $1", now)
         .execute(conn)

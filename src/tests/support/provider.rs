@@ -129,5 +129,6 @@ pub fn new_connection(client_id: Uuid) -> NewConnection {
         external_id: None,
         scopes: None,
         tags: Vec::new(),
+        variables: BTreeMap::new(),
     }
 }

@@ -51,11 +51,12 @@ fn Narrowing(children: Children) -> impl IntoView {
 /// A field of the bar to type in. Its content is a property too, so that it empties again when what
 /// was typed is cleared from the address.
 pub fn typed(
-    name: &'static str,
-    label: &'static str,
+    name: impl Into<String>,
+    label: impl Into<String>,
     kind: &'static str,
     value: String,
 ) -> AnyView {
+    let (name, label) = (name.into(), label.into());
     let class = if name == "q" { "bar-field is-wide" } else { "bar-field" };
     view! {
         <label class=class>
@@ -68,11 +69,12 @@ pub fn typed(
 
 /// A field of the bar to choose from.
 pub fn chosen(
-    name: &'static str,
-    label: &'static str,
+    name: impl Into<String>,
+    label: impl Into<String>,
     options: Vec<(String, String)>,
     value: &str,
 ) -> AnyView {
+    let (name, label) = (name.into(), label.into());
     view! {
         <label class="bar-field">
             <span>{label}</span>

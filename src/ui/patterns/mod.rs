@@ -9,3 +9,4 @@ pub mod filter;
 pub mod load;
 pub mod pager;
 pub mod relinks;
+pub mod variables;

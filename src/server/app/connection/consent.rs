@@ -127,6 +127,9 @@ async fn settle(
         return refused(Outcome::Failed, "the client's settings changed meanwhile");
     }
     let connection = load_for_update(&mut tx, consent.connection_id).await?;
+    if !caller.is_for(&connection) {
+        return refused(Outcome::Failed, "the connection's settings changed meanwhile");
+    }
     if let Some(expected) = &connection.account_id {
         match &given.account {
             Some(account) if account.id == *expected => {}

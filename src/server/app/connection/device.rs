@@ -88,6 +88,7 @@ async fn begin_again(app: &App, actor: &Actor, id: Uuid) -> Result<DeviceAuthori
     let connection = load(&mut conn, id).await?;
     let scopes = connection.scopes_requested.clone();
     let caller = Caller::load(app, &mut conn, connection.client_id, scopes).await?;
+    let caller = caller.for_connection(&connection);
     drop(conn);
     if !connection.can_reauthorize() {
         return Err(Error::Conflict("This connection needs no person's consent.".into()));
@@ -250,8 +251,9 @@ async fn prepare(app: &App, held: &Held) -> Result<Option<Ready>> {
     let mut conn = app.pool().acquire().await?;
     let connection = load(&mut conn, held.connection_id).await?;
     let is_known = connection.account_id.is_some();
-    let scopes = connection.scopes_requested;
+    let scopes = connection.scopes_requested.clone();
     let caller = Caller::load(app, &mut conn, connection.client_id, scopes).await?;
+    let caller = caller.for_connection(&connection);
     let sealed = held.sealed_device_code.as_deref().unwrap_or_default();
     let device_code = keys::open_text(app, &mut conn, place(held.id), sealed).await?;
     drop(conn);

@@ -91,6 +91,7 @@ async fn exchange(
         .await
         .map_err(|refusal| make::refused(name, &refusal))?;
     let mut tx = app.begin().await?;
+    make::refuse_changed(&caller, &mut tx).await?;
     let id = make::insert(app, &mut tx, &new, GrantType::TokenExchange).await?;
     let connection = load(&mut tx, id).await?;
     make::activate(app, &mut tx, &connection, &caller, &given, Some(given.obtained_at)).await?;

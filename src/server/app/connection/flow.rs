@@ -151,6 +151,7 @@ pub async fn begin(app: &App, start: &str, browser: &str) -> Result<String> {
     let connection = load(&mut tx, flow.connection_id).await?;
     let scopes = connection.scopes_requested.clone();
     let caller = Caller::load(app, &mut tx, connection.client_id, scopes).await?;
+    let caller = caller.for_connection(&connection);
     let code_verifier = open_verifier(app, &mut tx, &flow).await?;
     // A relink goes to a stranger until consent says otherwise: no hint of whom we expect.
     let login_hint = connection.account_label.as_deref().filter(|_| flow.relink_id.is_none());
@@ -189,6 +190,7 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
     let connection = load(&mut conn, flow.connection_id).await?;
     let scopes = connection.scopes_requested.clone();
     let caller = Caller::load(app, &mut conn, connection.client_id, scopes).await?;
+    let caller = caller.for_connection(&connection);
     let verifier = open_verifier(app, &mut conn, &flow).await?;
     // Asked before the code is spent too: where an account has one grant, a second one kills the
     // first.

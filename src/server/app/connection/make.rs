@@ -1,6 +1,8 @@
 //! Connections made without a consent page: from a token response obtained elsewhere, or with the
 //! client's own credentials.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -11,11 +13,11 @@ use crate::{
     domain::{
         access::Permission,
         connection::{Connection, GrantType},
-        provider,
+        provider::{self, Profile},
     },
     server::{
         app::{client::Caller, grant},
-        provider::{Grant, Refusal, token},
+        provider::{Grant, Refusal, profile::Fillable, token},
         store,
     },
 };
@@ -28,6 +30,8 @@ pub struct NewConnection {
     /// `None`: the client's scopes.
     pub scopes: Option<Vec<String>>,
     pub tags: Vec<String>,
+    /// What the provider leaves to each connection.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// A token response as the provider gave it, and when.
@@ -87,6 +91,7 @@ pub async fn import(
     let connection = load(&mut tx, id).await?;
     let scopes = connection.scopes_requested.clone();
     let caller = Caller::load(app, &mut tx, new.client_id, scopes).await?;
+    let caller = caller.for_connection(&connection);
     let given = token::import(&caller.registration(), response, obtained_at)
         .map_err(|refusal| Error::invalid("token_response", reading(&refusal)))?;
     refuse_second_home(app, &mut tx, &given).await?;
@@ -141,6 +146,7 @@ async fn ask_for_grant(app: &App, actor: &Actor, new: NewConnection) -> Result<C
         .await
         .map_err(|refusal| refused(&caller.profile.name, &refusal))?;
     let mut tx = app.begin().await?;
+    refuse_changed(&caller, &mut tx).await?;
     let id = insert(app, &mut tx, &new, GrantType::ClientCredentials).await?;
     let connection = load(&mut tx, id).await?;
     activate(app, &mut tx, &connection, &caller, &given, None).await?;
@@ -152,7 +158,7 @@ async fn ask_for_grant(app: &App, actor: &Actor, new: NewConnection) -> Result<C
     super::get(app, &Actor::System, id).await
 }
 
-/// The client that a connection is to be made with, and the scopes it is to have.
+/// The client that a connection is to be made with, the scopes it is to have, and what it fills in.
 pub(super) async fn caller(app: &App, new: &NewConnection) -> Result<Caller> {
     let mut conn = app.pool().acquire().await?;
     let scopes = new.scopes.clone().unwrap_or_default();
@@ -164,7 +170,18 @@ pub(super) async fn caller(app: &App, new: &NewConnection) -> Result<Caller> {
     if new.scopes.is_none() {
         caller.scopes.clone_from(&caller.client.scopes);
     }
-    Ok(caller)
+    let own = check_variables(&caller.profile, &caller.client.variables, &new.variables)?;
+    Ok(caller.with_variables(own))
+}
+
+/// Refuses to store what a client was given before it was changed.
+pub(super) async fn refuse_changed(caller: &Caller, conn: &mut PgConnection) -> Result<()> {
+    match caller.confirm(conn).await? {
+        true => Ok(()),
+        false => Err(Error::Conflict(
+            "The client's settings changed while the provider was asked. Ask again.".into(),
+        )),
+    }
 }
 
 /// A refusal in words for whoever is waiting.
@@ -186,6 +203,7 @@ pub(super) async fn insert(
     let client = store::client::find(conn, new.client_id)
         .await?
         .ok_or_else(|| Error::invalid("client_id", "is no client of ours"))?;
+    let profile = crate::server::app::provider::load(app, conn, &client.provider).await?;
     let id = app.new_id();
     let (label, tags) = (check_label(&new.label)?, check_tags(&new.tags)?);
     let external_id = check_external_id(new.external_id.as_deref())?;
@@ -195,6 +213,7 @@ pub(super) async fn insert(
         label: &label,
         external_id: external_id.as_deref(),
         tags: &tags,
+        variables: &check_variables(&profile, &client.variables, &new.variables)?,
         grant_type,
         scopes_requested: new.scopes.as_deref().unwrap_or(&client.scopes),
         now: app.now(),
@@ -286,6 +305,28 @@ pub(super) fn check(new: &NewConnection) -> Result<()> {
     check_external_id(new.external_id.as_deref())?;
     check_tags(&new.tags)?;
     Ok(())
+}
+
+/// What a connection fills in, without what is empty, if its provider can be filled with it.
+pub(super) fn check_variables(
+    profile: &Profile,
+    client: &BTreeMap<String, String>,
+    values: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>> {
+    let values = filled(values);
+    Fillable::new(profile, client).check(&values, true)?;
+    Ok(values)
+}
+
+/// What was filled in, without blanks around it.
+pub(in crate::server::app) fn filled(
+    values: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    values
+        .iter()
+        .map(|(name, value)| (name.clone(), value.trim().to_owned()))
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
 }
 
 pub(in crate::server::app) fn check_label(label: &str) -> Result<String> {

@@ -3,6 +3,7 @@
 
 use std::{
     cell::Cell,
+    collections::BTreeMap,
     io::{self, BufRead, BufReader, Read},
     rc::Rc,
 };
@@ -19,8 +20,8 @@ const ROW_LIMIT: u64 = 256 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// RFC 4180 with a heading. The columns `external_id`, `label`, `tags`, `scopes`, `obtained_at`
-    /// and `token_response` (JSON) have a meaning; every other column is a field of the token
-    /// response.
+    /// and `token_response` (JSON) have a meaning, and so has `variables.NAME`; every other column is
+    /// a field of the token response.
     Csv,
     /// One JSON object a line.
     Ndjson,
@@ -38,6 +39,9 @@ pub struct Row {
     pub label: String,
     #[serde(default)]
     pub tags: Vec<String>,
+    /// What the provider leaves to each connection.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
     /// `None`: the client's.
     #[serde(default)]
     pub scopes: Option<Vec<String>>,
@@ -139,6 +143,7 @@ fn from_record(number: i64, heading: &csv::StringRecord, record: &csv::StringRec
         external_id: None,
         label: String::new(),
         tags: Vec::new(),
+        variables: BTreeMap::new(),
         scopes: None,
         obtained_at: None,
         token_response: Value::Null,
@@ -159,9 +164,14 @@ fn from_record(number: i64, heading: &csv::StringRecord, record: &csv::StringRec
                     ..problem(number, name, format!("is not JSON (column {})", error.column()))
                 })?;
             }
-            other => {
-                fields.insert(other.into(), value.into());
-            }
+            other => match other.strip_prefix("variables.") {
+                Some(name) => {
+                    row.variables.insert(name.into(), value.into());
+                }
+                None => {
+                    fields.insert(other.into(), value.into());
+                }
+            },
         }
     }
     if row.token_response.is_null() {

@@ -37,7 +37,9 @@ impl Ports for App {
     }
 
     async fn ask(&self, task: &Task<Self::Caller>) -> Result<Grant, Refusal> {
-        let registration = task.caller.registration_for(&task.leased.scopes_requested);
+        let (caller, leased) = (&task.caller, &task.leased);
+        let variables = caller.filled(&leased.variables);
+        let registration = caller.registration_for(&leased.scopes_requested, &variables);
         // While it lasts the lease is prolonged.
         let _call = Call::begin(self.flights(), task.leased.id, task.leased.lease_id);
         let by_client = grant::by_client_credentials(&task.profile, task.leased.grant_type);

@@ -3,6 +3,8 @@
 mod device;
 mod upkeep;
 
+use std::collections::BTreeMap;
+
 use axum::{extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -87,6 +89,9 @@ pub struct NewConnection {
     external_id: Option<String>,
     #[serde(default)]
     tags: Vec<String>,
+    /// Values of the provider's variables that each connection fills (`filled_by: connection`).
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
     /// The client's scopes unless said.
     scopes: Option<Vec<String>>,
     /// With `import`, and only then: the token response as the provider gave it.
@@ -168,6 +173,7 @@ async fn create(
         external_id: body.external_id,
         scopes: body.scopes,
         tags: body.tags,
+        variables: body.variables,
     };
     let (mut authorization_url, mut device) = (None, None);
     let connection = match body.grant {
@@ -223,6 +229,8 @@ async fn get(
 }
 
 /// Change what a connection is called
+///
+/// And, while it holds no tokens, what it fills into the provider's variables.
 #[utoipa::path(
     patch,
     path = "/connections/{id}",
@@ -230,7 +238,10 @@ async fn get(
     extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
     params(("id" = Uuid, Path)),
     request_body = ConnectionPatch,
-    responses((status = 200, description = "The connection", body = Connection))
+    responses(
+        (status = 200, description = "The connection", body = Connection),
+        (status = 409, description = "Tokens would be sent elsewhere")
+    )
 )]
 async fn update(
     State(app): State<App>,

@@ -1,5 +1,7 @@
 //! Dry runs.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -26,6 +28,9 @@ pub fn routes() -> OpenApiRouter<App> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DryRunRequest {
+    /// Values of the provider's variables that each connection fills, as one would have them.
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
     /// A token endpoint's answer to be read; without one only the requests are shown.
     sample: Option<SampleAnswer>,
 }
@@ -71,5 +76,5 @@ async fn run(
         body: sample.body,
         answers: sample.answers,
     });
-    Ok(Json(app::dry_run::run(&app, &actor, id, sample).await?))
+    Ok(Json(app::dry_run::run(&app, &actor, id, &body.variables, sample).await?))
 }

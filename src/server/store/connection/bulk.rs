@@ -1,5 +1,7 @@
 //! Many connections in one statement.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -14,6 +16,7 @@ pub struct Imported {
     pub label: String,
     pub external_id: Option<String>,
     pub tags: Vec<String>,
+    pub variables: BTreeMap<String, String>,
     pub account_id: Option<String>,
     pub account_label: Option<String>,
     pub scopes_requested: Vec<String>,
@@ -60,16 +63,16 @@ pub async fn insert_imported(
 ) -> Result<Vec<Uuid>> {
     let json = serde_json::to_value(rows).map_err(|error| Error::Unreadable(error.to_string()))?;
     let stored = sqlx::query_scalar!(
-        "INSERT INTO connections (id, client_id, label, external_id, tags, account_id, account_label, grant_type,
-                                  state, state_since, generation, scopes_requested, scopes_granted,
+        "INSERT INTO connections (id, client_id, label, external_id, tags, variables, account_id, account_label,
+                                  grant_type, state, state_since, generation, scopes_requested, scopes_granted,
                                   has_refresh_token, consented_at, obtained_at, access_expires_at,
                                   refresh_expires_at, needs_human_by, due_at, created_at, updated_at)
-         SELECT id, $2, label, external_id, tags, account_id, account_label, 'import', 'active', $3, 1,
-                scopes_requested, coalesce(scopes_granted, scopes_requested), has_refresh_token, obtained_at,
+         SELECT id, $2, label, external_id, tags, variables, account_id, account_label, 'import', 'active',
+                $3, 1, scopes_requested, coalesce(scopes_granted, scopes_requested), has_refresh_token, obtained_at,
                 obtained_at, access_expires_at, refresh_expires_at, needs_human_by, due_at, $3, $3
          FROM jsonb_to_recordset($1) AS row (
-                id uuid, label text, external_id text, tags text[], account_id text, account_label text,
-                scopes_requested text[], scopes_granted text[], has_refresh_token boolean,
+                id uuid, label text, external_id text, tags text[], variables jsonb, account_id text,
+                account_label text, scopes_requested text[], scopes_granted text[], has_refresh_token boolean,
                 obtained_at timestamptz, access_expires_at timestamptz, refresh_expires_at timestamptz,
                 needs_human_by timestamptz, due_at timestamptz)
          ON CONFLICT (client_id, external_id) WHERE external_id IS NOT NULL DO NOTHING

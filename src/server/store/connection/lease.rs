@@ -3,6 +3,8 @@
 //! Leases are taken and given back many at a time, and run by the database's clock, which all
 //! replicas share: a replica whose own clock is wrong can neither steal a lease nor keep one.
 
+use std::collections::BTreeMap;
+
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -27,6 +29,8 @@ pub struct Leased {
     pub failures: i32,
     pub doubtful_attempt_id: Option<Uuid>,
     pub scopes_requested: Vec<String>,
+    /// What it fills in itself.
+    pub variables: BTreeMap<String, String>,
     pub obtained_at: Option<OffsetDateTime>,
     pub access_expires_at: Option<OffsetDateTime>,
     pub refresh_expires_at: Option<OffsetDateTime>,
@@ -45,6 +49,7 @@ struct LeasedRow {
     failures: i32,
     doubtful_attempt_id: Option<Uuid>,
     scopes_requested: Vec<String>,
+    variables: serde_json::Value,
     obtained_at: Option<OffsetDateTime>,
     access_expires_at: Option<OffsetDateTime>,
     refresh_expires_at: Option<OffsetDateTime>,
@@ -78,6 +83,7 @@ impl LeasedRow {
             failures: self.failures,
             doubtful_attempt_id: self.doubtful_attempt_id,
             scopes_requested: self.scopes_requested,
+            variables: serde_json::from_value(self.variables)?,
             obtained_at: self.obtained_at,
             access_expires_at: self.access_expires_at,
             refresh_expires_at: self.refresh_expires_at,
@@ -127,8 +133,8 @@ pub async fn claim_due(
            FROM due WHERE connections.id = due.id
            RETURNING connections.id, client_id, due.lease_before IS NOT NULL AS "is_orphan!",
                      coalesce(nullif(label, ''), account_label, account_id, '') AS "name!",
-                     generation, state, failures, doubtful_attempt_id, scopes_requested, obtained_at,
-                     access_expires_at, refresh_expires_at, consented_at, due_at, grant_type"#,
+                     generation, state, failures, doubtful_attempt_id, scopes_requested, variables,
+                     obtained_at, access_expires_at, refresh_expires_at, consented_at, due_at, grant_type"#,
         lease.id,
         lease.now,
         lease.seconds,
@@ -169,8 +175,8 @@ pub async fn claim_one(
            FROM found WHERE connections.id = found.id
            RETURNING connections.id, client_id, found.lease_before IS NOT NULL AS "is_orphan!",
                      coalesce(nullif(label, ''), account_label, account_id, '') AS "name!",
-                     generation, state, failures, doubtful_attempt_id, scopes_requested, obtained_at,
-                     access_expires_at, refresh_expires_at, consented_at, found.due_at, grant_type"#,
+                     generation, state, failures, doubtful_attempt_id, scopes_requested, variables,
+                     obtained_at, access_expires_at, refresh_expires_at, consented_at, found.due_at, grant_type"#,
         lease.id,
         lease.now,
         lease.seconds,

@@ -31,6 +31,7 @@ use crate::{
         patterns::{
             action::{Doing, action_form, button_form, hidden},
             load::{May, loaded, missing},
+            variables::shown,
         },
     },
 };
@@ -126,12 +127,8 @@ fn facts(client: &Client, profile: &Profile) -> AnyView {
         .variables
         .iter()
         .filter_map(|variable| {
-            let value = client.variables.get(&variable.name)?;
-            let shown = variable
-                .choices
-                .iter()
-                .find(|choice| choice.value == *value)
-                .map_or_else(|| value.clone(), |choice| choice.label.clone());
+            let value = client.variables.get(&variable.name).filter(|value| !value.is_empty())?;
+            let shown = shown(variable, value);
             Some(view! {
                 <div>
                     <dt>{variable.label.clone()}</dt>

@@ -1,13 +1,17 @@
 //! What a client would send, and how an answer would be read.
 
+use std::collections::BTreeMap;
+
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
     domain::{
         dry_run::{DryRequest, GrantReading, Reading, RefusalReading},
+        problem::Code,
+        provider::Variable,
         voice,
     },
     rpc::{self, dry_run::Read},
@@ -21,24 +25,41 @@ use crate::{
         path,
         patterns::{
             action::{Doing, action_form, hidden},
+            filter::{chosen, typed},
             load::{loaded, missing},
+            variables::options,
         },
     },
 };
 
 #[component]
 pub fn DryRun() -> impl IntoView {
-    let params = use_params_map();
+    let (params, query) = (use_params_map(), use_query_map());
     let read = Doing::<Read>::new();
     let run = Resource::new_blocking(
-        move || params.with(|params| params.get("id")?.parse::<Uuid>().ok()),
-        |id| async move {
+        move || {
+            let values = query.with(path::variables);
+            (params.with(|params| params.get("id")?.parse::<Uuid>().ok()), values)
+        },
+        |(id, values)| async move {
             let Some(id) = id else { return missing("client") };
             let client = rpc::client::get(id).await?;
-            Ok((client, rpc::dry_run::requests(id).await?, rpc::dry_run::last(id).await?))
+            let profile = rpc::provider::get(client.provider.clone()).await?.profile;
+            let own: Vec<_> = profile.connection_variables(&client.variables).cloned().collect();
+            // What the address says is shown in its field, and by the field what is wrong with it.
+            let run = rpc::dry_run::requests(id, values.clone()).await;
+            let (run, wrong) = match run {
+                Err(problem) if problem.code == Code::Invalid => {
+                    let told = problem.fields.first().map(|field| field.message.clone());
+                    let empty = rpc::dry_run::requests(id, BTreeMap::new()).await?;
+                    (empty, Some(told.unwrap_or(problem.message)))
+                }
+                run => (run?, None),
+            };
+            Ok((client, Filled { own, values, wrong }, run, rpc::dry_run::last(id).await?))
         },
     );
-    loaded(run, move |(client, run, last), _| {
+    loaded(run, move |(client, filled, run, last), _| {
         let title = format!("Dry run of {}", client.name);
         let up = path::client(client.id);
         view! {
@@ -46,14 +67,46 @@ pub fn DryRun() -> impl IntoView {
             <p class="lead">
                 "Nothing here is sent. Words in capitals stand for secrets and for what differs each time; what follows Basic is Base64 of the client id and such a word."
             </p>
+            {(!filled.own.is_empty()).then(|| fill(client.id, &filled))}
             {run.requests.iter().map(request).collect::<Vec<_>>()}
             {section("Read an answer", "Its tokens are masked and not kept", view! {
                 {last.map(reading)}
-                {ask(client.id, read)}
+                {ask(client.id, &filled.values, read)}
             })}
         }
         .into_any()
     })
+}
+
+/// What a connection would fill in, as the address says it.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+struct Filled {
+    own: Vec<Variable>,
+    values: BTreeMap<String, String>,
+    wrong: Option<String>,
+}
+
+fn fill(client: Uuid, filled: &Filled) -> AnyView {
+    let fields = filled.own.iter().map(|variable| {
+        let value = variable.value(&filled.values).unwrap_or_default();
+        let name = path::variable(&variable.name);
+        match variable.choices.is_empty() {
+            true => typed(name, &variable.label, "text", value.to_owned()),
+            false => chosen(name, &variable.label, options(variable, value), value),
+        }
+    });
+    let content = view! {
+        <form method="get" action=path::client_dry_run(client) class="bar">
+            {fields.collect::<Vec<_>>()}
+            <div class="bar-go">
+                <button type="submit" class="button">
+                    "Fill in"
+                </button>
+            </div>
+        </form>
+        {filled.wrong.clone().map(|wrong| view! { <p class="warning">{wrong}</p> })}
+    };
+    section("One connection's own", "These stand in its requests", content)
 }
 
 fn request(request: &DryRequest) -> AnyView {
@@ -74,7 +127,7 @@ fn text(request: &DryRequest) -> String {
     format!("{method} {url}\n{headers}{gap}{body}")
 }
 
-fn ask(client: Uuid, doing: Doing<Read>) -> AnyView {
+fn ask(client: Uuid, values: &BTreeMap<String, String>, doing: Doing<Read>) -> AnyView {
     let trouble = doing.trouble;
     let answers = [
         ("exchange", "a code that was redeemed"),
@@ -82,8 +135,16 @@ fn ask(client: Uuid, doing: Doing<Read>) -> AnyView {
         ("client_credentials", "client credentials"),
     ];
     let answers = answers.map(|(value, name)| (value.to_owned(), name.to_owned())).to_vec();
+    let own = values
+        .iter()
+        .map(|(name, value)| {
+            let name = format!("variables[{name}]");
+            view! { <input type="hidden" name=name value=value.clone()/> }
+        })
+        .collect::<Vec<_>>();
     let fields = view! {
         {hidden("client", client)}
+        {own}
         <Text
             name="body"
             label="What the token endpoint answered"

@@ -15,7 +15,7 @@ use crate::{
     ui::{
         components::{
             copy::Copyable,
-            field::{Choice, Submit, Text, Trouble},
+            field::{Submit, Text, Trouble},
             head::{head, link, section},
             notice::Answered,
         },
@@ -25,6 +25,7 @@ use crate::{
             action::{Doing, action_form},
             discover::DiscoverForm,
             load::loaded,
+            variables::field,
         },
     },
 };
@@ -190,61 +191,22 @@ pub fn secret(profile: &Profile, trouble: Trouble) -> Option<AnyView> {
     Some(field.into_any())
 }
 
-/// The fields for what the provider leaves to each client.
+/// The fields for what the provider leaves to each client, and after them for what a client may
+/// settle for all of its connections.
 pub fn variables(
     profile: &Profile,
     values: &BTreeMap<String, String>,
     trouble: Trouble,
 ) -> Vec<AnyView> {
-    profile
+    let (shared, own): (Vec<_>, Vec<_>) = profile
         .variables
         .iter()
-        .filter(|variable| variable.filled_by == FilledBy::Client)
-        .map(|each| variable(each, values.get(&each.name), trouble))
-        .collect()
-}
-
-fn variable(variable: &Variable, value: Option<&String>, trouble: Trouble) -> AnyView {
-    let name = format!("variables[{}]", variable.name);
-    let problem_name = format!("variables.{}", variable.name);
-    let value = value.or(variable.default.as_ref()).cloned().unwrap_or_default();
-    let help = variable.help.clone().unwrap_or_default();
-    let required = !variable.optional;
-    if variable.choices.is_empty() {
-        view! {
-            <Text
-                name
-                label=variable.label.clone()
-                trouble
-                required
-                value
-                help
-                problem_name
-                autocomplete="off"
-            />
-        }
-        .into_any()
-    } else {
-        let mut options: Vec<(String, String)> = variable
-            .choices
-            .iter()
-            .map(|choice| (choice.value.clone(), choice.label.clone()))
-            .collect();
-        if value.is_empty() {
-            options.insert(0, (String::new(), "Choose …".to_owned()));
-        }
-        view! {
-            <Choice
-                name
-                label=variable.label.clone()
-                trouble
-                required
-                options
-                value
-                help
-                problem_name
-            />
-        }
-        .into_any()
-    }
+        .cloned()
+        .partition(|variable| variable.filled_by == FilledBy::Client);
+    let own = own.into_iter().map(|variable| {
+        let each = "Leave it empty where each connection has its own.";
+        let help = variable.help.map_or(each.into(), |help| format!("{help} {each}"));
+        Variable { help: Some(help), default: None, optional: true, ..variable }
+    });
+    shared.into_iter().chain(own).map(|variable| field(&variable, values, trouble)).collect()
 }

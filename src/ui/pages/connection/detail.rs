@@ -12,6 +12,7 @@ use crate::{
         access::Permission,
         connection::{Connection, ConnectionDetail, Standing, State},
         lifeline::Life,
+        provider::Variable,
         relink::CreatedRelink,
         voice,
     },
@@ -30,6 +31,7 @@ use crate::{
             device,
             load::{May, loaded, missing},
             relinks,
+            variables::shown,
         },
     },
 };
@@ -61,6 +63,7 @@ fn show(
         as_of,
         connection,
         provider_name,
+        variables,
         attempts: history,
         relinks: sent,
         offers_device,
@@ -98,7 +101,7 @@ fn show(
             }}
         </div>
         {(!disconnected).then(|| lifeline::large(&life, standing))}
-        {section("Facts", "", facts(&connection, &provider_name, as_of))}
+        {section("Facts", "", facts(&connection, &variables, &provider_name, as_of))}
         {section("Refreshes", "Newest first", view! {
             {attempts(&history.items, &provider_name, as_of)}
         })}
@@ -106,7 +109,7 @@ fn show(
             .then(|| {
                 section("Relinks", "", relinks::relinks(&sent, as_of))
             })}
-        {may.allows(Permission::ConnectionsWrite).then(|| manage(&connection, doings))}
+        {may.allows(Permission::ConnectionsWrite).then(|| manage(&connection, &variables, doings))}
     }
     .into_any()
 }
@@ -138,7 +141,12 @@ fn last_error(connection: &Connection, provider: &str, as_of: OffsetDateTime) ->
     )
 }
 
-fn facts(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> AnyView {
+fn facts(
+    connection: &Connection,
+    variables: &[Variable],
+    provider: &str,
+    as_of: OffsetDateTime,
+) -> AnyView {
     let none = || view! { <span class="quiet">"none"</span> }.into_any();
     let account = match (&connection.account_label, &connection.account_id) {
         (Some(label), Some(id)) if label != id => view! {
@@ -167,8 +175,11 @@ fn facts(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> AnyV
         State::NeedsReauth { since, .. } => Some(since),
         _ => None,
     };
-    let rows: Vec<(&'static str, AnyView)> = vec![
-        ("Account", account),
+    let own = variables.iter().filter_map(|variable| {
+        let value = variable.value(&connection.variables)?;
+        Some((variable.label.clone(), shown(variable, value).into_any()))
+    });
+    let rows = vec![
         (
             "Client",
             view! {
@@ -212,8 +223,10 @@ fn facts(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> AnyV
         ("Id", view! { <code>{connection.id.to_string()}</code> }.into_any()),
         ("Made", view! { <Day at=connection.created_at/> }.into_any()),
     ];
-    let rows = rows
-        .into_iter()
+    let rows = rows.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let rows = std::iter::once(("Account".to_owned(), account))
+        .chain(own)
+        .chain(rows)
         .map(|(name, value)| {
             view! {
                 <div>

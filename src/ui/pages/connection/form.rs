@@ -1,5 +1,7 @@
 //! Making a connection: by consent now, from a token one has, or as the client itself.
 
+use std::collections::BTreeMap;
+
 use leptos::{either::Either, prelude::*};
 use leptos_router::hooks::use_query_map;
 use uuid::Uuid;
@@ -26,6 +28,7 @@ use crate::{
         patterns::{
             action::{Doing, action_form},
             load::{loaded, missing},
+            variables::fields,
         },
     },
 };
@@ -129,15 +132,17 @@ fn connect(client: &Client, profile: &Profile, doings: Doings) -> AnyView {
         {profile.allows(GrantType::DeviceCode).then(|| by_device(client, profile, doings.device))}
         {profile
             .allows(GrantType::ClientCredentials)
-            .then(|| by_client_credentials(client, doings.grant))}
+            .then(|| by_client_credentials(client, profile, doings.grant))}
         {by_import(client, profile, doings.import)}
     }
     .into_any()
 }
 
-fn common(client: &Client, trouble: Trouble) -> AnyView {
+fn common(client: &Client, profile: &Profile, trouble: Trouble) -> AnyView {
+    let own = fields(profile.connection_variables(&client.variables), &BTreeMap::new(), trouble);
     view! {
         <input type="hidden" name="client_id" value=client.id.to_string()/>
+        {own}
         <Text
             name="label"
             label="Label"
@@ -158,7 +163,7 @@ fn by_consent(client: &Client, profile: &Profile, doing: Doing<Connect>) -> AnyV
     view! {
         {section("By consent, now", "The account's owner has to be at this browser", view! {
             {action_form(doing, "form", view! {
-                {common(client, doing.trouble)}
+                {common(client, profile, doing.trouble)}
                 <Text
                     name="scopes"
                     label="Scopes"
@@ -191,7 +196,7 @@ fn by_device(client: &Client, profile: &Profile, doing: Doing<ConnectDevice>) ->
                 <summary class="button">"Use a code"</summary>
                 {action_form(doing, "form", view! {
                     <p>{help}</p>
-                    {common(client, doing.trouble)}
+                    {common(client, profile, doing.trouble)}
                     <Text
                         name="scopes"
                         label="Scopes"
@@ -210,13 +215,17 @@ fn by_device(client: &Client, profile: &Profile, doing: Doing<ConnectDevice>) ->
     .into_any()
 }
 
-fn by_client_credentials(client: &Client, doing: Doing<GrantClientCredentials>) -> AnyView {
+fn by_client_credentials(
+    client: &Client,
+    profile: &Profile,
+    doing: Doing<GrantClientCredentials>,
+) -> AnyView {
     view! {
         {section("As the client itself", "No person is involved, now or later", view! {
             <details class="fold is-form" open=doing.trouble.stands()>
                 <summary class="button">"Use the client's own access"</summary>
                 {action_form(doing, "form", view! {
-                    {common(client, doing.trouble)}
+                    {common(client, profile, doing.trouble)}
                     <div class="actions">
                         <Submit label="Ask for access" pending=doing.pending/>
                     </div>
@@ -234,7 +243,7 @@ fn by_import(client: &Client, profile: &Profile, doing: Doing<Import>) -> AnyVie
             <details class="fold is-form" open=doing.trouble.stands()>
                 <summary class="button">"Import a token"</summary>
                 {action_form(doing, "form", view! {
-                    {common(client, doing.trouble)}
+                    {common(client, profile, doing.trouble)}
                     <Text
                         name="token_response"
                         label="Token response (JSON)"

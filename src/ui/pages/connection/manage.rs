@@ -8,6 +8,7 @@ use crate::{
         access::Permission,
         attempt::Attempt,
         connection::{Connection, State},
+        provider::Variable,
         voice::{self, Next},
     },
     rpc::connection::{Disconnect, Reauthorize, ReauthorizeDevice, Refresh, Relink, Update},
@@ -22,6 +23,7 @@ use crate::{
         patterns::{
             action::{Doing, action_form, button_form, hidden},
             load::May,
+            variables::fields,
         },
     },
 };
@@ -124,14 +126,17 @@ pub fn actions(
 }
 
 /// Changing what people call it, and letting go of it.
-pub fn manage(connection: &Connection, doings: Doings) -> AnyView {
-    let edit = section("Edit", "", edit(connection, doings.update));
+pub fn manage(connection: &Connection, variables: &[Variable], doings: Doings) -> AnyView {
+    let edit = section("Edit", "", edit(connection, variables, doings.update));
     let disconnect = (connection.state != State::Disconnected)
         .then(|| section("Disconnect", "", disconnect(connection, doings.disconnect)));
     (edit, disconnect).into_any()
 }
 
-fn edit(connection: &Connection, update: Doing<Update>) -> AnyView {
+fn edit(connection: &Connection, variables: &[Variable], update: Doing<Update>) -> AnyView {
+    // Tokens belong to the address they were issued at.
+    let own = (!connection.holds_tokens())
+        .then(|| fields(variables, &connection.variables, update.trouble));
     let fields = view! {
         {hidden("id", connection.id)}
         <Text
@@ -155,6 +160,7 @@ fn edit(connection: &Connection, update: Doing<Update>) -> AnyView {
             value=connection.tags.join(" ")
             help="Separated by blanks."
         />
+        {own}
         <div class="actions">
             <Submit label="Save" pending=update.pending/>
         </div>
