@@ -148,7 +148,7 @@ impl App {
     /// left can be taken over.
     pub(crate) fn database_was_heard(&self) -> bool {
         // A clock that stands in for the database's says nothing of how long that was away.
-        self.0.contact.heard() || self.database_now().is_some()
+        self.0.contact.heard(self.elapsed()) || self.database_now().is_some()
     }
 
     pub(crate) fn saver(&self) -> &refresh::Saver {
