@@ -6,14 +6,18 @@
 //! journal. A refresh that has begun runs to its end even if whoever asked for it goes away.
 
 mod canary;
-mod claim;
-mod contact;
+pub mod claim;
+pub mod contact;
 pub mod decide;
 pub mod engine;
-pub mod join;
+pub mod flights;
+pub mod group;
+pub mod intent;
+mod join;
 mod live;
-mod replay;
-mod save;
+pub mod replay;
+pub mod save;
+pub mod saver;
 mod weigh;
 
 use futures::future::join_all;
@@ -35,9 +39,9 @@ use crate::{
 use claim::{Claimed, One};
 pub use contact::Contact;
 pub use engine::LEASE;
-pub use join::Flights;
+pub use flights::Flights;
 pub use replay::leftovers;
-pub use save::Saver;
+pub use saver::Saver;
 
 /// How often a caller looks whether its client has room again.
 const ROOM_LOOK: std::time::Duration = std::time::Duration::from_millis(100);
@@ -63,11 +67,13 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
         let running = app.clone();
         app.tasks().spawn(async move {
             let id = claimed.leased.id;
-            let _pilot = join::board(&running, id, false);
+            let _pilot = flights::board(running.flights(), id, false);
             if let Err(error) = make(&running, claimed).await {
                 tracing::error!(connection = %id, error = format!("{error:#}"), "a refresh failed");
             }
-            running.flights().landed(&running);
+            if running.flights().is_hungry() {
+                running.wake_worker();
+            }
         })
     });
     Ok(begun.collect())
@@ -91,18 +97,9 @@ pub async fn prolong(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Makes a claimed refresh, or says on the connection why it can't even be asked for.
 async fn make(app: &App, claimed: Claimed) -> anyhow::Result<Verdict> {
     let trigger = claimed.trigger;
-    let (task, caller) = claimed.with(());
-    let verdict = match caller {
-        Ok(caller) => engine::run(app, &task.with(caller).0).await?,
-        Err(why) => {
-            // Nothing was sent, so nothing is in doubt.
-            let outcome = decide::unprepared(&task, &why, app.now(), app.rng().fraction());
-            engine::conclude(app, &outcome, task.ends).await
-        }
-    };
+    let verdict = engine::make(app, claimed).await?;
     metrics::counter!(
         "regrant_refreshes_total",
         "trigger" => trigger.as_str(),
@@ -126,10 +123,10 @@ pub async fn now(
     let deadline = Instant::now() + join::DEADLINE;
     let mut connection = connection.clone();
     loop {
-        match join::board(app, connection.id, force) {
+        match flights::board(app.flights(), connection.id, force) {
             Err(flight) => {
                 let swallows = force && !flight.forced;
-                flight.landed(deadline).await?;
+                join::landed(flight, deadline).await?;
                 if !swallows {
                     return came_of(app, connection.id, connection.generation).await;
                 }

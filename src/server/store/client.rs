@@ -9,6 +9,8 @@ use uuid::Uuid;
 pub mod limit;
 pub mod next_secret;
 
+pub use limit::Limit;
+
 use super::{Error, Result};
 use crate::domain::{
     client::{Client, StateName},

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::app::{App, Result, connection, keys, refresh, upkeep};
+use super::app::{App, Result, connection, import, keys, refresh, upkeep};
 
 /// How often the worker looks for what is due, when nobody wakes it.
 const TICK: Duration = Duration::from_secs(1);
@@ -22,6 +22,7 @@ const PROLONG: Duration = Duration::from_secs(12);
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 const CLOCK: Duration = Duration::from_secs(15);
 const KEYS: Duration = Duration::from_secs(60);
+const IMPORTS: Duration = Duration::from_secs(30);
 
 /// Begins the loops that every process needs: people refresh by hand in those that do no other work.
 pub fn tend(app: &App) -> JoinSet<()> {
@@ -48,6 +49,9 @@ pub fn begin(app: &App) -> JoinSet<()> {
     loops.spawn(refresh_loop(app.clone()));
     loops.spawn(every(app.clone(), "sweep", SWEEP, |app| async move { upkeep::sweep(&app).await }));
     loops.spawn(every(app.clone(), "keys", KEYS, |app| async move { keep_keys(&app).await }));
+    loops.spawn(every(app.clone(), "imports", IMPORTS, |app| async move {
+        import::end_silent(&app).await.map(drop)
+    }));
     loops
 }
 

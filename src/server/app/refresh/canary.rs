@@ -7,7 +7,10 @@ use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
 
-use super::claim::{self, Claimed};
+use super::{
+    claim::{self, Claimed},
+    intent,
+};
 use crate::{
     domain::{attempt::Trigger, client::StateName, incident, rehearsal},
     server::{
@@ -123,7 +126,7 @@ async fn has_room(
     caller: &Caller,
     states: &[StateName],
 ) -> Result<bool> {
-    let limits = [claim::limit_of(caller.client.id, Some(&caller.profile))];
+    let limits = [intent::limit(caller.client.id, Some(&caller.profile))];
     let rooms = claim::room(app, conn, &limits, states, true).await?;
     Ok(rooms.iter().any(|room| room.room > 0))
 }
@@ -140,7 +143,7 @@ async fn claim(
     let leased = lease::claim_one(conn, claim::new_lease(app), id, generation).await?;
     let Some(leased) = leased else { return Ok(None) };
     failpoint::hit(failpoint::CLAIMED);
-    let limits = [claim::limit_of(caller.client.id, Some(&caller.profile))];
+    let limits = [intent::limit(caller.client.id, Some(&caller.profile))];
     claim::spend(app, conn, &limits, slice::from_ref(&leased)).await?;
     let callers = HashMap::from([(caller.client.id, Ok(Arc::new(caller)))]);
     let claimed =

@@ -7,8 +7,7 @@ use time::{Duration, OffsetDateTime};
 use super::{
     decide::Outcome,
     engine::{Ports, Saved, Task, Unconfirmed},
-    join::Call,
-    save,
+    flights::Call,
 };
 use crate::server::{
     app::{App, client::Caller, grant},
@@ -59,7 +58,7 @@ impl Ports for App {
     }
 
     async fn save(&self, outcome: &Outcome) -> Result<Saved, Unconfirmed> {
-        save::save(self, outcome).await
+        self.saver().save(self, outcome).await
     }
 
     async fn journal(&self, outcome: &Outcome) -> Option<journal::Record> {

@@ -2,7 +2,10 @@
 
 use anyhow::Context;
 
-use super::{decide::Outcome, engine::Saved, save};
+use super::{
+    decide::Outcome,
+    engine::{Ports, Saved, Unconfirmed},
+};
 use crate::server::{
     app::App,
     failpoint,
@@ -49,7 +52,7 @@ pub async fn leftovers(app: &App, found: Vec<Leftover>) {
         for entry in &leftover.entries {
             match open(app, entry) {
                 Ok(outcome) => {
-                    if !replay(app, &outcome).await {
+                    if !bring(app, &outcome).await {
                         busy.push(outcome);
                     }
                 }
@@ -78,34 +81,39 @@ pub async fn leftovers(app: &App, found: Vec<Leftover>) {
         }
         let running = app.clone();
         app.tasks().spawn(async move {
-            while !busy.is_empty() && !running.stopping().is_cancelled() {
-                tokio::time::sleep(BUSY_RETRY).await;
-                let mut still = Vec::new();
-                for outcome in busy {
-                    if !replay(&running, &outcome).await {
-                        still.push(outcome);
-                    }
-                }
-                busy = still;
-            }
-            if busy.is_empty() {
+            if bring_all(&running, busy).await {
                 leftover.done();
             }
         });
     }
 }
 
-/// Whether the store has it.
-async fn replay(app: &App, outcome: &Outcome) -> bool {
+/// Offers outcomes to the store until it has them all, or the process is to end; whether it has.
+pub async fn bring_all<P: Ports>(ports: &P, mut outcomes: Vec<Outcome>) -> bool {
+    while !outcomes.is_empty() && !ports.is_stopping() {
+        ports.sleep(BUSY_RETRY).await;
+        let mut still = Vec::new();
+        for outcome in outcomes {
+            if !bring(ports, &outcome).await {
+                still.push(outcome);
+            }
+        }
+        outcomes = still;
+    }
+    outcomes.is_empty()
+}
+
+/// Offers an outcome to the store; whether it has it.
+pub async fn bring<P: Ports>(ports: &P, outcome: &Outcome) -> bool {
     failpoint::hit(failpoint::REPLAYING);
-    match save::save(app, outcome).await {
+    match ports.save(outcome).await {
         Ok(Saved::Done(verdict)) => {
             failpoint::hit(failpoint::REPLAYED);
             tracing::info!(connection = %outcome.fence.id, verdict = verdict.as_str(), "replayed");
             true
         }
         Ok(Saved::Busy) => false,
-        Err(super::engine::Unconfirmed(error)) => {
+        Err(Unconfirmed(error)) => {
             tracing::warn!(error = format!("{error:#}"), "a record is not stored yet");
             false
         }
