@@ -178,6 +178,9 @@ async fn a_pause_is_shared_by_all_of_a_clients_connections(pool: PgPool) {
         }
         assert_eq!(generations(&world, &ids).await, [2; 4]);
         world.control().clear();
+        for id in ids {
+            app::connection::disconnect(&world.app, &world.admin, id, false).await.unwrap();
+        }
     }
 }
 
@@ -242,10 +245,11 @@ async fn one_slow_provider_starves_no_other(pool: PgPool) {
 async fn a_backlog_delays_nobody_else(pool: PgPool) {
     let world = World::new(pool).await;
     limited(&world, "behind", None, None, 60).await;
-    let many = "INSERT INTO connections (id, client_id, grant_type, state, state_since, due_at, created_at, updated_at,
-                                        generation)
-                SELECT gen_random_uuid(), client_id, grant_type, state, state_since, due_at, created_at, updated_at,
-                       generation
+    // The real ones are the oldest.
+    let many = "INSERT INTO connections (id, client_id, grant_type, state, state_since, due_at, created_at,
+                                         updated_at, generation)
+                SELECT gen_random_uuid(), client_id, grant_type, state, state_since,
+                       due_at + interval '4 hours', created_at, updated_at, generation
                 FROM connections, generate_series(1, 20)";
     world.execute(many).await;
     world.pass(Duration::hours(5));
