@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{
     engine::{LEASE, Task},
     intent::{self, Orphans},
+    save,
 };
 use crate::{
     domain::{attempt::Trigger, provider::Profile},
@@ -38,6 +39,12 @@ pub fn new_lease(app: &App) -> Lease {
     }
 }
 
+/// [`new_lease`] of one connection: what is in hand here is not taken over, however its lease ended.
+pub fn lease_of_one(app: &App, id: Uuid) -> Lease {
+    let lease = new_lease(app);
+    Lease { orphans: lease.orphans && !app.flights().holds(id), ..lease }
+}
+
 /// What was claimed of what is due.
 #[derive(Default)]
 pub struct Due {
@@ -60,6 +67,12 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
     for client in clients {
         let id = client.id;
         let caller = Caller::of(app, &mut conn, client, Vec::new()).await;
+        // The database went away: that is no fault of the client's.
+        if let Err(Error::Internal(error)) = &caller
+            && save::is_absence(error)
+        {
+            return caller.map(|_| Due::default());
+        }
         limits.push(intent::limit(id, profile_of(&caller)));
         callers.insert(id, caller.map(Arc::new).map_err(|error| error.to_string()));
     }
@@ -73,7 +86,8 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
     if rooms.is_empty() {
         return Ok(nothing);
     }
-    let leased = lease::claim_due(&mut tx, lease, &rooms, limit).await?;
+    let in_hand: Vec<Uuid> = app.flights().held().into_iter().map(|(id, _)| id).collect();
+    let leased = lease::claim_due(&mut tx, lease, &rooms, &in_hand, limit).await?;
     if leased.is_empty() {
         return Ok(nothing);
     }
@@ -112,7 +126,7 @@ pub async fn one(
     let limits = [intent::limit(client_id, profile_of(&caller))];
     let caller = caller.map(Arc::new).map_err(|error| error.to_string());
     let taken = app.elapsed();
-    let lease = new_lease(app);
+    let lease = lease_of_one(app, id);
     let rooms =
         store::client::room(&mut tx, &limits, app.database_now(), lease.seconds, false).await?;
     let Some(leased) = lease::claim_one(&mut tx, lease, id, generation).await? else {
