@@ -40,6 +40,7 @@ use claim::{Claimed, One};
 pub use contact::Contact;
 pub use engine::LEASE;
 pub use flights::Flights;
+use flights::Hand;
 pub use replay::leftovers;
 pub use saver::Saver;
 
@@ -87,18 +88,19 @@ pub async fn run_due(app: &App, limit: i64) -> Result<usize> {
     Ok(count)
 }
 
-/// Prolongs the leases of calls that are under way.
+/// Prolongs the leases of what is in hand.
 pub async fn prolong(app: &App) -> Result<()> {
-    let calls = app.flights().calls();
-    if !calls.is_empty() {
+    let held = app.flights().held();
+    if !held.is_empty() {
         let mut conn = app.pool().acquire().await?;
-        lease::extend(&mut conn, &calls, app.database_now(), LEASE.as_seconds_f64()).await?;
+        lease::extend(&mut conn, &held, app.database_now(), LEASE.as_seconds_f64()).await?;
     }
     Ok(())
 }
 
 async fn make(app: &App, claimed: Claimed) -> anyhow::Result<Verdict> {
     let trigger = claimed.trigger;
+    let _hand = Hand::take(app.flights(), claimed.leased.id, claimed.leased.lease_id);
     let verdict = engine::make(app, claimed).await?;
     metrics::counter!(
         "regrant_refreshes_total",
@@ -282,7 +284,7 @@ pub(super) async fn hold(app: &App, id: Uuid) -> Result<(Connection, Option<Leas
         if refuse_dead(&connection).is_err() {
             return Ok((connection, None));
         }
-        let lease = claim::new_lease(app);
+        let lease = claim::lease_of_one(app, id);
         let leased = lease::claim_one(&mut conn, lease, id, connection.generation).await?;
         drop(conn);
         if let Some(leased) = leased {

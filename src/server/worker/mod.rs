@@ -9,6 +9,8 @@ use super::app::{App, Result, connection, import, keys, refresh, upkeep};
 
 /// How often the worker looks for what is due, when nobody wakes it.
 const TICK: Duration = Duration::from_secs(1);
+/// How long a look may take.
+const LOOK: Duration = Duration::from_secs(15);
 /// What ends within this time is looked after at once.
 const GATHER: Duration = Duration::from_millis(3);
 /// How many refreshes one process has under way at most.
@@ -57,9 +59,15 @@ pub fn begin(app: &App) -> JoinSet<()> {
 
 async fn refresh_loop(app: App) {
     while !app.stopping().is_cancelled() {
-        let full = match tick(&app).await {
-            Ok(full) => full,
-            Err(error) => {
+        // A connection whose other end is gone without a word would keep us for ever.
+        let looked = tokio::time::timeout(LOOK, tick(&app)).await;
+        let full = match looked {
+            Ok(Ok(full)) => full,
+            Err(_) => {
+                tracing::error!("looking for what is due took too long and was given up");
+                false
+            }
+            Ok(Err(error)) => {
                 tracing::error!(error = format!("{error:#}"), "looking for what is due failed");
                 false
             }
@@ -77,7 +85,7 @@ async fn refresh_loop(app: App) {
 
 /// Begins what is due and fits. Says whether there may be more that fits.
 async fn tick(app: &App) -> Result<bool> {
-    let room = IN_FLIGHT.saturating_sub(app.in_flight()).min(BATCH);
+    let room = IN_FLIGHT.saturating_sub(app.flights().count()).min(BATCH);
     if room == 0 {
         return Ok(false);
     }

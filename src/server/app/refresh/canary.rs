@@ -140,7 +140,7 @@ async fn claim(
     generation: i64,
 ) -> Result<Option<Claimed>> {
     let taken = app.elapsed();
-    let leased = lease::claim_one(conn, claim::new_lease(app), id, generation).await?;
+    let leased = lease::claim_one(conn, claim::lease_of_one(app, id), id, generation).await?;
     let Some(leased) = leased else { return Ok(None) };
     failpoint::hit(failpoint::CLAIMED);
     let limits = [intent::limit(caller.client.id, Some(&caller.profile))];

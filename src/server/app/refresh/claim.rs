@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{
     engine::{LEASE, Task},
     intent::{self, Orphans},
+    save,
 };
 use crate::{
     domain::{attempt::Trigger, client, provider::Profile},
@@ -41,6 +42,12 @@ pub fn new_lease(app: &App) -> Lease {
     }
 }
 
+/// [`new_lease`] of one connection: what is in hand here is not taken over, however its lease ended.
+pub fn lease_of_one(app: &App, id: Uuid) -> Lease {
+    let lease = new_lease(app);
+    Lease { orphans: lease.orphans && !app.flights().holds(id), ..lease }
+}
+
 /// What was claimed of what is due.
 #[derive(Default)]
 pub struct Due {
@@ -63,6 +70,12 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
     for client in clients {
         let id = client.id;
         let caller = Caller::of(app, &mut conn, client, Vec::new()).await;
+        // The database went away: that is no fault of the client's.
+        if let Err(Error::Internal(error)) = &caller
+            && save::is_absence(error)
+        {
+            return caller.map(|_| Due::default());
+        }
         limits.push(intent::reserve(intent::limit(id, profile_of(&caller))));
         callers.insert(id, caller.map(Arc::new).map_err(|error| error.to_string()));
     }
@@ -75,7 +88,8 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
     if rooms.is_empty() {
         return Ok(nothing);
     }
-    let leased = lease::claim_due(&mut tx, lease, &rooms, limit).await?;
+    let in_hand: Vec<Uuid> = app.flights().held().into_iter().map(|(id, _)| id).collect();
+    let leased = lease::claim_due(&mut tx, lease, &rooms, &in_hand, limit).await?;
     if leased.is_empty() {
         return Ok(nothing);
     }
@@ -114,7 +128,7 @@ pub async fn one(
     let limits = [intent::limit(client_id, profile_of(&caller))];
     let caller = caller.map(Arc::new).map_err(|error| error.to_string());
     let taken = app.elapsed();
-    let lease = new_lease(app);
+    let lease = lease_of_one(app, id);
     let rooms = room(app, &mut tx, &limits, &READY, false).await?;
     let Some(leased) = lease::claim_one(&mut tx, lease, id, generation).await? else {
         return Ok(One::Taken);

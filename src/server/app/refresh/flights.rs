@@ -2,7 +2,7 @@
 //! connection.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -20,8 +20,9 @@ pub struct Flights(Arc<Inner>);
 struct Inner {
     flights: Mutex<HashMap<Uuid, Flight>>,
     waiting: Mutex<HashMap<Uuid, Arc<Notify>>>,
-    /// Leases of calls under way, to be prolonged, and their connections.
-    calls: Mutex<HashMap<Uuid, Uuid>>,
+    /// Connections in hand, from the claim until the outcome is stored, each with its lease. Claims made
+    /// together share one.
+    held: Mutex<HashSet<(Uuid, Uuid)>>,
     /// Who asks for a refresh on demand, by client.
     asking: Mutex<HashMap<Uuid, Arc<Semaphore>>>,
     /// The worker found more due than there was room for.
@@ -107,28 +108,39 @@ impl Flights {
         asking.entry(client_id).or_insert_with(|| Arc::new(Semaphore::new(ASKING))).clone()
     }
 
-    /// Connections and leases whose calls are under way.
-    pub fn calls(&self) -> Vec<(Uuid, Uuid)> {
-        lock(&self.0.calls).iter().map(|(lease_id, id)| (*id, *lease_id)).collect()
+    /// Connections in hand and their leases.
+    pub fn held(&self) -> Vec<(Uuid, Uuid)> {
+        lock(&self.0.held).iter().copied().collect()
+    }
+
+    /// How many connections are in hand.
+    pub fn count(&self) -> usize {
+        lock(&self.0.held).len()
+    }
+
+    /// Whether this connection is in hand.
+    pub fn holds(&self, id: Uuid) -> bool {
+        lock(&self.0.held).iter().any(|(held, _)| *held == id)
     }
 }
 
-/// While it lives the lease is prolonged.
-pub struct Call<'a> {
-    flights: &'a Flights,
-    lease_id: Uuid,
+/// While it lives the connection is in hand: its lease is prolonged, and this process claims it no second
+/// time, whatever became of the lease. Its answer may be here and not yet in the store.
+pub struct Hand {
+    flights: Flights,
+    held: (Uuid, Uuid),
 }
 
-impl<'a> Call<'a> {
-    pub fn begin(flights: &'a Flights, id: Uuid, lease_id: Uuid) -> Self {
-        lock(&flights.0.calls).insert(lease_id, id);
-        Self { flights, lease_id }
+impl Hand {
+    pub fn take(flights: &Flights, id: Uuid, lease_id: Uuid) -> Self {
+        lock(&flights.0.held).insert((id, lease_id));
+        Self { flights: flights.clone(), held: (id, lease_id) }
     }
 }
 
-impl Drop for Call<'_> {
+impl Drop for Hand {
     fn drop(&mut self) {
-        lock(&self.flights.0.calls).remove(&self.lease_id);
+        lock(&self.flights.0.held).remove(&self.held);
     }
 }
 

@@ -65,12 +65,11 @@ pub fn refused(outcome: &Outcome, verdict: Option<Verdict>, standing: &[Standing
         return Saved::Done(verdict);
     }
     let Fence { id, generation, .. } = outcome.fence;
+    // Whether someone holds it does not matter: who held it when the change was refused may have ended
+    // since, and then the next offer is taken.
     let waits = matches!(outcome.change, Change::Renew(..))
         && standing.iter().any(|standing| {
-            standing.id == id
-                && standing.generation == generation
-                && standing.is_held
-                && !standing.is_over
+            standing.id == id && standing.generation == generation && !standing.is_over
         });
     if waits { Saved::Busy } else { Saved::Done(Verdict::Superseded) }
 }
@@ -113,5 +112,65 @@ impl Endings {
             }
         }
         endings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::domain::attempt::Trigger;
+
+    const ID: Uuid = Uuid::from_u128(1);
+
+    fn grant() -> Outcome {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let renewal = Renewal {
+            scopes_granted: None,
+            has_refresh_token: true,
+            obtained_at: now,
+            access_expires_at: None,
+            refresh_expires_at: None,
+            needs_human_by: None,
+            due_at: None,
+        };
+        let set = TokenSet {
+            connection_id: ID,
+            generation: 4,
+            sealed_access_token: None,
+            sealed_refresh_token: None,
+            sealed_extras: None,
+            token_type: "Bearer".into(),
+            fingerprint: None,
+            obtained_at: now,
+        };
+        Outcome {
+            fence: Fence { id: ID, lease_id: Uuid::from_u128(2), generation: 3 },
+            client_id: Uuid::from_u128(3),
+            attempt_id: Uuid::from_u128(4),
+            trigger: Trigger::Schedule,
+            name: String::new(),
+            change: Change::Renew(renewal, set),
+            ending: None,
+            client: None,
+        }
+    }
+
+    /// Between the refusal of a late grant and the look at why, its rival may have ended: who holds the
+    /// connection by then says nothing.
+    #[test]
+    fn a_late_grant_waits_until_something_newer_is_there() {
+        let standing = |generation, is_over| [Standing { id: ID, generation, is_over }];
+        let superseded = Saved::Done(Verdict::Superseded);
+        for verdict in [None, Some(Verdict::InDoubt)] {
+            assert_eq!(refused(&grant(), verdict, &standing(3, false)), Saved::Busy);
+            assert_eq!(refused(&grant(), verdict, &standing(4, false)), superseded);
+            assert_eq!(refused(&grant(), verdict, &standing(3, true)), superseded);
+            assert_eq!(refused(&grant(), verdict, &[]), superseded);
+        }
+        let before = Some(Verdict::Refreshed);
+        let heard = Saved::Done(Verdict::Refreshed);
+        assert_eq!(refused(&grant(), before, &standing(3, false)), heard);
     }
 }

@@ -71,20 +71,30 @@ pub async fn leftovers(app: &App, found: Vec<Leftover>) {
             unreadable,
             "replayed a journal"
         );
-        if unreadable > 0 {
-            // Perhaps another master key opens it: it is kept for whoever knows.
-            continue;
-        }
         if busy.is_empty() {
-            leftover.done();
+            end(leftover, unreadable);
             continue;
         }
         let running = app.clone();
         app.tasks().spawn(async move {
             if bring_all(&running, busy).await {
-                leftover.done();
+                end(leftover, unreadable);
             }
         });
+    }
+}
+
+/// All that can be read of it is stored.
+fn end(leftover: Leftover, unreadable: usize) {
+    if unreadable > 0 {
+        // Perhaps another master key opens the rest: the next start tries again.
+        return;
+    }
+    if leftover.torn > 0 {
+        // Behind what is not whole there may be more that is.
+        leftover.set_aside();
+    } else {
+        leftover.done();
     }
 }
 

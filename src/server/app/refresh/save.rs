@@ -47,12 +47,17 @@ impl saver::Store for App {
 }
 
 /// Whether the error says that the database was not there, rather than that it refused.
-fn is_absence(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| match cause.downcast_ref::<sqlx::Error>() {
-        Some(sqlx::Error::Database(refused)) => {
-            // Class 57: shutting down, starting up. Class 08: connection exceptions.
-            refused.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
-        }
+pub fn is_absence(error: &anyhow::Error) -> bool {
+    // `store::Error` passes its source on as its own, so that the one inside is never a cause itself.
+    let cause = match error.downcast_ref::<store::Error>() {
+        Some(store::Error::Database(cause)) => Some(cause),
+        _ => error.downcast_ref::<sqlx::Error>(),
+    };
+    match cause {
+        // Connection exceptions, no resources left, a standby, canceled and shutting down.
+        Some(sqlx::Error::Database(refused)) => refused.code().is_some_and(|code| {
+            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "25006"
+        }),
         Some(
             sqlx::Error::Io(_)
             | sqlx::Error::PoolTimedOut
@@ -62,14 +67,14 @@ fn is_absence(error: &anyhow::Error) -> bool {
             | sqlx::Error::WorkerCrashed,
         ) => true,
         _ => false,
-    })
+    }
 }
 
 async fn transact(app: &App, outcomes: &[Outcome]) -> Result<Vec<Saved>> {
     let mut tx = app.begin().await?;
     let watched = weigh::watch(app, &mut tx, outcomes).await?;
     let taken = change(app, &mut tx, outcomes).await?;
-    let mut saved = judge(app, &mut tx, outcomes, &taken).await?;
+    let mut saved = judge(&mut tx, outcomes, &taken).await?;
     for attempt_id in weigh::weigh(app, &mut tx, &watched, outcomes, &taken).await? {
         saved.insert(attempt_id, Saved::Done(Verdict::Suspended));
     }
@@ -131,7 +136,6 @@ async fn change(app: &App, conn: &mut PgConnection, outcomes: &[Outcome]) -> Res
 
 /// What became of each outcome, by its attempt.
 async fn judge(
-    app: &App,
     conn: &mut PgConnection,
     outcomes: &[Outcome],
     taken: &HashSet<Uuid>,
@@ -149,7 +153,7 @@ async fn judge(
     let attempts: Vec<Uuid> = others.iter().map(|outcome| outcome.attempt_id).collect();
     let verdicts: HashMap<Uuid, Verdict> =
         store::attempt::verdicts(conn, &ids, &attempts).await?.into_iter().collect();
-    let standing = outcome::standing(conn, &ids, app.database_now()).await?;
+    let standing = outcome::standing(conn, &ids).await?;
     saved.extend(others.into_iter().map(|outcome| {
         let verdict = verdicts.get(&outcome.attempt_id).copied();
         (outcome.attempt_id, group::refused(outcome, verdict, &standing))
@@ -207,4 +211,23 @@ async fn tell(
         None => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the use cases meet it: wrapped once by the store, once more by them.
+    #[test]
+    fn an_absent_database_is_known_through_all_wrappings() {
+        let met = |error: sqlx::Error| match Error::from(error) {
+            Error::Internal(error) => is_absence(&error),
+            other => panic!("{other:?}"),
+        };
+        assert!(met(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()));
+        assert!(met(sqlx::Error::PoolTimedOut));
+        assert!(!met(sqlx::Error::RowNotFound));
+        assert!(is_absence(&sqlx::Error::PoolTimedOut.into()));
+        assert!(!is_absence(&anyhow::anyhow!("something else")));
+    }
 }

@@ -90,15 +90,91 @@ async fn write<S: Store>(store: &S, outcomes: &[Outcome]) -> Vec<Result<Saved, U
         // One that the database will never take keeps no other from being stored.
         Err(error) if !store.is_absence(&error) => {
             let mut results = Vec::with_capacity(outcomes.len());
-            for outcome in outcomes {
+            for (at, outcome) in outcomes.iter().enumerate() {
                 let alone = store.write(std::slice::from_ref(outcome)).await;
+                let away = alone.as_ref().is_err_and(|error| store.is_absence(error));
                 results.push(alone.map(|saved| saved[0]).map_err(Unconfirmed));
+                if away {
+                    // The others are not to wait for it, each in turn: they have a journal.
+                    results.extend(unconfirmed(&outcomes[at + 1..], "the database went away"));
+                    break;
+                }
             }
             results
         }
-        Err(error) => {
-            let why = format!("{error:#}");
-            outcomes.iter().map(|_| Err(Unconfirmed(anyhow::anyhow!(why.clone())))).collect()
+        Err(error) => unconfirmed(outcomes, &format!("{error:#}")).collect(),
+    }
+}
+
+fn unconfirmed(
+    outcomes: &[Outcome],
+    why: &str,
+) -> impl Iterator<Item = Result<Saved, Unconfirmed>> {
+    outcomes.iter().map(move |_| Err(Unconfirmed(anyhow::anyhow!(why.to_owned()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::{
+        domain::attempt::{Trigger, Verdict},
+        server::{app::refresh::decide::Change, store::connection::outcome::Fence},
+    };
+
+    /// Takes no group; goes away at the write of this number.
+    struct Failing {
+        writes: AtomicUsize,
+        away_at: usize,
+    }
+
+    impl Store for Failing {
+        async fn write(&self, outcomes: &[Outcome]) -> anyhow::Result<Vec<Saved>> {
+            let write = self.writes.fetch_add(1, Ordering::Relaxed);
+            match outcomes {
+                _ if write >= self.away_at => Err(anyhow::anyhow!("away")),
+                [_] => Ok(vec![Saved::Done(Verdict::Postponed)]),
+                _ => Err(anyhow::anyhow!("one of them is refused")),
+            }
+        }
+
+        fn is_absence(&self, error: &anyhow::Error) -> bool {
+            error.to_string() == "away"
+        }
+    }
+
+    fn outcomes() -> Vec<Outcome> {
+        (1..=5)
+            .map(|n| Outcome {
+                fence: Fence { id: Uuid::from_u128(n), lease_id: Uuid::nil(), generation: 1 },
+                client_id: Uuid::nil(),
+                attempt_id: Uuid::from_u128(n),
+                trigger: Trigger::Schedule,
+                name: String::new(),
+                change: Change::Release(None),
+                ending: None,
+                client: None,
+            })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn one_that_is_refused_keeps_no_other_from_being_stored() {
+        let store = Failing { writes: AtomicUsize::new(0), away_at: usize::MAX };
+        let results = write(&store, &outcomes()).await;
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 5);
+    }
+
+    /// Each of them would wait in turn for a database that is not there, and none be in the journal.
+    #[tokio::test]
+    async fn a_store_that_goes_away_is_not_asked_for_each() {
+        for (away_at, stored) in [(0, 0), (3, 2)] {
+            let store = Failing { writes: AtomicUsize::new(0), away_at };
+            let results = write(&store, &outcomes()).await;
+            assert_eq!(results.len(), 5);
+            assert_eq!(results.iter().filter(|result| result.is_ok()).count(), stored);
+            assert_eq!(store.writes.load(Ordering::Relaxed), away_at + 1);
         }
     }
 }
