@@ -115,8 +115,9 @@ pub async fn import(
         variables,
     };
     let response = connection::TokenResponse::from_text(token_response, super::filled(obtained_at));
-    let made = app.call(connection::import_text(&app, &actor, new, response)).await?;
-    caller::redirect(&format!("/connections/{}", made.id));
+    let (made, odd) = app.call(connection::import_text(&app, &actor, new, response)).await?;
+    let warning = if odd.is_empty() { "" } else { "?problem=unreadable_expiry" };
+    caller::redirect(&format!("/connections/{}{warning}", made.id));
     Ok(())
 }
 

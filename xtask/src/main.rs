@@ -1,10 +1,12 @@
 //! The build tool: what `cargo` alone does not do. `cargo xtask` lists its commands.
 
 mod bench;
+mod bench_import;
 mod closing_line;
 mod database;
 mod figures;
 mod process;
+mod server;
 mod site;
 mod steps;
 mod style;
@@ -32,6 +34,7 @@ cargo xtask <command>
   soak [ARGS…]          keep a release at work for half an hour and watch what it takes up
   figures               sizes, memory and times, against their limits
   bench [ROW…]          speed, in ratios to what PostgreSQL does beside it; `bench --help` lists the rows
+  bench-import [ROWS]   how fast the release build imports connections, and what it holds meanwhile
   test [ARGS…]          run the Rust tests on a PostgreSQL of their own; ARGS go to cargo nextest
                         (or cargo test, where nextest is not installed)
   postgres [CMD…]       run CMD with the DATABASE_URL of a throw-away PostgreSQL; without CMD, keep
@@ -71,6 +74,7 @@ fn run() -> Result<ExitCode> {
         }
         "figures" => figures::print(),
         "bench" => bench::run(rest),
+        "bench-import" => bench_import::run(rest),
         "test" => database::test(rest),
         "postgres" if rest.is_empty() => database::keep(),
         "postgres" => database::run(rest),

@@ -12,6 +12,7 @@ pub mod dry_run;
 mod error;
 mod grant;
 pub mod import;
+pub mod incident;
 pub mod keys;
 pub mod overview;
 pub mod provider;
@@ -70,6 +71,7 @@ struct Inner {
     journal: OnceLock<Journal>,
     contact: refresh::Contact,
     readers: connection::Readers,
+    import_turns: import::Turns,
 }
 
 impl App {
@@ -84,6 +86,7 @@ impl App {
             journal: OnceLock::new(),
             contact: refresh::Contact::default(),
             readers: connection::Readers::default(),
+            import_turns: import::Turns::default(),
         }))
     }
 
@@ -149,7 +152,7 @@ impl App {
     /// left can be taken over.
     pub(crate) fn database_was_heard(&self) -> bool {
         // A clock that stands in for the database's says nothing of how long that was away.
-        self.0.contact.heard() || self.database_now().is_some()
+        self.0.contact.heard(self.elapsed()) || self.database_now().is_some()
     }
 
     pub(crate) fn saver(&self) -> &refresh::Saver {
@@ -189,6 +192,10 @@ impl App {
     /// Waits for [`wake_worker`](Self::wake_worker).
     pub async fn woken(&self) {
         self.0.wake.notified().await;
+    }
+
+    pub(crate) fn import_turns(&self) -> &import::Turns {
+        &self.0.import_turns
     }
 
     pub(crate) fn pool(&self) -> &PgPool {

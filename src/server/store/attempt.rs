@@ -64,6 +64,12 @@ pub struct Intent<'a> {
     pub actor: &'a str,
 }
 
+/// The least id that an attempt begun at this moment can have (RFC 9562 section 5.7).
+pub fn first_id(at: OffsetDateTime) -> Uuid {
+    let millis = u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default();
+    Uuid::from_u128(u128::from(millis) << 80)
+}
+
 /// Writes intents, before the requests leave.
 pub async fn insert(
     conn: &mut PgConnection,
@@ -189,6 +195,24 @@ pub async fn abandon(
     .await?)
 }
 
+/// Takes condemnations back, as (connection, attempt): whether they were right is not decided.
+pub async fn suspend(conn: &mut PgConnection, attempts: &[(Uuid, Uuid)]) -> Result<()> {
+    let (connections, ids): (Vec<Uuid>, Vec<Uuid>) = attempts.iter().copied().unzip();
+    sqlx::query!(
+        "UPDATE attempts a SET verdict = 'suspended'
+         FROM unnest($1::uuid[], $2::uuid[]) AS s (connection_id, id)
+         WHERE a.connection_id = s.connection_id AND a.id = s.id AND a.id >= $3 AND a.id <= $4
+           AND a.verdict = 'condemned'",
+        &connections,
+        &ids,
+        ids.iter().min().copied().unwrap_or_default(),
+        ids.iter().max().copied().unwrap_or_default()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Ends attempts that nobody will end: begun before `before`, and their connections gone on without them.
 pub async fn end_forgotten(
     conn: &mut PgConnection,
@@ -197,7 +221,9 @@ pub async fn end_forgotten(
 ) -> Result<u64> {
     Ok(sqlx::query!(
         "UPDATE attempts SET verdict = 'in_doubt', error_class = 'answer_lost', finished_at = $2
-         WHERE verdict IS NULL AND started_at < $1",
+         WHERE verdict IS NULL AND started_at < $1
+           AND NOT EXISTS (SELECT FROM connections n
+                           WHERE n.id = attempts.connection_id AND n.lease_id = attempts.lease_id)",
         before,
         now
     )

@@ -15,6 +15,8 @@ use crate::domain::import::RowProblem;
 
 /// A row is no longer than this, in bytes.
 const ROW_LIMIT: u64 = 256 * 1024;
+/// So much is taken from the stream at once.
+const BUFFER: usize = 64 * 1024;
 
 /// How the rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,16 +56,16 @@ pub struct Row {
 
 pub type Parsed = Result<Row, RowProblem>;
 
-/// Reads rows until `each` says that it wants no more. Fails when the stream breaks or a row has no
-/// end; what stands in the file is in no error.
+/// Reads rows, each with the place in the file where it ends, until `each` wants no more. Fails when
+/// the stream breaks or a row has no end; what stands in the file is in no error.
 pub fn read(
     stream: impl Read,
     format: Format,
-    mut each: impl FnMut(Parsed) -> bool,
+    mut each: impl FnMut(Parsed, u64) -> bool,
 ) -> io::Result<()> {
     match format {
         Format::Csv => csv(stream, &mut each),
-        Format::Ndjson => ndjson(BufReader::new(stream), &mut each),
+        Format::Ndjson => ndjson(BufReader::with_capacity(BUFFER, stream), &mut each),
     }
 }
 
@@ -71,8 +73,8 @@ fn problem(row: i64, field: &str, message: impl Into<String>) -> RowProblem {
     RowProblem { row, external_id: None, field: field.into(), message: message.into() }
 }
 
-fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed) -> bool) -> io::Result<()> {
-    let mut number = 0;
+fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) -> io::Result<()> {
+    let (mut number, mut at) = (0, 0);
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -82,6 +84,7 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed) -> bool) -> io
         if line.len() as u64 == ROW_LIMIT && !line.ends_with(b"\n") {
             return Err(too_long());
         }
+        at += line.len() as u64;
         let text = line.trim_ascii();
         if text.is_empty() {
             continue;
@@ -99,16 +102,17 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed) -> bool) -> io
                 _ => format!("is not JSON (column {column})"),
             })
         });
-        if !each(row) {
+        if !each(row, at) {
             return Ok(());
         }
     }
 }
 
-fn csv(stream: impl Read, each: &mut impl FnMut(Parsed) -> bool) -> io::Result<()> {
+fn csv(stream: impl Read, each: &mut impl FnMut(Parsed, u64) -> bool) -> io::Result<()> {
     let taken = Rc::new(Cell::new(0));
     let stream = Capped { stream, taken: taken.clone() };
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(stream);
+    let mut reader =
+        csv::ReaderBuilder::new().flexible(true).buffer_capacity(BUFFER).from_reader(stream);
     let broken = |error: csv::Error| match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         _ => io::Error::new(io::ErrorKind::InvalidData, "the file is not CSV in UTF-8"),
@@ -127,7 +131,7 @@ fn csv(stream: impl Read, each: &mut impl FnMut(Parsed) -> bool) -> io::Result<(
             }
             Err(error) => return Err(broken(error)),
         };
-        if !each(row) {
+        if !each(row, reader.position().byte()) {
             return Ok(());
         }
     }
@@ -195,7 +199,7 @@ impl<R: Read> Read for Capped<R> {
         let count = self.stream.read(buffer)?;
         self.taken.set(self.taken.get() + count as u64);
         // The reader's buffer takes in rows ahead.
-        if self.taken.get() > ROW_LIMIT + 64 * 1024 { Err(too_long()) } else { Ok(count) }
+        if self.taken.get() > ROW_LIMIT + BUFFER as u64 { Err(too_long()) } else { Ok(count) }
     }
 }
 
@@ -205,7 +209,10 @@ mod tests {
 
     fn rows(format: Format, text: &str) -> (Vec<Parsed>, io::Result<()>) {
         let mut rows = Vec::new();
-        let end = read(text.as_bytes(), format, |row| {
+        let mut last = 0;
+        let end = read(text.as_bytes(), format, |row, at| {
+            assert!(at > last && at <= text.len() as u64, "{at} after {last}");
+            last = at;
             rows.push(row);
             true
         });

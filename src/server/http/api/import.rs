@@ -1,6 +1,10 @@
 //! Imports of many connections.
 
-use axum::{body::Body, extract::State, http::HeaderMap, http::header};
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, header},
+};
 use futures::TryStreamExt;
 use serde::Deserialize;
 use tokio_util::io::StreamReader;
@@ -16,7 +20,13 @@ use super::{
 };
 use crate::{
     domain::{access::Permission, import::Import, page::Page},
-    server::app::{self, App, import::Format},
+    server::{
+        app::{
+            self, App,
+            import::{File, Format},
+        },
+        http::upload::content_length,
+    },
 };
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -72,8 +82,13 @@ async fn run(
         }
     };
     let stream = StreamReader::new(body.into_data_stream().map_err(std::io::Error::other));
-    let stream = Box::pin(stream);
-    Ok(Json(app::import::run(&app, &actor, id, format, query.dry_run, stream).await?))
+    let file = File {
+        format,
+        dry_run: query.dry_run,
+        bytes: content_length(&headers),
+        stream: Box::pin(stream),
+    };
+    Ok(Json(app::import::run(&app, &actor, id, file).await?))
 }
 
 /// List a client's imports
