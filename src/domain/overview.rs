@@ -22,6 +22,8 @@ pub struct Overview {
     pub clients_in_trouble: Vec<Client>,
     /// What expires over the time ahead, bucket by bucket.
     pub expiries: Vec<ExpiryBucket>,
+    /// The refreshes ahead: how evenly they are spread.
+    pub refreshes: RefreshesAhead,
     /// Whether there is a client yet: the first thing to do when there is none.
     pub has_clients: bool,
 }
@@ -40,6 +42,26 @@ pub struct ExpiryBucket {
     pub refresh: i64,
     /// Connections that need a human by then.
     pub needs_human: i64,
+}
+
+/// Refreshes that are due over the next day, of clients that are ready.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct RefreshesAhead {
+    /// How many are due by now.
+    pub overdue: i64,
+    pub buckets: Vec<DueBucket>,
+}
+
+/// How many refreshes are due from `from` up to, not including, `until`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct DueBucket {
+    #[serde(with = "time::serde::rfc3339")]
+    pub from: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    pub until: OffsetDateTime,
+    pub due: i64,
 }
 
 /// The person who is signed in, as the interface needs to know them.

@@ -49,6 +49,15 @@ pub struct Config {
     /// believed, so that the login limit counts browsers
     #[arg(long, env = "REGRANT_TRUSTED_PROXIES", global = true, value_delimiter = ',')]
     trusted_proxies: Vec<String>,
+    /// For how many days the history of refreshes is kept
+    #[arg(
+        long,
+        env = "REGRANT_HISTORY_DAYS",
+        global = true,
+        default_value_t = 90,
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub history_days: u16,
     /// What to log, e.g. `info` or `regrant=debug`
     #[arg(long, env = "REGRANT_LOG", global = true, default_value = "info")]
     pub log: String,

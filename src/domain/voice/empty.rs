@@ -8,6 +8,7 @@ pub enum Empty {
     NeedsHuman,
     ClientsInTrouble,
     Expiries,
+    Refreshes,
     Connections,
     ConnectionsFound,
     Clients,
@@ -22,11 +23,12 @@ pub enum Empty {
 }
 
 impl Empty {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Everything,
         Self::NeedsHuman,
         Self::ClientsInTrouble,
         Self::Expiries,
+        Self::Refreshes,
         Self::Connections,
         Self::ConnectionsFound,
         Self::Clients,
@@ -58,6 +60,10 @@ pub fn empty(place: Empty) -> (&'static str, &'static str) {
         Empty::Expiries => {
             ("Nothing expires soon", "What runs out over the time ahead will stand here.")
         }
+        Empty::Refreshes => (
+            "No refresh is due within a day",
+            "How the refreshes ahead are spread over the next day will stand here.",
+        ),
         Empty::Connections => (
             "No connections yet",
             "A connection is one account that let you in. Connect one with a consent page, or \

@@ -20,7 +20,7 @@ use time::Duration;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, client, grant, provider};
+use super::{Actor, App, Error, Result, client, grant, provider, upkeep};
 use crate::{
     domain::access::Permission,
     server::store::{self, demo::AttemptRow, token_set::TokenSet},
@@ -31,6 +31,8 @@ use sample::{Kind, Maker, Sample};
 /// its generation.
 pub const REFRESH_TOKEN: &str = "sample-refresh-";
 
+/// How far back there are partitions for their attempts.
+const HISTORY: Duration = Duration::days(90);
 /// So many connections are stored in one transaction.
 const BATCH: u64 = 500;
 /// So many transactions are under way at once.
@@ -73,8 +75,11 @@ pub async fn fill(app: &App, actor: &Actor, plan: Plan) -> Result<()> {
     if kinds.is_empty() {
         return Err(Error::invalid("clients", "name at least one"));
     }
+    let now = app.now();
+    // Their history is laid where it would lie, had they been here all the time.
+    upkeep::history::cover(app, now - HISTORY, now).await?;
     let numbers = plan.numbers.clone();
-    let maker = Arc::new(Maker { kinds, plan, now: app.now() });
+    let maker = Arc::new(Maker { kinds, plan, now });
     let next = Arc::new(AtomicU64::new(numbers.start));
     let mut lanes = JoinSet::new();
     for _ in 0..LANES {

@@ -1,5 +1,7 @@
 //! What the first page tells at a glance.
 
+use time::Duration;
+
 use super::{Actor, App, Result};
 use crate::{
     domain::{
@@ -13,6 +15,9 @@ use crate::{
 
 /// How many connections that need a human are named.
 const NAMED: i64 = 12;
+/// The refreshes of the next day: 48 bars of half an hour.
+const DUE_WIDTH: Duration = Duration::minutes(30);
+const DUE_BUCKETS: i32 = 48;
 /// The chart's width: 24 bars of an hour.
 const BUCKET_SECONDS: i32 = 3600;
 const BUCKETS: i32 = 24;
@@ -45,6 +50,7 @@ pub async fn get(app: &App, actor: &Actor) -> Result<Overview> {
             .map(|client| client.seen(app.redirect_uri(), app.now()))
             .collect(),
         expiries: store::overview::expiries(&mut conn, now, BUCKET_SECONDS, BUCKETS).await?,
+        refreshes: store::overview::refreshes(&mut conn, now, DUE_WIDTH, DUE_BUCKETS).await?,
         has_clients: !store::client::count_by_provider(&mut conn).await?.is_empty(),
     })
 }

@@ -1,5 +1,7 @@
 //! Sweeping up: what is over is deleted, little by little.
 
+pub mod history;
+
 use time::Duration;
 
 use super::{App, Result};

@@ -1,4 +1,7 @@
-//! Attempts: intents, and what became of them.
+//! Attempts: intents, and what became of them. They lie in partitions by their ids, which is to say by
+//! time ([`partition`]): bounds on the id tell which of these are looked into.
+
+pub mod partition;
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -127,7 +130,6 @@ pub async fn finish(
     let connections: Vec<Uuid> = endings.iter().map(|(connection, _, _)| *connection).collect();
     let ids: Vec<Uuid> = endings.iter().map(|(_, id, _)| *id).collect();
     let column = Endings(endings);
-    // The bounds tell which partitions to look into.
     sqlx::query!(
         "UPDATE attempts a
          SET finished_at = $1, verdict = e.verdict, error_class = e.error_class, status = e.status,
@@ -240,9 +242,12 @@ pub async fn verdicts(
 ) -> Result<Vec<(Uuid, Verdict)>> {
     sqlx::query!(
         r#"SELECT id, verdict AS "verdict!" FROM attempts
-           WHERE connection_id = ANY ($1) AND id = ANY ($2) AND verdict IS NOT NULL"#,
+           WHERE connection_id = ANY ($1) AND id = ANY ($2) AND id >= $3 AND id <= $4
+             AND verdict IS NOT NULL"#,
         connection_ids,
-        ids
+        ids,
+        ids.iter().min().copied().unwrap_or_default(),
+        ids.iter().max().copied().unwrap_or_default()
     )
     .fetch_all(conn)
     .await?
@@ -254,9 +259,12 @@ pub async fn verdicts(
 /// Takes intents back that no request followed.
 pub async fn delete(conn: &mut PgConnection, connection_ids: &[Uuid], ids: &[Uuid]) -> Result<()> {
     sqlx::query!(
-        "DELETE FROM attempts WHERE connection_id = ANY ($1) AND id = ANY ($2)",
+        "DELETE FROM attempts
+         WHERE connection_id = ANY ($1) AND id = ANY ($2) AND id >= $3 AND id <= $4",
         connection_ids,
-        ids
+        ids,
+        ids.iter().min().copied().unwrap_or_default(),
+        ids.iter().max().copied().unwrap_or_default()
     )
     .execute(conn)
     .await?;

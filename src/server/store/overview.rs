@@ -1,10 +1,14 @@
 //! Counts for the first page, over connections and clients.
 
 use sqlx::PgConnection;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::Result;
-use crate::domain::{client, connection::StateName, overview::ExpiryBucket};
+use crate::domain::{
+    client,
+    connection::StateName,
+    overview::{DueBucket, ExpiryBucket, RefreshesAhead},
+};
 
 /// How many connections there are of each state, by the state of their client; of the active ones,
 /// how many need a human before `soon`.
@@ -65,4 +69,37 @@ pub async fn expiries(
     )
     .fetch_all(conn)
     .await?)
+}
+
+/// How many refreshes are due in each of `buckets` spans of `width` from `from` on, and before.
+pub async fn refreshes(
+    conn: &mut PgConnection,
+    from: OffsetDateTime,
+    width: Duration,
+    buckets: i32,
+) -> Result<RefreshesAhead> {
+    let rows = sqlx::query!(
+        r#"SELECT date_bin(make_interval(secs => $2), n.due_at, $1) AS "from!", count(*) AS "due!"
+           FROM clients c JOIN connections n ON n.client_id = c.id
+           WHERE c.state = 'ready' AND n.due_at < $1 + $3::int * make_interval(secs => $2)
+           GROUP BY 1"#,
+        from,
+        width.as_seconds_f64(),
+        buckets
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut ahead = RefreshesAhead {
+        overdue: 0,
+        buckets: (0..buckets)
+            .map(|at| DueBucket { from: from + width * at, until: from + width * (at + 1), due: 0 })
+            .collect(),
+    };
+    for row in rows {
+        match ahead.buckets.iter_mut().find(|bucket| bucket.from == row.from) {
+            Some(bucket) => bucket.due = row.due,
+            None => ahead.overdue += row.due,
+        }
+    }
+    Ok(ahead)
 }

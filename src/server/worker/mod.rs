@@ -24,6 +24,7 @@ const PROLONG: Duration = Duration::from_secs(12);
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 const CLOCK: Duration = Duration::from_secs(15);
 const KEYS: Duration = Duration::from_secs(60);
+const HISTORY: Duration = Duration::from_secs(10 * 60);
 const IMPORTS: Duration = Duration::from_secs(30);
 
 /// Begins the loops that every process needs: people refresh by hand in those that do no other work.
@@ -45,11 +46,15 @@ pub fn tend(app: &App) -> JoinSet<()> {
     loops
 }
 
-/// Begins all loops. They end by themselves when the app is told to stop.
-pub fn begin(app: &App) -> JoinSet<()> {
+/// Begins all loops. They end by themselves when the app is told to stop. The history is kept for
+/// `history`.
+pub fn begin(app: &App, history: time::Duration) -> JoinSet<()> {
     let mut loops = tend(app);
     loops.spawn(refresh_loop(app.clone()));
     loops.spawn(every(app.clone(), "sweep", SWEEP, |app| async move { upkeep::sweep(&app).await }));
+    loops.spawn(every(app.clone(), "history", HISTORY, move |app| async move {
+        upkeep::history::keep(&app, history).await
+    }));
     loops.spawn(every(app.clone(), "keys", KEYS, |app| async move { keep_keys(&app).await }));
     loops.spawn(every(app.clone(), "imports", IMPORTS, |app| async move {
         import::end_silent(&app).await.map(drop)

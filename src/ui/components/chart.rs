@@ -1,11 +1,14 @@
-//! What runs out over the time ahead: a lane of bars to each kind, one below the other on the same
-//! time axis. Each lane has its own scale, or the few that need a person would vanish below the many
-//! tokens that renew themselves; the same figures stand in a table below.
+//! What the time ahead brings: a lane of bars to each kind, one below the other on the same time axis.
+//! Each lane has its own scale, or the few that need a person would vanish below the many tokens that
+//! renew themselves; the same figures stand in a table below.
 
 use leptos::prelude::*;
 use time::OffsetDateTime;
 
-use crate::domain::{overview::ExpiryBucket, voice};
+use crate::domain::{
+    overview::{ExpiryBucket, RefreshesAhead},
+    voice,
+};
 
 /// The height of a lane's bars, and what lies above them for its name.
 const BARS: f64 = 44.0;
@@ -13,59 +16,113 @@ const LANE: f64 = BARS + 28.0;
 /// How many moments are named below.
 const NAMES: usize = 8;
 
-/// A kind of expiry: its key for the style, its name, its figure in a stretch of time.
-type Lane = (&'static str, &'static str, fn(&ExpiryBucket) -> i64);
+/// A kind of event: its key for the style, its name, its figure in each stretch of time.
+struct Lane {
+    kind: &'static str,
+    name: &'static str,
+    figures: Vec<i64>,
+}
 
-const LANES: [Lane; 3] = [
-    ("human", "A person is needed", |bucket| bucket.needs_human),
-    ("refresh", "Refresh tokens end", |bucket| bucket.refresh),
-    ("access", "Access tokens end", |bucket| bucket.access),
-];
+/// From, until.
+type Stretch = (OffsetDateTime, OffsetDateTime);
 
+/// What runs out.
 pub fn expiries(buckets: &[ExpiryBucket], as_of: OffsetDateTime) -> AnyView {
-    let lanes = LANES
+    let lane = |kind, name, figure: fn(&ExpiryBucket) -> i64| Lane {
+        kind,
+        name,
+        figures: buckets.iter().map(figure).collect(),
+    };
+    let lanes = [
+        lane("human", "A person is needed", |bucket| bucket.needs_human),
+        lane("refresh", "Refresh tokens end", |bucket| bucket.refresh),
+        lane("access", "Access tokens end", |bucket| bucket.access),
+    ];
+    let stretches: Vec<Stretch> =
+        buckets.iter().map(|bucket| (bucket.from, bucket.until)).collect();
+    let hatch = view! {
+        <defs>
+            <pattern
+                id="chart-hatch"
+                width="5"
+                height="5"
+                patternUnits="userSpaceOnUse"
+                patternTransform="rotate(45)"
+            >
+                <rect class="chart-hatch" width="2" height="5"></rect>
+            </pattern>
+        </defs>
+    };
+    figure("Upcoming expiries", &stretches, &lanes, as_of, hatch.into_any())
+}
+
+/// What renews itself.
+pub fn refreshes(ahead: &RefreshesAhead, as_of: OffsetDateTime) -> AnyView {
+    let buckets = &ahead.buckets;
+    let lanes = [Lane {
+        kind: "due",
+        name: "Refreshes due",
+        figures: buckets.iter().map(|bucket| bucket.due).collect(),
+    }];
+    let stretches: Vec<Stretch> =
+        buckets.iter().map(|bucket| (bucket.from, bucket.until)).collect();
+    let overdue = (ahead.overdue > 0).then(|| {
+        view! {
+            <p class="quiet">
+                {match ahead.overdue {
+                    1 => "1 more is due now.".to_owned(),
+                    count => format!("{} more are due now.", short(count)),
+                }}
+            </p>
+        }
+    });
+    view! {
+        {figure("Refreshes ahead", &stretches, &lanes, as_of, ().into_any())}
+        {overdue}
+    }
+    .into_any()
+}
+
+fn figure(
+    title: &'static str,
+    stretches: &[Stretch],
+    lanes: &[Lane],
+    as_of: OffsetDateTime,
+    defs: AnyView,
+) -> AnyView {
+    let drawn = lanes
         .iter()
         .enumerate()
-        .map(|(at, lane)| self::lane(lane, at as f64 * LANE, buckets))
+        .map(|(at, lane)| draw(lane, at as f64 * LANE))
         .collect::<Vec<_>>();
     view! {
         <figure class="chart">
-            <svg class="chart-plot" aria-hidden="true">
-                <defs>
-                    <pattern
-                        id="chart-hatch"
-                        width="5"
-                        height="5"
-                        patternUnits="userSpaceOnUse"
-                        patternTransform="rotate(45)"
-                    >
-                        <rect class="chart-hatch" width="2" height="5"></rect>
-                    </pattern>
-                </defs>
-                {lanes} {names(buckets, as_of)}
+            <svg class="chart-plot" class:is-single=lanes.len() == 1 aria-hidden="true">
+                {defs} {drawn} {names(stretches, lanes.len() as f64 * LANE, as_of)}
             </svg>
-            {table(buckets, as_of)}
+            {table(title, stretches, lanes, as_of)}
         </figure>
     }
     .into_any()
 }
 
-fn lane((kind, name, figure): &Lane, top: f64, buckets: &[ExpiryBucket]) -> AnyView {
-    let most = buckets.iter().map(figure).max().unwrap_or(0);
-    let total: i64 = buckets.iter().map(figure).sum();
+fn draw(lane: &Lane, top: f64) -> AnyView {
+    let most = lane.figures.iter().copied().max().unwrap_or(0);
+    let total: i64 = lane.figures.iter().sum();
     let ground = top + LANE;
-    let width = 100.0 / buckets.len().max(1) as f64;
-    let bars = buckets
+    let width = 100.0 / lane.figures.len().max(1) as f64;
+    let bars = lane
+        .figures
         .iter()
         .enumerate()
-        .filter(|(_, bucket)| figure(bucket) > 0)
-        .map(|(at, bucket)| {
-            let height = (BARS * figure(bucket) as f64 / most as f64).max(2.5);
+        .filter(|(_, figure)| **figure > 0)
+        .map(|(at, figure)| {
+            let height = (BARS * *figure as f64 / most as f64).max(2.5);
             view! {
                 <rect
                     class="chart-bar"
-                    data-kind=*kind
-                    fill=fill(kind)
+                    data-kind=lane.kind
+                    fill=fill(lane.kind)
                     x=percent(width * (at as f64 + 0.12))
                     y=ground - height
                     width=percent(width * 0.76)
@@ -81,7 +138,7 @@ fn lane((kind, name, figure): &Lane, top: f64, buckets: &[ExpiryBucket]) -> AnyV
     };
     view! {
         <text class="chart-lane" x="0" y=top + 18.0>
-            {*name}
+            {lane.name}
         </text>
         <text class="chart-name" x="100%" y=top + 18.0 text-anchor="end">
             {most}
@@ -98,15 +155,15 @@ fn fill(kind: &str) -> Option<&'static str> {
 }
 
 /// The moments below the lanes.
-fn names(buckets: &[ExpiryBucket], as_of: OffsetDateTime) -> AnyView {
-    let ground = LANES.len() as f64 * LANE;
-    let width = 100.0 / buckets.len().max(1) as f64;
-    let step = buckets.len().div_ceil(NAMES).max(1);
+fn names(stretches: &[Stretch], ground: f64, as_of: OffsetDateTime) -> AnyView {
+    let width = 100.0 / stretches.len().max(1) as f64;
+    let step = stretches.len().div_ceil(NAMES).max(1);
     let first = (0.0, "start", "now".to_owned());
-    let ends = buckets.iter().enumerate().skip(step - 1).step_by(step).map(|(at, bucket)| {
-        let x = width * (at as f64 + 1.0);
-        (x, if x > 97.0 { "end" } else { "middle" }, voice::until(bucket.until, as_of))
-    });
+    let ends =
+        stretches.iter().enumerate().skip(step - 1).step_by(step).map(|(at, (_, until))| {
+            let x = width * (at as f64 + 1.0);
+            (x, if x > 97.0 { "end" } else { "middle" }, voice::until(*until, as_of))
+        });
     std::iter::once(first)
         .chain(ends)
         .map(|(x, anchor, name)| {
@@ -127,25 +184,31 @@ fn names(buckets: &[ExpiryBucket], as_of: OffsetDateTime) -> AnyView {
         .into_any()
 }
 
-fn table(buckets: &[ExpiryBucket], as_of: OffsetDateTime) -> AnyView {
-    let rows = buckets
+fn table(
+    title: &'static str,
+    stretches: &[Stretch],
+    lanes: &[Lane],
+    as_of: OffsetDateTime,
+) -> AnyView {
+    let rows = stretches
         .iter()
-        .map(|bucket| {
-            let figures = LANES.iter().map(|(.., figure)| view! { <td>{figure(bucket)}</td> });
+        .enumerate()
+        .map(|(at, (from, until))| {
+            let figures = lanes.iter().map(|lane| view! { <td>{lane.figures[at]}</td> });
             view! {
                 <tr>
-                    <th scope="row">{voice::stretch(bucket.from, bucket.until, as_of)}</th>
+                    <th scope="row">{voice::stretch(*from, *until, as_of)}</th>
                     {figures.collect::<Vec<_>>()}
                 </tr>
             }
         })
         .collect::<Vec<_>>();
     let heads =
-        LANES.iter().map(|(_, name, _)| view! { <th scope="col">{*name}</th> }).collect::<Vec<_>>();
+        lanes.iter().map(|lane| view! { <th scope="col">{lane.name}</th> }).collect::<Vec<_>>();
     view! {
         <details class="fold">
             <summary>"The same as a table"</summary>
-            <div class="scroll" tabindex="0" role="region" aria-label="Upcoming expiries">
+            <div class="scroll" tabindex="0" role="region" aria-label=title>
                 <table class="table is-figures">
                     <thead>
                         <tr>

@@ -71,6 +71,13 @@ fn at_a_glance(overview: Overview) -> AnyView {
     } else {
         chart::expiries(&overview.expiries, as_of)
     };
+    let refreshes = if overview.refreshes.overdue == 0
+        && overview.refreshes.buckets.iter().all(|bucket| bucket.due == 0)
+    {
+        nothing(Empty::Refreshes, ())
+    } else {
+        chart::refreshes(&overview.refreshes, as_of)
+    };
     let troubles =
         overview.clients_in_trouble.iter().map(|client| card(client, as_of)).collect::<Vec<_>>();
     view! {
@@ -91,6 +98,9 @@ fn at_a_glance(overview: Overview) -> AnyView {
         })}
         {section("What runs out", "Over the time ahead", view! {
             {expiries}
+        })}
+        {section("Refreshes ahead", "By themselves, over the next day", view! {
+            {refreshes}
         })}
     }
     .into_any()

@@ -33,6 +33,8 @@ pub struct Overview {
     clients_in_trouble: Vec<Client>,
     /// What expires over the time ahead, bucket by bucket.
     expiries: Vec<overview::ExpiryBucket>,
+    /// The refreshes that are due over the next day, bucket by bucket.
+    refreshes: overview::RefreshesAhead,
 }
 
 /// See how things stand
@@ -52,6 +54,7 @@ async fn get(State(app): State<App>, Caller(actor): Caller) -> Result<Json<Overv
         needs_human: found.needs_human,
         clients_in_trouble: found.clients_in_trouble,
         expiries: found.expiries,
+        refreshes: found.refreshes,
     }))
 }
 
