@@ -1,5 +1,5 @@
-//! A load on the JSON API: a set number of connections that are kept, each with one request under
-//! way at all times, and the exact time of each answer.
+//! A load on the product: a set number of connections that are kept, each with one request under way
+//! at all times, and the exact time of each answer.
 
 use std::{
     io::{BufRead, stdin},
@@ -22,23 +22,41 @@ const THREADS: usize = 2;
 /// Statements are prepared and pages read before anything counts.
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// Asks for tokens in a mixed order. Fails when an answer is no token.
-pub fn run(address: SocketAddr, key: &str, connections: usize, seconds: u64) -> anyhow::Result<()> {
-    let ids: Arc<[String]> = stdin().lock().lines().collect::<Result<_, _>>()?;
-    ensure!(!ids.is_empty(), "no ids on standard input");
+/// What is asked, and how.
+#[derive(clap::Args)]
+pub struct Plan {
+    address: SocketAddr,
+    /// A header that goes with each request: who asks
+    #[arg(long)]
+    header: String,
+    #[arg(long)]
+    connections: usize,
+    #[arg(long)]
+    seconds: u64,
+    /// A text that each answer has to hold
+    #[arg(long)]
+    holds: String,
+}
+
+/// Asks for paths, which stand on standard input, in a mixed order. Fails when an answer is no success.
+pub fn run(plan: &Plan) -> anyhow::Result<()> {
+    let Plan { address, connections, .. } = *plan;
+    let paths: Arc<[String]> = stdin().lock().lines().collect::<Result<_, _>>()?;
+    ensure!(!paths.is_empty(), "no paths on standard input");
     let begin = Instant::now() + WARM_UP;
-    let end = begin + Duration::from_secs(seconds);
+    let end = begin + Duration::from_secs(plan.seconds);
     let drive = |first: usize| -> anyhow::Result<Vec<f64>> {
         runtime::Builder::new_current_thread().enable_io().build()?.block_on(async {
             let mut callers = JoinSet::new();
             for number in (first..connections).step_by(THREADS) {
-                let mut requests = Requests::new(number, address, key, ids.clone());
+                let mut requests = Requests::new(number, plan, paths.clone());
+                let holds = plan.holds.clone();
                 callers.spawn(async move {
                     let mut connection = Connection::open(address).await?;
                     let mut times = Vec::new();
                     while Instant::now() < end {
                         let sent = Instant::now();
-                        connection.ask(requests.next()).await?;
+                        connection.ask(requests.next(), &holds).await?;
                         let heard = Instant::now();
                         if (begin..end).contains(&heard) {
                             times.push((heard - sent).as_secs_f64() * 1_000_000.0);
@@ -69,16 +87,21 @@ pub fn run(address: SocketAddr, key: &str, connections: usize, seconds: u64) -> 
     Ok(())
 }
 
+/// What a token's answer holds.
+const TOKEN: &str = "\"access_token\":\"";
+
 /// Lets `count` callers ask for the token of one connection, each over a connection of its own.
 pub fn crowd(addresses: &[SocketAddr], key: &str, id: &str, count: usize) -> anyhow::Result<()> {
     runtime::Builder::new_current_thread().enable_io().build()?.block_on(async {
         let mut connections = Vec::with_capacity(count);
         for address in addresses.iter().cycle().take(count) {
-            connections.push((Connection::open(*address).await?, request(*address, key, id)));
+            let path = format!("/api/v1/connections/{id}/token");
+            let request = request(*address, &format!("authorization: Bearer {key}"), &path);
+            connections.push((Connection::open(*address).await?, request));
         }
         let mut callers = JoinSet::new();
         for (mut connection, request) in connections {
-            callers.spawn(async move { connection.ask(&request).await.map(str::to_owned) });
+            callers.spawn(async move { connection.ask(&request, TOKEN).await.map(str::to_owned) });
         }
         let answers: anyhow::Result<Vec<String>> = callers.join_all().await.into_iter().collect();
         let mut answers = answers?;
@@ -89,24 +112,24 @@ pub fn crowd(addresses: &[SocketAddr], key: &str, id: &str, count: usize) -> any
     })
 }
 
-/// Requests for tokens, in an order that is the same each time.
+/// Requests in an order that is the same each time.
 struct Requests {
     state: u64,
     head: String,
     tail: String,
-    ids: Arc<[String]>,
+    paths: Arc<[String]>,
     text: String,
 }
 
 impl Requests {
-    fn new(number: usize, address: SocketAddr, key: &str, ids: Arc<[String]>) -> Self {
-        let whole = request(address, key, "\n");
-        let (head, tail) = whole.split_once('\n').unwrap_or_default();
+    fn new(number: usize, plan: &Plan, paths: Arc<[String]>) -> Self {
+        let whole = request(plan.address, &plan.header, "\0");
+        let (head, tail) = whole.split_once('\0').unwrap_or_default();
         Self {
             state: 0x9e37_79b9_7f4a_7c15 ^ (number as u64 + 1),
             head: head.into(),
             tail: tail.into(),
-            ids,
+            paths,
             text: String::new(),
         }
     }
@@ -116,20 +139,17 @@ impl Requests {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;
-        let id = &self.ids[self.state as usize % self.ids.len()];
+        let path = &self.paths[self.state as usize % self.paths.len()];
         self.text.clear();
-        for part in [&self.head, id, &self.tail] {
+        for part in [&self.head, path, &self.tail] {
             self.text.push_str(part);
         }
         &self.text
     }
 }
 
-fn request(address: SocketAddr, key: &str, id: &str) -> String {
-    format!(
-        "GET /api/v1/connections/{id}/token HTTP/1.1\r\nhost: {address}\r\n\
-         authorization: Bearer {key}\r\n\r\n"
-    )
+fn request(address: SocketAddr, header: &str, path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n{header}\r\n\r\n")
 }
 
 /// A kept connection with at most one request under way.
@@ -145,29 +165,38 @@ impl Connection {
         Ok(Self { stream, buffer: vec![0; 16 * 1024] })
     }
 
-    /// The body of the answer. One that is no token is an error.
-    async fn ask(&mut self, request: &str) -> anyhow::Result<&str> {
+    /// The body of the answer. One that is no success, or does not hold this text, is an error.
+    async fn ask(&mut self, request: &str, holds: &str) -> anyhow::Result<&str> {
         self.stream.write_all(request.as_bytes()).await?;
         let mut filled = 0;
         loop {
+            if filled == self.buffer.len() {
+                self.buffer.resize(filled * 2, 0);
+            }
             let read = self.stream.read(&mut self.buffer[filled..]).await?;
             ensure!(read > 0, "regrant closed a connection");
             filled += read;
-            if is_whole(std::str::from_utf8(&self.buffer[..filled])?)? {
+            if is_whole(&self.buffer[..filled])? {
                 break;
             }
         }
         let text = std::str::from_utf8(&self.buffer[..filled])?;
         let (head, body) = text.split_once("\r\n\r\n").context("an answer without a body")?;
-        if !head.starts_with("HTTP/1.1 200 ") || !body.contains("\"access_token\":\"") {
+        if !head.starts_with("HTTP/1.1 200 ") || !body.contains(holds) {
             bail!("regrant answered {text}");
         }
         Ok(body)
     }
 }
 
-fn is_whole(text: &str) -> anyhow::Result<bool> {
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return Ok(false) };
+/// Whether an answer is all there: as long as it says, or with its last chunk.
+fn is_whole(bytes: &[u8]) -> anyhow::Result<bool> {
+    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(false) };
+    let head = std::str::from_utf8(&bytes[..end])?.to_ascii_lowercase();
+    let body = &bytes[end + 4..];
+    if head.contains("transfer-encoding: chunked") {
+        return Ok(body.ends_with(b"\r\n0\r\n\r\n"));
+    }
     let length: usize = head
         .lines()
         .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())

@@ -56,16 +56,11 @@ enum Command {
         #[arg(long)]
         size: u32,
     },
-    /// Reads tokens over kept connections. Ids come on standard input; prints answers a second, and the
-    /// microseconds of the median and of the 99th percentile
+    /// Asks for paths over kept connections. They come on standard input; prints answers a second, and
+    /// the microseconds of the median and of the 99th percentile
     Load {
-        address: SocketAddr,
-        #[arg(long)]
-        key: String,
-        #[arg(long)]
-        connections: usize,
-        #[arg(long)]
-        seconds: u64,
+        #[command(flatten)]
+        plan: load::Plan,
     },
     /// Lets many callers ask for one token at once; prints how many different tokens they got
     Callers {
@@ -84,9 +79,7 @@ fn main() -> anyhow::Result<()> {
     match cli.command {
         None => Ok(()),
         Some(Command::Provider { manner }) => provider::serve(&manner),
-        Some(Command::Load { address, key, connections, seconds }) => {
-            load::run(address, &key, connections, seconds)
-        }
+        Some(Command::Load { plan }) => load::run(&plan),
         Some(Command::Callers { addresses, key, id, count }) => {
             load::crowd(&addresses, &key, &id, count)
         }

@@ -166,7 +166,9 @@ pub async fn serve(
     // Before anything is claimed: what was obtained before is newer than what is stored.
     replay(config, &app).await;
     let mut loops = match role {
-        Role::All | Role::Worker => worker::begin(&app, time::Duration::days(config.history_days.into())),
+        Role::All | Role::Worker => {
+            worker::begin(&app, time::Duration::days(config.history_days.into()))
+        }
         Role::Web => worker::tend(&app),
     };
     tracing::info!(address = %listener.local_addr()?, url = %app.public_url(), ?role, "serving");

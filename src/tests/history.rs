@@ -51,7 +51,8 @@ async fn weeks_to_come_are_made_and_old_ones_dropped(pool: PgPool) {
     let start = world.now();
     // A Sunday.
     history::keep(&world.app, KEPT).await.unwrap();
-    let ahead = ["attempts_20260223", "attempts_20260302", "attempts_20260309", "attempts_20260316"];
+    let ahead =
+        ["attempts_20260223", "attempts_20260302", "attempts_20260309", "attempts_20260316"];
     assert_eq!(partitions(&world).await, ahead);
     history::keep(&world.app, KEPT).await.unwrap();
     assert_eq!(partitions(&world).await, ahead);

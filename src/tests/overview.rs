@@ -37,7 +37,8 @@ async fn refreshes_ahead_are_counted_by_when_they_are_due(pool: PgPool) {
     assert_eq!(ahead["overdue"], 1);
     let buckets = ahead["buckets"].as_array().unwrap();
     assert_eq!(buckets.len(), 48);
-    let first = json!({ "from": "2026-03-01T12:00:00Z", "until": "2026-03-01T12:30:00Z", "due": 2 });
+    let first =
+        json!({ "from": "2026-03-01T12:00:00Z", "until": "2026-03-01T12:30:00Z", "due": 2 });
     assert_eq!(buckets[0], first);
     assert_eq!((&buckets[1]["due"], &buckets[47]["due"]), (&json!(1), &json!(1)));
     let total: i64 = buckets.iter().map(|bucket| bucket["due"].as_i64().unwrap()).sum();

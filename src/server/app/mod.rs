@@ -72,6 +72,7 @@ struct Inner {
     contact: refresh::Contact,
     readers: connection::Readers,
     import_turns: import::Turns,
+    glances: overview::Glances,
 }
 
 impl App {
@@ -87,6 +88,7 @@ impl App {
             contact: refresh::Contact::default(),
             readers: connection::Readers::default(),
             import_turns: import::Turns::default(),
+            glances: overview::Glances::default(),
         }))
     }
 
@@ -157,6 +159,10 @@ impl App {
 
     pub(crate) fn saver(&self) -> &refresh::Saver {
         &self.0.saver
+    }
+
+    pub(crate) fn glances(&self) -> &overview::Glances {
+        &self.0.glances
     }
 
     pub(crate) fn readers(&self) -> &connection::Readers {

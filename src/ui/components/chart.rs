@@ -90,11 +90,8 @@ fn figure(
     as_of: OffsetDateTime,
     defs: AnyView,
 ) -> AnyView {
-    let drawn = lanes
-        .iter()
-        .enumerate()
-        .map(|(at, lane)| draw(lane, at as f64 * LANE))
-        .collect::<Vec<_>>();
+    let drawn =
+        lanes.iter().enumerate().map(|(at, lane)| draw(lane, at as f64 * LANE)).collect::<Vec<_>>();
     view! {
         <figure class="chart">
             <svg class="chart-plot" class:is-single=lanes.len() == 1 aria-hidden="true">
@@ -159,11 +156,10 @@ fn names(stretches: &[Stretch], ground: f64, as_of: OffsetDateTime) -> AnyView {
     let width = 100.0 / stretches.len().max(1) as f64;
     let step = stretches.len().div_ceil(NAMES).max(1);
     let first = (0.0, "start", "now".to_owned());
-    let ends =
-        stretches.iter().enumerate().skip(step - 1).step_by(step).map(|(at, (_, until))| {
-            let x = width * (at as f64 + 1.0);
-            (x, if x > 97.0 { "end" } else { "middle" }, voice::until(*until, as_of))
-        });
+    let ends = stretches.iter().enumerate().skip(step - 1).step_by(step).map(|(at, (_, until))| {
+        let x = width * (at as f64 + 1.0);
+        (x, if x > 97.0 { "end" } else { "middle" }, voice::until(*until, as_of))
+    });
     std::iter::once(first)
         .chain(ends)
         .map(|(x, anchor, name)| {

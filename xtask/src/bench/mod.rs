@@ -6,7 +6,9 @@
 mod callers;
 mod ground;
 mod late;
+mod load;
 mod machine;
+mod pages;
 mod program;
 mod provider;
 mod ratio;
@@ -29,17 +31,19 @@ cargo xtask bench [--quick] [ROW…]
   callers   a thousand callers for one expired token
   stored    a look for what is due when nothing is, and a claim of 500, by how much is stored
   late      how late refreshes come when a million tokens live an hour each
+  pages     how long the dashboard's pages take with a hundred thousand connections
 
   --quick   less of everything, to see that it runs; its figures mean little";
 
 type Measure = fn(&Ground) -> Result<Vec<Line>>;
 
-const ROWS: [(&str, Measure); 5] = [
+const ROWS: [(&str, Measure); 6] = [
     ("refresh", refresh::measure),
     ("token", token::measure),
     ("callers", callers::measure),
     ("stored", stored::measure),
     ("late", late::measure),
+    ("pages", pages::measure),
 ];
 
 /// How much of everything.

@@ -1,7 +1,7 @@
 //! The product's processes.
 
 use std::fs::OpenOptions;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -18,6 +18,8 @@ use crate::process;
 /// 32 bytes in base64, the same for every process.
 const MASTER_KEY: &str = "YmVuY2htYXJrcyBhcmUgbm90IGEgc2VjcmV0IDEyMzQ=";
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// A demo fills its house first.
+const FILL_LIMIT: Duration = Duration::from_secs(1800);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 /// `regrant serve`.
@@ -29,20 +31,45 @@ pub struct Server {
 impl Server {
     /// Starts one and waits until it is ready. `role`: web, worker or all.
     pub fn start(ground: &Ground, database: &Database, role: &str) -> Result<Self> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let address = free()?;
         let mut command = configured(&ground.regrant, ground, database);
         command.args(["serve", "--role", role, "--listen", &address.to_string()]);
+        command.stdout(Stdio::null());
+        Self::begin(ground, command, address, START_LIMIT)
+    }
+
+    /// Starts a demo with so many connections and waits until it is ready; what its people sign in with.
+    pub fn demo(ground: &Ground, database: &Database, size: u64) -> Result<(Self, String)> {
+        let address = free()?;
+        let mut command = configured(&ground.regrant, ground, database);
+        command.args(["demo", "--listen", &address.to_string()]);
+        command.args(["--sandbox-listen", &free()?.to_string(), "--size", &size.to_string()]);
+        command.stdout(Stdio::piped());
+        let mut server = Self::begin(ground, command, address, FILL_LIMIT)?;
+        let stdout = server.child.stdout.take().context("a demo without an output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let password = lines
+            .find_map(|line| Some(line.ok()?.trim().strip_prefix("password")?.trim().to_owned()));
+        Ok((server, password.context("a demo without a password")?))
+    }
+
+    fn begin(
+        ground: &Ground,
+        mut command: Command,
+        address: SocketAddr,
+        within: Duration,
+    ) -> Result<Self> {
         // What it logs is written as it would be, and kept for whoever wonders.
         let log = OpenOptions::new().create(true).append(true).open(ground.log())?;
-        let child = command.stdout(Stdio::null()).stderr(log).spawn().context("regrant serve")?;
+        let child = command.stderr(log).spawn().context("regrant")?;
         let mut server = Self { child, address };
-        let limit = Instant::now() + START_LIMIT;
+        let limit = Instant::now() + within;
         while !get(address, "/readyz").is_ok_and(|(head, _)| head.starts_with("HTTP/1.1 200")) {
             if let Some(status) = server.child.try_wait()? {
-                bail!("regrant serve ended with {status}");
+                bail!("regrant ended with {status}");
             }
             if Instant::now() > limit {
-                bail!("regrant serve was not ready after {} s", START_LIMIT.as_secs());
+                bail!("regrant was not ready after {} s", within.as_secs());
             }
             thread::sleep(Duration::from_millis(20));
         }
@@ -158,13 +185,49 @@ fn configured(program: &Path, ground: &Ground, database: &Database) -> Command {
     command
 }
 
+/// An address that nobody listens on.
+fn free() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// Signs in; the session's cookie.
+pub fn sign_in(address: SocketAddr, email: &str, password: &str) -> Result<String> {
+    let form = format!("email={}&password={password}", email.replace('@', "%40"));
+    let head = format!(
+        "POST /rpc/session/login HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         accept: application/json\r\nsec-fetch-site: same-origin\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    let (head, _) = ask(address, &head)?;
+    let cookie = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let value = value.trim().split(';').next()?;
+        name.eq_ignore_ascii_case("set-cookie").then(|| value.to_owned())
+    });
+    cookie.with_context(|| format!("no session was given: {head}"))
+}
+
 /// Head and body of what a path gives.
 pub fn get(address: SocketAddr, path: &str) -> Result<(String, String)> {
+    ask(address, &format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"))
+}
+
+fn ask(address: SocketAddr, request: &str) -> Result<(String, String)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("an answer without a body")?;
-    Ok((head.to_owned(), body.to_owned()))
+    stream.write_all(request.as_bytes())?;
+    let mut reader = BufReader::new(stream);
+    let (mut head, mut length) = (String::new(), None);
+    while reader.read_line(&mut head)? > "\r\n".len() {
+        let line = head.lines().next_back().unwrap_or_default().to_ascii_lowercase();
+        length = line.strip_prefix("content-length: ").map(str::parse).transpose()?.or(length);
+    }
+    let mut body = Vec::new();
+    match length {
+        // Not everybody hangs up.
+        Some(length) => reader.take(length).read_to_end(&mut body)?,
+        None => reader.read_to_end(&mut body)?,
+    };
+    Ok((head, String::from_utf8_lossy(&body).into_owned()))
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::ground::{CONNECTIONS, Database, Ground};
+use super::load::Load;
 use super::program::{self, Filling, Server};
 use super::provider::Provider;
 use super::ratio::{Aim, Line, Series};
@@ -28,7 +29,10 @@ pub fn measure(ground: &Ground) -> Result<Vec<Line>> {
     };
     program::fill(ground, &database, &filling)?;
     let key = key(ground, &database)?;
-    let ids = ids(&database)?;
+    let header = format!("authorization: Bearer {key}");
+    let paths: Vec<String> =
+        ids(&database)?.lines().map(|id| format!("/api/v1/connections/{id}/token")).collect();
+    let paths = paths.join("\n");
     for database in [&yardstick, &database] {
         database.settle()?;
     }
@@ -38,21 +42,17 @@ pub fn measure(ground: &Ground) -> Result<Vec<Line>> {
     let (mut medians, mut tails) = (Series::default(), Series::default());
     for _ in 0..ground.effort.rounds {
         theirs.push(yardstick.pgbench("-S", CONNECTIONS, ground.effort.seconds)?);
-        let args = [
-            "load".to_owned(),
-            server.address.to_string(),
-            format!("--key={key}"),
-            format!("--connections={CONNECTIONS}"),
-            format!("--seconds={}", ground.effort.seconds),
-        ];
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let told = program::feed(&ground.engine, ground, &database, &args, &ids)?;
-        let numbers: Vec<f64> =
-            told.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-        let [rate, median, tail] = numbers[..] else { bail!("a load that told {told:?}") };
-        rates.push(rate);
-        medians.push(median);
-        tails.push(tail);
+        let load = Load {
+            address: server.address,
+            header: &header,
+            connections: CONNECTIONS,
+            holds: "\"access_token\":\"",
+            paths: &paths,
+        };
+        let heard = load.run(ground, &database)?;
+        rates.push(heard.rate);
+        medians.push(heard.median);
+        tails.push(heard.tail);
     }
     server.stop()?;
     Ok(vec![

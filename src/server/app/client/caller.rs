@@ -42,17 +42,21 @@ impl Caller {
     ) -> Result<Self> {
         let client = store::client::find_bare(conn, client_id).await?;
         let client = client.ok_or(Error::NotFound("client"))?;
-        Self::of(app, conn, client, scopes).await
+        Self::of(app, conn, client, scopes, None).await
     }
 
-    /// The caller that a client is.
+    /// The caller that a client is. `profile`: its provider's, where that has just been read.
     pub async fn of(
         app: &App,
         conn: &mut PgConnection,
         client: Stored,
         scopes: Vec<String>,
+        profile: Option<Arc<Profile>>,
     ) -> Result<Self> {
-        let profile = Arc::new(provider::load(app, conn, &client.provider).await?);
+        let profile = match profile {
+            Some(profile) => profile,
+            None => Arc::new(provider::load(app, conn, &client.provider).await?),
+        };
         let secret_generation = client.secret_generation;
         let secret = match &client.sealed_client_secret {
             Some(sealed) => {

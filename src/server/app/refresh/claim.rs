@@ -66,10 +66,15 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
     }
     let wanting = clients.len();
     let mut callers = HashMap::new();
+    let mut profiles: HashMap<String, Arc<Profile>> = HashMap::new();
     let mut limits = Vec::with_capacity(clients.len());
     for client in clients {
         let id = client.id;
-        let caller = Caller::of(app, &mut conn, client, Vec::new()).await;
+        let profile = profiles.get(&client.provider).cloned();
+        let caller = Caller::of(app, &mut conn, client, Vec::new(), profile).await;
+        if let Ok(caller) = &caller {
+            profiles.insert(caller.client.provider.clone(), caller.profile.clone());
+        }
         // The database went away: that is no fault of the client's.
         if let Err(Error::Internal(error)) = &caller
             && save::is_absence(error)

@@ -1,0 +1,91 @@
+//! How long pages take with a full house behind them: a demo with as many connections as
+//! `regrant demo --size` makes, its worker at work, and ten people who never pause.
+
+use anyhow::{Context, Result};
+
+use super::ground::{Database, Ground};
+use super::load::Load;
+use super::program::{self, Server};
+use super::ratio::{Aim, Line, Series};
+
+const PEOPLE: usize = 10;
+/// How many connections are looked at in detail.
+const LOOKED_AT: usize = 500;
+
+pub fn measure(ground: &Ground) -> Result<Vec<Line>> {
+    let size = ground.effort.stored[1];
+    let database = ground.database("pages")?;
+    let (server, password) = Server::demo(ground, &database, size)?;
+    database.settle()?;
+    let cookie = program::sign_in(server.address, "admin@example.com", &password)?;
+    let mut lines = Vec::new();
+    for (name, paths) in kinds(&database)? {
+        let (mut medians, mut tails) = (Series::default(), Series::default());
+        for _ in 0..ground.effort.rounds {
+            let load = Load {
+                address: server.address,
+                header: &format!("cookie: {cookie}"),
+                connections: PEOPLE,
+                holds: "</html>",
+                paths: &paths,
+            };
+            let heard = load.run(ground, &database)?;
+            medians.push(heard.median / 1000.0);
+            tails.push(heard.tail / 1000.0);
+        }
+        let line = |what: String, product, aim| Line {
+            what,
+            product,
+            yardstick: None,
+            aim: Aim::AtMost(aim),
+        };
+        lines.push(line(
+            format!("milliseconds of {name}, {PEOPLE} people, {size} connections, median"),
+            medians,
+            50.0,
+        ));
+        lines.push(line("the same, within which 99 of 100 are there".into(), tails, 150.0));
+    }
+    server.stop()?;
+    Ok(lines)
+}
+
+/// The kinds of pages, each with addresses, one a line.
+fn kinds(database: &Database) -> Result<Vec<(&'static str, String)>> {
+    let client = database.sql("SELECT id FROM clients ORDER BY id LIMIT 1")?;
+    let label = database
+        .sql("SELECT split_part(label, ',', 1) FROM connections ORDER BY id DESC LIMIT 1")?;
+    let word = label.split_whitespace().next_back().context("a label without a word")?;
+    let ids = database.sql(&format!(
+        "SELECT '/connections/' || id FROM connections ORDER BY md5(id::text) LIMIT {LOOKED_AT}"
+    ))?;
+    let list = |query: &str| format!("/connections?{query}");
+    Ok(vec![
+        ("the overview", "/".to_owned()),
+        (
+            "the list in each order",
+            ["newest", "needs_human_by", "expires", "label"]
+                .map(|sort| list(&format!("sort={sort}")))
+                .join("\n"),
+        ),
+        (
+            "the list by state or client",
+            ["active", "retrying", "needs_reauth", "disconnected"]
+                .map(|state| list(&format!("state={state}")))
+                .into_iter()
+                .chain([
+                    list(&format!("client={client}")),
+                    list(&format!("client={client}&state=active&sort=label")),
+                ])
+                .collect::<Vec<_>>()
+                .join("\n"),
+        ),
+        (
+            "the list searched",
+            [word.to_owned(), "crm-0012".to_owned(), "nobody-has-this".to_owned()]
+                .map(|text| list(&format!("q={text}")))
+                .join("\n"),
+        ),
+        ("a connection", ids),
+    ])
+}
