@@ -16,7 +16,7 @@ mod people;
 pub use client::{call, client_state, client_state_word, client_trouble};
 pub use connection::{
     Next, attempt, device, error_class, grant_type, headline, in_short, lifeline, mark, meaning,
-    next, reason, state_name, trigger, verdict, why,
+    next, reason, state_name, told, trigger, verdict, why,
 };
 pub use empty::{Empty, empty};
 pub use import::import;

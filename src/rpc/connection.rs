@@ -143,6 +143,40 @@ pub async fn grant_client_credentials(
     Ok(())
 }
 
+/// Makes a connection by exchanging another token (RFC 8693), which is used once and not kept.
+#[server(prefix = "/rpc", endpoint = "connection/exchange")]
+pub async fn exchange(
+    client_id: Uuid,
+    label: String,
+    external_id: Option<String>,
+    scopes: Option<String>,
+    subject_token: String,
+    subject_token_type: String,
+    audience: Option<String>,
+    resource: Option<String>,
+    #[server(default)] variables: BTreeMap<String, String>,
+) -> Answer<()> {
+    use crate::server::{app::connection, http::caller};
+    let (app, actor) = caller::actor().await?;
+    let new = connection::NewConnection {
+        client_id,
+        label,
+        external_id: super::filled(external_id),
+        scopes: super::filled(scopes).map(|text| super::words(&text)),
+        tags: Vec::new(),
+        variables,
+    };
+    let subject = connection::exchange::Subjected {
+        token: subject_token.trim().into(),
+        token_type: subject_token_type,
+        audience: super::filled(audience),
+        resource: super::filled(resource),
+    };
+    let made = app.call(connection::exchange::create(&app, &actor, new, subject)).await?;
+    caller::redirect(&format!("/connections/{}", made.id));
+    Ok(())
+}
+
 /// Goes to the provider's consent page to bring this connection back, in place.
 #[server(prefix = "/rpc", endpoint = "connection/reauthorize")]
 pub async fn reauthorize(id: Uuid) -> Answer<()> {
@@ -164,7 +198,8 @@ pub async fn refresh(id: Uuid) -> Answer<Attempt> {
 #[server(prefix = "/rpc", endpoint = "connection/disconnect")]
 pub async fn disconnect(id: Uuid, #[server(default)] revoke: bool) -> Answer<()> {
     let (app, actor) = crate::server::http::caller::actor().await?;
-    app.call(crate::server::app::connection::disconnect(&app, &actor, id, revoke)).await
+    app.call(crate::server::app::connection::disconnect(&app, &actor, id, revoke)).await?;
+    Ok(())
 }
 
 #[server(prefix = "/rpc", endpoint = "connection/update")]

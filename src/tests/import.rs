@@ -198,3 +198,20 @@ async fn people_send_a_file_from_a_page(pool: PgPool) {
     assert_eq!(admin.send(elsewhere).await.status, StatusCode::FORBIDDEN);
     assert_eq!(world.browser().send(request(body(false))).await.location(), "/login");
 }
+
+#[sqlx::test]
+async fn an_import_is_reached_from_the_list_of_connections(pool: PgPool) {
+    let world = World::new(pool).await;
+    let one = world.client("one", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let to = |client: Uuid| format!("href=\"/clients/{client}/import\"");
+    assert!(admin.get("/connections").await.text.contains(&to(one)), "the only client there is");
+    let two = world.client("two", |_| {}).await;
+    assert!(admin.get("/connections").await.text.contains("href=\"/connections/import\""));
+    let chosen = admin.get(&format!("/connections?client={two}")).await.text;
+    assert!(chosen.contains(&to(two)), "{chosen}");
+    let page = admin.get("/connections/import").await.text;
+    assert!(page.contains(&to(one)) && page.contains(&to(two)), "{page}");
+    let mut support = world.sign_in(Role::Support).await;
+    assert!(!support.get("/connections").await.text.contains("/import"));
+}

@@ -16,7 +16,7 @@ use crate::{
 fn body(method: &Method, path: &str, profile: &Value) -> Value {
     match (method.as_str(), path) {
         ("POST" | "PUT", "/providers" | "/providers/{slug}") => profile.clone(),
-        ("POST", "/providers/discover") => json!({ "issuer": "nowhere" }),
+        ("POST", "/providers/discover") => json!({ "issuer": "ftp://nowhere" }),
         ("POST", "/clients") => makers::client("Another"),
         ("POST", "/connections") => {
             json!({ "client_id": Uuid::from_u128(77), "token_response": {} })

@@ -50,6 +50,8 @@ impl Outcome {
 /// What was consented to, and who had asked for it.
 pub(super) struct Consent<'a> {
     pub connection_id: Uuid,
+    /// The authorization that it ends, if it came through a browser.
+    pub flow_id: Option<Uuid>,
     /// The relink that it uses up.
     pub relink_id: Option<Uuid>,
     /// The device authorization that it ends.
@@ -149,6 +151,11 @@ async fn settle(
         && !store::relink::take(&mut tx, relink_id, app.now()).await?
     {
         return refused(Outcome::Expired, "the relink was used or had expired");
+    }
+    if let Some(flow_id) = consent.flow_id
+        && !store::flow::finish(&mut tx, flow_id).await?
+    {
+        return refused(Outcome::Expired, "the authorization was withdrawn or replaced meanwhile");
     }
     if let Some(device_id) = consent.device_id
         && !store::device::succeed(&mut tx, connection.id, device_id).await?
