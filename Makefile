@@ -2,11 +2,14 @@
 # and can be repeated.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test dev figures sqlx fuzz bench-provider setup
+.PHONY: help run test torture torture-short soak dev figures sqlx fuzz bench-provider setup
 
 help:
 	@echo 'make run      build Regrant and run it with sample data'
-	@echo 'make test     format check, lints, Rust tests and browser tests'
+	@echo 'make test     format check, lints, Rust tests, browser tests'
+	@echo 'make torture  kill and cut off real processes for about an hour, and judge what came of it'
+	@echo 'make soak     half an hour of constant load: memory, files and dead rows must not grow'
+	@echo '              (ARGS="--seconds 3600" and the like change either; see end2end/torture/options.mjs)'
 	@echo 'make dev      the same as run, quickly built and slow to run'
 	@echo 'make figures  sizes, memory and build times, against their limits'
 	@echo 'make sqlx     write .sqlx anew after a change of queries or migrations'
@@ -29,6 +32,18 @@ dev: setup
 test:
 	@sh xtask/setup.sh test
 	@cargo xtask suite
+
+torture:
+	@sh xtask/setup.sh test torture
+	@cargo xtask torture --profile full $(ARGS)
+
+torture-short:
+	@sh xtask/setup.sh test torture
+	@cargo xtask torture $(ARGS)
+
+soak:
+	@sh xtask/setup.sh test torture
+	@cargo xtask soak $(ARGS)
 
 figures: setup
 	@cargo xtask build --release

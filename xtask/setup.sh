@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing and nothing else. Usage: setup.sh build|test
+# Installs what is missing and nothing else. Usage: setup.sh build|test [torture]
 #
 # Cargo cannot do this: it needs a linker before it can build the first line. System packages come
 # from apt, as root or through sudo; anyone else is told the one line to run.
@@ -33,6 +33,14 @@ chromium_found() { [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }
 
 # Debian's python3 comes without what makes a virtual environment whole.
 python_found() { has python3 && python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
+
+# Clocks that can be set, for the torture.
+faketime_found() {
+  for lib in /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib/faketime/libfaketimeMT.so.1 /usr/lib64/faketime/libfaketimeMT.so.1; do
+    if [ -e "$lib" ]; then return 0; fi
+  done
+  false
+}
 
 apt_install() {
   if ! has apt-get; then
@@ -82,6 +90,7 @@ if ! has cc || ! printf '#include <stdlib.h>\n' | cc -E - >/dev/null 2>&1; then 
 if ! postgres_found; then missing="$missing $(postgres_package)"; fi
 if [ "$purpose" = test ] && ! chromium_found; then missing="$missing chromium"; fi
 if [ "$purpose" = test ] && ! python_found; then missing="$missing python3 python3-venv"; fi
+if [ "${2:-}" = torture ] && ! faketime_found; then missing="$missing libfaketime"; fi
 # shellcheck disable=SC2086 # a list of words
 if [ -n "$missing" ]; then apt_install $missing; fi
 

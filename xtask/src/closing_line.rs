@@ -22,10 +22,14 @@ impl AddAssign for Count {
 ///
 /// nextest: `Summary [ 7.7s] 14 tests run: 13 passed (1 slow), 1 failed, 1 skipped`;
 /// cargo test: `test result: ok. 14 passed; 0 failed; 1 ignored; …`;
-/// Playwright, each alone on its line: `12 passed (30.1s)`, `1 failed`, `1 flaky`, `2 skipped`.
+/// Playwright, each alone on its line: `12 passed (30.1s)`, `1 failed`, `1 flaky`, `2 skipped`;
+/// Node's test runner: `# pass 12`, `# fail 1`, `# skipped 2`.
 pub fn count(line: &str) -> Count {
     let plain = without_colour(line);
     let plain = plain.trim();
+    if let Some(count) = of_node(plain) {
+        return count;
+    }
     let counts = if let Some((_, counts)) =
         plain.split_once("tests run: ").or(plain.split_once("test run: "))
         && plain.starts_with("Summary")
@@ -50,6 +54,18 @@ pub fn count(line: &str) -> Count {
         }
     }
     count
+}
+
+/// Node's runner names what it counts before the number.
+fn of_node(line: &str) -> Option<Count> {
+    let (word, number) = line.strip_prefix("# ")?.split_once(' ')?;
+    let number = number.parse().ok()?;
+    match word {
+        "pass" => Some(Count { passed: number, ..Count::default() }),
+        "fail" | "cancelled" => Some(Count { failed: number, ..Count::default() }),
+        "skipped" | "todo" => Some(Count { skipped: number, ..Count::default() }),
+        _ => None,
+    }
 }
 
 fn without_colour(line: &str) -> String {
@@ -88,6 +104,10 @@ mod tests {
             ("  \u{1b}[32m12 passed\u{1b}[39m (30.1s)\n", 12, 0, 0),
             ("  1 failed\n", 0, 1, 0),
             ("  1 flaky\n", 1, 0, 0),
+            ("# tests 14", 0, 0, 0),
+            ("# pass 14", 14, 0, 0),
+            ("# fail 1", 0, 1, 0),
+            ("# skipped 2", 0, 0, 2),
             ("the worker saw 3 failed attempts", 0, 0, 0),
             ("5 attempts failed", 0, 0, 0),
         ] {

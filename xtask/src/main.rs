@@ -8,6 +8,7 @@ mod site;
 mod steps;
 mod style;
 mod suite;
+mod torture;
 
 /// Regrant's own, so that tests run on the very cluster that a start without `DATABASE_URL` gets.
 #[path = "../../src/server/postgres/mod.rs"]
@@ -25,6 +26,9 @@ cargo xtask <command>
                         the site in itself and runs wherever it is copied
   site [--release]      build only the browser half, into target/site
   suite                 everything that `make test` tests
+  torture [ARGS…]       kill and cut off real processes, and judge what came of it; `--profile full`
+                        for the long form, `--seed N` to have a run again
+  soak [ARGS…]          keep a release at work for half an hour and watch what it takes up
   figures               sizes, memory and times, against their limits
   test [ARGS…]          run the Rust tests on a PostgreSQL of their own; ARGS go to cargo nextest
                         (or cargo test, where nextest is not installed)
@@ -58,6 +62,11 @@ fn run() -> Result<ExitCode> {
         "build" => build(release()?),
         "site" => site::build(release()?).map(|_| ExitCode::SUCCESS),
         "suite" => suite::run(),
+        "torture" => torture::build_and_run(rest),
+        "soak" => {
+            build(true)?;
+            process::exit_code(&mut torture::soak(rest))
+        }
         "figures" => figures::print(),
         "test" => database::test(rest),
         "postgres" if rest.is_empty() => database::keep(),

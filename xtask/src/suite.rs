@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::closing_line::{self, Count};
 use crate::steps::step;
-use crate::{database, process, site};
+use crate::{database, process, site, torture};
 
 pub fn run() -> Result<ExitCode> {
     let mut count = Count::default();
@@ -46,6 +46,7 @@ pub fn run() -> Result<ExitCode> {
         let mut own = process::cargo();
         counted(own.args(["test", "--quiet", "--package", "xtask"]), &mut count)
     });
+    keep("The torture's judge", &mut || counted(&mut torture::judge_tests(), &mut count));
     let built = keep("Building what the browser tests run", &mut || {
         site::build(true)?;
         process::check(process::cargo().args(["build", "--bin", "regrant"]))

@@ -1,0 +1,42 @@
+//! The torture of real processes: what it runs, and how. It lives in `end2end/torture`.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+
+use crate::process;
+
+/// Replicas are killed at named points of the code, so the server is built with these.
+pub const FEATURE: &str = "failpoints";
+
+/// Builds the server that is tortured.
+pub fn build() -> Result<()> {
+    process::check(process::cargo().args(["build", "--bin", "regrant", "--features", FEATURE]))
+}
+
+/// Builds what is tortured, and tortures it; the arguments go there.
+pub fn build_and_run(args: &[String]) -> Result<ExitCode> {
+    build()?;
+    process::exit_code(&mut run(args))
+}
+
+/// The command that tortures.
+pub fn run(args: &[String]) -> Command {
+    let mut node = process::command("node");
+    node.arg("end2end/torture/run.mjs").args(args);
+    node
+}
+
+/// The command that tests its judge.
+pub fn judge_tests() -> Command {
+    let mut node = process::command("node");
+    node.args(["--test", "--test-reporter=tap", "end2end/torture/oracle.test.mjs"]);
+    node
+}
+
+/// The command that keeps a release at work and watches what it takes up.
+pub fn soak(args: &[String]) -> Command {
+    let mut node = process::command("node");
+    node.arg("end2end/torture/soak.mjs").args(args);
+    node
+}
