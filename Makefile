@@ -2,7 +2,7 @@
 # and can be repeated.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test torture torture-short soak dev figures sqlx fuzz bench-provider setup
+.PHONY: help run test torture torture-short soak dev figures sqlx fuzz bench-provider bench-import setup
 
 help:
 	@echo 'make run      build Regrant and run it with sample data'
@@ -15,6 +15,7 @@ help:
 	@echo 'make sqlx     write .sqlx anew after a change of queries or migrations'
 	@echo 'make fuzz     fuzz the reading of token responses, for FUZZ_SECONDS (1800)'
 	@echo 'make bench-provider  what each preset costs, against its limits'
+	@echo 'make bench-import    how fast 100,000 connections are imported, against its limits'
 
 setup:
 	@sh xtask/setup.sh build
@@ -57,3 +58,7 @@ fuzz: setup
 
 bench-provider: setup
 	@cargo bench --locked --manifest-path fuzz/Cargo.toml --bench provider
+
+bench-import: setup
+	@cargo xtask build --release
+	@cargo xtask bench-import

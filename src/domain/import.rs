@@ -4,9 +4,6 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// So many problems are kept of one import; the rest are only counted.
-pub const PROBLEMS_KEPT: usize = 1000;
-
 /// One import, running or over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -16,6 +13,10 @@ pub struct Import {
     /// Rows were read and checked, and nothing was stored.
     pub dry_run: bool,
     pub state: ImportState,
+    /// Bytes of the file that were read so far.
+    pub read_bytes: i64,
+    /// How many it has, where the sender said so (`Content-Length`).
+    pub total_bytes: Option<i64>,
     /// Rows read so far.
     pub rows: i64,
     /// Rows that became connections; in a dry run, that would have.
@@ -34,11 +35,23 @@ pub struct Import {
     pub ended_at: Option<OffsetDateTime>,
 }
 
+impl Import {
+    pub fn is_running(&self) -> bool {
+        self.state == ImportState::Running
+    }
+
+    /// How much of the file is read, where its length is known.
+    pub fn percent_read(&self) -> Option<i64> {
+        let total = self.total_bytes.filter(|total| *total > 0)?;
+        Some((self.read_bytes.saturating_mul(100) / total).clamp(0, 100))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub enum ImportState {
-    /// Under way; one that has not grown for a minute was cut off with its replica.
+    /// Under way. When the replica that ran it is gone, it is called broken after two minutes.
     Running,
     Done,
     /// It ended before the file did. What was imported stays; the same file can be sent again.

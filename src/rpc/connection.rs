@@ -1,8 +1,9 @@
 //! Connections: seeing them, making them, keeping them alive.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Answer;
@@ -115,8 +116,9 @@ pub async fn import(
         variables,
     };
     let response = connection::TokenResponse::from_text(token_response, super::filled(obtained_at));
-    let made = app.call(connection::import_text(&app, &actor, new, response)).await?;
-    caller::redirect(&format!("/connections/{}", made.id));
+    let (made, odd) = app.call(connection::import_text(&app, &actor, new, response)).await?;
+    let warning = if odd.is_empty() { "" } else { "?problem=unreadable_expiry" };
+    caller::redirect(&format!("/connections/{}{warning}", made.id));
     Ok(())
 }
 
@@ -143,17 +145,29 @@ pub async fn grant_client_credentials(
     Ok(())
 }
 
-/// Makes a connection by exchanging another token (RFC 8693), which is used once and not kept.
+/// What is exchanged, and for whom (RFC 8693 section 2.1).
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Subject {
+    pub subject_token: String,
+    pub subject_token_type: String,
+    pub audience: Option<String>,
+    pub resource: Option<String>,
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject").field("type", &self.subject_token_type).finish_non_exhaustive()
+    }
+}
+
+/// Makes a connection by exchanging another token, which is used once and not kept.
 #[server(prefix = "/rpc", endpoint = "connection/exchange")]
 pub async fn exchange(
     client_id: Uuid,
     label: String,
     external_id: Option<String>,
     scopes: Option<String>,
-    subject_token: String,
-    subject_token_type: String,
-    audience: Option<String>,
-    resource: Option<String>,
+    #[server(flatten)] subject: Subject,
     #[server(default)] variables: BTreeMap<String, String>,
 ) -> Answer<()> {
     use crate::server::{app::connection, http::caller};
@@ -167,10 +181,10 @@ pub async fn exchange(
         variables,
     };
     let subject = connection::exchange::Subjected {
-        token: subject_token.trim().into(),
-        token_type: subject_token_type,
-        audience: super::filled(audience),
-        resource: super::filled(resource),
+        token: subject.subject_token.trim().into(),
+        token_type: subject.subject_token_type,
+        audience: super::filled(subject.audience),
+        resource: super::filled(subject.resource),
     };
     let made = app.call(connection::exchange::create(&app, &actor, new, subject)).await?;
     caller::redirect(&format!("/connections/{}", made.id));

@@ -187,7 +187,8 @@ fn new_connection(client_id: Uuid, label: &str) -> connection::NewConnection {
 async fn import(app: &App, client: Uuid, label: &str, response: Value) -> anyhow::Result<Uuid> {
     let now = app.now() - Duration::seconds(1);
     let new = new_connection(client, label);
-    let made = connection::import(app, ACTOR, new, &response, Some(now)).await.map_err(words)?;
+    let (made, _) =
+        connection::import(app, ACTOR, new, &response, Some(now)).await.map_err(words)?;
     Ok(made.id)
 }
 

@@ -200,6 +200,14 @@ impl Leftover {
         }
     }
 
+    /// Keeps the file where no start looks at it, for a person.
+    pub fn set_aside(self) {
+        let aside = self.path.with_extension("torn");
+        if let Err(error) = fs::rename(&self.path, &aside) {
+            tracing::warn!(%error, path = %self.path.display(), "a journal can't be set aside");
+        }
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

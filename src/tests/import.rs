@@ -1,18 +1,27 @@
 //! Many connections at once: whole batches, no row twice, no row's trouble another's.
 
+mod ends;
+mod pages;
+
+use std::io;
+
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{Request, StatusCode, header},
 };
+use futures::channel::mpsc;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::io::StreamReader;
 use uuid::Uuid;
 
 use crate::{
-    domain::{
-        access::{Role, Scope},
-        connection::State,
+    domain::{access::Scope, connection::State, import::Import},
+    server::app::{
+        self, Actor, App,
+        import::{File, Format},
     },
     tests::support::{Page, Program, World},
 };
@@ -33,6 +42,38 @@ async fn send(
 
 fn line(external_id: &str, response: &Value) -> String {
     format!("{}\n", json!({ "external_id": external_id, "token_response": response }))
+}
+
+/// One of many rows.
+fn row(n: usize) -> String {
+    line(&n.to_string(), &json!({ "access_token": format!("token-{n}") }))
+}
+
+/// An import whose file comes as it is fed.
+struct Slow {
+    feed: mpsc::UnboundedSender<io::Result<Bytes>>,
+    running: JoinHandle<app::Result<Import>>,
+}
+
+impl Slow {
+    fn begin(app: &App, client: Uuid, bytes: Option<u64>) -> Self {
+        let (feed, chunks) = mpsc::unbounded();
+        let stream = StreamReader::new(chunks);
+        let file = File { format: Format::Ndjson, dry_run: false, bytes, stream };
+        let app = app.clone();
+        let run = async move { app::import::run(&app, &Actor::Operator, client, file).await };
+        Self { feed, running: tokio::spawn(run) }
+    }
+
+    fn send(&mut self, text: String) {
+        self.feed.unbounded_send(Ok(text.into())).expect("somebody reads");
+    }
+
+    /// The file ends, and the import with it.
+    async fn finish(self) -> Import {
+        drop(self.feed);
+        self.running.await.expect("no panic").expect("an import")
+    }
 }
 
 #[sqlx::test]
@@ -93,6 +134,14 @@ async fn each_trouble_is_told_with_its_row_and_field_and_without_the_token(pool:
         row(json!({ "label": "\n", "token_response": { "access_token": token } })),
         row(json!({ "token_response": { "access_token": token } })),
         row(json!({ "token_response": { "access_token": token, "expires_in": "soon" } })),
+        row(json!({ "external_id": "a\u{0}b", "token_response": { "access_token": token } })),
+        row(json!({ "scopes": ["a\u{0}b"], "token_response": { "access_token": token } })),
+        row(
+            json!({ "obtained_at": "0000-01-01T00:00:00Z", "token_response": { "access_token": token } }),
+        ),
+        row(
+            json!({ "external_id": "14", "token_response": { "access_token": token, "refresh_token": "first-refresh-token" } }),
+        ),
     ];
     let done = send(&program, client, "", "application/x-ndjson", file.concat()).await.ok();
     let problems = done["problems"].as_array().unwrap();
@@ -108,6 +157,10 @@ async fn each_trouble_is_told_with_its_row_and_field_and_without_the_token(pool:
         (6, "obtained_at"),
         (7, ""),
         (10, "token_response"),
+        (11, "external_id"),
+        (12, "scopes"),
+        (13, "obtained_at"),
+        (14, "token_response"),
     ];
     for each in wanted {
         assert!(told.contains(&each), "{each:?} is not in {told:?}");
@@ -120,11 +173,72 @@ async fn each_trouble_is_told_with_its_row_and_field_and_without_the_token(pool:
 }
 
 #[sqlx::test]
+async fn what_stands_twice_is_told_however_far_apart(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    let row = |id: usize, token: usize| {
+        line(
+            &id.to_string(),
+            &json!({ "access_token": "a", "refresh_token": format!("r-{token}") }),
+        )
+    };
+    let mut file: String = (0..1100).map(|n| row(n, n)).collect();
+    file += &(row(3, 5000) + &row(5000, 3) + &row(5001, 5001));
+    for (dry_run, imported) in [("?dry_run=true", 1101), ("", 1101)] {
+        let done = send(&program, client, dry_run, "application/x-ndjson", file.clone()).await.ok();
+        assert_eq!((&done["imported"], &done["failed"]), (&json!(imported), &json!(2)), "{done}");
+        let told: Vec<_> = done["problems"].as_array().unwrap().iter().collect();
+        let places: Vec<_> = told.iter().map(|each| (&each["row"], &each["field"])).collect();
+        let wanted = [(json!(1101), json!("external_id")), (json!(1102), json!("token_response"))];
+        assert_eq!(places, wanted.iter().map(|(row, field)| (row, field)).collect::<Vec<_>>());
+    }
+    assert_eq!(world.count("SELECT count(*) FROM connections").await, 1101);
+    let sets = "SELECT count(*) FROM token_sets WHERE sealed_refresh_token IS NOT NULL";
+    assert_eq!(world.count(sets).await, 1101);
+}
+
+#[sqlx::test]
+async fn of_many_problems_the_first_are_kept_and_all_are_counted(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    let long = "x".repeat(100_000);
+    let bad = |n: usize| {
+        format!(
+            "{}\n",
+            json!({ "external_id": if n == 0 { &long } else { "b" }, "token_response": {} })
+        )
+    };
+    let file: String = (0..1600).map(bad).collect();
+    let done = send(&program, client, "", "application/x-ndjson", file).await.ok();
+    assert_eq!((&done["failed"], &done["rows"]), (&json!(1600), &json!(1600)));
+    let problems = done["problems"].as_array().unwrap();
+    let rows: Vec<_> = problems.iter().filter_map(|each| each["row"].as_i64()).collect();
+    assert_eq!(rows, (1..=1000).collect::<Vec<_>>());
+    assert!(done.to_string().len() < 200_000, "no row fills the answer");
+}
+
+/// However long rows are, no batch is.
+#[sqlx::test]
+async fn long_rows_are_stored_few_at_a_time(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    let token = "x".repeat(200_000);
+    let file: String =
+        (0..60).map(|n| line(&n.to_string(), &json!({ "access_token": token }))).collect();
+    let bytes = file.len();
+    let done = send(&program, client, "", "application/x-ndjson", file).await.ok();
+    assert_eq!((&done["imported"], &done["read_bytes"]), (&json!(60), &json!(bytes)));
+    assert_eq!(world.audit("connection.import_many").await.len(), 3);
+}
+
+#[sqlx::test]
 async fn what_stood_before_a_break_stays_and_the_rest_can_follow(pool: PgPool) {
     let world = World::new(pool).await;
     let client = world.client("one", |_| {}).await;
     let program = world.program(&[Scope::ConnectionsWrite]).await;
-    let row = |n: usize| line(&n.to_string(), &json!({ "access_token": format!("token-{n}") }));
     let whole: String = (0..1200).map(row).collect();
     let half = whole[..whole.len() / 2].to_owned();
     let chunks = [Ok(half), Err(std::io::Error::other("the browser is gone"))];
@@ -153,65 +267,4 @@ async fn a_csv_does_too_and_another_kind_is_refused(pool: PgPool) {
     assert_eq!(connection.access_expires_at, Some(world.now() + Duration::hours(1)));
     let refused = send(&program, client, "", "application/json", "{}").await;
     assert_eq!(refused.refusal().0, 415);
-}
-
-#[sqlx::test]
-async fn people_send_a_file_from_a_page(pool: PgPool) {
-    let world = World::new(pool).await;
-    let client = world.client("one", |_| {}).await;
-    let body = |dry_run: bool| {
-        let dry_run = if dry_run {
-            "--b\r\nContent-Disposition: form-data; name=\"dry_run\"\r\n\r\ntrue\r\n"
-        } else {
-            ""
-        };
-        format!(
-            "{dry_run}--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.CSV\"\r\n\r\n\
-             external_id,access_token\n1,one-token\n2,\n\r\n--b--\r\n"
-        )
-    };
-    let request = |body: String| {
-        Request::post(format!("/upload/import/{client}"))
-            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b")
-            .header("sec-fetch-site", "same-origin")
-            .body(Body::from(body))
-            .unwrap()
-    };
-    let mut admin = world.sign_in(Role::Admin).await;
-    let sent = admin.send(request(body(true))).await;
-    assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
-    let page = admin.get(&sent.location()).await.text;
-    assert!(page.contains("Dry run, nothing was stored: 1 of 2 rows would be imported"), "{page}");
-    assert_eq!(world.count("SELECT count(*) FROM connections").await, 0);
-    let sent = admin.send(request(body(false))).await;
-    let page = admin.get(&sent.location()).await.text;
-    assert!(page.contains("Done: 1 of 2 rows imported, 1 has a problem."));
-    assert!(!page.contains("one-token"));
-    for role in [Role::Support, Role::Auditor] {
-        let refused = world.sign_in(role).await.send(request(body(false))).await;
-        assert_eq!(refused.status, StatusCode::FORBIDDEN);
-    }
-    let elsewhere = Request::post(format!("/upload/import/{client}"))
-        .header("sec-fetch-site", "cross-site")
-        .body(Body::empty())
-        .unwrap();
-    assert_eq!(admin.send(elsewhere).await.status, StatusCode::FORBIDDEN);
-    assert_eq!(world.browser().send(request(body(false))).await.location(), "/login");
-}
-
-#[sqlx::test]
-async fn an_import_is_reached_from_the_list_of_connections(pool: PgPool) {
-    let world = World::new(pool).await;
-    let one = world.client("one", |_| {}).await;
-    let mut admin = world.sign_in(Role::Admin).await;
-    let to = |client: Uuid| format!("href=\"/clients/{client}/import\"");
-    assert!(admin.get("/connections").await.text.contains(&to(one)), "the only client there is");
-    let two = world.client("two", |_| {}).await;
-    assert!(admin.get("/connections").await.text.contains("href=\"/connections/import\""));
-    let chosen = admin.get(&format!("/connections?client={two}")).await.text;
-    assert!(chosen.contains(&to(two)), "{chosen}");
-    let page = admin.get("/connections/import").await.text;
-    assert!(page.contains(&to(one)) && page.contains(&to(two)), "{page}");
-    let mut support = world.sign_in(Role::Support).await;
-    assert!(!support.get("/connections").await.text.contains("/import"));
 }

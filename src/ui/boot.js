@@ -58,6 +58,7 @@ const show = async (address, form) => {
     return say(form, "Your session has ended, and nothing was done. Sign in and send this again.", link);
   }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  page.querySelectorAll("noscript").forEach((part) => part.remove());
   const failed = at.searchParams.has("__err");
   for (const name of ["__err", "__path", "__done", "connected", "problem"]) at.searchParams.delete(name);
   history.replaceState(null, "", at);
@@ -101,12 +102,52 @@ const send = async (form, submitter) => {
   }
 };
 
+// Makes a part of the page like another, and leaves alone what is the same in both.
+const morph = (old, anew) => {
+  if (old.nodeName !== anew.nodeName) return old.replaceWith(anew);
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.data !== anew.data) old.data = anew.data;
+    return;
+  }
+  for (const { name } of [...old.attributes]) if (!anew.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of anew.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  const [before, after] = [[...old.childNodes], [...anew.childNodes]];
+  after.forEach((child, at) => (at < before.length ? morph(before[at], child) : old.append(child)));
+  before.slice(after.length).forEach((child) => child.remove());
+};
+
+// What moves on a page is looked at again, until it stands still.
+let sending = 0;
+let next;
+const follow = (wait = 1000) => {
+  clearTimeout(next);
+  if (sending || document.querySelector("[data-live=moving]")) next = setTimeout(look, wait);
+};
+const look = async () => {
+  try {
+    const answer = await fetch(location, { headers: { accept: "text/html" } });
+    if (!answer.ok || new URL(answer.url).pathname !== location.pathname) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of document.querySelectorAll("[data-live]")) {
+      const anew = page.getElementById(part.id);
+      if (anew) morph(part, anew);
+    }
+    follow();
+  } catch {
+    follow(5000);
+  }
+};
+follow();
+
 // A file, with a bar that says how far it is.
 const upload = (form, submitter) => {
   busy(form, true);
+  sending++;
+  follow();
   const bar = form.querySelector("progress");
   if (bar) bar.hidden = false;
   const request = new XMLHttpRequest();
+  request.onloadend = () => sending--;
   request.upload.onprogress = ({ loaded, total }) => {
     if (bar && total) [bar.max, bar.value] = [total, loaded];
   };

@@ -1,9 +1,11 @@
 //! The build tool: what `cargo` alone does not do. `cargo xtask` lists its commands.
 
+mod bench_import;
 mod closing_line;
 mod database;
 mod figures;
 mod process;
+mod server;
 mod site;
 mod steps;
 mod style;
@@ -30,6 +32,7 @@ cargo xtask <command>
                         for the long form, `--seed N` to have a run again
   soak [ARGS…]          keep a release at work for half an hour and watch what it takes up
   figures               sizes, memory and times, against their limits
+  bench-import [ROWS]   how fast the release build imports connections, and what it holds meanwhile
   test [ARGS…]          run the Rust tests on a PostgreSQL of their own; ARGS go to cargo nextest
                         (or cargo test, where nextest is not installed)
   postgres [CMD…]       run CMD with the DATABASE_URL of a throw-away PostgreSQL; without CMD, keep
@@ -68,6 +71,7 @@ fn run() -> Result<ExitCode> {
             process::exit_code(&mut torture::soak(rest))
         }
         "figures" => figures::print(),
+        "bench-import" => bench_import::run(rest),
         "test" => database::test(rest),
         "postgres" if rest.is_empty() => database::keep(),
         "postgres" => database::run(rest),

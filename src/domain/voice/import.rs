@@ -5,10 +5,16 @@ use crate::domain::import::{Import, ImportState};
 /// A sentence on an import, and whether things are well.
 pub fn import(import: &Import) -> (bool, String) {
     let begin = match (import.state, import.dry_run) {
-        (ImportState::Running, _) => "Under way so far: ".to_owned(),
+        (ImportState::Running, _) => match import.percent_read() {
+            Some(percent) => format!("Under way, {percent} % of the file read: "),
+            None => "Under way: ".to_owned(),
+        },
         (ImportState::Broken, _) => {
             let why = import.detail.as_deref().unwrap_or("the file ended too soon");
-            format!("It broke off: {why}. Send the file again; what is here is skipped. So far: ")
+            format!(
+                "It broke off: {why}. Send the same file again: rows whose external id is here are \
+                 skipped. So far: "
+            )
         }
         (ImportState::Done, true) => "Dry run, nothing was stored: ".to_owned(),
         (ImportState::Done, false) => "Done: ".to_owned(),
@@ -16,6 +22,9 @@ pub fn import(import: &Import) -> (bool, String) {
     let verb = if import.dry_run { "would be imported" } else { "imported" };
     let (imported, rows) = (import.imported, import.rows);
     let mut text = format!("{begin}{imported} of {rows} rows {verb}");
+    if import.state == ImportState::Running {
+        text.push_str(" so far");
+    }
     if import.skipped > 0 {
         text.push_str(&format!(", {} were here already", import.skipped));
     }

@@ -151,7 +151,7 @@ pub fn see_fields() -> &'static str {
     "Nothing was changed yet. See the marked fields."
 }
 
-/// A message above a page to which a provider sent the browser back.
+/// A message above a connection's page: what the provider's page, or the form before, came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     Connected,
@@ -160,16 +160,18 @@ pub enum Notice {
     MissingScope,
     Failed,
     Expired,
+    UnreadableExpiry,
 }
 
 impl Notice {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Connected,
         Self::Denied,
         Self::WrongAccount,
         Self::MissingScope,
         Self::Failed,
         Self::Expired,
+        Self::UnreadableExpiry,
     ];
 
     /// Reads the `problem` of an address.
@@ -179,6 +181,7 @@ impl Notice {
             "wrong_account" => Self::WrongAccount,
             "missing_scope" => Self::MissingScope,
             "expired" => Self::Expired,
+            "unreadable_expiry" => Self::UnreadableExpiry,
             _ => Self::Failed,
         }
     }
@@ -216,6 +219,13 @@ pub fn notice(notice: Notice) -> Page {
             "It took too long",
             "The time for giving consent ran out, or the page came back to another browser. Nothing \
              was changed. Try again.",
+            false,
+        ),
+        Notice::UnreadableExpiry => (
+            "Imported, but an expiry can't be read",
+            "The token response says when a token ends in a way that this provider's profile does \
+             not know. What Regrant goes by instead stands below. If that is wrong, correct the \
+             response or the profile, delete this connection and import it again.",
             false,
         ),
     };

@@ -68,6 +68,7 @@ struct Inner {
     flights: refresh::Flights,
     journal: OnceLock<Journal>,
     contact: refresh::Contact,
+    import_turns: import::Turns,
 }
 
 impl App {
@@ -81,6 +82,7 @@ impl App {
             flights: refresh::Flights::default(),
             journal: OnceLock::new(),
             contact: refresh::Contact::default(),
+            import_turns: import::Turns::default(),
         }))
     }
 
@@ -146,7 +148,7 @@ impl App {
     /// left can be taken over.
     pub(crate) fn database_was_heard(&self) -> bool {
         // A clock that stands in for the database's says nothing of how long that was away.
-        self.0.contact.heard() || self.database_now().is_some()
+        self.0.contact.heard(self.elapsed()) || self.database_now().is_some()
     }
 
     pub(crate) fn saver(&self) -> &refresh::Saver {
@@ -182,6 +184,10 @@ impl App {
     /// Waits for [`wake_worker`](Self::wake_worker).
     pub async fn woken(&self) {
         self.0.wake.notified().await;
+    }
+
+    pub(crate) fn import_turns(&self) -> &import::Turns {
+        &self.0.import_turns
     }
 
     pub(crate) fn pool(&self) -> &PgPool {

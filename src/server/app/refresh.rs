@@ -5,14 +5,18 @@
 //! generation, so that a late answer changes nothing; when PostgreSQL does not take it, it waits in the
 //! journal. A refresh that has begun runs to its end even if whoever asked for it goes away.
 
-mod claim;
-mod contact;
+pub mod claim;
+pub mod contact;
 pub mod decide;
 pub mod engine;
-pub mod join;
+pub mod flights;
+pub mod group;
+pub mod intent;
+mod join;
 mod live;
-mod replay;
-mod save;
+pub mod replay;
+pub mod save;
+pub mod saver;
 
 use futures::future::join_all;
 use tokio::{task::JoinHandle, time::Instant};
@@ -33,9 +37,10 @@ use crate::{
 use claim::{Claimed, One};
 pub use contact::Contact;
 pub use engine::LEASE;
-pub use join::Flights;
+pub use flights::Flights;
+use flights::Hand;
 pub use replay::leftovers;
-pub use save::Saver;
+pub use saver::Saver;
 
 /// How often a caller looks whether its client has room again.
 const ROOM_LOOK: std::time::Duration = std::time::Duration::from_millis(100);
@@ -54,11 +59,13 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
         let running = app.clone();
         app.tasks().spawn(async move {
             let id = claimed.leased.id;
-            let _pilot = join::board(&running, id, false);
+            let _pilot = flights::board(running.flights(), id, false);
             if let Err(error) = make(&running, claimed).await {
                 tracing::error!(connection = %id, error = format!("{error:#}"), "a refresh failed");
             }
-            running.flights().landed(&running);
+            if running.flights().is_hungry() {
+                running.wake_worker();
+            }
         })
     });
     Ok(begun.collect())
@@ -72,28 +79,20 @@ pub async fn run_due(app: &App, limit: i64) -> Result<usize> {
     Ok(count)
 }
 
-/// Prolongs the leases of calls that are under way.
+/// Prolongs the leases of what is in hand.
 pub async fn prolong(app: &App) -> Result<()> {
-    let calls = app.flights().calls();
-    if !calls.is_empty() {
+    let held = app.flights().held();
+    if !held.is_empty() {
         let mut conn = app.pool().acquire().await?;
-        lease::extend(&mut conn, &calls, app.database_now(), LEASE.as_seconds_f64()).await?;
+        lease::extend(&mut conn, &held, app.database_now(), LEASE.as_seconds_f64()).await?;
     }
     Ok(())
 }
 
-/// Makes a claimed refresh, or says on the connection why it can't even be asked for.
 async fn make(app: &App, claimed: Claimed) -> anyhow::Result<Verdict> {
     let trigger = claimed.trigger;
-    let (task, caller) = claimed.with(());
-    let verdict = match caller {
-        Ok(caller) => engine::run(app, &task.with(caller).0).await?,
-        Err(why) => {
-            // Nothing was sent, so nothing is in doubt.
-            let outcome = decide::unprepared(&task, &why, app.now(), app.rng().fraction());
-            engine::conclude(app, &outcome, task.ends).await
-        }
-    };
+    let _hand = Hand::take(app.flights(), claimed.leased.id, claimed.leased.lease_id);
+    let verdict = engine::make(app, claimed).await?;
     metrics::counter!(
         "regrant_refreshes_total",
         "trigger" => trigger.as_str(),
@@ -117,10 +116,10 @@ pub async fn now(
     let deadline = Instant::now() + join::DEADLINE;
     let mut connection = connection.clone();
     loop {
-        match join::board(app, connection.id, force) {
+        match flights::board(app.flights(), connection.id, force) {
             Err(flight) => {
                 let swallows = force && !flight.forced;
-                flight.landed(deadline).await?;
+                join::landed(flight, deadline).await?;
                 if !swallows {
                     return came_of(app, connection.id, connection.generation).await;
                 }
@@ -276,7 +275,7 @@ pub(super) async fn hold(app: &App, id: Uuid) -> Result<(Connection, Option<Leas
         if refuse_dead(&connection).is_err() {
             return Ok((connection, None));
         }
-        let lease = claim::new_lease(app);
+        let lease = claim::lease_of_one(app, id);
         let leased = lease::claim_one(&mut conn, lease, id, connection.generation).await?;
         drop(conn);
         if let Some(leased) = leased {

@@ -2,8 +2,8 @@
 
 use axum::{
     Extension, Router,
-    extract::{DefaultBodyLimit, Multipart, Path, State},
-    http::StatusCode,
+    extract::{DefaultBodyLimit, Multipart, Path, State, multipart::Field},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::post,
 };
@@ -13,7 +13,10 @@ use tokio_util::io::StreamReader;
 use uuid::Uuid;
 
 use super::router::Web;
-use crate::server::app::{self, Actor, App, import::Format};
+use crate::server::app::{
+    self, Actor, App,
+    import::{File, Format},
+};
 
 pub fn routes() -> Router<Web> {
     Router::new().route("/upload/import/{client}", post(import)).layer(DefaultBodyLimit::disable())
@@ -24,9 +27,12 @@ async fn import(
     State(app): State<App>,
     Extension(actor): Extension<Actor>,
     Path(client): Path<Uuid>,
+    headers: HeaderMap,
     mut form: Multipart,
 ) -> Response {
     let mut dry_run = false;
+    // Of the whole form, which is hardly longer than the file in it.
+    let bytes = content_length(&headers);
     loop {
         let field = match form.next_field().await {
             Ok(Some(field)) => field,
@@ -38,7 +44,8 @@ async fn import(
             Some("file") => {
                 let name = field.file_name().unwrap_or_default().to_ascii_lowercase();
                 let format = if name.ends_with(".csv") { Format::Csv } else { Format::Ndjson };
-                return take(&app, &actor, client, format, dry_run, field).await;
+                let file = File { format, dry_run, bytes, stream: field };
+                return take(&app, &actor, client, file).await;
             }
             _ => {}
         }
@@ -47,16 +54,10 @@ async fn import(
 
 /// A part of a form lives no longer than its request, and an import must; so its bytes are handed
 /// over one chunk after the other.
-async fn take(
-    app: &App,
-    actor: &Actor,
-    client: Uuid,
-    format: Format,
-    dry_run: bool,
-    mut field: axum::extract::multipart::Field<'_>,
-) -> Response {
+async fn take(app: &App, actor: &Actor, client: Uuid, file: File<Field<'_>>) -> Response {
+    let File { format, dry_run, bytes, stream: mut field } = file;
     let (mut sender, chunks) = mpsc::channel(4);
-    let stream = StreamReader::new(chunks);
+    let file = File { format, dry_run, bytes, stream: StreamReader::new(chunks) };
     let hand_over = async move {
         loop {
             let Some(chunk) = field.chunk().await.map_err(io::Error::other).transpose() else {
@@ -68,7 +69,7 @@ async fn take(
             }
         }
     };
-    let run = app::import::run(app, actor, client, format, dry_run, stream);
+    let run = app::import::run(app, actor, client, file);
     let (done, ()) = tokio::join!(run, hand_over);
     match done {
         Ok(import) => {
@@ -84,6 +85,11 @@ async fn take(
         }
         Err(error) => refused(StatusCode::FORBIDDEN, &error.problem().message),
     }
+}
+
+/// How long a body is, where its sender says so.
+pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn refused(status: StatusCode, why: &str) -> Response {

@@ -135,16 +135,16 @@ pub fn import(
 }
 
 /// Where a token response says something of an expiry that nobody can read. It costs no token; but
-/// whoever hands over many at once can mend it before they count as living for ever.
-pub fn unreadable_expiry<'p>(
+/// whoever hands it over can mend it before it counts as living for ever.
+pub fn unreadable_expiries<'p>(
     registration: &Registration<'p>,
     response: &Value,
     obtained_at: OffsetDateTime,
-) -> Option<&'p str> {
+) -> impl Iterator<Item = &'p str> {
     let dialect = &registration.profile.response;
     [&dialect.expiry, &dialect.refresh_expiry]
         .into_iter()
-        .find_map(|sources| expiry::unreadable(response, sources, obtained_at))
+        .filter_map(move |sources| expiry::unreadable(response, sources, obtained_at))
 }
 
 /// The request that `intent` is at this provider.

@@ -197,7 +197,9 @@ pub async fn end_forgotten(
 ) -> Result<u64> {
     Ok(sqlx::query!(
         "UPDATE attempts SET verdict = 'in_doubt', error_class = 'answer_lost', finished_at = $2
-         WHERE verdict IS NULL AND started_at < $1",
+         WHERE verdict IS NULL AND started_at < $1
+           AND NOT EXISTS (SELECT FROM connections n
+                           WHERE n.id = attempts.connection_id AND n.lease_id = attempts.lease_id)",
         before,
         now
     )

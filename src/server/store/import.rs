@@ -12,6 +12,8 @@ struct ImportRow {
     client_id: Uuid,
     dry_run: bool,
     state: String,
+    read_bytes: i64,
+    total_bytes: Option<i64>,
     rows: i64,
     imported: i64,
     skipped: i64,
@@ -37,12 +39,13 @@ impl TryFrom<ImportRow> for Import {
             client_id: row.client_id,
             dry_run: row.dry_run,
             state,
+            read_bytes: row.read_bytes,
+            total_bytes: row.total_bytes,
             rows: row.rows,
             imported: row.imported,
             skipped: row.skipped,
             failed: row.failed,
-            problems: serde_json::from_value(row.problems)
-                .map_err(|error| Error::Unreadable(error.to_string()))?,
+            problems: serde_json::from_value(row.problems)?,
             detail: row.detail,
             begun_at: row.begun_at,
             ended_at: row.ended_at,
@@ -50,19 +53,30 @@ impl TryFrom<ImportRow> for Import {
     }
 }
 
+/// An import that begins.
+pub struct NewImport {
+    pub id: Uuid,
+    pub client_id: Uuid,
+    pub dry_run: bool,
+    pub total_bytes: Option<i64>,
+    pub begun_at: OffsetDateTime,
+}
+
+/// `beat_at`: `None`: now, by the database's clock; so it is wherever an import shows that it lives.
 pub async fn insert(
     conn: &mut PgConnection,
-    id: Uuid,
-    client_id: Uuid,
-    dry_run: bool,
-    now: OffsetDateTime,
+    new: &NewImport,
+    beat_at: Option<OffsetDateTime>,
 ) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO imports (id, client_id, dry_run, state, begun_at) VALUES ($1, $2, $3, 'running', $4)",
-        id,
-        client_id,
-        dry_run,
-        now
+        "INSERT INTO imports (id, client_id, dry_run, state, total_bytes, begun_at, beat_at)
+         VALUES ($1, $2, $3, 'running', $4, $5, coalesce($6::timestamptz, clock_timestamp()))",
+        new.id,
+        new.client_id,
+        new.dry_run,
+        new.total_bytes,
+        new.begun_at,
+        beat_at
     )
     .execute(conn)
     .await?;
@@ -72,32 +86,65 @@ pub async fn insert(
 /// What a batch adds to the counts.
 #[derive(Default)]
 pub struct Progress {
+    /// How far the file is read, this batch included.
+    pub read_bytes: i64,
     pub imported: i64,
     pub skipped: i64,
     pub failed: i64,
     pub problems: Vec<RowProblem>,
 }
 
-pub async fn add(conn: &mut PgConnection, id: Uuid, progress: &Progress) -> Result<()> {
-    let problems = serde_json::to_value(&progress.problems)
-        .map_err(|error| Error::Unreadable(error.to_string()))?;
-    sqlx::query!(
+/// Counts a batch, which may come before one that stood before it. Of the problems the first thousand
+/// are kept, by their rows. `false`: the import was ended meanwhile, and nothing may follow.
+pub async fn add(
+    conn: &mut PgConnection,
+    id: Uuid,
+    progress: &Progress,
+    beat_at: Option<OffsetDateTime>,
+) -> Result<bool> {
+    let problems = serde_json::to_value(&progress.problems)?;
+    let done = sqlx::query!(
         "UPDATE imports
          SET rows = rows + $2 + $3 + $4, imported = imported + $2, skipped = skipped + $3,
-             failed = failed + $4, problems = problems || $5
-         WHERE id = $1",
+             failed = failed + $4, read_bytes = greatest(read_bytes, $5),
+             beat_at = coalesce($7::timestamptz, clock_timestamp()),
+             problems = CASE WHEN $6::jsonb = '[]' THEN problems ELSE (
+                 SELECT jsonb_agg(problem ORDER BY place)
+                 FROM (SELECT problem, (problem ->> 'row')::bigint AS place
+                       FROM jsonb_array_elements(problems || $6) AS problem ORDER BY place LIMIT 1000) first
+             ) END
+         WHERE id = $1 AND state = 'running'",
         id,
         progress.imported,
         progress.skipped,
         progress.failed,
-        problems
+        progress.read_bytes,
+        problems,
+        beat_at
     )
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
-/// Ends an import. `detail`: why it broke off.
+/// Shows that the import lives. `false`: it was ended meanwhile.
+pub async fn beat(
+    conn: &mut PgConnection,
+    id: Uuid,
+    beat_at: Option<OffsetDateTime>,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE imports SET beat_at = coalesce($2::timestamptz, clock_timestamp())
+         WHERE id = $1 AND state = 'running'",
+        id,
+        beat_at
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Ends an import, if nobody else did. `detail`: why it broke off.
 pub async fn end(
     conn: &mut PgConnection,
     id: Uuid,
@@ -106,7 +153,7 @@ pub async fn end(
 ) -> Result<()> {
     let state = if detail.is_some() { ImportState::Broken } else { ImportState::Done };
     sqlx::query!(
-        "UPDATE imports SET state = $2, detail = $3, ended_at = $4 WHERE id = $1",
+        "UPDATE imports SET state = $2, detail = $3, ended_at = $4 WHERE id = $1 AND state = 'running'",
         id,
         state.as_str(),
         detail,
@@ -117,11 +164,31 @@ pub async fn end(
     Ok(())
 }
 
+/// Ends the imports that showed no life for so many seconds; gives their ids.
+pub async fn end_silent(
+    conn: &mut PgConnection,
+    seconds: f64,
+    detail: &str,
+    now: Option<OffsetDateTime>,
+) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "UPDATE imports SET state = 'broken', detail = $2, ended_at = beat_at
+         WHERE state = 'running'
+           AND beat_at < coalesce($3::timestamptz, clock_timestamp()) - make_interval(secs => $1)
+         RETURNING id",
+        seconds,
+        detail,
+        now
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> {
     sqlx::query_as!(
         ImportRow,
-        "SELECT id, client_id, dry_run, state, rows, imported, skipped, failed, problems, detail,
-                begun_at, ended_at
+        "SELECT id, client_id, dry_run, state, read_bytes, total_bytes, rows, imported, skipped, failed,
+                problems, detail, begun_at, ended_at
          FROM imports WHERE id = $1",
         id
     )
@@ -135,7 +202,7 @@ pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> {
 pub async fn list(conn: &mut PgConnection, client_id: Uuid) -> Result<Vec<Import>> {
     sqlx::query_as!(
         ImportRow,
-        r#"SELECT id, client_id, dry_run, state, rows, imported, skipped, failed,
+        r#"SELECT id, client_id, dry_run, state, read_bytes, total_bytes, rows, imported, skipped, failed,
                   '[]'::jsonb AS "problems!", detail, begun_at, ended_at
            FROM imports WHERE client_id = $1 ORDER BY id DESC LIMIT 20"#,
         client_id

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::app::{App, Result, connection, keys, refresh, upkeep};
+use super::app::{App, Result, connection, import, keys, refresh, upkeep};
 
 /// How often the worker looks for what is due, when nobody wakes it.
 const TICK: Duration = Duration::from_secs(1);
+/// How long a look may take.
+const LOOK: Duration = Duration::from_secs(15);
 /// What ends within this time is looked after at once.
 const GATHER: Duration = Duration::from_millis(3);
 /// How many refreshes one process has under way at most.
@@ -22,6 +24,7 @@ const PROLONG: Duration = Duration::from_secs(12);
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 const CLOCK: Duration = Duration::from_secs(15);
 const KEYS: Duration = Duration::from_secs(60);
+const IMPORTS: Duration = Duration::from_secs(30);
 
 /// Begins the loops that every process needs: people refresh by hand in those that do no other work.
 pub fn tend(app: &App) -> JoinSet<()> {
@@ -48,14 +51,23 @@ pub fn begin(app: &App) -> JoinSet<()> {
     loops.spawn(refresh_loop(app.clone()));
     loops.spawn(every(app.clone(), "sweep", SWEEP, |app| async move { upkeep::sweep(&app).await }));
     loops.spawn(every(app.clone(), "keys", KEYS, |app| async move { keep_keys(&app).await }));
+    loops.spawn(every(app.clone(), "imports", IMPORTS, |app| async move {
+        import::end_silent(&app).await.map(drop)
+    }));
     loops
 }
 
 async fn refresh_loop(app: App) {
     while !app.stopping().is_cancelled() {
-        let full = match tick(&app).await {
-            Ok(full) => full,
-            Err(error) => {
+        // A connection whose other end is gone without a word would keep us for ever.
+        let looked = tokio::time::timeout(LOOK, tick(&app)).await;
+        let full = match looked {
+            Ok(Ok(full)) => full,
+            Err(_) => {
+                tracing::error!("looking for what is due took too long and was given up");
+                false
+            }
+            Ok(Err(error)) => {
                 tracing::error!(error = format!("{error:#}"), "looking for what is due failed");
                 false
             }
@@ -73,7 +85,7 @@ async fn refresh_loop(app: App) {
 
 /// Begins what is due and fits. Says whether there may be more that fits.
 async fn tick(app: &App) -> Result<bool> {
-    let room = IN_FLIGHT.saturating_sub(app.in_flight()).min(BATCH);
+    let room = IN_FLIGHT.saturating_sub(app.flights().count()).min(BATCH);
     if room == 0 {
         return Ok(false);
     }

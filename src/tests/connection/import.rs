@@ -8,7 +8,7 @@ use time::Duration;
 
 use crate::{
     domain::{
-        access::Role,
+        access::{Role, Scope},
         connection::{GrantType, State},
         problem::Code,
     },
@@ -201,7 +201,7 @@ async fn any_json_is_taken_whole_or_not_at_all(pool: PgPool) {
         let before = world.count(ROWS).await;
         let new = new_connection(client);
         match app::connection::import(&world.app, &world.admin, new, &body, None).await {
-            Ok(made) => {
+            Ok((made, _)) => {
                 assert_eq!((made.state, made.generation), (State::Active, 1), "{body}");
                 assert_eq!(world.count(ROWS).await, before + 3, "{body}");
             }
@@ -224,14 +224,59 @@ async fn an_import_counts_from_when_it_was_obtained(pool: PgPool) {
         app::connection::import_text(&world.app, &world.admin, new_connection(client), response)
             .await
     };
-    let made = import("2026-03-01T11:30:00Z").await.unwrap();
+    let (made, odd) = import("2026-03-01T11:30:00Z").await.unwrap();
+    assert_eq!(odd, []);
     assert_eq!(made.access_expires_at, Some(START + Duration::minutes(30)));
     assert_eq!(made.grant_type, GrantType::Import);
-    let made = import("2026-03-01T13:30:00+02:00").await.unwrap();
+    let (made, _) = import("2026-03-01T13:30:00+02:00").await.unwrap();
     assert_eq!(made.access_expires_at, Some(START + Duration::minutes(30)));
-    for wrong in ["2026-03-01T12:06:00Z", "yesterday", "2026-03-01", "9999999999"] {
+    for wrong in
+        ["2026-03-01T12:06:00Z", "yesterday", "2026-03-01", "9999999999", "1969-12-31T23:59:59Z"]
+    {
         let refused = import(wrong).await.unwrap_err().problem();
         assert!(refused.field("obtained_at").is_some(), "{wrong}: {refused:?}");
+    }
+}
+
+/// It costs no token, but it is said: by the API beside the connection, to a person on its page.
+#[sqlx::test]
+async fn an_expiry_that_nobody_can_read_is_told_at_once(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    let response = json!({
+        "access_token": "a", "refresh_token": "r", "expires_in": "soon",
+        "refresh_token_expires_in": "late"
+    });
+    let new = json!({ "client_id": client, "token_response": response });
+    let made = program.post("/connections", &new).await.ok();
+    assert_eq!(made["state"]["name"], "active");
+    let told = made["warnings"].to_string();
+    assert!(told.contains("/expires_in") && told.contains("/refresh_token_expires_in"), "{made}");
+    let new = json!({ "client_id": client, "token_response": { "access_token": "b" } });
+    let made = program.post("/connections", &new).await.ok();
+    assert_eq!(made.get("warnings"), None, "{made}");
+
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = client.to_string();
+    let warning = "an expiry can't be read";
+    for (token, expires_in, obtained_at) in [("c", "soon", ""), ("d", "60", "2026-03-01T11:59:30Z")]
+    {
+        let response = json!({ "access_token": token, "expires_in": expires_in }).to_string();
+        let form = [
+            ("client_id", client.as_str()),
+            ("label", ""),
+            ("token_response", response.as_str()),
+            ("obtained_at", obtained_at),
+        ];
+        let made = browser.submit("connection/import", &form).await;
+        let address = made.location();
+        let page = browser.get(&address).await.text;
+        assert_eq!(page.contains(warning), token == "c", "{page}");
+        let id = address.trim_start_matches("/connections/").split('?').next().unwrap();
+        let connection = world.connection(id.parse().unwrap()).await;
+        let end = (token == "d").then_some(START + Duration::seconds(30));
+        assert_eq!(connection.access_expires_at, end);
     }
 }
 

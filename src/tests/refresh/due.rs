@@ -69,6 +69,7 @@ async fn look(world: &World) -> [Value; 2] {
                 .bind(rooms)
                 .bind(64_i64)
                 .bind(true)
+                .bind(Vec::<Uuid>::new())
         })
         .await,
     ]

@@ -95,6 +95,7 @@ async fn nothing_of_a_record_can_be_read(pool: PgPool) {
     let files = std::fs::read_dir(dir.path()).unwrap();
     let bytes: Vec<u8> =
         files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+    assert!(bytes.len() > 200, "there is a record");
     let text = String::from_utf8_lossy(&bytes);
     for word in ["sealed", "connection", "generation", "Renew", "verdict", &id.to_string()] {
         assert!(!text.contains(word), "{word}");
@@ -203,4 +204,32 @@ async fn a_late_grant_of_a_revoked_family_is_known_as_lost(pool: PgPool) {
     futures::future::join_all(late).await;
     world.tick().await;
     assert_eq!(world.reason(id).await, Some(Reason::RotationLost));
+}
+
+/// What a process has in hand it does not take over from itself, whatever became of the lease: the
+/// answer may be here, and the token that is stored spent.
+#[sqlx::test]
+async fn a_process_never_takes_over_what_it_has_in_hand(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("strictest", |_| {}).await;
+    let (id, other) = (world.import(client).await, world.import_of(client, "bob").await);
+    world.until_due(id).await;
+    world.until_due(other).await;
+    world.execute(AWAY).await;
+    let begun = app::refresh::begin_due(&world.app, 10).await.unwrap();
+    assert_eq!(begun.len(), 2);
+    while world.refreshes().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    world.pass(LEASE);
+    assert_eq!(world.tick().await, 0);
+    // Nor is it let go to others: the leases of all that was claimed together are prolonged.
+    app::refresh::prolong(&world.app).await.unwrap();
+    assert_eq!(app::refresh::run_due(&world.replica("second").await, 10).await.unwrap(), 0);
+    world.execute(BACK).await;
+    futures::future::join_all(begun).await;
+    for id in [id, other] {
+        assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
+    }
+    assert_eq!(world.refreshes().len(), 2);
 }

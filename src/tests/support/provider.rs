@@ -88,7 +88,9 @@ impl World {
         response: String,
     ) -> app::Result<crate::domain::connection::Connection> {
         let response = TokenResponse::from_text(response, None);
-        app::connection::import_text(&self.app, &self.admin, new_connection(client), response).await
+        app::connection::import_text(&self.app, &self.admin, new_connection(client), response)
+            .await
+            .map(|(connection, _)| connection)
     }
 
     /// Connects an account as a signed-in person does, by consent; the connection.

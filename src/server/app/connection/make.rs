@@ -13,6 +13,7 @@ use crate::{
     domain::{
         access::Permission,
         connection::{Connection, GrantType},
+        problem::FieldProblem,
         provider::{self, Profile},
     },
     server::{
@@ -53,7 +54,7 @@ pub async fn import_text(
     actor: &Actor,
     new: NewConnection,
     response: TokenResponse,
-) -> Result<Connection> {
+) -> Result<(Connection, Vec<FieldProblem>)> {
     actor.require(Permission::ConnectionsWrite)?;
     let body: Value = serde_json::from_str(&response.body).map_err(|error| {
         // The text holds tokens, so the error names a place and never quotes.
@@ -71,21 +72,19 @@ pub async fn import_text(
     import(app, actor, new, &body, obtained_at).await
 }
 
-/// Makes a connection from a token response as the provider gave it. Expiries count from
-/// `obtained_at`; `None`: from now.
+/// Makes a connection from a token response as the provider gave it, and says what is odd about it: a
+/// person who hands over one response sees that at once, and its tokens may be the last there are.
+/// Expiries count from `obtained_at`; `None`: from now.
 pub async fn import(
     app: &App,
     actor: &Actor,
     new: NewConnection,
     response: &Value,
     obtained_at: Option<OffsetDateTime>,
-) -> Result<Connection> {
+) -> Result<(Connection, Vec<FieldProblem>)> {
     actor.require(Permission::ConnectionsWrite)?;
     let now = app.now();
-    let obtained_at = obtained_at.unwrap_or(now);
-    if obtained_at > now + time::Duration::minutes(5) {
-        return Err(Error::invalid("obtained_at", "lies in the future"));
-    }
+    let obtained_at = check_obtained_at(obtained_at.unwrap_or(now), now)?;
     let mut tx = app.begin().await?;
     let id = insert(app, &mut tx, &new, GrantType::Import).await?;
     let connection = load(&mut tx, id).await?;
@@ -101,7 +100,15 @@ pub async fn import(
     audit::record(app, &mut tx, actor, "connection.import", subject, detail).await?;
     tx.commit().await?;
     app.wake_worker();
-    super::get(app, &Actor::System, id).await
+    let registration = caller.registration();
+    let odd = token::unreadable_expiries(&registration, response, obtained_at)
+        .map(|at| FieldProblem::new("token_response", unreadable_expiry(at)))
+        .collect();
+    Ok((super::get(app, &Actor::System, id).await?, odd))
+}
+
+pub(in crate::server::app) fn unreadable_expiry(at: &str) -> String {
+    format!("the expiry at {at} can't be read")
 }
 
 /// A refresh token in two connections would be sent twice, and a strict server would then kill the
@@ -359,6 +366,26 @@ pub(in crate::server::app) fn check_external_id(
     }
     no_control("external_id", external_id.unwrap_or_default())?;
     Ok(external_id.map(ToOwned::to_owned))
+}
+
+/// Clocks differ a little.
+pub(in crate::server::app) fn check_obtained_at(
+    at: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<OffsetDateTime> {
+    if at > now + time::Duration::minutes(5) {
+        return Err(Error::invalid("obtained_at", "lies in the future"));
+    }
+    if at < OffsetDateTime::UNIX_EPOCH {
+        return Err(Error::invalid("obtained_at", "lies before 1970"));
+    }
+    Ok(at)
+}
+
+/// Scopes as they come from a file. A provider may have odd ones, but none that is no line of text.
+pub(in crate::server::app) fn check_scopes(scopes: Vec<String>) -> Result<Vec<String>> {
+    no_control("scopes", &scopes.concat())?;
+    Ok(scopes)
 }
 
 fn no_control(field: &str, text: &str) -> Result<()> {

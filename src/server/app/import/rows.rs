@@ -15,13 +15,15 @@ use crate::domain::import::RowProblem;
 
 /// A row is no longer than this, in bytes.
 const ROW_LIMIT: u64 = 256 * 1024;
+/// So much is taken from the stream at once.
+const BUFFER: usize = 64 * 1024;
 
 /// How the rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// RFC 4180 with a heading, or with semicolons or tabs for its commas. The columns `external_id`, `label`, `tags`, `scopes`, `obtained_at`
-    /// and `token_response` (JSON) have a meaning, and so has `variables.NAME`; every other column is
-    /// a field of the token response.
+    /// RFC 4180 with a heading, or with semicolons or tabs for its commas. The columns `external_id`,
+    /// `label`, `tags`, `scopes`, `obtained_at` and `token_response` (JSON) have a meaning, and so has
+    /// `variables.NAME`; every other column is a field of the token response.
     Csv,
     /// One JSON object a line.
     Ndjson,
@@ -54,16 +56,16 @@ pub struct Row {
 
 pub type Parsed = Result<Row, RowProblem>;
 
-/// Reads rows until `each` says that it wants no more. Fails when the stream breaks or a row has no
-/// end; what stands in the file is in no error.
+/// Reads rows, each with the place in the file where it ends, until `each` wants no more. Fails when
+/// the stream breaks or a row has no end; what stands in the file is in no error.
 pub fn read(
     stream: impl Read,
     format: Format,
-    mut each: impl FnMut(Parsed) -> bool,
+    mut each: impl FnMut(Parsed, u64) -> bool,
 ) -> io::Result<()> {
     match format {
         Format::Csv => csv(stream, &mut each),
-        Format::Ndjson => ndjson(BufReader::new(stream), &mut each),
+        Format::Ndjson => ndjson(BufReader::with_capacity(BUFFER, stream), &mut each),
     }
 }
 
@@ -71,8 +73,8 @@ fn problem(row: i64, field: &str, message: impl Into<String>) -> RowProblem {
     RowProblem { row, external_id: None, field: field.into(), message: message.into() }
 }
 
-fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed) -> bool) -> io::Result<()> {
-    let mut number = 0;
+fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) -> io::Result<()> {
+    let (mut number, mut at) = (0, 0);
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -82,6 +84,7 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed) -> bool) -> io
         if line.len() as u64 == ROW_LIMIT && !line.ends_with(b"\n") {
             return Err(too_long());
         }
+        at += line.len() as u64;
         let text = line.trim_ascii();
         if text.is_empty() {
             continue;
@@ -99,18 +102,21 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed) -> bool) -> io
                 _ => format!("is not JSON (column {column})"),
             })
         });
-        if !each(row) {
+        if !each(row, at) {
             return Ok(());
         }
     }
 }
 
-fn csv(stream: impl Read, each: &mut impl FnMut(Parsed) -> bool) -> io::Result<()> {
+fn csv(stream: impl Read, each: &mut impl FnMut(Parsed, u64) -> bool) -> io::Result<()> {
     let taken = Rc::new(Cell::new(0));
     let (separator, stream) = separated(stream)?;
     let stream = Capped { stream, taken: taken.clone() };
-    let mut reader =
-        csv::ReaderBuilder::new().flexible(true).delimiter(separator).from_reader(stream);
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .delimiter(separator)
+        .buffer_capacity(BUFFER)
+        .from_reader(stream);
     let broken = |error: csv::Error| match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         _ => io::Error::new(io::ErrorKind::InvalidData, "the file is not CSV in UTF-8"),
@@ -129,7 +135,7 @@ fn csv(stream: impl Read, each: &mut impl FnMut(Parsed) -> bool) -> io::Result<(
             }
             Err(error) => return Err(broken(error)),
         };
-        if !each(row) {
+        if !each(row, reader.position().byte()) {
             return Ok(());
         }
     }
@@ -216,7 +222,7 @@ impl<R: Read> Read for Capped<R> {
         let count = self.stream.read(buffer)?;
         self.taken.set(self.taken.get() + count as u64);
         // The reader's buffer takes in rows ahead.
-        if self.taken.get() > ROW_LIMIT + 64 * 1024 { Err(too_long()) } else { Ok(count) }
+        if self.taken.get() > ROW_LIMIT + BUFFER as u64 { Err(too_long()) } else { Ok(count) }
     }
 }
 
@@ -226,7 +232,10 @@ mod tests {
 
     fn rows(format: Format, text: &str) -> (Vec<Parsed>, io::Result<()>) {
         let mut rows = Vec::new();
-        let end = read(text.as_bytes(), format, |row| {
+        let mut last = 0;
+        let end = read(text.as_bytes(), format, |row, at| {
+            assert!(at > last && at <= text.len() as u64, "{at} after {last}");
+            last = at;
             rows.push(row);
             true
         });

@@ -7,9 +7,13 @@ use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
 
-use super::engine::{LEASE, Task};
+use super::{
+    engine::{LEASE, Task},
+    intent::{self, Orphans},
+    save,
+};
 use crate::{
-    domain::{attempt::Trigger, connection::StateName, provider::Profile},
+    domain::{attempt::Trigger, provider::Profile},
     server::{
         app::{App, Error, Result, client::Caller, grant, keys},
         failpoint,
@@ -22,11 +26,6 @@ use crate::{
     },
 };
 
-/// How many requests of one client are under way at once over all replicas, unless its profile says.
-const CONCURRENCY: u32 = 32;
-/// A rate allows as many requests at once as it does in this time.
-const BURST: Duration = Duration::seconds(6);
-
 /// A refresh that is ours to make, or the reason why it can't even be asked for.
 pub type Claimed = Task<std::result::Result<Arc<Caller>, String>>;
 
@@ -38,6 +37,12 @@ pub fn new_lease(app: &App) -> Lease {
         seconds: LEASE.as_seconds_f64(),
         orphans: app.database_was_heard(),
     }
+}
+
+/// [`new_lease`] of one connection: what is in hand here is not taken over, however its lease ended.
+pub fn lease_of_one(app: &App, id: Uuid) -> Lease {
+    let lease = new_lease(app);
+    Lease { orphans: lease.orphans && !app.flights().holds(id), ..lease }
 }
 
 /// What was claimed of what is due.
@@ -62,7 +67,13 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
     for client in clients {
         let id = client.id;
         let caller = Caller::of(app, &mut conn, client, Vec::new()).await;
-        limits.push(limit_of(id, caller.as_ref().ok().map(|caller| caller.profile.as_ref())));
+        // The database went away: that is no fault of the client's.
+        if let Err(Error::Internal(error)) = &caller
+            && save::is_absence(error)
+        {
+            return caller.map(|_| Due::default());
+        }
+        limits.push(intent::limit(id, profile_of(&caller)));
         callers.insert(id, caller.map(Arc::new).map_err(|error| error.to_string()));
     }
     drop(conn);
@@ -75,7 +86,8 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
     if rooms.is_empty() {
         return Ok(nothing);
     }
-    let leased = lease::claim_due(&mut tx, lease, &rooms, limit).await?;
+    let in_hand: Vec<Uuid> = app.flights().held().into_iter().map(|(id, _)| id).collect();
+    let leased = lease::claim_due(&mut tx, lease, &rooms, &in_hand, limit).await?;
     if leased.is_empty() {
         return Ok(nothing);
     }
@@ -111,10 +123,10 @@ pub async fn one(
 ) -> Result<One> {
     let mut tx = app.begin().await?;
     let caller = Caller::load(app, &mut tx, client_id, Vec::new()).await;
-    let limits = [limit_of(client_id, caller.as_ref().ok().map(|caller| caller.profile.as_ref()))];
+    let limits = [intent::limit(client_id, profile_of(&caller))];
     let caller = caller.map(Arc::new).map_err(|error| error.to_string());
     let taken = app.elapsed();
-    let lease = new_lease(app);
+    let lease = lease_of_one(app, id);
     let rooms =
         store::client::room(&mut tx, &limits, app.database_now(), lease.seconds, false).await?;
     let Some(leased) = lease::claim_one(&mut tx, lease, id, generation).await? else {
@@ -135,17 +147,8 @@ pub async fn one(
     }
 }
 
-fn limit_of(client_id: Uuid, profile: Option<&Profile>) -> Limit {
-    let policy = profile.map(|profile| &profile.policy);
-    let concurrency = policy.and_then(|policy| policy.concurrency).unwrap_or(CONCURRENCY);
-    let per_minute = policy.and_then(|policy| policy.requests_per_minute);
-    let interval = per_minute.map(|count| 60.0 / f64::from(count.max(1)));
-    Limit {
-        client_id,
-        concurrency: i32::try_from(concurrency.max(1)).unwrap_or(i32::MAX),
-        interval,
-        burst: interval.map_or(1.0, |interval| (BURST.as_seconds_f64() / interval).max(1.0)),
-    }
+fn profile_of(caller: &Result<Caller>) -> Option<&Profile> {
+    caller.as_ref().ok().map(|caller| caller.profile.as_ref())
 }
 
 /// Counts what is claimed against the rates of its clients.
@@ -155,14 +158,8 @@ async fn spend(
     limits: &[Limit],
     leased: &[Leased],
 ) -> Result<()> {
-    for limit in limits {
-        let count = leased.iter().filter(|leased| leased.client_id == limit.client_id).count();
-        if let Some(interval) = limit.interval
-            && count > 0
-        {
-            let seconds = interval * f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-            store::client::spend(conn, limit.client_id, seconds, app.database_now()).await?;
-        }
+    for (client_id, seconds) in intent::spending(limits, leased) {
+        store::client::spend(conn, client_id, seconds, app.database_now()).await?;
     }
     Ok(())
 }
@@ -233,29 +230,14 @@ async fn intend(
 
 /// What an earlier holder had under way when its lease ran out is in doubt.
 async fn doubt(app: &App, conn: &mut PgConnection, leased: &mut [Leased]) -> Result<()> {
-    let orphans = || leased.iter().filter(|leased| leased.is_orphan);
-    let Some(lease_id) = orphans().next().map(|orphan| orphan.lease_id) else { return Ok(()) };
-    let clients: Vec<Uuid> = orphans().map(|orphan| orphan.client_id).collect();
-    let ids: Vec<Uuid> = orphans().map(|orphan| orphan.id).collect();
-    let mut lost: HashMap<Uuid, Uuid> = HashMap::new();
-    for attempt in store::attempt::abandon(conn, &clients, &ids, lease_id, app.now()).await? {
-        let current = leased.iter().any(|leased| {
-            leased.id == attempt.connection_id && leased.generation == attempt.generation_before
-        });
-        if current {
-            let newest = lost.entry(attempt.connection_id).or_insert(attempt.id);
-            *newest = attempt.id.max(*newest);
-        }
-    }
-    let doubts: Vec<(Uuid, Uuid)> = lost.iter().map(|(id, attempt)| (*id, *attempt)).collect();
+    let Some(Orphans { lease_id, clients, connections }) = Orphans::among(leased) else {
+        return Ok(());
+    };
+    let abandoned =
+        store::attempt::abandon(conn, &clients, &connections, lease_id, app.now()).await?;
+    let doubts = intent::doubt(leased, &abandoned);
     if !doubts.is_empty() {
         lease::doubt(conn, lease_id, &doubts, app.now()).await?;
-    }
-    for leased in leased.iter_mut() {
-        if let Some(attempt_id) = lost.get(&leased.id) {
-            leased.state = StateName::InDoubt;
-            leased.doubtful_attempt_id.get_or_insert(*attempt_id);
-        }
     }
     Ok(())
 }

@@ -6,31 +6,28 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use tokio::time::{Duration, Instant};
+use time::Duration;
 
 /// Nothing heard for longer than this: it was away, or we were not there. The worker looks every second.
-const GAP: Duration = Duration::from_secs(3);
+const GAP: Duration = Duration::seconds(3);
 /// How long those who have answers are given to bring them.
-const WAIT: Duration = Duration::from_secs(3);
+const WAIT: Duration = Duration::seconds(3);
 
 /// When the database was heard last, and until when to wait since it came back.
 #[derive(Default)]
-pub struct Contact(Mutex<Option<(Instant, Instant)>>);
+pub struct Contact(Mutex<Option<(Duration, Duration)>>);
 
 impl Contact {
-    /// Notes that the database answered. Whether it has done so for a while.
-    pub fn heard(&self) -> bool {
-        self.heard_at(Instant::now())
-    }
-
-    fn heard_at(&self, now: Instant) -> bool {
+    /// Notes that the database answered when `elapsed` had passed on a clock that never jumps. Whether
+    /// it has done so for a while.
+    pub fn heard(&self, elapsed: Duration) -> bool {
         let mut contact = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let until = match *contact {
-            Some((last, until)) if now.duration_since(last) <= GAP => until,
-            _ => now + WAIT,
+            Some((last, until)) if elapsed - last <= GAP => until,
+            _ => elapsed + WAIT,
         };
-        *contact = Some((now, until));
-        now >= until
+        *contact = Some((elapsed, until));
+        elapsed >= until
     }
 }
 
@@ -41,8 +38,7 @@ mod tests {
     #[test]
     fn after_each_silence_some_time_goes_by() {
         let contact = Contact::default();
-        let start = Instant::now();
-        let heard = |seconds| contact.heard_at(start + Duration::from_secs_f64(seconds));
+        let heard = |seconds| contact.heard(Duration::seconds_f64(seconds));
         assert_eq!(
             [0.0, 1.0, 2.0, 2.9, 3.0, 4.0, 6.9].map(heard),
             [false, false, false, false, true, true, true]

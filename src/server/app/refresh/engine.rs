@@ -112,6 +112,22 @@ pub trait Ports: Sync {
     fn is_stopping(&self) -> bool;
 }
 
+/// Makes a claimed refresh, or says on the connection why it can't even be asked for.
+pub async fn make<P: Ports>(
+    ports: &P,
+    claimed: Task<Result<P::Caller, String>>,
+) -> anyhow::Result<Verdict> {
+    let (task, caller) = claimed.with(());
+    match caller {
+        Ok(caller) => run(ports, &task.with(caller).0).await,
+        Err(why) => {
+            // Nothing was sent, so nothing is in doubt.
+            let outcome = decide::unprepared(&task, &why, ports.now(), ports.jitter());
+            Ok(conclude(ports, &outcome, task.ends).await)
+        }
+    }
+}
+
 /// Makes a refresh and saves what it came to.
 pub async fn run<P: Ports>(ports: &P, task: &Task<P::Caller>) -> anyhow::Result<Verdict> {
     if !decide::is_renewable(task) {

@@ -7,8 +7,6 @@ use time::{Duration, OffsetDateTime};
 use super::{
     decide::Outcome,
     engine::{Ports, Saved, Task, Unconfirmed},
-    join::Call,
-    save,
 };
 use crate::server::{
     app::{App, client::Caller, grant},
@@ -41,8 +39,6 @@ impl Ports for App {
         let (caller, leased) = (&task.caller, &task.leased);
         let variables = caller.filled(&leased.variables);
         let registration = caller.registration_for(&leased.scopes_requested, &variables);
-        // While it lasts the lease is prolonged.
-        let _call = Call::begin(self.flights(), task.leased.id, task.leased.lease_id);
         let by_client = grant::by_client_credentials(&task.profile, task.leased.grant_type);
         match &task.held {
             Some(token) if !by_client => {
@@ -59,7 +55,7 @@ impl Ports for App {
     }
 
     async fn save(&self, outcome: &Outcome) -> Result<Saved, Unconfirmed> {
-        save::save(self, outcome).await
+        self.saver().save(self, outcome).await
     }
 
     async fn journal(&self, outcome: &Outcome) -> Option<journal::Record> {

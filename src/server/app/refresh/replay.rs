@@ -2,7 +2,10 @@
 
 use anyhow::Context;
 
-use super::{decide::Outcome, engine::Saved, save};
+use super::{
+    decide::Outcome,
+    engine::{Ports, Saved, Unconfirmed},
+};
 use crate::server::{
     app::App,
     failpoint,
@@ -49,7 +52,7 @@ pub async fn leftovers(app: &App, found: Vec<Leftover>) {
         for entry in &leftover.entries {
             match open(app, entry) {
                 Ok(outcome) => {
-                    if !replay(app, &outcome).await {
+                    if !bring(app, &outcome).await {
                         busy.push(outcome);
                     }
                 }
@@ -68,44 +71,59 @@ pub async fn leftovers(app: &App, found: Vec<Leftover>) {
             unreadable,
             "replayed a journal"
         );
-        if unreadable > 0 {
-            // Perhaps another master key opens it: it is kept for whoever knows.
-            continue;
-        }
         if busy.is_empty() {
-            leftover.done();
+            end(leftover, unreadable);
             continue;
         }
         let running = app.clone();
         app.tasks().spawn(async move {
-            while !busy.is_empty() && !running.stopping().is_cancelled() {
-                tokio::time::sleep(BUSY_RETRY).await;
-                let mut still = Vec::new();
-                for outcome in busy {
-                    if !replay(&running, &outcome).await {
-                        still.push(outcome);
-                    }
-                }
-                busy = still;
-            }
-            if busy.is_empty() {
-                leftover.done();
+            if bring_all(&running, busy).await {
+                end(leftover, unreadable);
             }
         });
     }
 }
 
-/// Whether the store has it.
-async fn replay(app: &App, outcome: &Outcome) -> bool {
+/// All that can be read of it is stored.
+fn end(leftover: Leftover, unreadable: usize) {
+    if unreadable > 0 {
+        // Perhaps another master key opens the rest: the next start tries again.
+        return;
+    }
+    if leftover.torn > 0 {
+        // Behind what is not whole there may be more that is.
+        leftover.set_aside();
+    } else {
+        leftover.done();
+    }
+}
+
+/// Offers outcomes to the store until it has them all, or the process is to end; whether it has.
+pub async fn bring_all<P: Ports>(ports: &P, mut outcomes: Vec<Outcome>) -> bool {
+    while !outcomes.is_empty() && !ports.is_stopping() {
+        ports.sleep(BUSY_RETRY).await;
+        let mut still = Vec::new();
+        for outcome in outcomes {
+            if !bring(ports, &outcome).await {
+                still.push(outcome);
+            }
+        }
+        outcomes = still;
+    }
+    outcomes.is_empty()
+}
+
+/// Offers an outcome to the store; whether it has it.
+pub async fn bring<P: Ports>(ports: &P, outcome: &Outcome) -> bool {
     failpoint::hit(failpoint::REPLAYING);
-    match save::save(app, outcome).await {
+    match ports.save(outcome).await {
         Ok(Saved::Done(verdict)) => {
             failpoint::hit(failpoint::REPLAYED);
             tracing::info!(connection = %outcome.fence.id, verdict = verdict.as_str(), "replayed");
             true
         }
         Ok(Saved::Busy) => false,
-        Err(super::engine::Unconfirmed(error)) => {
+        Err(Unconfirmed(error)) => {
             tracing::warn!(error = format!("{error:#}"), "a record is not stored yet");
             false
         }

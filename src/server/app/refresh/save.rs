@@ -1,20 +1,19 @@
-//! Storing outcomes in groups: whoever comes while a group is being written goes with the next one,
-//! so that throughput is bound by providers and not by commits.
+//! Storing outcomes: a group of them in one transaction.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, PoisonError},
     time::Duration as StdDuration,
 };
 
 use serde_json::json;
 use sqlx::PgConnection;
-use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
 use super::{
-    decide::{Change, ClientNote, Outcome},
-    engine::{Saved, Unconfirmed},
+    decide::{ClientNote, Outcome},
+    engine::Saved,
+    group::{self, Changes, Endings},
+    saver,
 };
 use crate::{
     domain::attempt::Verdict,
@@ -24,113 +23,41 @@ use crate::{
             audit::{self, Subject},
             client,
         },
-        store::{
-            self,
-            attempt::Ending,
-            connection::outcome::{self, Fence},
-        },
+        store::{self, connection::outcome},
     },
 };
 
-/// How many outcomes go into one transaction.
-const GROUP: usize = 256;
-/// How many groups are written at once: while one commits, the next is prepared.
-const WRITERS: usize = 2;
 /// A group that PostgreSQL does not confirm within this time is not waited for.
-const PATIENCE: StdDuration = StdDuration::from_secs(2);
-
+pub const PATIENCE: StdDuration = StdDuration::from_secs(2);
 /// What is due within this time is not left to the worker's next look.
 const SOON: time::Duration = time::Duration::seconds(3);
 
-type Reply = oneshot::Sender<std::result::Result<Saved, Unconfirmed>>;
-
-/// Outcomes that wait to be written.
-pub struct Saver {
-    waiting: Mutex<Vec<(Outcome, Reply)>>,
-    writers: Semaphore,
-}
-
-impl Default for Saver {
-    fn default() -> Self {
-        Self { waiting: Mutex::default(), writers: Semaphore::new(WRITERS) }
-    }
-}
-
-impl Saver {
-    fn push(&self, outcome: Outcome, reply: Reply) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((outcome, reply));
-    }
-
-    /// The next group: of each connection one outcome at most, since a second one goes by the first.
-    fn group(&self) -> Vec<(Outcome, Reply)> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut seen = HashSet::new();
-        waiting
-            .extract_if(.., |(outcome, _)| seen.len() < GROUP && seen.insert(outcome.fence.id))
-            .collect()
-    }
-
-    fn holds(&self, attempt_id: Uuid) -> bool {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.iter().any(|(outcome, _)| outcome.attempt_id == attempt_id)
-    }
-}
-
-/// Stores an outcome, together with those of others.
-pub async fn save(app: &App, outcome: &Outcome) -> std::result::Result<Saved, Unconfirmed> {
-    let (reply, saved) = oneshot::channel();
-    let saver = app.saver();
-    saver.push(outcome.clone(), reply);
-    // Whoever gets to write takes along all that wait, and finds nothing if another took theirs.
-    while saver.holds(outcome.attempt_id) {
-        let Ok(_writing) = saver.writers.acquire().await else { break };
-        let (outcomes, replies): (Vec<_>, Vec<_>) = saver.group().into_iter().unzip();
-        if outcomes.is_empty() {
-            continue;
-        }
-        for (reply, result) in replies.into_iter().zip(write(app, &outcomes).await) {
-            let _ = reply.send(result);
+impl saver::Store for App {
+    async fn write(&self, outcomes: &[Outcome]) -> anyhow::Result<Vec<Saved>> {
+        match tokio::time::timeout(PATIENCE, transact(self, outcomes)).await {
+            Ok(Err(Error::Internal(error))) => Err(error),
+            Ok(result) => result.map_err(|error| anyhow::anyhow!("{error}")),
+            Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
         }
     }
-    // The writer may have died with its group.
-    saved.await.unwrap_or_else(|_| Err(Unconfirmed(anyhow::anyhow!("the writer went away"))))
-}
 
-async fn write(app: &App, outcomes: &[Outcome]) -> Vec<std::result::Result<Saved, Unconfirmed>> {
-    match write_group(app, outcomes).await {
-        Ok(saved) => saved.into_iter().map(Ok).collect(),
-        Err(error) if outcomes.len() == 1 => vec![Err(Unconfirmed(error))],
-        // One that the database will never take keeps no other from being stored.
-        Err(error) if !is_absence(&error) => {
-            let mut results = Vec::with_capacity(outcomes.len());
-            for outcome in outcomes {
-                let alone = write_group(app, std::slice::from_ref(outcome)).await;
-                results.push(alone.map(|saved| saved[0]).map_err(Unconfirmed));
-            }
-            results
-        }
-        Err(error) => {
-            let why = format!("{error:#}");
-            outcomes.iter().map(|_| Err(Unconfirmed(anyhow::anyhow!(why.clone())))).collect()
-        }
-    }
-}
-
-async fn write_group(app: &App, outcomes: &[Outcome]) -> anyhow::Result<Vec<Saved>> {
-    match tokio::time::timeout(PATIENCE, transact(app, outcomes)).await {
-        Ok(Err(Error::Internal(error))) => Err(error),
-        Ok(result) => result.map_err(|error| anyhow::anyhow!("{error}")),
-        Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
+    fn is_absence(&self, error: &anyhow::Error) -> bool {
+        is_absence(error)
     }
 }
 
 /// Whether the error says that the database was not there, rather than that it refused.
-fn is_absence(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| match cause.downcast_ref::<sqlx::Error>() {
-        Some(sqlx::Error::Database(refused)) => {
-            // Class 57: shutting down, starting up. Class 08: connection exceptions.
-            refused.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
-        }
+pub fn is_absence(error: &anyhow::Error) -> bool {
+    // `store::Error` passes its source on as its own, so that the one inside is never a cause itself.
+    let cause = match error.downcast_ref::<store::Error>() {
+        Some(store::Error::Database(cause)) => Some(cause),
+        _ => error.downcast_ref::<sqlx::Error>(),
+    };
+    match cause {
+        // Connection exceptions, no resources left, a standby, canceled and shutting down.
+        Some(sqlx::Error::Database(refused)) => refused.code().is_some_and(|code| {
+            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "25006"
+        }),
         Some(
             sqlx::Error::Io(_)
             | sqlx::Error::PoolTimedOut
@@ -140,13 +67,13 @@ fn is_absence(error: &anyhow::Error) -> bool {
             | sqlx::Error::WorkerCrashed,
         ) => true,
         _ => false,
-    })
+    }
 }
 
 async fn transact(app: &App, outcomes: &[Outcome]) -> Result<Vec<Saved>> {
     let mut tx = app.begin().await?;
     let taken = change(app, &mut tx, outcomes).await?;
-    let saved = refused(app, &mut tx, outcomes, &taken).await?;
+    let saved = judge(&mut tx, outcomes, &taken).await?;
     end_attempts(app, &mut tx, outcomes, &taken, &saved).await?;
     for outcome in outcomes.iter().filter(|outcome| taken.contains(&outcome.attempt_id)) {
         tell(app, &mut tx, outcome).await?;
@@ -180,56 +107,40 @@ fn wake_in_time(app: &App, outcomes: &[Outcome]) {
 
 /// Changes the connections; the attempts whose changes were taken.
 async fn change(app: &App, conn: &mut PgConnection, outcomes: &[Outcome]) -> Result<HashSet<Uuid>> {
-    let now = app.now();
-    let (mut renewals, mut attempts, mut sets) = (vec![], vec![], vec![]);
-    let (mut setbacks, mut releases) = (vec![], vec![]);
-    for outcome in outcomes {
-        match &outcome.change {
-            Change::Renew(renewal, set) => {
-                renewals.push((outcome.fence, renewal));
-                attempts.push(outcome.attempt_id);
-                sets.push(set);
-            }
-            Change::SetBack(setback) => setbacks.push((outcome.fence, setback)),
-            Change::Release(due_at) => releases.push((outcome.fence, due_at)),
-        }
-    }
-    let mut ids = HashSet::new();
-    if !renewals.is_empty() {
-        let renewed = outcome::renew(conn, &renewals, &attempts, now, app.database_now()).await?;
+    let (changes, now) = (Changes::of(outcomes), app.now());
+    let mut changed = HashSet::new();
+    if !changes.renewals.is_empty() {
+        let lease_now = app.database_now();
+        let renewed =
+            outcome::renew(conn, &changes.renewals, &changes.attempts, now, lease_now).await?;
+        let mut sets = changes.sets;
         sets.retain(|set| renewed.contains(&set.connection_id));
         if !sets.is_empty() {
             store::token_set::replace(conn, &sets).await?;
         }
-        ids.extend(renewed);
+        changed.extend(renewed);
     }
-    if !setbacks.is_empty() {
-        ids.extend(outcome::set_back(conn, &setbacks, now).await?);
+    if !changes.setbacks.is_empty() {
+        changed.extend(outcome::set_back(conn, &changes.setbacks, now).await?);
     }
-    if !releases.is_empty() {
-        ids.extend(outcome::release(conn, &releases).await?);
+    if !changes.releases.is_empty() {
+        changed.extend(outcome::release(conn, &changes.releases).await?);
     }
-    Ok(outcomes
-        .iter()
-        .filter(|outcome| ids.contains(&outcome.fence.id))
-        .map(|outcome| outcome.attempt_id)
-        .collect())
+    Ok(group::taken(outcomes, &changed))
 }
 
-/// What became of each outcome, by its attempt: for those that were not taken, why.
-async fn refused(
-    app: &App,
+/// What became of each outcome, by its attempt.
+async fn judge(
     conn: &mut PgConnection,
     outcomes: &[Outcome],
     taken: &HashSet<Uuid>,
 ) -> Result<HashMap<Uuid, Saved>> {
-    let mut saved: HashMap<Uuid, Saved> = outcomes
-        .iter()
-        .filter(|outcome| taken.contains(&outcome.attempt_id))
+    let (taken, others): (Vec<&Outcome>, Vec<&Outcome>) =
+        outcomes.iter().partition(|outcome| taken.contains(&outcome.attempt_id));
+    let mut saved: HashMap<Uuid, Saved> = taken
+        .into_iter()
         .map(|outcome| (outcome.attempt_id, Saved::Done(outcome.verdict())))
         .collect();
-    let others: Vec<&Outcome> =
-        outcomes.iter().filter(|outcome| !taken.contains(&outcome.attempt_id)).collect();
     if others.is_empty() {
         return Ok(saved);
     }
@@ -237,25 +148,11 @@ async fn refused(
     let attempts: Vec<Uuid> = others.iter().map(|outcome| outcome.attempt_id).collect();
     let verdicts: HashMap<Uuid, Verdict> =
         store::attempt::verdicts(conn, &ids, &attempts).await?.into_iter().collect();
-    let standing = outcome::standing(conn, &ids, app.database_now()).await?;
-    for outcome in others {
-        let Fence { id, generation, .. } = outcome.fence;
-        let result = match verdicts.get(&outcome.attempt_id) {
-            // It came through before, unheard.
-            Some(verdict) if *verdict != Verdict::InDoubt => Saved::Done(*verdict),
-            _ => {
-                let waits = matches!(outcome.change, Change::Renew(..))
-                    && standing.iter().any(|standing| {
-                        standing.id == id
-                            && standing.generation == generation
-                            && standing.is_held
-                            && !standing.is_over
-                    });
-                if waits { Saved::Busy } else { Saved::Done(Verdict::Superseded) }
-            }
-        };
-        saved.insert(outcome.attempt_id, result);
-    }
+    let standing = outcome::standing(conn, &ids).await?;
+    saved.extend(others.into_iter().map(|outcome| {
+        let verdict = verdicts.get(&outcome.attempt_id).copied();
+        (outcome.attempt_id, group::refused(outcome, verdict, &standing))
+    }));
     Ok(saved)
 }
 
@@ -266,33 +163,12 @@ async fn end_attempts(
     taken: &HashSet<Uuid>,
     saved: &HashMap<Uuid, Saved>,
 ) -> Result<()> {
-    let (mut endings, mut withdrawn) = (vec![], (vec![], vec![]));
-    for outcome in outcomes {
-        match &outcome.ending {
-            None => {
-                withdrawn.0.push(outcome.fence.id);
-                withdrawn.1.push(outcome.attempt_id);
-            }
-            Some(_) if saved[&outcome.attempt_id] == Saved::Busy => {}
-            Some(ending) => {
-                let superseded = !taken.contains(&outcome.attempt_id);
-                let ending = match superseded {
-                    true => Ending {
-                        verdict: Verdict::Superseded,
-                        generation_after: None,
-                        ..ending.clone()
-                    },
-                    false => ending.clone(),
-                };
-                endings.push((outcome.fence.id, outcome.attempt_id, ending));
-            }
-        }
+    let Endings { ended, withdrawn: (connections, attempts) } = Endings::of(outcomes, taken, saved);
+    if !ended.is_empty() {
+        store::attempt::finish(conn, &ended, app.now()).await?;
     }
-    if !endings.is_empty() {
-        store::attempt::finish(conn, &endings, app.now()).await?;
-    }
-    if !withdrawn.0.is_empty() {
-        store::attempt::delete(conn, &withdrawn.0, &withdrawn.1).await?;
+    if !attempts.is_empty() {
+        store::attempt::delete(conn, &connections, &attempts).await?;
     }
     Ok(())
 }
@@ -316,4 +192,23 @@ async fn tell(app: &App, conn: &mut PgConnection, outcome: &Outcome) -> Result<(
         None => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the use cases meet it: wrapped once by the store, once more by them.
+    #[test]
+    fn an_absent_database_is_known_through_all_wrappings() {
+        let met = |error: sqlx::Error| match Error::from(error) {
+            Error::Internal(error) => is_absence(&error),
+            other => panic!("{other:?}"),
+        };
+        assert!(met(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()));
+        assert!(met(sqlx::Error::PoolTimedOut));
+        assert!(!met(sqlx::Error::RowNotFound));
+        assert!(is_absence(&sqlx::Error::PoolTimedOut.into()));
+        assert!(!is_absence(&anyhow::anyhow!("something else")));
+    }
 }

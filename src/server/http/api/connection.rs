@@ -26,6 +26,7 @@ use crate::{
         connection::{Connection, ConnectionFilter, ConnectionPatch, Told},
         device::DeviceAuthorization,
         page::Page,
+        problem::FieldProblem,
     },
     server::app::{self, App, connection},
 };
@@ -147,6 +148,9 @@ pub struct CreatedConnection {
     /// What to tell the person with the other device.
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<DeviceAuthorization>,
+    /// What was taken and is odd: an expiry in `token_response` that can't be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<FieldProblem>,
 }
 
 /// Make a connection
@@ -176,7 +180,7 @@ async fn create(
         tags: body.tags,
         variables: body.variables,
     };
-    let (mut authorization_url, mut device) = (None, None);
+    let (mut authorization_url, mut device, mut warnings) = (None, None, Vec::new());
     let connection = match body.grant {
         Grant::Import => {
             let response = body.token_response.ok_or_else(|| {
@@ -184,7 +188,10 @@ async fn create(
                                another `grant`";
                 Problem::invalid("token_response", message)
             })?;
-            connection::import(&app, &actor, new, &response, body.obtained_at).await?
+            let obtained_at = body.obtained_at;
+            let (made, odd) = connection::import(&app, &actor, new, &response, obtained_at).await?;
+            warnings = odd;
+            made
         }
         Grant::ClientCredentials => connection::grant_client_credentials(&app, &actor, new).await?,
         Grant::AuthorizationCode => {
@@ -209,7 +216,8 @@ async fn create(
         }
     };
     let location = format!("/connections/{}", connection.id);
-    Ok(Created(location, CreatedConnection { connection, authorization_url, device }))
+    let created = CreatedConnection { connection, authorization_url, device, warnings };
+    Ok(Created(location, created))
 }
 
 /// See a connection

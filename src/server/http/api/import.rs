@@ -1,6 +1,10 @@
 //! Imports of many connections.
 
-use axum::{body::Body, extract::State, http::HeaderMap, http::header};
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, header},
+};
 use futures::TryStreamExt;
 use serde::Deserialize;
 use tokio_util::io::StreamReader;
@@ -16,7 +20,13 @@ use super::{
 };
 use crate::{
     domain::{access::Permission, import::Import, page::Page},
-    server::app::{self, App, import::Format},
+    server::{
+        app::{
+            self, App,
+            import::{File, Format},
+        },
+        http::upload::content_length,
+    },
 };
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -35,9 +45,10 @@ struct RunQuery {
 /// Import connections
 ///
 /// The body is a stream of rows of any length, one connection each: `text/csv` (RFC 4180 with a
-/// heading; semicolons or tabs do for commas) or `application/x-ndjson`. A row has `token_response` as the provider gave it (in CSV as
-/// JSON, or its fields as columns of their own) and may have `external_id`, `label`, `tags`, `scopes`,
-/// `obtained_at` and `variables` (in CSV columns `variables.NAME`). The answer comes when the last row is read. Rows with a problem are told and
+/// heading; semicolons or tabs do for commas) or `application/x-ndjson`. A row has `token_response`
+/// as the provider gave it (in CSV as JSON, or its fields as columns of their own) and may have
+/// `external_id`, `label`, `tags`, `scopes`, `obtained_at` and `variables` (in CSV columns
+/// `variables.NAME`). The answer comes when the last row is read. Rows with a problem are told and
 /// cost no other row. Rows whose `external_id` the client has already are skipped, so the same file
 /// can be sent again.
 #[utoipa::path(
@@ -72,8 +83,13 @@ async fn run(
         }
     };
     let stream = StreamReader::new(body.into_data_stream().map_err(std::io::Error::other));
-    let stream = Box::pin(stream);
-    Ok(Json(app::import::run(&app, &actor, id, format, query.dry_run, stream).await?))
+    let file = File {
+        format,
+        dry_run: query.dry_run,
+        bytes: content_length(&headers),
+        stream: Box::pin(stream),
+    };
+    Ok(Json(app::import::run(&app, &actor, id, file).await?))
 }
 
 /// List a client's imports

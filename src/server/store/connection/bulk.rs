@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::server::store::{Error, Result, token_set::TokenSet};
+use crate::server::store::{Result, token_set::TokenSet};
 
 /// An imported connection with its first token set.
-#[derive(Serialize)]
 pub struct Imported {
     pub id: Uuid,
     pub label: String,
@@ -22,18 +20,12 @@ pub struct Imported {
     pub scopes_requested: Vec<String>,
     pub scopes_granted: Option<Vec<String>>,
     pub has_refresh_token: bool,
-    #[serde(with = "time::serde::rfc3339")]
     pub obtained_at: OffsetDateTime,
-    #[serde(with = "time::serde::rfc3339::option")]
     pub access_expires_at: Option<OffsetDateTime>,
-    #[serde(with = "time::serde::rfc3339::option")]
     pub refresh_expires_at: Option<OffsetDateTime>,
-    #[serde(with = "time::serde::rfc3339::option")]
     pub needs_human_by: Option<OffsetDateTime>,
-    #[serde(with = "time::serde::rfc3339::option")]
     pub due_at: Option<OffsetDateTime>,
     /// Stored beside, not in this row.
-    #[serde(skip)]
     pub set: TokenSet,
 }
 
@@ -53,6 +45,14 @@ pub async fn known_external_ids(
     .await?)
 }
 
+/// One value of each row.
+fn column<'a, T>(rows: &'a [Imported], value: impl Fn(&'a Imported) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
+}
+
+/// Between the words of a list; no word holds it, because no word holds a control character.
+const SEPARATOR: &str = "\u{1f}";
+
 /// Adds connections, alive from the start. One whose external id the client got meanwhile is left
 /// out; gives the ids of those that are in.
 pub async fn insert_imported(
@@ -61,25 +61,46 @@ pub async fn insert_imported(
     rows: &[Imported],
     now: OffsetDateTime,
 ) -> Result<Vec<Uuid>> {
-    let json = serde_json::to_value(rows).map_err(|error| Error::Unreadable(error.to_string()))?;
+    let granted = |row: &Imported| {
+        row.scopes_granted.as_ref().unwrap_or(&row.scopes_requested).join(SEPARATOR)
+    };
+    // Columns of plain values cost PostgreSQL half of what rows in JSON do; a column of lists there is
+    // not.
     let stored = sqlx::query_scalar!(
         "INSERT INTO connections (id, client_id, label, external_id, tags, variables, account_id, account_label,
                                   grant_type, state, state_since, generation, scopes_requested, scopes_granted,
                                   has_refresh_token, consented_at, obtained_at, access_expires_at,
                                   refresh_expires_at, needs_human_by, due_at, created_at, updated_at)
-         SELECT id, $2, label, external_id, tags, variables, account_id, account_label, 'import', 'active',
-                $3, 1, scopes_requested, coalesce(scopes_granted, scopes_requested), has_refresh_token, obtained_at,
-                obtained_at, access_expires_at, refresh_expires_at, needs_human_by, due_at, $3, $3
-         FROM jsonb_to_recordset($1) AS row (
-                id uuid, label text, external_id text, tags text[], variables jsonb, account_id text,
-                account_label text, scopes_requested text[], scopes_granted text[], has_refresh_token boolean,
-                obtained_at timestamptz, access_expires_at timestamptz, refresh_expires_at timestamptz,
-                needs_human_by timestamptz, due_at timestamptz)
+         SELECT id, $1, label, external_id, string_to_array(tags, $2), variables, account_id, account_label,
+                'import', 'active', $3, 1, string_to_array(scopes_requested, $2), string_to_array(scopes_granted, $2),
+                has_refresh_token, obtained_at, obtained_at, access_expires_at, refresh_expires_at,
+                needs_human_by, due_at, $3, $3
+         FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
+                     $11::text[], $12::boolean[], $13::timestamptz[], $14::timestamptz[],
+                     $15::timestamptz[], $16::timestamptz[], $17::timestamptz[], $18::jsonb[])
+              AS row (id, label, external_id, tags, account_id, account_label, scopes_requested,
+                      scopes_granted, has_refresh_token, obtained_at, access_expires_at,
+                      refresh_expires_at, needs_human_by, due_at, variables)
          ON CONFLICT (client_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
          RETURNING id",
-        json,
         client_id,
-        now
+        SEPARATOR,
+        now,
+        &column(rows, |row| row.id),
+        &column(rows, |row| row.label.as_str()) as &[&str],
+        &column(rows, |row| row.external_id.as_deref()) as &[Option<&str>],
+        &column(rows, |row| row.tags.join(SEPARATOR)),
+        &column(rows, |row| row.account_id.as_deref()) as &[Option<&str>],
+        &column(rows, |row| row.account_label.as_deref()) as &[Option<&str>],
+        &column(rows, |row| row.scopes_requested.join(SEPARATOR)),
+        &column(rows, granted),
+        &column(rows, |row| row.has_refresh_token),
+        &column(rows, |row| row.obtained_at),
+        &column(rows, |row| row.access_expires_at) as &[Option<OffsetDateTime>],
+        &column(rows, |row| row.refresh_expires_at) as &[Option<OffsetDateTime>],
+        &column(rows, |row| row.needs_human_by) as &[Option<OffsetDateTime>],
+        &column(rows, |row| row.due_at) as &[Option<OffsetDateTime>],
+        &column(rows, |row| serde_json::json!(row.variables))
     )
     .fetch_all(conn)
     .await?;

@@ -102,11 +102,13 @@ pub struct Room {
 }
 
 /// Leases what is due, at most what each client has room for and `limit` in all: the most overdue of
-/// each client in turn, so that none waits behind another's backlog.
+/// each client in turn, so that none waits behind another's backlog. What others left is taken over, but
+/// not of `except`.
 pub async fn claim_due(
     conn: &mut PgConnection,
     lease: Lease,
     rooms: &[Room],
+    except: &[Uuid],
     limit: i64,
 ) -> Result<Vec<Leased>> {
     let clients: Vec<Uuid> = rooms.iter().map(|room| room.client_id).collect();
@@ -120,7 +122,8 @@ pub async fn claim_due(
                    SELECT id, lease_id AS lease_before, due_at FROM connections
                    WHERE client_id = c.id AND due_at <= coalesce($2::timestamptz, statement_timestamp())
                      AND (leased_until IS NULL
-                          OR ($7 AND leased_until <= coalesce($2::timestamptz, statement_timestamp())))
+                          OR ($7 AND leased_until <= coalesce($2::timestamptz, statement_timestamp())
+                              AND id <> ALL ($8::uuid[])))
                    ORDER BY due_at LIMIT c.room FOR UPDATE SKIP LOCKED
                ) n
            ), due AS (
@@ -141,7 +144,8 @@ pub async fn claim_due(
         &clients,
         &room,
         limit,
-        lease.orphans
+        lease.orphans,
+        except
     )
     .fetch_all(conn)
     .await?

@@ -83,7 +83,7 @@ pub async fn renew(
          WHERE n.id = r.id AND n.generation = r.generation
            AND (n.lease_id = r.lease_id
                 OR ((n.leased_until IS NULL OR n.leased_until <= coalesce($2::timestamptz, statement_timestamp()))
-                    AND (n.state IN ('active', 'retrying', 'in_doubt') OR n.reason = 'rotation_lost')))
+                    AND (n.state IN ('active', 'retrying', 'in_doubt') OR n.reason IN ('rotation_lost', 'refresh_token_expired'))))
          RETURNING n.id",
         now,
         lease_now,
@@ -166,25 +166,17 @@ pub async fn release(
 pub struct Standing {
     pub id: Uuid,
     pub generation: i64,
-    /// Someone holds a lease on it now.
-    pub is_held: bool,
     pub is_over: bool,
 }
 
 /// How connections stand whose changes were not taken. What is missing is gone.
-pub async fn standing(
-    conn: &mut PgConnection,
-    ids: &[Uuid],
-    lease_now: Option<OffsetDateTime>,
-) -> Result<Vec<Standing>> {
+pub async fn standing(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Standing>> {
     Ok(sqlx::query_as!(
         Standing,
         r#"SELECT id, generation,
-                  coalesce(leased_until > coalesce($2::timestamptz, statement_timestamp()), false) AS "is_held!",
-                  NOT (state IN ('active', 'retrying', 'in_doubt') OR coalesce(reason = 'rotation_lost', false)) AS "is_over!"
+                  NOT (state IN ('active', 'retrying', 'in_doubt') OR coalesce(reason IN ('rotation_lost', 'refresh_token_expired'), false)) AS "is_over!"
            FROM connections WHERE id = ANY ($1)"#,
-        ids,
-        lease_now
+        ids
     )
     .fetch_all(conn)
     .await?)

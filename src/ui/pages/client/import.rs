@@ -19,7 +19,10 @@ use crate::{
             notice::{nothing, said},
         },
         path,
-        patterns::load::{loaded, missing},
+        patterns::{
+            live::{bar, live, reload},
+            load::{loaded, missing},
+        },
     },
 };
 
@@ -45,11 +48,16 @@ pub fn Import() -> impl IntoView {
         let title = format!("Import connections of {}", client.name);
         let up = path::client(client.id);
         let writes = may.allows(Permission::ConnectionsWrite);
+        let moves = all.iter().any(import::Import::is_running);
+        let upper = match run {
+            Some(run) => outcome(run, &up, writes),
+            None if writes => section("Send a file", "", form(client.id)),
+            None => ().into_any(),
+        };
         view! {
             {head(title, Some((&client.name, &up)), ())}
-            {run.map(outcome)}
-            {writes.then(|| section("Send a file", "", form(client.id)))}
-            {section("Imports so far", "Newest first", list(all))}
+            {upper}
+            {live("imports", moves, section("Imports so far", "Newest first", list(all)))}
         }
         .into_any()
     })
@@ -93,11 +101,36 @@ fn form(client: Uuid) -> AnyView {
     .into_any()
 }
 
-fn outcome(run: import::Import) -> AnyView {
+/// What became of one import, or how far it is. What is said aloud is said once, at its end.
+fn outcome(run: import::Import, client: &str, writes: bool) -> AnyView {
+    let moves = run.is_running();
     let (well, text) = voice::import(&run);
-    let shown = run.problems.len();
-    let more = usize::try_from(run.failed).unwrap_or_default().saturating_sub(shown);
-    let problems = (shown > 0).then(|| {
+    let (on_the_way, told) = if moves { (Some(text), None) } else { (None, Some(text)) };
+    let progress = on_the_way.map(|text| {
+        view! {
+            <p>{text}</p>
+            {bar("Read so far", run.read_bytes, run.total_bytes)}
+        }
+    });
+    let again = (writes && !moves).then(|| {
+        let href = format!("{client}/import");
+        view! { <p class="actions">{link(href, "button", "Send another file")}</p> }
+    });
+    view! {
+        {reload(moves)}
+        {live("import", moves, view! {
+            {progress}
+            <div role="status">{told.map(|text| said(well, text))}</div>
+            {problems(run.problems, run.failed)}
+            {again}
+        })}
+    }
+    .into_any()
+}
+
+fn problems(shown: Vec<RowProblem>, failed: i64) -> Option<AnyView> {
+    let more = usize::try_from(failed).unwrap_or_default().saturating_sub(shown.len());
+    (!shown.is_empty()).then(|| {
         view! {
             <div class="scroll" tabindex="0" role="region" aria-label="Rows with a problem">
                 <table class="table">
@@ -108,17 +141,13 @@ fn outcome(run: import::Import) -> AnyView {
                             <th scope="col">"Problem"</th>
                         </tr>
                     </thead>
-                    <tbody>{run.problems.into_iter().map(row).collect::<Vec<_>>()}</tbody>
+                    <tbody>{shown.into_iter().map(row).collect::<Vec<_>>()}</tbody>
                 </table>
             </div>
             {(more > 0).then(|| view! { <p class="quiet">{format!("And {more} more.")}</p> })}
         }
-    });
-    view! {
-        <div role="status">{said(well, text)}</div>
-        {problems}
-    }
-    .into_any()
+        .into_any()
+    })
 }
 
 fn row(problem: RowProblem) -> AnyView {
@@ -140,12 +169,14 @@ fn list(all: Vec<import::Import>) -> AnyView {
     let rows = all.into_iter().map(|run| {
         let href = format!("{}?run={}", path::client_import(run.client_id), run.id);
         let (_, text) = voice::import(&run);
+        let progress =
+            run.is_running().then(|| bar("Read so far", run.read_bytes, run.total_bytes));
         view! {
             <tr>
                 <td>
                     {link(href, "", view! { <Exact at=run.begun_at/> })}
                 </td>
-                <td>{text}</td>
+                <td>{text} {progress}</td>
             </tr>
         }
     });

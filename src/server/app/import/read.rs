@@ -1,0 +1,187 @@
+//! From the rows of a file to batches that can be stored: checked, dated and sealed. It is work for
+//! the processor, so it has a thread of its own.
+
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
+    io::Read,
+};
+
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio::sync::mpsc;
+
+use super::{
+    Job,
+    rows::{self, Format, Row},
+};
+use crate::{
+    domain::{connection::GrantType, import::RowProblem},
+    server::{
+        app::{Error, Result, connection::make, grant},
+        provider::{profile::Fillable, token},
+        store::connection::bulk::Imported,
+    },
+};
+
+/// So many rows are stored in one transaction, and less if they are long.
+const ROWS: usize = 500;
+const BYTES: u64 = 4 * 1024 * 1024;
+/// Of an external id that is refused, so much is told.
+const TOLD: usize = 200;
+
+/// A row with its number in the file.
+pub(super) type Numbered = (i64, Imported);
+
+/// Rows that are stored together.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub rows: Vec<Numbered>,
+    pub problems: Vec<RowProblem>,
+    begins_at: u64,
+    /// Where in the file it ends.
+    pub ends_at: u64,
+}
+
+impl Batch {
+    fn is_full(&self) -> bool {
+        self.rows.len() + self.problems.len() >= ROWS || self.ends_at - self.begins_at >= BYTES
+    }
+}
+
+/// Reads `stream` to its end, or until nobody takes batches any more. Gives why it ended too soon.
+pub(super) fn all(
+    job: &Job,
+    format: Format,
+    stream: impl Read,
+    batches: &mpsc::Sender<Batch>,
+) -> Option<String> {
+    let fillable = Fillable::new(&job.caller.profile, &job.caller.client.variables);
+    let mut seen = Seen::default();
+    let mut batch = Batch::default();
+    let end = rows::read(stream, format, |row, at| {
+        match row.and_then(|row| prepare(job, &fillable, row)).and_then(|row| seen.take(row)) {
+            Ok(row) => batch.rows.push(row),
+            Err(problem) => batch.problems.push(problem),
+        }
+        batch.ends_at = at;
+        if !batch.is_full() {
+            return true;
+        }
+        let next = Batch { begins_at: at, ends_at: at, ..Batch::default() };
+        batches.blocking_send(std::mem::replace(&mut batch, next)).is_ok()
+    });
+    // What came whole before the stream broke is stored too.
+    if batch.ends_at > batch.begins_at {
+        _ = batches.blocking_send(batch);
+    }
+    end.err().map(|error| error.to_string())
+}
+
+/// What stood in the file before: a few bytes of each row.
+#[derive(Default)]
+struct Seen {
+    hasher: RandomState,
+    external_ids: HashSet<u64>,
+    tokens: HashSet<u64>,
+}
+
+impl Seen {
+    fn take(&mut self, (number, row): Numbered) -> std::result::Result<Numbered, RowProblem> {
+        let external_id = row.external_id.as_ref().map(|id| self.hasher.hash_one(id));
+        let token = row.set.fingerprint.as_ref().map(|print| self.hasher.hash_one(print));
+        let twice = if external_id.is_some_and(|id| self.external_ids.contains(&id)) {
+            Some(("external_id", "stands in this file twice"))
+        } else if token.is_some_and(|token| self.tokens.contains(&token)) {
+            Some(("token_response", "its refresh token stands in this file twice"))
+        } else {
+            None
+        };
+        if let Some((field, message)) = twice {
+            let (field, message) = (field.into(), message.into());
+            let external_id = row.external_id;
+            return Err(RowProblem { row: number, external_id, field, message });
+        }
+        self.external_ids.extend(external_id);
+        self.tokens.extend(token);
+        Ok((number, row))
+    }
+}
+
+/// A row as it will be stored.
+fn prepare(
+    job: &Job,
+    fillable: &Fillable<'_>,
+    row: Row,
+) -> std::result::Result<Numbered, RowProblem> {
+    let number = row.number;
+    let external_id = row.external_id.as_deref().map(told);
+    check(job, fillable, row).map(|row| (number, row)).map_err(|error| {
+        let (field, message) = match error {
+            Error::Invalid(fields) => match fields.into_iter().next() {
+                Some(first) => (first.field, first.message),
+                None => (String::new(), "is not valid".into()),
+            },
+            other => (String::new(), other.problem().message),
+        };
+        RowProblem { row: number, external_id, field, message }
+    })
+}
+
+/// An external id that may be anything, so that a person finds the row.
+fn told(external_id: &str) -> String {
+    external_id.chars().filter(|c| !c.is_control()).take(TOLD).collect()
+}
+
+fn check(job: &Job, fillable: &Fillable<'_>, row: Row) -> Result<Imported> {
+    let Job { app, caller, .. } = job;
+    let own = make::filled(&row.variables);
+    fillable.check(&own, true)?;
+    let variables = caller.filled(&own);
+    let registration = caller.registration_for(&caller.scopes, &variables);
+    let label = make::check_label(&row.label)?;
+    let external_id = make::check_external_id(row.external_id.as_deref())?;
+    let tags = make::check_tags(&row.tags)?;
+    let obtained_at = obtained_at(row.obtained_at.as_deref(), app.now())?;
+    let given = token::import(&registration, &row.token_response, obtained_at)
+        .map_err(|refusal| Error::invalid("token_response", make::reading(&refusal)))?;
+    let mut unreadable =
+        token::unreadable_expiries(&registration, &row.token_response, obtained_at);
+    if let Some(at) = unreadable.next() {
+        return Err(Error::invalid("token_response", make::unreadable_expiry(at)));
+    }
+    let before = grant::Before {
+        grant_type: GrantType::Import,
+        has_refresh_token: false,
+        obtained_at: None,
+        refresh_expires_at: None,
+        consented_at: Some(obtained_at),
+    };
+    let dates = grant::dates(app, &caller.profile, &before, &given);
+    let id = app.new_id();
+    let set = grant::seal(app, id, 1, &given, None)?;
+    Ok(Imported {
+        id,
+        label,
+        external_id,
+        tags,
+        variables: own,
+        account_id: given.account.as_ref().map(|account| account.id.clone()),
+        account_label: given.account.and_then(|account| account.label),
+        scopes_requested: make::check_scopes(row.scopes.unwrap_or_else(|| caller.scopes.clone()))?,
+        scopes_granted: given.scopes,
+        has_refresh_token: set.sealed_refresh_token.is_some(),
+        obtained_at,
+        access_expires_at: dates.clock.access_expires_at,
+        refresh_expires_at: dates.clock.refresh_expires_at,
+        needs_human_by: dates.needs_human_by,
+        due_at: dates.due_at,
+        set,
+    })
+}
+
+fn obtained_at(text: Option<&str>, now: OffsetDateTime) -> Result<OffsetDateTime> {
+    let Some(text) = text else { return Ok(now) };
+    let at = OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|_| Error::invalid("obtained_at", "is not a time like 2026-01-31T12:00:00Z"))?;
+    make::check_obtained_at(at, now)
+}

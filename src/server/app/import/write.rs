@@ -1,0 +1,104 @@
+//! Storing a batch of an import.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    Job,
+    read::{Batch, Numbered},
+};
+use crate::{
+    domain::import::RowProblem,
+    server::{
+        app::{
+            Result,
+            audit::{self, Subject},
+        },
+        store::{
+            self,
+            connection::{bulk, bulk::Imported},
+            import::Progress,
+        },
+    },
+};
+
+/// Stores a batch, whole or not at all. `false`: the import is not ours any more, and nothing was
+/// stored.
+pub(super) async fn batch(job: &Job, batch: Batch) -> Result<bool> {
+    let _turn = job.app.import_turns().take().await;
+    let mut tx = job.app.begin().await?;
+    let mut progress = Progress {
+        read_bytes: i64::try_from(batch.ends_at).unwrap_or(i64::MAX),
+        failed: count(batch.problems.len()),
+        problems: batch.problems,
+        ..Progress::default()
+    };
+    let rows = sift(&mut tx, job.caller.client.id, batch.rows, &mut progress).await?;
+    progress.imported = count(rows.len());
+    if !job.dry_run && !rows.is_empty() {
+        let stored = insert(job, &mut tx, &rows).await?;
+        progress.imported = count(stored);
+        progress.skipped += count(rows.len() - stored);
+    }
+    let ours = store::import::add(&mut tx, job.id, &progress, job.app.database_now()).await?;
+    if ours {
+        tx.commit().await?;
+    }
+    Ok(ours)
+}
+
+/// The rows that are not here yet. Others that hold one of their refresh tokens wait until our
+/// transaction ends.
+async fn sift(
+    conn: &mut PgConnection,
+    client_id: Uuid,
+    rows: Vec<Numbered>,
+    progress: &mut Progress,
+) -> Result<Vec<Imported>> {
+    let ids: Vec<String> = rows.iter().filter_map(|(_, row)| row.external_id.clone()).collect();
+    let known = bulk::known_external_ids(conn, client_id, &ids).await?;
+    let known: HashSet<String> = known.into_iter().collect();
+    let (known, new): (Vec<_>, Vec<_>) = rows
+        .into_iter()
+        .partition(|(_, row)| row.external_id.as_ref().is_some_and(|id| known.contains(id)));
+    progress.skipped += count(known.len());
+
+    let prints: Vec<String> =
+        new.iter().filter_map(|(_, row)| row.set.fingerprint.clone()).collect();
+    let homes = store::token_set::find_homes(conn, &prints).await?;
+    let homes: HashSet<String> = homes.into_iter().collect();
+    let (strays, mut new): (Vec<_>, Vec<_>) = new
+        .into_iter()
+        .partition(|(_, row)| row.set.fingerprint.as_ref().is_some_and(|it| homes.contains(it)));
+    progress.failed += count(strays.len());
+    progress.problems.extend(strays.into_iter().map(|(number, row)| RowProblem {
+        row: number,
+        external_id: row.external_id,
+        field: "token_response".into(),
+        message: "its refresh token belongs to a connection already".into(),
+    }));
+    // In one order everywhere, so that two imports of the same ids don't wait for each other.
+    new.sort_by(|(_, one), (_, other)| one.external_id.cmp(&other.external_id));
+    Ok(new.into_iter().map(|(_, row)| row).collect())
+}
+
+/// Inserts rows but those whose external id somebody else was faster with; says how many.
+async fn insert(job: &Job, conn: &mut PgConnection, rows: &[Imported]) -> Result<usize> {
+    let client = &job.caller.client;
+    let stored = bulk::insert_imported(conn, client.id, rows, job.app.now()).await?;
+    let stored: HashSet<Uuid> = stored.into_iter().collect();
+    let sets: Vec<_> =
+        rows.iter().filter(|row| stored.contains(&row.id)).map(|row| &row.set).collect();
+    store::token_set::insert_many(conn, &sets).await?;
+    let subject = Subject::new(client.id, &client.name);
+    let detail = json!({ "import": job.id, "connections": sets.len() });
+    audit::record(&job.app, conn, &job.actor, "connection.import_many", subject, detail).await?;
+    Ok(sets.len())
+}
+
+fn count(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,149 @@
+//! Refreshes that this process has under way, and whoever waits here for something to become of a
+//! connection.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::sync::{Notify, Semaphore, watch};
+use uuid::Uuid;
+
+/// What this process has under way, and who waits. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Flights(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    flights: Mutex<HashMap<Uuid, Flight>>,
+    waiting: Mutex<HashMap<Uuid, Arc<Notify>>>,
+    /// Connections in hand, from the claim until the outcome is stored, each with its lease. Claims made
+    /// together share one.
+    held: Mutex<HashSet<(Uuid, Uuid)>>,
+    /// Who asks for a refresh on demand, by client.
+    asking: Mutex<HashMap<Uuid, Arc<Semaphore>>>,
+    /// The worker found more due than there was room for.
+    hungry: AtomicBool,
+}
+
+/// How many of one client look for room at once, in this process.
+const ASKING: usize = 32;
+
+#[derive(Clone)]
+pub struct Flight {
+    /// Its caller wanted a request of its own.
+    pub forced: bool,
+    landed: watch::Receiver<bool>,
+}
+
+/// Says that the flight has landed when it is dropped.
+pub struct Pilot {
+    flights: Flights,
+    id: Uuid,
+    /// Dropped with it, which wakes who waits.
+    _landed: watch::Sender<bool>,
+}
+
+impl Drop for Pilot {
+    fn drop(&mut self) {
+        lock(&self.flights.0.flights).remove(&self.id);
+    }
+}
+
+/// Joins the refresh of a connection that this process has under way, or becomes the one to make it.
+pub fn board(flights: &Flights, id: Uuid, forced: bool) -> Result<Pilot, Flight> {
+    let mut under_way = lock(&flights.0.flights);
+    if let Some(flight) = under_way.get(&id) {
+        return Err(flight.clone());
+    }
+    let (landed, waits) = watch::channel(false);
+    under_way.insert(id, Flight { forced, landed: waits });
+    Ok(Pilot { flights: flights.clone(), id, _landed: landed })
+}
+
+impl Flight {
+    /// Waits until it has landed.
+    pub async fn landed(mut self) {
+        while self.landed.changed().await.is_ok() {}
+    }
+}
+
+impl Flights {
+    /// Wakes whoever waits for this connection.
+    pub fn wake(&self, id: Uuid) {
+        if let Some(wakes) = lock(&self.0.waiting).get(&id) {
+            wakes.notify_waiters();
+        }
+    }
+
+    /// What wakes whoever waits for this connection.
+    pub fn wakes(&self, id: Uuid) -> Arc<Notify> {
+        lock(&self.0.waiting).entry(id).or_default().clone()
+    }
+
+    /// Says that one has waited long enough.
+    pub fn leave(&self, id: Uuid, wakes: Arc<Notify>) {
+        let mut waiting = lock(&self.0.waiting);
+        // The map's and ours: nobody else waits.
+        if Arc::strong_count(&wakes) <= 2 {
+            waiting.remove(&id);
+        }
+    }
+
+    /// Whether the worker is to look again as soon as something has ended.
+    pub fn set_hungry(&self, hungry: bool) {
+        self.0.hungry.store(hungry, Ordering::Relaxed);
+    }
+
+    pub fn is_hungry(&self) -> bool {
+        self.0.hungry.load(Ordering::Relaxed)
+    }
+
+    /// Who may look for room at a client.
+    pub fn asking(&self, client_id: Uuid) -> Arc<Semaphore> {
+        let mut asking = lock(&self.0.asking);
+        asking.entry(client_id).or_insert_with(|| Arc::new(Semaphore::new(ASKING))).clone()
+    }
+
+    /// Connections in hand and their leases.
+    pub fn held(&self) -> Vec<(Uuid, Uuid)> {
+        lock(&self.0.held).iter().copied().collect()
+    }
+
+    /// How many connections are in hand.
+    pub fn count(&self) -> usize {
+        lock(&self.0.held).len()
+    }
+
+    /// Whether this connection is in hand.
+    pub fn holds(&self, id: Uuid) -> bool {
+        lock(&self.0.held).iter().any(|(held, _)| *held == id)
+    }
+}
+
+/// While it lives the connection is in hand: its lease is prolonged, and this process claims it no second
+/// time, whatever became of the lease. Its answer may be here and not yet in the store.
+pub struct Hand {
+    flights: Flights,
+    held: (Uuid, Uuid),
+}
+
+impl Hand {
+    pub fn take(flights: &Flights, id: Uuid, lease_id: Uuid) -> Self {
+        lock(&flights.0.held).insert((id, lease_id));
+        Self { flights: flights.clone(), held: (id, lease_id) }
+    }
+}
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        lock(&self.flights.0.held).remove(&self.held);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

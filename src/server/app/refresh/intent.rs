@@ -1,0 +1,77 @@
+//! What a claim has to work out between its statements. No I/O.
+
+use time::Duration;
+use uuid::Uuid;
+
+use crate::{
+    domain::{connection::StateName, provider::Profile},
+    server::store::{attempt::Abandoned, client::Limit, connection::lease::Leased},
+};
+
+/// How many requests of one client are under way at once over all replicas, unless its profile says.
+const CONCURRENCY: u32 = 32;
+/// A rate allows as many requests at once as it does in this time.
+const BURST: Duration = Duration::seconds(6);
+
+/// What a client may ask of its provider.
+pub fn limit(client_id: Uuid, profile: Option<&Profile>) -> Limit {
+    let policy = profile.map(|profile| &profile.policy);
+    let concurrency = policy.and_then(|policy| policy.concurrency).unwrap_or(CONCURRENCY);
+    let per_minute = policy.and_then(|policy| policy.requests_per_minute);
+    let interval = per_minute.map(|count| 60.0 / f64::from(count.max(1)));
+    Limit {
+        client_id,
+        concurrency: i32::try_from(concurrency.max(1)).unwrap_or(i32::MAX),
+        interval,
+        burst: interval.map_or(1.0, |interval| (BURST.as_seconds_f64() / interval).max(1.0)),
+    }
+}
+
+/// What was claimed, counted against the rates of its clients, in seconds of each.
+pub fn spending(limits: &[Limit], leased: &[Leased]) -> Vec<(Uuid, f64)> {
+    let of = |limit: &Limit| {
+        let count = leased.iter().filter(|leased| leased.client_id == limit.client_id).count();
+        let seconds = limit.interval? * f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        (count > 0).then_some((limit.client_id, seconds))
+    };
+    limits.iter().filter_map(of).collect()
+}
+
+/// Connections whose last holder never gave its lease back.
+pub struct Orphans {
+    /// The lease that they are under now.
+    pub lease_id: Uuid,
+    pub clients: Vec<Uuid>,
+    pub connections: Vec<Uuid>,
+}
+
+impl Orphans {
+    pub fn among(leased: &[Leased]) -> Option<Self> {
+        let orphans = || leased.iter().filter(|leased| leased.is_orphan);
+        Some(Self {
+            lease_id: orphans().next()?.lease_id,
+            clients: orphans().map(|orphan| orphan.client_id).collect(),
+            connections: orphans().map(|orphan| orphan.id).collect(),
+        })
+    }
+}
+
+/// Puts connections in doubt about the newest attempt that was abandoned with the token set they still
+/// hold; which of them, and about what.
+pub fn doubt(leased: &mut [Leased], abandoned: &[Abandoned]) -> Vec<(Uuid, Uuid)> {
+    let mut doubts = Vec::new();
+    for leased in leased {
+        let newest = abandoned
+            .iter()
+            .filter(|attempt| attempt.connection_id == leased.id)
+            .filter(|attempt| attempt.generation_before == leased.generation)
+            .map(|attempt| attempt.id)
+            .max();
+        if let Some(attempt_id) = newest {
+            leased.state = StateName::InDoubt;
+            leased.doubtful_attempt_id.get_or_insert(attempt_id);
+            doubts.push((leased.id, attempt_id));
+        }
+    }
+    doubts
+}

@@ -1,0 +1,103 @@
+//! The page of a client's imports: sending a file, and seeing how far it is.
+
+use axum::{
+    body::Body,
+    http::{Request, StatusCode, header},
+};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::{Slow, row};
+use crate::{domain::access::Role, tests::support::World};
+
+#[sqlx::test]
+async fn people_send_a_file_from_a_page(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let body = |dry_run: bool| {
+        let dry_run = if dry_run {
+            "--b\r\nContent-Disposition: form-data; name=\"dry_run\"\r\n\r\ntrue\r\n"
+        } else {
+            ""
+        };
+        format!(
+            "{dry_run}--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.CSV\"\r\n\r\n\
+             external_id,access_token\n1,one-token\n2,\n\r\n--b--\r\n"
+        )
+    };
+    let request = |body: String| {
+        Request::post(format!("/upload/import/{client}"))
+            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b")
+            .header("sec-fetch-site", "same-origin")
+            .body(Body::from(body))
+            .unwrap()
+    };
+    let mut admin = world.sign_in(Role::Admin).await;
+    let sent = admin.send(request(body(true))).await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
+    let page = admin.get(&sent.location()).await.text;
+    assert!(page.contains("Dry run, nothing was stored: 1 of 2 rows would be imported"), "{page}");
+    assert_eq!(world.count("SELECT count(*) FROM connections").await, 0);
+    let sent = admin.send(request(body(false))).await;
+    let page = admin.get(&sent.location()).await.text;
+    assert!(page.contains("Done: 1 of 2 rows imported, 1 has a problem."));
+    assert!(!page.contains("one-token"));
+    for role in [Role::Support, Role::Auditor] {
+        let refused = world.sign_in(role).await.send(request(body(false))).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    }
+    let elsewhere = Request::post(format!("/upload/import/{client}"))
+        .header("sec-fetch-site", "cross-site")
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(admin.send(elsewhere).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(world.browser().send(request(body(false))).await.location(), "/login");
+}
+
+#[sqlx::test]
+async fn a_page_moves_as_long_as_an_import_runs(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let mut browser = world.sign_in(Role::Auditor).await;
+    let mut slow = Slow::begin(&world.app, client, Some(200_000));
+    slow.send((0..700).map(row).collect::<String>());
+    world.until_count("SELECT coalesce(max(imported), 0) FROM imports", 500).await;
+    let list = format!("/clients/{client}/import");
+    let id: uuid::Uuid =
+        sqlx::query_scalar("SELECT id FROM imports").fetch_one(&world.pool).await.unwrap();
+    let own = format!("{list}?run={id}");
+    let reloads = "http-equiv=\"refresh\"";
+
+    let page = browser.get(&own).await.text;
+    let told = "% of the file read: 500 of 500 rows imported so far.";
+    assert!(page.contains(told) && page.contains("<progress"), "{page}");
+    assert!(page.contains("data-live=\"moving\"") && page.contains(reloads), "{page}");
+    // Where somebody may be choosing a file, nothing is loaded anew over their head.
+    let page = browser.get(&list).await.text;
+    assert!(page.contains("data-live=\"moving\"") && !page.contains(reloads), "{page}");
+
+    slow.finish().await;
+    for address in [&own, &list] {
+        let page = browser.get(address).await.text;
+        assert!(page.contains("Done: 700 of 700 rows imported."), "{page}");
+        assert!(!page.contains("data-live=\"moving\"") && !page.contains(reloads), "{page}");
+        assert!(!page.contains("<progress"), "{page}");
+    }
+}
+
+#[sqlx::test]
+async fn an_import_is_reached_from_the_list_of_connections(pool: PgPool) {
+    let world = World::new(pool).await;
+    let one = world.client("one", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let to = |client: Uuid| format!("href=\"/clients/{client}/import\"");
+    assert!(admin.get("/connections").await.text.contains(&to(one)), "the only client there is");
+    let two = world.client("two", |_| {}).await;
+    assert!(admin.get("/connections").await.text.contains("href=\"/connections/import\""));
+    let chosen = admin.get(&format!("/connections?client={two}")).await.text;
+    assert!(chosen.contains(&to(two)), "{chosen}");
+    let page = admin.get("/connections/import").await.text;
+    assert!(page.contains(&to(one)) && page.contains(&to(two)), "{page}");
+    let mut support = world.sign_in(Role::Support).await;
+    assert!(!support.get("/connections").await.text.contains("/import"));
+}

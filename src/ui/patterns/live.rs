@@ -1,0 +1,38 @@
+//! A part of a page that moves by itself while something is under way. The script looks at it again
+//! every second and changes only what changed, so that the focus stays where it is; without a script
+//! the page is loaded again. Both stop when it stands still.
+
+use leptos::prelude::*;
+
+/// A part that may move. `id` tells it from others of the page.
+pub fn live(id: &'static str, moves: bool, content: impl IntoView + 'static) -> AnyView {
+    let content = content.into_any();
+    let state = if moves { "moving" } else { "still" };
+    view! {
+        <div class="stack" id=id data-live=state>
+            {content}
+        </div>
+    }
+    .into_any()
+}
+
+/// For a page on which nobody types: without a script it is loaded again while it moves. It stands
+/// outside of what the script changes.
+pub fn reload(moves: bool) -> AnyView {
+    moves
+        .then(|| {
+            view! {
+                <noscript>
+                    <meta http-equiv="refresh" content="3"/>
+                </noscript>
+            }
+        })
+        .into_any()
+}
+
+/// How far something is: `done` of `all`, or on its way for who knows how long.
+pub fn bar(label: &'static str, done: i64, all: Option<i64>) -> AnyView {
+    let value = all.map(|all| done.clamp(0, all).to_string());
+    let max = all.map(|all| all.max(1).to_string());
+    view! { <progress class="progress" aria-label=label value=value max=max></progress> }.into_any()
+}
