@@ -17,14 +17,23 @@ pub enum Trigger {
     Manual,
     /// A reader of the access token needed more life in it.
     Demand,
+    /// Regrant, to see whether a provider goes on refusing.
+    Canary,
+    /// Regrant, to see whether the client's next secret works.
+    Rehearsal,
 }
 
 impl Trigger {
+    pub const ALL: [Self; 5] =
+        [Self::Schedule, Self::Manual, Self::Demand, Self::Canary, Self::Rehearsal];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Schedule => "schedule",
             Self::Manual => "manual",
             Self::Demand => "demand",
+            Self::Canary => "canary",
+            Self::Rehearsal => "rehearsal",
         }
     }
 }
@@ -32,7 +41,7 @@ impl Trigger {
 impl std::str::FromStr for Trigger {
     type Err = Unknown;
     fn from_str(value: &str) -> Result<Self, Unknown> {
-        [Self::Schedule, Self::Manual, Self::Demand]
+        Self::ALL
             .into_iter()
             .find(|trigger| trigger.as_str() == value)
             .ok_or_else(|| Unknown { noun: "trigger", value: value.into() })
@@ -52,6 +61,8 @@ pub enum Verdict {
     InDoubt,
     /// The grant is dead; a person is needed.
     Condemned,
+    /// It was refused, and so were unusually many others: whether the grant is dead is not decided.
+    Suspended,
     /// The client was refused; the connection waits for it.
     ClientRefused,
     /// Someone else's token set was newer; this answer changed nothing.
@@ -59,11 +70,12 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Refreshed,
         Self::Postponed,
         Self::InDoubt,
         Self::Condemned,
+        Self::Suspended,
         Self::ClientRefused,
         Self::Superseded,
     ];
@@ -74,6 +86,7 @@ impl Verdict {
             Self::Postponed => "postponed",
             Self::InDoubt => "in_doubt",
             Self::Condemned => "condemned",
+            Self::Suspended => "suspended",
             Self::ClientRefused => "client_refused",
             Self::Superseded => "superseded",
         }

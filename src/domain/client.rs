@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::access::Unknown;
+use super::{access::Unknown, incident::Incident, rehearsal::NextSecret};
 
 /// The client's own state; it stands over the states of its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,14 +61,21 @@ pub struct Client {
     pub has_secret: bool,
     #[serde(with = "time::serde::rfc3339::option")]
     pub secret_set_at: Option<OffsetDateTime>,
+    /// A secret that takes the place of this one as soon as a refresh with it has worked.
+    pub next_secret: Option<NextSecret>,
     pub scopes: Vec<String>,
     /// Values of the provider's variables (region, sandbox, partner id …).
     pub variables: BTreeMap<String, String>,
     pub state: StateName,
     #[serde(with = "time::serde::rfc3339")]
     pub state_since: OffsetDateTime,
-    /// What the provider said when it refused the credentials.
+    /// What the provider said when it refused the credentials, or the connections of an incident.
     pub state_detail: Option<String>,
+    /// What is known of the incident, while there is one.
+    pub incident: Option<Incident>,
+    /// The provider asked for a pause (`Retry-After`): no token is asked for before this moment.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub paused_until: Option<OffsetDateTime>,
     /// What to register at the provider.
     pub redirect_uri: String,
     /// How many connections are not disconnected.

@@ -24,7 +24,7 @@ mod variable;
 
 pub use authorization::{Authorization, Callback, Pkce};
 pub use errors::{ErrorRule, Errors, standard_class};
-pub use policy::{Lifetimes, Policy, RefreshLifetime, RevokedBy, Rotation};
+pub use policy::{IncidentPolicy, Lifetimes, Policy, RefreshLifetime, RevokedBy, Rotation};
 pub use request::{
     Authentication, AuthenticationMethod, Encoding, Method, Parameter, Place, Request,
     RequestOverride,

@@ -47,6 +47,9 @@ pub struct Refused {
     pub retry_after: Option<Duration>,
     /// The provider failed after it had the request, and may have rotated the token before it did.
     pub may_have_acted: bool,
+    /// The request was made with a secret that is not proved. Some servers answer to a wrong secret as
+    /// they do to a dead grant, so that a refusal proves nothing.
+    pub unproved: bool,
 }
 
 /// What follows.
@@ -88,6 +91,9 @@ pub fn refused(
         }
     };
     match answer.class {
+        ErrorClass::GrantRefused | ErrorClass::ScopeRefused if answer.unproved => {
+            Next { verdict: Verdict::Suspended, ..retry(BACKOFF_BASE, BACKOFF_CAP) }
+        }
         ErrorClass::GrantRefused => condemned(why_refused(situation, now)),
         ErrorClass::ScopeRefused => condemned(Reason::ScopeMissing),
         ErrorClass::ClientRefused => Next {
@@ -183,7 +189,7 @@ mod tests {
     fn next(situation: &Situation, class: ErrorClass) -> Next {
         refused(
             situation,
-            Refused { class, retry_after: None, may_have_acted: false },
+            Refused { class, retry_after: None, may_have_acted: false, unproved: false },
             ATTEMPT,
             NOW,
             0.5,
@@ -200,6 +206,19 @@ mod tests {
                 assert_eq!(matches!(next.state, State::NeedsReauth { .. }), condemns, "{class:?}");
                 assert_eq!(next.due_at.is_none(), condemns, "{class:?} must be tried again");
             }
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_an_unproved_secret_condemns_nothing() {
+        for class in ErrorClass::ALL {
+            let answer =
+                Refused { class, retry_after: None, may_have_acted: false, unproved: true };
+            let next = refused(&calm(), answer, ATTEMPT, NOW, 0.5);
+            let suspends = matches!(class, ErrorClass::GrantRefused | ErrorClass::ScopeRefused);
+            assert_eq!(next.verdict == Verdict::Suspended, suspends, "{class:?}");
+            assert_ne!(next.verdict, Verdict::Condemned, "{class:?}");
+            assert!(next.due_at.is_some_and(|due| due > NOW), "{class:?}");
         }
     }
 
@@ -230,8 +249,8 @@ mod tests {
     fn backoff_grows_to_its_cap_and_heeds_retry_after() {
         let after = |failures, retry_after| {
             let situation = Situation { failures, ..calm() };
-            let answer =
-                Refused { class: ErrorClass::RateLimited, retry_after, may_have_acted: false };
+            let class = ErrorClass::RateLimited;
+            let answer = Refused { class, retry_after, may_have_acted: false, unproved: false };
             refused(&situation, answer, ATTEMPT, NOW, 0.5).due_at.unwrap() - NOW
         };
         assert_eq!(after(0, None), Duration::seconds(6));
@@ -261,8 +280,12 @@ mod tests {
 
     #[test]
     fn a_provider_that_failed_in_the_middle_may_have_rotated() {
-        let failed =
-            Refused { class: ErrorClass::Transient, retry_after: None, may_have_acted: true };
+        let failed = Refused {
+            class: ErrorClass::Transient,
+            retry_after: None,
+            may_have_acted: true,
+            unproved: false,
+        };
         let after = refused(&calm(), failed, ATTEMPT, NOW, 0.5);
         assert_eq!((after.state.name(), after.doubtful), (StateName::Retrying, true));
         // It was not there at all: nothing can have happened.

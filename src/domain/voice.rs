@@ -13,7 +13,10 @@ mod moment;
 mod outcome;
 mod people;
 
-pub use client::{call, client_state, client_state_word, client_trouble};
+pub use client::{
+    call, canaries, client_state, client_state_word, client_trouble, incident, incident_ends,
+    next_secret,
+};
 pub use connection::{
     Next, attempt, device, error_class, grant_type, headline, in_short, lifeline, mark, meaning,
     next, reason, state_name, told, trigger, verdict, why,

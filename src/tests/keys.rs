@@ -22,7 +22,8 @@ use crate::{
 async fn key_ids(world: &World) -> Vec<i32> {
     let sql = "SELECT sealed_access_token FROM token_sets WHERE sealed_access_token IS NOT NULL
                UNION ALL SELECT sealed_refresh_token FROM token_sets WHERE sealed_refresh_token IS NOT NULL
-               UNION ALL SELECT sealed_client_secret FROM clients WHERE sealed_client_secret IS NOT NULL";
+               UNION ALL SELECT sealed_client_secret FROM clients WHERE sealed_client_secret IS NOT NULL
+               UNION ALL SELECT sealed_next_secret FROM clients WHERE sealed_next_secret IS NOT NULL";
     let rows = sqlx::query(sql).fetch_all(&world.pool).await.unwrap();
     let mut ids: Vec<i32> =
         rows.iter().filter_map(|row| seal::key_id(row.get::<&[u8], _>(0))).collect();
@@ -52,6 +53,8 @@ async fn a_new_data_key_takes_over_and_everything_is_sealed_anew(pool: PgPool) {
     let client = world.client("one", |_| {}).await;
     let id = world.import(client).await;
     let token = access_token(&world.app, id).await;
+    let next = crate::tests::support::SECRET.into();
+    app::client::rehearsal::set(&world.app, &world.admin, client, next).await.unwrap();
     let old = key_ids(&world).await;
     let new = keys::rotate(&world.app, &Actor::Operator).await.unwrap();
     assert_eq!(old.len(), 1);
@@ -73,7 +76,7 @@ async fn a_new_data_key_takes_over_and_everything_is_sealed_anew(pool: PgPool) {
             some => sealed_anew += some,
         }
     }
-    assert_eq!(sealed_anew, 2, "one token set and one secret");
+    assert_eq!(sealed_anew, 2, "one token set and one client's secrets");
     assert_eq!(key_ids(&world).await, [new]);
     for app in [&world.app, &second, &world.replica("third").await] {
         assert_eq!(access_token(app, id).await, token);

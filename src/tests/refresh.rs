@@ -1,10 +1,13 @@
 //! The refresh contract, point by point. Each of these fails when the point is broken.
 
 mod clocks;
+mod credentials;
 mod due;
 mod fenced;
+mod incident;
 mod intent;
 mod journal;
+mod limits;
 mod one_at_a_time;
 mod rotation;
 mod save;

@@ -60,6 +60,51 @@ pub struct Policy {
     /// A new client secret kills every grant of the client: warn before replacing it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub replacing_secret_revokes_grants: bool,
+    /// When refusals are no deaths but an incident, and what proves the opposite.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub incident: IncidentPolicy,
+}
+
+/// When an unusual share of one client's connections is refused in a short time, none of them is
+/// condemned until that is confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct IncidentPolicy {
+    /// It is an incident when at least so many of a hundred connections that were refreshed or
+    /// refused within the window were refused …
+    #[cfg_attr(feature = "ssr", schema(minimum = 1, maximum = 100))]
+    pub share_percent: u32,
+    /// … and at least so many in number.
+    #[cfg_attr(feature = "ssr", schema(minimum = 1))]
+    pub count: u32,
+    /// The window's length.
+    #[cfg_attr(feature = "ssr", schema(minimum = 60, maximum = 86400))]
+    pub window_seconds: u64,
+    /// How long after its beginning one of the refused connections is tried again; if that is
+    /// refused too, the next comes after twice the time, up to an hour.
+    #[cfg_attr(feature = "ssr", schema(minimum = 10, maximum = 86400))]
+    pub canary_seconds: u64,
+    /// After so many tries that were refused again, each refused connection is tried once more and
+    /// condemned if it is refused then, provided that the provider granted others while it refused
+    /// these. 0: never; an admin decides.
+    pub confirmations: u32,
+    /// Not sooner after the beginning than this.
+    #[cfg_attr(feature = "ssr", schema(maximum = 2592000))]
+    pub confirm_seconds: u64,
+}
+
+impl Default for IncidentPolicy {
+    fn default() -> Self {
+        Self {
+            share_percent: 20,
+            count: 5,
+            window_seconds: 600,
+            canary_seconds: 120,
+            confirmations: 4,
+            confirm_seconds: 1800,
+        }
+    }
 }
 
 /// Whether a refresh gives a new refresh token.

@@ -132,6 +132,12 @@ fn each_mistake_names_its_field() {
             p.policy.margin_seconds = Some(60);
         }),
         ("policy.concurrency", |p| p.policy.concurrency = Some(0)),
+        ("policy.incident.share_percent", |p| p.policy.incident.share_percent = 101),
+        ("policy.incident.share_percent", |p| p.policy.incident.share_percent = 0),
+        ("policy.incident.count", |p| p.policy.incident.count = 0),
+        ("policy.incident.window_seconds", |p| p.policy.incident.window_seconds = 59),
+        ("policy.incident.canary_seconds", |p| p.policy.incident.canary_seconds = 9),
+        ("policy.incident.confirm_seconds", |p| p.policy.incident.confirm_seconds = 86_400 * 31),
     ];
     for (field, spoil) in mistakes {
         let mut profile = simple();

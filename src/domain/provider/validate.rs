@@ -255,6 +255,21 @@ impl Check<'_> {
                 self.fail(field, "must be at least 1");
             }
         }
+        let incident = &policy.incident;
+        for (field, value, least, most) in [
+            ("share_percent", incident.share_percent.into(), 1, 100),
+            ("count", incident.count.into(), 1, u64::from(u32::MAX)),
+            ("window_seconds", incident.window_seconds, 60, 86_400),
+            ("canary_seconds", incident.canary_seconds, 10, 86_400),
+            ("confirm_seconds", incident.confirm_seconds, 0, 30 * 86_400),
+        ] {
+            if !(least..=most).contains(&value) {
+                self.fail(
+                    format!("policy.incident.{field}"),
+                    format!("must be from {least} to {most}"),
+                );
+            }
+        }
     }
 }
 

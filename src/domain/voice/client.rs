@@ -1,6 +1,14 @@
 //! How a client stands.
 
-use crate::domain::client::{Client, StateName};
+use time::Duration;
+
+use super::span;
+use crate::domain::{
+    client::{Client, StateName},
+    incident::Incident,
+    provider::IncidentPolicy,
+    rehearsal::NextSecret,
+};
 
 /// The word on the badge.
 pub fn client_state_word(state: StateName) -> &'static str {
@@ -22,7 +30,8 @@ pub fn client_state(state: StateName) -> &'static str {
         }
         StateName::Incident => {
             "An unusual number of this client's connections was refused at once, which looks like a \
-             fault at the provider. Regrant holds all of them until it is sure."
+             fault at the provider. Regrant declares none of them dead and refreshes none until it is \
+             sure; tokens that still live are given."
         }
         StateName::Disabled => {
             "An admin switched this client off. None of its connections is refreshed until it is \
@@ -41,10 +50,61 @@ pub fn client_trouble(client: &Client) -> String {
     let next = match client.state {
         StateName::Ready => "Nothing to do.",
         StateName::CredentialsRejected => "Replace the secret.",
-        StateName::Incident => "Wait, or ask the provider.",
+        StateName::Incident => "Wait, ask the provider, or decide on the client's page.",
         StateName::Disabled => "Switch it on when it is wanted again.",
     };
     format!("{waiting} {next}")
+}
+
+/// What was seen when an incident began.
+pub fn incident(incident: &Incident, provider: &str) -> String {
+    let all = incident.refused + incident.refreshed;
+    let within = span(Duration::seconds(incident.window_seconds));
+    if incident.refreshed == 0 {
+        format!("{provider} refused all {all} connections that it was asked for within {within}.")
+    } else {
+        format!(
+            "{provider} refused {} of the {all} connections that it was asked for within {within}.",
+            incident.refused
+        )
+    }
+}
+
+/// How the connections fared that were tried again.
+pub fn canaries(incident: &Incident) -> String {
+    match (incident.tried, incident.confirmed) {
+        (0, _) => "none yet".to_owned(),
+        (1, 1) => "1, and refused again".to_owned(),
+        (1, _) => "1, without a clear answer".to_owned(),
+        (tried, confirmed) => format!("{tried}, of which {confirmed} were refused again"),
+    }
+}
+
+/// How an incident ends.
+pub fn incident_ends(incident: &Incident, policy: &IncidentPolicy) -> String {
+    let granted = "As soon as one of the refused connections is granted a token, all of them go on by \
+                   themselves.";
+    if policy.confirmations > 0 && incident.refreshed > 0 {
+        format!(
+            "{granted} If {} tries are refused again, each is tried once more, and what is refused \
+             then needs a person.",
+            policy.confirmations
+        )
+    } else {
+        format!("{granted} If the provider goes on refusing, an admin has to decide.")
+    }
+}
+
+/// How the next secret fares.
+pub fn next_secret(next: &NextSecret) -> String {
+    match (&next.refused, next.tried) {
+        (Some(_), _) => "The provider refused the next secret; the one in use stays.".to_owned(),
+        (None, 0) => "The next secret waits to be tried.".to_owned(),
+        (None, 1) => "The next secret was tried once, without a clear answer.".to_owned(),
+        (None, tried) => {
+            format!("The next secret was tried {tried} times, without a clear answer.")
+        }
+    }
 }
 
 /// What a request of a dry run is for.

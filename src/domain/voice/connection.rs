@@ -270,6 +270,10 @@ pub fn verdict(verdict: Option<Verdict>) -> (&'static str, &'static str) {
         Some(Verdict::Condemned) => {
             ("refused", "The provider refused for good; a person is needed.")
         }
+        Some(Verdict::Suspended) => (
+            "suspended",
+            "It was refused, and so were unusually many others: nothing is decided yet.",
+        ),
         Some(Verdict::ClientRefused) => {
             ("client refused", "The provider refused the client; the connection waits.")
         }
@@ -285,6 +289,8 @@ pub fn trigger(trigger: Trigger) -> &'static str {
         Trigger::Schedule => "was due",
         Trigger::Manual => "by hand",
         Trigger::Demand => "token was asked for",
+        Trigger::Rehearsal => "to try the client's next secret",
+        Trigger::Canary => "to see whether the provider goes on refusing",
     }
 }
 
@@ -295,6 +301,13 @@ pub fn attempt(attempt: &Attempt, provider: &str) -> (String, bool) {
         (Some(Verdict::Superseded), _) => {
             ("A newer token was there already; nothing had to be done.".into(), true)
         }
+        (Some(Verdict::Suspended), _) => (
+            format!(
+                "Not refreshed. {provider} refused it, and so it did unusually many others at once. \
+                 Regrant holds all of them until it is sure what happened."
+            ),
+            false,
+        ),
         (_, Some(class)) => (format!("Not refreshed. {}", error_class(class, provider)), false),
         (ended, None) => (format!("Not refreshed. {}", verdict(ended).1), false),
     }

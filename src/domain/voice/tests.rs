@@ -101,7 +101,7 @@ fn all() -> Vec<String> {
     for ended in Verdict::ALL.map(Some).into_iter().chain([None]) {
         said.extend([verdict(ended).0.into(), verdict(ended).1.into()]);
     }
-    let triggers = [Trigger::Schedule, Trigger::Manual, Trigger::Demand];
+    let triggers = Trigger::ALL;
     said.extend(triggers.map(|each| trigger(each).into()));
     for state in client::StateName::ALL {
         said.extend([client_state(state).into(), client_state_word(state).into()]);

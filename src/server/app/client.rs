@@ -1,6 +1,9 @@
 //! Clients: registrations at providers, their secrets, their state.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+mod caller;
+pub mod rehearsal;
+
+use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -8,23 +11,24 @@ use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject};
+use super::{Actor, App, Error, Result, audit, audit::Subject, incident};
 use crate::{
     domain::{
         access::Permission,
         client::{Client, ClientPatch, StateName},
-        connection::Connection,
-        provider::{Profile, merged},
+        provider::Profile,
     },
     server::{
-        provider::{self, Registration},
+        provider,
         secret::seal::Place,
         store::{self, client::Stored},
     },
 };
 
+pub use caller::Caller;
+
 /// What waited for a client resumes within this time, spread evenly.
-const RESUME_SPREAD: Duration = Duration::minutes(2);
+pub(super) const RESUME_SPREAD: Duration = Duration::minutes(2);
 
 /// A registration to be kept.
 pub struct NewClient {
@@ -41,13 +45,13 @@ pub async fn list(app: &App, actor: &Actor) -> Result<Vec<Client>> {
     actor.require(Permission::ClientsRead)?;
     let mut conn = app.pool().acquire().await?;
     let stored = store::client::list(&mut conn).await?;
-    Ok(stored.into_iter().map(|client| client.seen(app.redirect_uri())).collect())
+    Ok(stored.into_iter().map(|client| client.seen(app.redirect_uri(), app.now())).collect())
 }
 
 pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Client> {
     actor.require(Permission::ClientsRead)?;
     let mut conn = app.pool().acquire().await?;
-    Ok(load(&mut conn, id).await?.seen(app.redirect_uri()))
+    Ok(load(&mut conn, id).await?.seen(app.redirect_uri(), app.now()))
 }
 
 pub(super) async fn load(conn: &mut PgConnection, id: Uuid) -> Result<Stored> {
@@ -77,11 +81,16 @@ pub async fn create(app: &App, actor: &Actor, new: NewClient) -> Result<Client> 
         sealed_client_secret: None,
         secret_generation: 0,
         secret_set_at: None,
+        sealed_next_secret: None,
+        next_secret_generation: 0,
+        next_secret: None,
         scopes,
         variables: new.variables,
         state: StateName::Ready,
         state_since: now,
         state_detail: None,
+        incident: None,
+        paused_until: None,
         connections: 0,
         created_at: now,
         updated_at: now,
@@ -95,7 +104,7 @@ pub async fn create(app: &App, actor: &Actor, new: NewClient) -> Result<Client> 
     let detail = json!({ "provider": client.provider, "scopes": client.scopes });
     audit::record(app, &mut tx, actor, "client.create", subject, detail).await?;
     tx.commit().await?;
-    Ok(client.seen(app.redirect_uri()))
+    Ok(client.seen(app.redirect_uri(), app.now()))
 }
 
 /// Changes a client. Another client id or other values of its variables can move the addresses that
@@ -145,6 +154,12 @@ pub async fn update(
             ));
         }
     }
+    if (other_id.is_some() || other_variables.is_some()) && client.sealed_next_secret.is_some() {
+        // It does not follow either.
+        changed.push("next_secret");
+        store::client::next_secret::clear(&mut tx, id, app.now()).await?;
+        client.next_secret = None;
+    }
     if let Some(oauth_client_id) = other_id {
         changed.push("oauth_client_id");
         client.oauth_client_id = oauth_client_id;
@@ -173,6 +188,10 @@ pub async fn update(
         client.state = state;
         client.state_since = app.now();
         client.state_detail = None;
+        if was == StateName::Incident {
+            incident::forget(&mut tx, id).await?;
+            client.incident = None;
+        }
     }
     client.updated_at = app.now();
     store::client::update(&mut tx, &client).await?;
@@ -186,7 +205,7 @@ pub async fn update(
     }
     tx.commit().await?;
     app.wake_worker();
-    Ok(client.seen(app.redirect_uri()))
+    Ok(client.seen(app.redirect_uri(), app.now()))
 }
 
 /// Replaces the secret; what waited for it resumes.
@@ -244,7 +263,8 @@ pub(super) async fn reject_credentials(
     Ok(())
 }
 
-async fn resume(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<()> {
+/// Spreads what is overdue, now that the client is well again.
+pub(super) async fn resume(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<()> {
     let mut seed = [0; 8];
     app.rng().fill(&mut seed);
     let spread = RESUME_SPREAD.as_seconds_f64();
@@ -268,6 +288,10 @@ pub(super) fn secret_place(row: Uuid, generation: i64) -> Place {
     Place { table: "clients", column: "sealed_client_secret", row, generation }
 }
 
+pub(super) fn next_secret_place(row: Uuid, generation: i64) -> Place {
+    Place { table: "clients", column: "sealed_next_secret", row, generation }
+}
+
 fn check(client: &Stored, profile: &Profile, has_secret: bool) -> Result<()> {
     if client.name.is_empty() || client.name.chars().count() > 200 {
         return Err(Error::invalid("name", "must have 1 to 200 characters"));
@@ -287,104 +311,4 @@ pub(super) fn effective<'a>(
     values: &'a BTreeMap<String, String>,
 ) -> Vec<Option<&'a str>> {
     profile.variables.iter().map(|variable| variable.value(values)).collect()
-}
-
-/// A client with its provider and its opened secret: what a call to the provider begins from.
-pub struct Caller {
-    pub client: Stored,
-    pub profile: Arc<Profile>,
-    secret: Option<SecretString>,
-    redirect_uri: String,
-    pub scopes: Vec<String>,
-    /// What the connection fills in, if the call is for one.
-    own: BTreeMap<String, String>,
-    /// The client's values and the connection's.
-    variables: BTreeMap<String, String>,
-}
-
-impl Caller {
-    pub async fn load(
-        app: &App,
-        conn: &mut PgConnection,
-        client_id: Uuid,
-        scopes: Vec<String>,
-    ) -> Result<Self> {
-        let client = store::client::find_bare(conn, client_id).await?;
-        let client = client.ok_or(Error::NotFound("client"))?;
-        Self::of(app, conn, client, scopes).await
-    }
-
-    /// The caller that a client is.
-    pub async fn of(
-        app: &App,
-        conn: &mut PgConnection,
-        client: Stored,
-        scopes: Vec<String>,
-    ) -> Result<Self> {
-        let profile = Arc::new(super::provider::load(app, conn, &client.provider).await?);
-        let secret = match &client.sealed_client_secret {
-            Some(sealed) => {
-                let place = secret_place(client.id, client.secret_generation);
-                Some(super::keys::open_text(app, conn, place, sealed).await?)
-            }
-            None => None,
-        };
-        let (own, variables) = (BTreeMap::new(), client.variables.clone());
-        let redirect_uri = app.redirect_uri();
-        Ok(Self { client, profile, secret, redirect_uri, scopes, own, variables })
-    }
-
-    /// The same for one connection.
-    pub fn for_connection(self, connection: &Connection) -> Self {
-        self.with_variables(connection.variables.clone())
-    }
-
-    /// The same with what a connection fills in.
-    pub fn with_variables(self, own: BTreeMap<String, String>) -> Self {
-        let variables = self.filled(&own).into_owned();
-        Self { own, variables, ..self }
-    }
-
-    /// Refuses, and so keeps a grant from being stored, when the client changed since it was loaded:
-    /// the tokens belong to what it was. Keeps it from changing until the transaction ends.
-    pub async fn confirm(&self, conn: &mut PgConnection) -> Result<bool> {
-        let now = store::client::find_for_share(conn, self.client.id).await?;
-        Ok(now.is_some_and(|now| {
-            now.variables == self.client.variables
-                && now.oauth_client_id == self.client.oauth_client_id
-        }))
-    }
-
-    /// Whether the connection still fills in what the call was made with.
-    pub fn is_for(&self, connection: &Connection) -> bool {
-        self.own == connection.variables
-    }
-
-    /// The values that templates are filled with for a connection that fills in `own`.
-    pub fn filled(&self, own: &BTreeMap<String, String>) -> Cow<'_, BTreeMap<String, String>> {
-        match own.is_empty() {
-            true => Cow::Borrowed(&self.client.variables),
-            false => Cow::Owned(merged(&self.client.variables, own)),
-        }
-    }
-
-    pub fn registration(&self) -> Registration<'_> {
-        self.registration_for(&self.scopes, &self.variables)
-    }
-
-    /// [`registration`](Self::registration), for one connection of many.
-    pub fn registration_for<'a>(
-        &'a self,
-        scopes: &'a [String],
-        variables: &'a BTreeMap<String, String>,
-    ) -> Registration<'a> {
-        Registration {
-            profile: &self.profile,
-            variables,
-            client_id: &self.client.oauth_client_id,
-            client_secret: self.secret.as_ref(),
-            scopes,
-            redirect_uri: &self.redirect_uri,
-        }
-    }
 }

@@ -171,13 +171,17 @@ pub async fn reseal_some(app: &App) -> Result<usize> {
         }
         store::sealed::reseal_token_set(&mut tx, set).await?;
     }
-    let secrets = store::sealed::stale_client_secrets(&mut tx, &current, BATCH).await?;
-    for row in &secrets {
-        if let Some(sealed) = &row.sealed_client_secret {
+    let mut secrets = store::sealed::stale_client_secrets(&mut tx, &current, BATCH).await?;
+    for row in &mut secrets {
+        if let Some(sealed) = &mut row.sealed_client_secret {
             let place = super::client::secret_place(row.id, row.secret_generation);
-            let sealed = reseal(app, place, sealed)?;
-            store::sealed::reseal_client_secret(&mut tx, row.id, &sealed).await?;
+            *sealed = reseal(app, place, sealed)?;
         }
+        if let Some(sealed) = &mut row.sealed_next_secret {
+            let place = super::client::next_secret_place(row.id, row.next_secret_generation);
+            *sealed = reseal(app, place, sealed)?;
+        }
+        store::sealed::reseal_client_secrets(&mut tx, row).await?;
     }
     tx.commit().await?;
     let done = sets.len() + secrets.len();

@@ -11,6 +11,7 @@ pub mod dry_run;
 mod error;
 mod grant;
 pub mod import;
+pub mod incident;
 pub mod keys;
 pub mod overview;
 pub mod provider;

@@ -42,7 +42,7 @@ pub async fn get(app: &App, actor: &Actor) -> Result<Overview> {
         needs_human,
         clients_in_trouble: in_trouble
             .into_iter()
-            .map(|client| client.seen(app.redirect_uri()))
+            .map(|client| client.seen(app.redirect_uri(), app.now()))
             .collect(),
         expiries: store::overview::expiries(&mut conn, now, BUCKET_SECONDS, BUCKETS).await?,
         has_clients: !store::client::count_by_provider(&mut conn).await?.is_empty(),

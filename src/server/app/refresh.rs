@@ -5,6 +5,7 @@
 //! generation, so that a late answer changes nothing; when PostgreSQL does not take it, it waits in the
 //! journal. A refresh that has begun runs to its end even if whoever asked for it goes away.
 
+mod canary;
 pub mod claim;
 pub mod contact;
 pub mod decide;
@@ -17,6 +18,7 @@ mod live;
 pub mod replay;
 pub mod save;
 pub mod saver;
+mod weigh;
 
 use futures::future::join_all;
 use tokio::{task::JoinHandle, time::Instant};
@@ -53,7 +55,14 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
     if app.stopping().is_cancelled() {
         return Ok(Vec::new());
     }
-    let due = claim::due(app, limit).await?;
+    let mut due = claim::due(app, limit).await?;
+    match canary::due(app).await {
+        Ok(canaries) => due.claimed.extend(canaries),
+        // What is claimed is to be made whatever happens.
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "looking for canaries failed");
+        }
+    }
     app.flights().set_hungry(due.is_limited);
     let begun = due.claimed.into_iter().map(|claimed| {
         let running = app.clone();
@@ -190,7 +199,7 @@ async fn claim_and_make(
 async fn wait_for_room(app: &App, client_id: Uuid, deadline: Instant) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
     let client = store::client::find_bare(&mut conn, client_id).await?;
-    let paused_until = store::client::paused_until(&mut conn, client_id).await?;
+    let paused_until = store::client::limit::paused_until(&mut conn, client_id).await?;
     drop(conn);
     if let Some(client) = &client {
         refuse_client(client.state, &client.name)?;

@@ -11,6 +11,9 @@ const LOGIN_FAILURES_KEPT: Duration = Duration::hours(1);
 /// What came of a device authorization is shown for a while.
 const DEVICE_CODES_KEPT: Duration = Duration::days(1);
 
+/// No window in which refusals are counted is longer than a day.
+const COUNTS_KEPT: Duration = Duration::days(2);
+
 /// An attempt that is open for so long was forgotten: a lease lasts seconds, and whoever takes a
 /// connection over ends what it finds.
 const ATTEMPTS_FORGOTTEN: Duration = Duration::hours(1);
@@ -41,6 +44,8 @@ pub async fn sweep(app: &App) -> Result<()> {
     store::device::delete_expired(&mut conn, now - DEVICE_CODES_KEPT).await?;
     store::attempt::end_forgotten(&mut conn, now - ATTEMPTS_FORGOTTEN, now).await?;
     store::login_failure::delete_before(&mut conn, now - LOGIN_FAILURES_KEPT).await?;
+    store::client_window::delete_before(&mut conn, now - COUNTS_KEPT).await?;
+    store::suspect::delete_before(&mut conn, now - COUNTS_KEPT).await?;
     Ok(())
 }
 

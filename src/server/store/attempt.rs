@@ -64,6 +64,12 @@ pub struct Intent<'a> {
     pub actor: &'a str,
 }
 
+/// The least id that an attempt begun at this moment can have (RFC 9562 section 5.7).
+pub fn first_id(at: OffsetDateTime) -> Uuid {
+    let millis = u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default();
+    Uuid::from_u128(u128::from(millis) << 80)
+}
+
 /// Writes intents, before the requests leave.
 pub async fn insert(
     conn: &mut PgConnection,
@@ -187,6 +193,24 @@ pub async fn abandon(
     )
     .fetch_all(conn)
     .await?)
+}
+
+/// Takes condemnations back, as (connection, attempt): whether they were right is not decided.
+pub async fn suspend(conn: &mut PgConnection, attempts: &[(Uuid, Uuid)]) -> Result<()> {
+    let (connections, ids): (Vec<Uuid>, Vec<Uuid>) = attempts.iter().copied().unzip();
+    sqlx::query!(
+        "UPDATE attempts a SET verdict = 'suspended'
+         FROM unnest($1::uuid[], $2::uuid[]) AS s (connection_id, id)
+         WHERE a.connection_id = s.connection_id AND a.id = s.id AND a.id >= $3 AND a.id <= $4
+           AND a.verdict = 'condemned'",
+        &connections,
+        &ids,
+        ids.iter().min().copied().unwrap_or_default(),
+        ids.iter().max().copied().unwrap_or_default()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Ends attempts that nobody will end: begun before `before`, and their connections gone on without them.

@@ -2,12 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Error, Result, connection::lease::Room};
-use crate::domain::client::{Client, StateName};
+pub mod limit;
+pub mod next_secret;
+
+pub use limit::Limit;
+
+use super::{Error, Result};
+use crate::domain::{
+    client::{Client, StateName},
+    incident::Incident,
+    rehearsal::NextSecret,
+};
 
 /// A client as it is stored: with its sealed secret, without what is computed.
 #[derive(Clone, Debug)]
@@ -19,11 +28,16 @@ pub struct Stored {
     pub sealed_client_secret: Option<Vec<u8>>,
     pub secret_generation: i64,
     pub secret_set_at: Option<OffsetDateTime>,
+    pub sealed_next_secret: Option<Vec<u8>>,
+    pub next_secret_generation: i64,
+    pub next_secret: Option<NextSecret>,
     pub scopes: Vec<String>,
     pub variables: BTreeMap<String, String>,
     pub state: StateName,
     pub state_since: OffsetDateTime,
     pub state_detail: Option<String>,
+    pub incident: Option<Incident>,
+    pub paused_until: Option<OffsetDateTime>,
     pub connections: i64,
     pub created_at: OffsetDateTime,
     pub updated_at: OffsetDateTime,
@@ -31,7 +45,7 @@ pub struct Stored {
 
 impl Stored {
     /// The client as people see it.
-    pub fn seen(self, redirect_uri: String) -> Client {
+    pub fn seen(self, redirect_uri: String, now: OffsetDateTime) -> Client {
         Client {
             id: self.id,
             name: self.name,
@@ -39,11 +53,14 @@ impl Stored {
             oauth_client_id: self.oauth_client_id,
             has_secret: self.sealed_client_secret.is_some(),
             secret_set_at: self.secret_set_at,
+            next_secret: self.next_secret,
             scopes: self.scopes,
             variables: self.variables,
             state: self.state,
             state_since: self.state_since,
             state_detail: self.state_detail,
+            incident: self.incident,
+            paused_until: self.paused_until.filter(|until| *until > now),
             redirect_uri,
             connections: self.connections,
             created_at: self.created_at,
@@ -60,11 +77,19 @@ struct ClientRow {
     sealed_client_secret: Option<Vec<u8>>,
     secret_generation: i64,
     secret_set_at: Option<OffsetDateTime>,
+    sealed_next_secret: Option<Vec<u8>>,
+    next_secret_generation: i64,
+    next_secret_set_at: Option<OffsetDateTime>,
+    rehearsals: i32,
+    next_secret_detail: Option<String>,
+    rehearsal_at: Option<OffsetDateTime>,
     scopes: Vec<String>,
     variables: serde_json::Value,
     state: String,
     state_since: OffsetDateTime,
     state_detail: Option<String>,
+    incident: Option<Json<Incident>>,
+    paused_until: Option<OffsetDateTime>,
     connections: i64,
     created_at: OffsetDateTime,
     updated_at: OffsetDateTime,
@@ -81,11 +106,23 @@ impl TryFrom<ClientRow> for Stored {
             sealed_client_secret: row.sealed_client_secret,
             secret_generation: row.secret_generation,
             secret_set_at: row.secret_set_at,
+            next_secret: row.next_secret_set_at.filter(|_| row.sealed_next_secret.is_some()).map(
+                |set_at| NextSecret {
+                    set_at,
+                    tried: row.rehearsals,
+                    try_at: row.rehearsal_at,
+                    refused: row.next_secret_detail,
+                },
+            ),
+            sealed_next_secret: row.sealed_next_secret,
+            next_secret_generation: row.next_secret_generation,
             scopes: row.scopes,
             variables: serde_json::from_value(row.variables)?,
             state: row.state.parse()?,
             state_since: row.state_since,
             state_detail: row.state_detail,
+            incident: row.incident.map(|incident| incident.0),
+            paused_until: row.paused_until,
             connections: row.connections,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -98,7 +135,16 @@ macro_rules! select {
         sqlx::query_as!(
             ClientRow,
             r#"SELECT id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,
-                      secret_set_at, scopes, variables, state, state_since, state_detail,
+                      secret_set_at, sealed_next_secret, next_secret_generation, next_secret_set_at, rehearsals,
+                      next_secret_detail, rehearsal_at, scopes, variables, state, state_since, state_detail,
+                      (SELECT jsonb_build_object(
+                           'began_at', began_at, 'refused', refused, 'refreshed', refreshed,
+                           'window_seconds', window_seconds, 'tried', tried, 'confirmed', confirmed,
+                           'canary_at', canary_at,
+                           'held', (SELECT count(*) FROM suspects s
+                                    WHERE s.client_id = clients.id AND s.standing = 'held'))
+                       FROM incidents WHERE incidents.client_id = clients.id) AS "incident: Json<Incident>",
+                      paused_until,
                       (SELECT count(*) FROM connections
                         WHERE connections.client_id = clients.id AND connections.state <> 'disconnected') AS "connections!",
                       created_at, updated_at
@@ -218,6 +264,34 @@ pub async fn reject_credentials(
     .await?)
 }
 
+/// Keeps clients from changing until the transaction ends.
+pub async fn lock(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
+    sqlx::query!("SELECT FROM clients WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE", ids)
+        .fetch_all(conn)
+        .await?;
+    Ok(())
+}
+
+/// Puts a client into another state.
+pub async fn set_state(
+    conn: &mut PgConnection,
+    id: Uuid,
+    state: StateName,
+    detail: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE clients SET state = $2, state_since = $4, state_detail = $3 WHERE id = $1",
+        id,
+        state.as_str(),
+        detail,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 pub async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM clients WHERE id = $1", id).execute(conn).await?;
     Ok(())
@@ -238,7 +312,7 @@ pub async fn names_with_secrets(conn: &mut PgConnection, provider: &str) -> Resu
     Ok(sqlx::query_scalar!(
         "SELECT name FROM clients
          WHERE provider = $1
-           AND (sealed_client_secret IS NOT NULL
+           AND (sealed_client_secret IS NOT NULL OR sealed_next_secret IS NOT NULL
                 OR EXISTS (SELECT FROM connections n
                            WHERE n.client_id = clients.id AND n.generation > 0 AND n.state <> 'disconnected'))
          ORDER BY lower(name)",
@@ -265,8 +339,10 @@ pub async fn list_due(conn: &mut PgConnection, now: Option<OffsetDateTime>) -> R
     sqlx::query_as!(
         ClientRow,
         r#"SELECT id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,
-                  secret_set_at, scopes, variables, state, state_since, state_detail,
-                  0::bigint AS "connections!", created_at, updated_at
+                  secret_set_at, sealed_next_secret, next_secret_generation, next_secret_set_at, rehearsals,
+                  next_secret_detail, rehearsal_at, scopes, variables, state, state_since, state_detail,
+                  NULL AS "incident: Json<Incident>", paused_until, 0::bigint AS "connections!",
+                  created_at, updated_at
            FROM clients c
            WHERE state = 'ready'
              AND (paused_until IS NULL OR paused_until <= coalesce($1::timestamptz, statement_timestamp()))
@@ -288,8 +364,10 @@ pub async fn find_bare(conn: &mut PgConnection, id: Uuid) -> Result<Option<Store
     sqlx::query_as!(
         ClientRow,
         r#"SELECT id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,
-                  secret_set_at, scopes, variables, state, state_since, state_detail,
-                  0::bigint AS "connections!", created_at, updated_at
+                  secret_set_at, sealed_next_secret, next_secret_generation, next_secret_set_at, rehearsals,
+                  next_secret_detail, rehearsal_at, scopes, variables, state, state_since, state_detail,
+                  NULL AS "incident: Json<Incident>", paused_until, 0::bigint AS "connections!",
+                  created_at, updated_at
            FROM clients WHERE id = $1"#,
         id
     )
@@ -297,117 +375,4 @@ pub async fn find_bare(conn: &mut PgConnection, id: Uuid) -> Result<Option<Store
     .await?
     .map(TryInto::try_into)
     .transpose()
-}
-
-/// What a client may ask of its provider, over all replicas.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limit {
-    pub client_id: Uuid,
-    /// Requests under way at once.
-    pub concurrency: i32,
-    /// Seconds between two requests, evenly spread; `None`: as many as one likes.
-    pub interval: Option<f64>,
-    /// How many requests may come at once after a quiet time.
-    pub burst: f64,
-}
-
-/// How many requests each client may begin now. Whoever asks for the same client waits until our
-/// transaction ends, or with `skip` goes without it. Clients that are not ready, or that were asked to
-/// pause, are left out. What began longer than `lease` seconds ago takes no room: its holder is gone,
-/// or has its answer.
-pub async fn room(
-    conn: &mut PgConnection,
-    limits: &[Limit],
-    now: Option<OffsetDateTime>,
-    lease: f64,
-    skip: bool,
-) -> Result<Vec<Room>> {
-    let ids: Vec<Uuid> = limits.iter().map(|limit| limit.client_id).collect();
-    let concurrency: Vec<i32> = limits.iter().map(|limit| limit.concurrency).collect();
-    let interval: Vec<Option<f64>> = limits.iter().map(|limit| limit.interval).collect();
-    let burst: Vec<f64> = limits.iter().map(|limit| limit.burst).collect();
-    let locked: Vec<Uuid> = if skip {
-        sqlx::query_scalar!(
-            "SELECT id FROM clients WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
-            &ids
-        )
-        .fetch_all(&mut *conn)
-        .await?
-    } else {
-        sqlx::query_scalar!(
-            "SELECT id FROM clients WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE",
-            &ids
-        )
-        .fetch_all(&mut *conn)
-        .await?
-    };
-    Ok(sqlx::query_as!(
-        Room,
-        r#"SELECT c.id AS client_id,
-                  greatest(0, least(
-                      l.concurrency - (SELECT count(*) FROM attempts a
-                                       WHERE a.client_id = c.id AND a.verdict IS NULL
-                                         AND a.started_at > coalesce($6::timestamptz, statement_timestamp())
-                                                            - make_interval(secs => $7)),
-                      CASE WHEN l.spacing IS NULL THEN l.concurrency
-                           ELSE floor(l.burst - coalesce(greatest(0, extract(epoch FROM
-                                c.next_request_at - coalesce($6::timestamptz, statement_timestamp()))), 0)::float8
-                                / l.spacing)
-                      END))::int AS "room!"
-           FROM clients c
-           JOIN unnest($1::uuid[], $2::int[], $3::float8[], $4::float8[])
-                AS l (id, concurrency, spacing, burst) ON l.id = c.id
-           WHERE c.id = ANY ($5) AND c.state = 'ready'
-             AND (c.paused_until IS NULL OR c.paused_until <= coalesce($6::timestamptz, statement_timestamp()))"#,
-        &ids,
-        &concurrency,
-        &interval as &[Option<f64>],
-        &burst,
-        &locked,
-        now,
-        lease
-    )
-    .fetch_all(conn)
-    .await?)
-}
-
-/// Counts requests that begin now against their client's rate.
-pub async fn spend(
-    conn: &mut PgConnection,
-    id: Uuid,
-    seconds: f64,
-    now: Option<OffsetDateTime>,
-) -> Result<()> {
-    sqlx::query!(
-        "UPDATE clients
-         SET next_request_at = greatest(next_request_at, coalesce($2::timestamptz, statement_timestamp()))
-                               + make_interval(secs => $3)
-         WHERE id = $1",
-        id,
-        now,
-        seconds
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Makes all of a client's connections wait: its provider asked for it (`Retry-After`).
-pub async fn pause(conn: &mut PgConnection, id: Uuid, until: OffsetDateTime) -> Result<()> {
-    sqlx::query!(
-        "UPDATE clients SET paused_until = greatest(paused_until, $2) WHERE id = $1",
-        id,
-        until
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Until when the client's provider asked it to wait.
-pub async fn paused_until(conn: &mut PgConnection, id: Uuid) -> Result<Option<OffsetDateTime>> {
-    Ok(sqlx::query_scalar!("SELECT paused_until FROM clients WHERE id = $1", id)
-        .fetch_optional(conn)
-        .await?
-        .flatten())
 }

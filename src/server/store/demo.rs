@@ -7,7 +7,8 @@ use super::Result;
 pub async fn clear(conn: &mut PgConnection) -> Result<()> {
     sqlx::query!(
         "TRUNCATE users, setup_tokens, sessions, login_failures, api_keys, providers, clients, connections,
-                  token_sets, attempts, relinks, flows, device_codes, imports, audit"
+                  token_sets, attempts, relinks, flows, device_codes, imports, audit, client_windows,
+                  suspects, incidents"
     )
     .execute(conn)
     .await?;

@@ -57,6 +57,8 @@ pub struct SecretRow {
     pub id: Uuid,
     pub secret_generation: i64,
     pub sealed_client_secret: Option<Vec<u8>>,
+    pub next_secret_generation: i64,
+    pub sealed_next_secret: Option<Vec<u8>>,
 }
 
 /// Locks and gives some client secrets that were not sealed by the key whose id is `current`.
@@ -67,8 +69,10 @@ pub async fn stale_client_secrets(
 ) -> Result<Vec<SecretRow>> {
     Ok(sqlx::query_as!(
         SecretRow,
-        "SELECT id, secret_generation, sealed_client_secret FROM clients
+        "SELECT id, secret_generation, sealed_client_secret, next_secret_generation, sealed_next_secret
+         FROM clients
          WHERE substring(sealed_client_secret FROM 2 FOR 4) <> $1
+            OR substring(sealed_next_secret FROM 2 FOR 4) <> $1
          LIMIT $2 FOR UPDATE SKIP LOCKED",
         current,
         limit
@@ -77,9 +81,14 @@ pub async fn stale_client_secrets(
     .await?)
 }
 
-pub async fn reseal_client_secret(conn: &mut PgConnection, id: Uuid, sealed: &[u8]) -> Result<()> {
-    sqlx::query!("UPDATE clients SET sealed_client_secret = $2 WHERE id = $1", id, sealed)
-        .execute(conn)
-        .await?;
+pub async fn reseal_client_secrets(conn: &mut PgConnection, row: &SecretRow) -> Result<()> {
+    sqlx::query!(
+        "UPDATE clients SET sealed_client_secret = $2, sealed_next_secret = $3 WHERE id = $1",
+        row.id,
+        row.sealed_client_secret,
+        row.sealed_next_secret
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }

@@ -35,9 +35,14 @@ const TABLE: &[Row] = &[
     ("GET",    "/clients/{id}", Some(&[READ, CLIENTS])),
     ("PATCH",  "/clients/{id}", Some(&[CLIENTS])),
     ("DELETE", "/clients/{id}", Some(&[CLIENTS])),
+    ("POST",   "/clients/{id}/condemn", Some(&[CLIENTS])),
     ("POST",   "/clients/{id}/dry-run", Some(&[CLIENTS])),
     ("GET",    "/clients/{id}/imports", Some(&[READ])),
     ("POST",   "/clients/{id}/imports", Some(&[WRITE])),
+    ("PUT",    "/clients/{id}/next-secret", Some(&[CLIENTS])),
+    ("DELETE", "/clients/{id}/next-secret", Some(&[CLIENTS])),
+    ("POST",   "/clients/{id}/rehearse", Some(&[CLIENTS])),
+    ("POST",   "/clients/{id}/resume", Some(&[CLIENTS])),
     ("GET",    "/imports/{id}", Some(&[READ])),
     ("GET",    "/connections", Some(&[READ])),
     ("POST",   "/connections", Some(&[WRITE])),
@@ -80,6 +85,7 @@ fn body(method: &str, path: &str) -> Value {
             json!({ "provider": "nothing-such", "name": "a", "oauth_client_id": "a" })
         }
         (_, "/connections") => json!({ "client_id": nil, "token_response": {} }),
+        (_, "/clients/{id}/next-secret") => json!({ "client_secret": "a" }),
         (_, "/providers") | ("PUT", _) => json!({ "slug": "nothing-such", "name": "" }),
         (_, "/providers/discover") => json!({ "issuer": "ftp://nonsense" }),
         (_, "/users") => json!({ "email": "a@b.test", "role": "support", "password": "short" }),

@@ -148,6 +148,7 @@ async fn what_is_not_there_is_not_found(pool: PgPool) {
         profile["slug"] = json!("nobody");
         let body = match path.as_str() {
             "/providers/{slug}" => profile,
+            "/clients/{id}/next-secret" => json!({ "client_secret": "a" }),
             _ => json!({}),
         };
         let body = operation.get("requestBody").map(|_| &body);

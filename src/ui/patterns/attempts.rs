@@ -45,7 +45,7 @@ fn row(attempt: &Attempt, provider: &str, as_of: OffsetDateTime) -> AnyView {
         Some(Verdict::Refreshed) => "alive",
         Some(Verdict::Condemned) => "needs-person",
         Some(Verdict::ClientRefused) => "client-refused",
-        Some(Verdict::Postponed | Verdict::InDoubt) => "retrying",
+        Some(Verdict::Postponed | Verdict::InDoubt | Verdict::Suspended) => "retrying",
         Some(Verdict::Superseded) | None => "paused",
     };
     let shape = match attempt.verdict {

@@ -13,18 +13,21 @@ use super::{
     save,
 };
 use crate::{
-    domain::{attempt::Trigger, provider::Profile},
+    domain::{attempt::Trigger, client, provider::Profile},
     server::{
         app::{App, Error, Result, client::Caller, grant, keys},
         failpoint,
         store::{
             self,
             attempt::Intent,
-            client::Limit,
+            client::limit::Limit,
             connection::lease::{self, Lease, Leased, Room},
         },
     },
 };
+
+/// Whose connections are refreshed.
+const READY: [client::StateName; 1] = [client::StateName::Ready];
 
 /// A refresh that is ours to make, or the reason why it can't even be asked for.
 pub type Claimed = Task<std::result::Result<Arc<Caller>, String>>;
@@ -73,14 +76,13 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
         {
             return caller.map(|_| Due::default());
         }
-        limits.push(intent::limit(id, profile_of(&caller)));
+        limits.push(intent::reserve(intent::limit(id, profile_of(&caller))));
         callers.insert(id, caller.map(Arc::new).map_err(|error| error.to_string()));
     }
     drop(conn);
     let taken = app.elapsed();
     let mut tx = app.begin().await?;
-    let rooms =
-        store::client::room(&mut tx, &limits, app.database_now(), lease.seconds, true).await?;
+    let rooms = room(app, &mut tx, &limits, &READY, true).await?;
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
     let nothing = Due { claimed: Vec::new(), is_limited: true };
     if rooms.is_empty() {
@@ -127,8 +129,7 @@ pub async fn one(
     let caller = caller.map(Arc::new).map_err(|error| error.to_string());
     let taken = app.elapsed();
     let lease = lease_of_one(app, id);
-    let rooms =
-        store::client::room(&mut tx, &limits, app.database_now(), lease.seconds, false).await?;
+    let rooms = room(app, &mut tx, &limits, &READY, false).await?;
     let Some(leased) = lease::claim_one(&mut tx, lease, id, generation).await? else {
         return Ok(One::Taken);
     };
@@ -151,21 +152,35 @@ fn profile_of(caller: &Result<Caller>) -> Option<&Profile> {
     caller.as_ref().ok().map(|caller| caller.profile.as_ref())
 }
 
+/// How many requests of each client may begin now.
+pub(super) async fn room(
+    app: &App,
+    conn: &mut PgConnection,
+    limits: &[Limit],
+    states: &[client::StateName],
+    skip: bool,
+) -> Result<Vec<Room>> {
+    // What began before takes no room any more: its holder is gone, or has its answer.
+    let since = app.now() - LEASE + Duration::milliseconds(1);
+    let now = app.database_now();
+    Ok(store::client::limit::room(conn, limits, states, since, now, skip).await?)
+}
+
 /// Counts what is claimed against the rates of its clients.
-async fn spend(
+pub(super) async fn spend(
     app: &App,
     conn: &mut PgConnection,
     limits: &[Limit],
     leased: &[Leased],
 ) -> Result<()> {
     for (client_id, seconds) in intent::spending(limits, leased) {
-        store::client::spend(conn, client_id, seconds, app.database_now()).await?;
+        store::client::limit::spend(conn, client_id, seconds, app.database_now()).await?;
     }
     Ok(())
 }
 
 /// Writes the intents. Where an earlier holder died, its attempt is in doubt, and so is the connection.
-async fn intend(
+pub(super) async fn intend(
     app: &App,
     conn: &mut PgConnection,
     mut leased: Vec<Leased>,
@@ -220,7 +235,7 @@ async fn intend(
                 .map_or_else(|| Arc::new(Profile::new("", "")), |caller| caller.profile.clone()),
             held,
             ends: taken + LEASE,
-            secret_generation: known.map_or(0, |caller| caller.client.secret_generation),
+            secret_generation: known.map_or(0, |caller| caller.secret_generation),
             caller,
             leased,
         });

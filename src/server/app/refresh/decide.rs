@@ -65,6 +65,8 @@ pub enum ClientNote {
     Rejected { said: String, secret_generation: i64 },
     /// It is to make no request before this moment.
     Pause { until: OffsetDateTime },
+    /// Its next secret of this generation works.
+    Proved { secret_generation: i64 },
 }
 
 impl Outcome {
@@ -150,7 +152,9 @@ pub fn renew<C>(
         needs_human_by: dates.needs_human_by,
         due_at: dates.due_at.map(|due| due.max(not_before(&dates, given))),
     };
-    outcome(task, Change::Renew(renewal, set), Some(ending))
+    let client = (task.trigger == Trigger::Rehearsal)
+        .then_some(ClientNote::Proved { secret_generation: task.secret_generation });
+    Outcome { client, ..outcome(task, Change::Renew(renewal, set), Some(ending)) }
 }
 
 /// A token that came dead, or nearly so, by our clock is no reason to ask again and again.
@@ -166,8 +170,13 @@ pub fn set_back<C>(task: &Task<C>, refusal: &Refusal, now: OffsetDateTime, jitte
         class: refusal.class,
         retry_after: refusal.retry_after,
         may_have_acted: matches!(refusal.status, Some(500 | 502 | 504)),
+        unproved: task.trigger == Trigger::Rehearsal,
     };
-    let next = refresh::refused(&situation(task), answer, task.attempt_id, now, jitter);
+    let mut next = refresh::refused(&situation(task), answer, task.attempt_id, now, jitter);
+    if answer.unproved && answer.class == ErrorClass::ClientRefused {
+        // Nothing has changed for the connection, and it goes on with the secret in use.
+        next.due_at = task.leased.due_at;
+    }
     let last_error = LastError {
         class: refusal.class,
         status: refusal.status,

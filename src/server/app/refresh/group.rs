@@ -95,7 +95,11 @@ impl Endings {
                 }
                 Some(_) if saved.get(&attempt_id) == Some(&Saved::Busy) => {}
                 Some(ending) if taken.contains(&attempt_id) => {
-                    endings.ended.push((id, attempt_id, ending.clone()));
+                    let verdict = match saved.get(&attempt_id) {
+                        Some(Saved::Done(verdict)) => *verdict,
+                        Some(Saved::Busy) | None => ending.verdict,
+                    };
+                    endings.ended.push((id, attempt_id, Ending { verdict, ..ending.clone() }));
                 }
                 Some(ending) => {
                     let superseded = Ending {

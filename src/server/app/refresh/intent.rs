@@ -10,6 +10,8 @@ use crate::{
 
 /// How many requests of one client are under way at once over all replicas, unless its profile says.
 const CONCURRENCY: u32 = 32;
+/// A client with room for at least so many keeps a place for callers who wait.
+const RESERVED_FROM: i32 = 4;
 /// A rate allows as many requests at once as it does in this time.
 const BURST: Duration = Duration::seconds(6);
 
@@ -25,6 +27,12 @@ pub fn limit(client_id: Uuid, profile: Option<&Profile>) -> Limit {
         interval,
         burst: interval.map_or(1.0, |interval| (BURST.as_seconds_f64() / interval).max(1.0)),
     }
+}
+
+/// What the worker leaves to whoever waits for a token, so that no backlog stands before them.
+pub fn reserve(limit: Limit) -> Limit {
+    let reserved = i32::from(limit.concurrency >= RESERVED_FROM);
+    Limit { concurrency: limit.concurrency - reserved, ..limit }
 }
 
 /// What was claimed, counted against the rates of its clients, in seconds of each.

@@ -13,15 +13,15 @@ use super::{
     decide::{ClientNote, Outcome},
     engine::Saved,
     group::{self, Changes, Endings},
-    saver,
+    saver, weigh,
 };
 use crate::{
-    domain::attempt::Verdict,
+    domain::attempt::{Trigger, Verdict},
     server::{
         app::{
             Actor, App, Error, Result,
             audit::{self, Subject},
-            client,
+            client::{self, rehearsal},
         },
         store::{self, connection::outcome},
     },
@@ -72,11 +72,16 @@ pub fn is_absence(error: &anyhow::Error) -> bool {
 
 async fn transact(app: &App, outcomes: &[Outcome]) -> Result<Vec<Saved>> {
     let mut tx = app.begin().await?;
+    let watched = weigh::watch(app, &mut tx, outcomes).await?;
     let taken = change(app, &mut tx, outcomes).await?;
-    let saved = judge(&mut tx, outcomes, &taken).await?;
+    let mut saved = judge(&mut tx, outcomes, &taken).await?;
+    for attempt_id in weigh::weigh(app, &mut tx, &watched, outcomes, &taken).await? {
+        saved.insert(attempt_id, Saved::Done(Verdict::Suspended));
+    }
     end_attempts(app, &mut tx, outcomes, &taken, &saved).await?;
     for outcome in outcomes.iter().filter(|outcome| taken.contains(&outcome.attempt_id)) {
-        tell(app, &mut tx, outcome).await?;
+        let suspended = saved[&outcome.attempt_id] == Saved::Done(Verdict::Suspended);
+        tell(app, &mut tx, outcome, suspended).await?;
     }
     let ids: Vec<Uuid> = outcomes.iter().map(|outcome| outcome.fence.id).collect();
     store::connection::announce(&mut tx, &ids).await?;
@@ -174,20 +179,34 @@ async fn end_attempts(
 }
 
 /// Writes down what a person is to know of an outcome, and what it says of the client.
-async fn tell(app: &App, conn: &mut PgConnection, outcome: &Outcome) -> Result<()> {
-    if let Some(reason) = outcome.condemned() {
+async fn tell(
+    app: &App,
+    conn: &mut PgConnection,
+    outcome: &Outcome,
+    suspended: bool,
+) -> Result<()> {
+    if let Some(reason) = outcome.condemned().filter(|_| !suspended) {
         let subject = Subject::new(outcome.fence.id, &outcome.name);
         let said = outcome.ending.as_ref().and_then(|ending| ending.error_code.as_deref());
         let detail = json!({ "reason": reason, "provider_said": said });
         audit::record(app, conn, &Actor::System, "connection.condemned", subject, detail).await?;
     }
     match &outcome.client {
+        Some(ClientNote::Rejected { said, secret_generation })
+            if outcome.trigger == Trigger::Rehearsal =>
+        {
+            rehearsal::refuse(app, conn, outcome.client_id, *secret_generation, said).await?;
+        }
+        Some(ClientNote::Proved { secret_generation }) => {
+            let (client, connection) = (outcome.client_id, outcome.fence.id);
+            rehearsal::promote(app, conn, client, *secret_generation, connection).await?;
+        }
         Some(ClientNote::Rejected { said, secret_generation }) => {
             client::reject_credentials(app, conn, outcome.client_id, *secret_generation, said)
                 .await?;
         }
         Some(ClientNote::Pause { until }) => {
-            store::client::pause(conn, outcome.client_id, *until).await?;
+            store::client::limit::pause(conn, outcome.client_id, *until).await?;
         }
         None => {}
     }

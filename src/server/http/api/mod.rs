@@ -12,12 +12,14 @@ mod connection;
 mod document;
 mod dry_run;
 mod import;
+mod incident;
 mod json;
 mod list;
 mod overview;
 mod problem;
 mod provider;
 mod query;
+mod rehearsal;
 mod relink;
 mod user;
 
@@ -62,6 +64,8 @@ fn parts() -> OpenApiRouter<App> {
         .merge(overview::routes())
         .merge(provider::routes())
         .merge(client::routes())
+        .merge(incident::routes())
+        .merge(rehearsal::routes())
         .merge(dry_run::routes())
         .merge(import::routes())
         .merge(connection::routes())

@@ -102,8 +102,8 @@ pub struct Room {
 }
 
 /// Leases what is due, at most what each client has room for and `limit` in all: the most overdue of
-/// each client in turn, so that none waits behind another's backlog. What others left is taken over, but
-/// not of `except`.
+/// each client in turn, so that none waits behind another's backlog. Only what is leased is locked. What
+/// others left is taken over, but not of `except`.
 pub async fn claim_due(
     conn: &mut PgConnection,
     lease: Lease,
@@ -116,19 +116,26 @@ pub async fn claim_due(
     sqlx::query_as!(
         LeasedRow,
         r#"WITH found AS (
-               SELECT n.id, n.lease_before, n.due_at, c.id AS client_id
+               SELECT n.id, n.due_at, c.id AS client_id
                FROM unnest($4::uuid[], $5::int[]) AS c (id, room)
                CROSS JOIN LATERAL (
-                   SELECT id, lease_id AS lease_before, due_at FROM connections
+                   SELECT id, due_at FROM connections
                    WHERE client_id = c.id AND due_at <= coalesce($2::timestamptz, statement_timestamp())
                      AND (leased_until IS NULL
                           OR ($7 AND leased_until <= coalesce($2::timestamptz, statement_timestamp())
                               AND id <> ALL ($8::uuid[])))
-                   ORDER BY due_at LIMIT c.room FOR UPDATE SKIP LOCKED
+                   ORDER BY due_at LIMIT least(c.room, $6::bigint)
                ) n
+           ), chosen AS (
+               SELECT id FROM found
+               ORDER BY row_number() OVER (PARTITION BY client_id ORDER BY due_at), due_at LIMIT $6::bigint
            ), due AS (
-               SELECT id, lease_before FROM found
-               ORDER BY row_number() OVER (PARTITION BY client_id ORDER BY due_at), due_at LIMIT $6
+               SELECT id, lease_id AS lease_before FROM connections
+               WHERE id = ANY (ARRAY (SELECT id FROM chosen))
+                 AND due_at <= coalesce($2::timestamptz, statement_timestamp())
+                 AND (leased_until IS NULL
+                      OR ($7 AND leased_until <= coalesce($2::timestamptz, statement_timestamp())))
+               FOR UPDATE SKIP LOCKED
            )
            UPDATE connections
            SET lease_id = $1,

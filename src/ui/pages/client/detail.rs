@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use uuid::Uuid;
 
-use super::form::{secret, variables};
+use super::{form::variables, secret, trouble};
 use crate::{
     domain::{
         access::Permission,
@@ -15,7 +15,7 @@ use crate::{
     },
     rpc::{
         self,
-        client::{Delete, ReplaceSecret, SetDisabled, Update},
+        client::{Delete, SetDisabled, Update},
     },
     ui::{
         components::{
@@ -39,9 +39,10 @@ use crate::{
 #[derive(Clone, Copy)]
 struct Doings {
     update: Doing<Update>,
-    replace_secret: Doing<ReplaceSecret>,
+    secret: secret::Doings,
     set_disabled: Doing<SetDisabled>,
     delete: Doing<Delete>,
+    trouble: trouble::Doings,
 }
 
 #[component]
@@ -49,17 +50,20 @@ pub fn Detail() -> impl IntoView {
     let params = use_params_map();
     let doings = Doings {
         update: Doing::new(),
-        replace_secret: Doing::new(),
+        secret: secret::Doings::new(),
         set_disabled: Doing::new(),
         delete: Doing::new(),
+        trouble: trouble::Doings { resume: Doing::new(), condemn: Doing::new() },
     };
     let client = Resource::new_blocking(
         move || {
             (
                 params.with(|params| params.get("id")?.parse::<Uuid>().ok()),
                 doings.update.version.get(),
-                doings.replace_secret.version.get(),
+                doings.secret.versions(),
                 doings.set_disabled.version.get(),
+                doings.trouble.resume.version.get(),
+                doings.trouble.condemn.version.get(),
             )
         },
         |(id, ..)| async move {
@@ -92,6 +96,7 @@ fn show(client: Client, provider: ProviderEntry, may: &May, doings: Doings) -> A
                 <Day at=client.state_since/>
             </p>
             <p>{voice::client_state(client.state)}</p>
+            {trouble::pause(&client, may_write, doings.trouble)}
             {client
                 .state_detail
                 .clone()
@@ -104,6 +109,7 @@ fn show(client: Client, provider: ProviderEntry, may: &May, doings: Doings) -> A
                     }
                 })}
         </div>
+        {trouble::incident(&client, &profile, may_write, doings.trouble)}
         {facts(&client, &profile)}
         {may_write
             .then(|| {
@@ -186,36 +192,11 @@ fn facts(client: &Client, profile: &Profile) -> AnyView {
 }
 
 fn manage(client: &Client, profile: &Profile, doings: Doings) -> AnyView {
-    let secret = profile.needs_client_secret().then(|| {
-        section(
-            "Replace the secret",
-            "Connections that wait for it go on by themselves",
-            new_secret(client, profile, doings.replace_secret),
-        )
-    });
+    let secret =
+        profile.needs_client_secret().then(|| secret::replace(client, profile, doings.secret));
     let edit = section("Edit", "", edit(client, profile, doings.update));
     let ending = section("Switch off or delete", "", ending(client, doings));
     (secret, edit, ending).into_any()
-}
-
-fn new_secret(client: &Client, profile: &Profile, doing: Doing<ReplaceSecret>) -> AnyView {
-    let warning = profile.policy.replacing_secret_revokes_grants.then(|| {
-        let text = format!(
-            "{} ends every connection of a client when its secret is replaced: all {} of them will \
-             need consent again.",
-            profile.name, client.connections
-        );
-        view! { <p class="warning">{text}</p> }
-    });
-    let fields = view! {
-        {hidden("id", client.id)}
-        {secret(profile, doing.trouble)}
-        <div class="actions">
-            <Submit label="Replace secret" pending=doing.pending/>
-        </div>
-        <Answered trouble=doing.trouble done=doing.done("Replaced. The old secret is gone.")/>
-    };
-    (warning, action_form(doing, "form", fields)).into_any()
 }
 
 fn edit(client: &Client, profile: &Profile, update: Doing<Update>) -> AnyView {

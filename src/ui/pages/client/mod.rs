@@ -5,6 +5,8 @@ mod dry_run;
 mod form;
 mod import;
 mod list;
+mod secret;
+mod trouble;
 
 pub use detail::Detail;
 pub use dry_run::DryRun;

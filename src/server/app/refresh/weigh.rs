@@ -1,0 +1,197 @@
+//! Whether refusals are deaths: each is weighed against what becomes of its client's other
+//! connections, over all replicas. When unusually many are refused, verdicts are suspended and those
+//! that fell before it was noticed are given back (DESIGN section 3, point 7).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::decide::Outcome;
+use crate::{
+    domain::{
+        attempt::{Trigger, Verdict},
+        client::StateName,
+        connection::Reason,
+        incident::{self, Counts, Ruling},
+        provider::IncidentPolicy,
+        refusal::ErrorClass,
+    },
+    server::{
+        app::{
+            App, Result, client,
+            incident::{self as incidents, End},
+        },
+        store::{
+            self,
+            client::Stored,
+            suspect::{self, Before, Refused},
+        },
+    },
+};
+
+/// The clients whose state a group of outcomes may change, and connections that it condemns as they
+/// are before it.
+#[derive(Default)]
+pub struct Watched {
+    clients: HashMap<Uuid, Stored>,
+    before: HashMap<Uuid, Before>,
+}
+
+/// Why a refusal condemns, unless it is as was to be expected.
+fn refusal(outcome: &Outcome) -> Option<Reason> {
+    let class = outcome.ending.as_ref()?.error_class?;
+    let refused = matches!(class, ErrorClass::GrantRefused | ErrorClass::ScopeRefused);
+    outcome.condemned().filter(|reason| refused && *reason != Reason::RefreshTokenExpired)
+}
+
+/// Locks what is to be weighed. Clients are locked before connections, as everywhere.
+pub async fn watch(app: &App, conn: &mut PgConnection, outcomes: &[Outcome]) -> Result<Watched> {
+    let mut watched = Watched::default();
+    let refused: Vec<Uuid> = outcomes
+        .iter()
+        .filter(|outcome| refusal(outcome).is_some())
+        .map(|outcome| outcome.fence.id)
+        .collect();
+    let clients: BTreeSet<Uuid> = outcomes
+        .iter()
+        .filter(|outcome| {
+            outcome.client.is_some()
+                || outcome.trigger == Trigger::Canary
+                || refused.contains(&outcome.fence.id)
+        })
+        .map(|outcome| outcome.client_id)
+        .collect();
+    if clients.is_empty() {
+        return Ok(watched);
+    }
+    let ids: Vec<Uuid> = clients.into_iter().collect();
+    store::client::lock(conn, &ids).await?;
+    for id in ids {
+        if let Some(client) = store::client::find_bare(conn, id).await? {
+            watched.clients.insert(id, client);
+        }
+    }
+    if !refused.is_empty() {
+        let before = suspect::before(conn, &refused).await?;
+        watched.before = before.into_iter().map(|before| (before.id, before)).collect();
+    }
+    tracing::trace!(replica = app.replica(), clients = watched.clients.len(), "weighing");
+    Ok(watched)
+}
+
+/// Weighs the outcomes that were taken; the attempts whose verdicts are suspended.
+pub async fn weigh(
+    app: &App,
+    conn: &mut PgConnection,
+    watched: &Watched,
+    outcomes: &[Outcome],
+    taken: &HashSet<Uuid>,
+) -> Result<HashSet<Uuid>> {
+    let taken = || outcomes.iter().filter(|outcome| taken.contains(&outcome.attempt_id));
+    let mut refreshed: BTreeMap<Uuid, i64> = BTreeMap::new();
+    let mut refused: BTreeMap<Uuid, Vec<Refused>> = BTreeMap::new();
+    for outcome in taken() {
+        if outcome.verdict() == Verdict::Refreshed {
+            *refreshed.entry(outcome.client_id).or_default() += 1;
+        }
+        if let Some(reason) = refusal(outcome)
+            && let Some(before) = watched.before.get(&outcome.fence.id)
+        {
+            refused.entry(outcome.client_id).or_default().push(Refused {
+                before: *before,
+                generation: outcome.fence.generation,
+                attempt_id: outcome.attempt_id,
+                reason,
+            });
+        }
+    }
+    let mut suspended = HashSet::new();
+    for (id, refused) in refused {
+        if let Some(client) = watched.clients.get(&id) {
+            let more = refreshed.get(&id).copied().unwrap_or_default();
+            suspended.extend(suspend(app, conn, client, refused, more).await?);
+        }
+    }
+    for outcome in taken().filter(|outcome| outcome.trigger == Trigger::Canary) {
+        if let Some(client) = watched.clients.get(&outcome.client_id)
+            && client.state == StateName::Incident
+        {
+            follow(app, conn, client, outcome, suspended.contains(&outcome.attempt_id)).await?;
+        }
+    }
+    // At last, since others wait for these rows until we commit.
+    if !refreshed.is_empty() {
+        let counts: Vec<(Uuid, i64)> = refreshed.into_iter().collect();
+        store::client_window::add(conn, &counts, app.replica(), app.now()).await?;
+    }
+    Ok(suspended)
+}
+
+/// Suspends verdicts on connections of one client, if there is an incident or they make one. `more`
+/// were refreshed in the same group.
+async fn suspend(
+    app: &App,
+    conn: &mut PgConnection,
+    client: &Stored,
+    mut refused: Vec<Refused>,
+    more: i64,
+) -> Result<Vec<Uuid>> {
+    let last = suspect::take_last_tries(conn, &refused).await?;
+    refused.retain(|refused| !last.contains(&refused.before.id));
+    if refused.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = app.now();
+    suspect::note(conn, client.id, &refused, now).await?;
+    let policy = policy(app, conn, client).await;
+    let since = incident::window_since(&policy, now);
+    match client.state {
+        StateName::Incident => {}
+        StateName::Disabled => return Ok(Vec::new()),
+        StateName::Ready | StateName::CredentialsRejected => {
+            let counts = Counts {
+                refused: suspect::count(conn, client.id, since).await?,
+                refreshed: store::client_window::sum(conn, client.id, since).await? + more,
+            };
+            if !incident::is_unusual(counts, &policy) {
+                return Ok(Vec::new());
+            }
+            incidents::begin(app, conn, client, counts, &policy).await?;
+        }
+    }
+    let spread = client::RESUME_SPREAD.as_seconds_f64();
+    let held = suspect::hold(conn, client.id, since, now, spread).await?;
+    let attempts: Vec<(Uuid, Uuid)> =
+        held.iter().map(|held| (held.connection_id, held.attempt_id)).collect();
+    if !attempts.is_empty() {
+        store::attempt::suspend(conn, &attempts).await?;
+    }
+    Ok(attempts.into_iter().map(|(_, attempt)| attempt).collect())
+}
+
+/// What a canary's answer says of its client's incident.
+async fn follow(
+    app: &App,
+    conn: &mut PgConnection,
+    client: &Stored,
+    canary: &Outcome,
+    refused: bool,
+) -> Result<()> {
+    if canary.verdict() == Verdict::Refreshed {
+        return incidents::end(app, conn, client, End::CanaryGranted).await;
+    }
+    if refused && let Some(evidence) = store::incident::confirm(conn, client.id).await? {
+        let policy = policy(app, conn, client).await;
+        if incident::rule(evidence, &policy, app.now()) == Ruling::LastTries {
+            return incidents::end(app, conn, client, End::Confirmed).await;
+        }
+    }
+    Ok(())
+}
+
+/// The client's thresholds; those of a provider that is gone are the usual ones.
+async fn policy(app: &App, conn: &mut PgConnection, client: &Stored) -> IncidentPolicy {
+    let profile = crate::server::app::provider::load(app, conn, &client.provider).await;
+    profile.map(|profile| profile.policy.incident).unwrap_or_default()
+}

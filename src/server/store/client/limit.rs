@@ -1,0 +1,130 @@
+//! What clients may ask of their providers, counted over all replicas.
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::{
+    domain::client::StateName,
+    server::store::{Result, attempt, connection::lease::Room},
+};
+
+/// What a client may ask of its provider, over all replicas.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    pub client_id: Uuid,
+    /// Requests under way at once.
+    pub concurrency: i32,
+    /// Seconds between two requests, evenly spread; `None`: as many as one likes.
+    pub interval: Option<f64>,
+    /// How many requests may come at once after a quiet time.
+    pub burst: f64,
+}
+
+/// How many requests each client may begin now. Whoever asks for the same client waits until our
+/// transaction ends, or with `skip` goes without it. Clients that are not in one of these states, or
+/// that were asked to pause, are left out. Attempts begun before `open_since` are under way no more, also if
+/// nobody came back to say so.
+pub async fn room(
+    conn: &mut PgConnection,
+    limits: &[Limit],
+    states: &[StateName],
+    open_since: OffsetDateTime,
+    now: Option<OffsetDateTime>,
+    skip: bool,
+) -> Result<Vec<Room>> {
+    let ids: Vec<Uuid> = limits.iter().map(|limit| limit.client_id).collect();
+    let concurrency: Vec<i32> = limits.iter().map(|limit| limit.concurrency).collect();
+    let interval: Vec<Option<f64>> = limits.iter().map(|limit| limit.interval).collect();
+    let burst: Vec<f64> = limits.iter().map(|limit| limit.burst).collect();
+    let states: Vec<String> = states.iter().map(|state| state.as_str().to_owned()).collect();
+    let locked: Vec<Uuid> = if skip {
+        sqlx::query_scalar!(
+            "SELECT id FROM clients WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
+            &ids
+        )
+        .fetch_all(&mut *conn)
+        .await?
+    } else {
+        sqlx::query_scalar!(
+            "SELECT id FROM clients WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE",
+            &ids
+        )
+        .fetch_all(&mut *conn)
+        .await?
+    };
+    Ok(sqlx::query_as!(
+        Room,
+        r#"SELECT c.id AS client_id,
+                  greatest(0, least(
+                      l.concurrency - (SELECT count(*) FROM attempts a
+                                       WHERE a.client_id = c.id AND a.verdict IS NULL AND a.id >= $8),
+                      CASE WHEN l.spacing IS NULL THEN l.concurrency
+                           ELSE floor(l.burst - coalesce(greatest(0, extract(epoch FROM
+                                c.next_request_at - coalesce($6::timestamptz, statement_timestamp()))), 0)::float8
+                                / l.spacing)
+                      END))::int AS "room!"
+           FROM clients c
+           JOIN unnest($1::uuid[], $2::int[], $3::float8[], $4::float8[])
+                AS l (id, concurrency, spacing, burst) ON l.id = c.id
+           WHERE c.id = ANY ($5) AND c.state = ANY ($7)
+             AND (c.paused_until IS NULL OR c.paused_until <= coalesce($6::timestamptz, statement_timestamp()))"#,
+        &ids,
+        &concurrency,
+        &interval as &[Option<f64>],
+        &burst,
+        &locked,
+        now,
+        &states,
+        attempt::first_id(open_since)
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Counts requests that begin now against their client's rate.
+pub async fn spend(
+    conn: &mut PgConnection,
+    id: Uuid,
+    seconds: f64,
+    now: Option<OffsetDateTime>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE clients
+         SET next_request_at = greatest(next_request_at, coalesce($2::timestamptz, statement_timestamp()))
+                               + make_interval(secs => $3)
+         WHERE id = $1",
+        id,
+        now,
+        seconds
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Makes all of a client's connections wait: its provider asked for it (`Retry-After`).
+pub async fn pause(conn: &mut PgConnection, id: Uuid, until: OffsetDateTime) -> Result<()> {
+    sqlx::query!(
+        "UPDATE clients SET paused_until = greatest(paused_until, $2) WHERE id = $1",
+        id,
+        until
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Ends the pause, whatever the provider asked for.
+pub async fn end_pause(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!("UPDATE clients SET paused_until = NULL WHERE id = $1", id).execute(conn).await?;
+    Ok(())
+}
+
+/// Until when the client's provider asked it to wait.
+pub async fn paused_until(conn: &mut PgConnection, id: Uuid) -> Result<Option<OffsetDateTime>> {
+    Ok(sqlx::query_scalar!("SELECT paused_until FROM clients WHERE id = $1", id)
+        .fetch_optional(conn)
+        .await?
+        .flatten())
+}

@@ -1,0 +1,127 @@
+//! Replacing a client's secret: tried first with one connection, or at once.
+
+use leptos::prelude::*;
+
+use super::form::secret;
+use crate::{
+    domain::{client::Client, provider::Profile, rehearsal::NextSecret, voice},
+    rpc::{
+        client::ReplaceSecret,
+        rehearsal::{Begin, Drop, Set},
+    },
+    ui::{
+        components::{
+            field::Submit,
+            head::section,
+            moment::{Day, Exact},
+            notice::Answered,
+        },
+        patterns::action::{Doing, action_form, button_form, hidden},
+    },
+};
+
+#[derive(Clone, Copy)]
+pub struct Doings {
+    pub replace: Doing<ReplaceSecret>,
+    pub set: Doing<Set>,
+    pub drop: Doing<Drop>,
+    pub begin: Doing<Begin>,
+}
+
+impl Doings {
+    /// Has to be called while the page is made, not later.
+    pub fn new() -> Self {
+        Self { replace: Doing::new(), set: Doing::new(), drop: Doing::new(), begin: Doing::new() }
+    }
+
+    pub fn versions(self) -> [usize; 4] {
+        [
+            self.replace.version.get(),
+            self.set.version.get(),
+            self.drop.version.get(),
+            self.begin.version.get(),
+        ]
+    }
+}
+
+/// The whole section, for whoever may replace the secret.
+pub fn replace(client: &Client, profile: &Profile, doings: Doings) -> AnyView {
+    let warning = profile.policy.replacing_secret_revokes_grants.then(|| {
+        let text = format!(
+            "{} ends every connection of a client when its secret is replaced: all {} of them will \
+             need consent again.",
+            profile.name, client.connections
+        );
+        view! { <p class="warning">{text}</p> }
+    });
+    let next = client.next_secret.as_ref().map(|next| waiting(client, next, doings));
+    let content = view! {
+        {warning}
+        {next}
+        {rehearse(client, profile, doings.set)}
+        <details class="fold" open=doings.replace.trouble.stands()>
+            <summary>"Replace it at once, untried"</summary>
+            {at_once(client, profile, doings.replace)}
+        </details>
+        <Answered
+            trouble=doings.replace.trouble
+            done=doings.replace.done("Replaced. The old secret is gone.")
+        />
+    };
+    section("Replace the secret", "Connections that wait for it go on by themselves", content)
+}
+
+fn waiting(client: &Client, next: &NextSecret, doings: Doings) -> AnyView {
+    let id = || hidden("id", client.id);
+    let said = next.refused.clone().map(|said| {
+        view! {
+            <details class="fold">
+                <summary>"What the provider said"</summary>
+                <pre>{said}</pre>
+            </details>
+        }
+    });
+    let try_at = next
+        .try_at
+        .filter(|_| next.tried > 0)
+        .map(|at| view! { <p>"The next try is at " <Exact at/> "."</p> });
+    view! {
+        <div class="status" data-state=if next.refused.is_some() { "needs-person" } else { "retrying" }>
+            <p class="status-line">{voice::next_secret(next)} " Set on " <Day at=next.set_at/> "."</p>
+            {try_at}
+            {said}
+            <div class="actions">
+                {button_form(doings.begin, id(), "Try it now", "")}
+                {button_form(doings.drop, id(), "Forget it", "")}
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+fn rehearse(client: &Client, profile: &Profile, doing: Doing<Set>) -> AnyView {
+    let fields = view! {
+        {hidden("id", client.id)}
+        {secret(profile, doing.trouble)}
+        <p class="help">
+            "One connection is refreshed with it. When that works it takes the place of the secret in \
+             use; if the provider refuses it, nothing has changed."
+        </p>
+        <div class="actions">
+            <Submit label="Try it" pending=doing.pending weight="primary"/>
+        </div>
+        <Answered trouble=doing.trouble done=doing.done("Kept. It is tried within a minute.")/>
+    };
+    action_form(doing, "form", fields)
+}
+
+fn at_once(client: &Client, profile: &Profile, doing: Doing<ReplaceSecret>) -> AnyView {
+    let fields = view! {
+        {hidden("id", client.id)}
+        {secret(profile, doing.trouble)}
+        <div class="actions">
+            <Submit label="Replace secret" pending=doing.pending/>
+        </div>
+    };
+    action_form(doing, "form", fields)
+}
