@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
-use sqlx::{Executor, PgPool, postgres::PgPoolOptions};
+use sqlx::{Connection, Executor, PgPool, postgres::PgPoolOptions};
 use tokio::net::TcpListener;
 
 use super::{
@@ -22,6 +22,9 @@ use super::{
 
 /// The schema, and how to get there. Replicas that start at once wait for each other.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// A database connection that was used so recently is taken to be there.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// How long a stop waits for browsers that hold a connection open.
 const GRACE: Duration = Duration::from_secs(10);
@@ -67,13 +70,23 @@ pub async fn connect_afresh(url: &str) -> anyhow::Result<PgPool> {
 
 /// A transaction whose client says nothing for so long is given up by the database: it keeps rows from
 /// everyone else, and its client is gone or cut off.
-const IDLE: &str = "SET idle_in_transaction_session_timeout = '5s'";
+const GIVE_UP: &str = "SET idle_in_transaction_session_timeout = '5s'";
 
 async fn open(url: &str) -> anyhow::Result<PgPool> {
     PgPoolOptions::new()
         .max_connections(20)
         .acquire_timeout(Duration::from_secs(10))
-        .after_connect(|conn, _| Box::pin(async move { conn.execute(IDLE).await.map(drop) }))
+        .after_connect(|conn, _| Box::pin(async move { conn.execute(GIVE_UP).await.map(drop) }))
+        // Whether a connection is there is asked of those that lay idle, not before each question.
+        .test_before_acquire(false)
+        .before_acquire(|conn, meta| {
+            Box::pin(async move {
+                if meta.idle_for > IDLE {
+                    conn.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect(url)
         .await
         .context("the database can't be reached")

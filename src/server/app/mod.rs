@@ -7,6 +7,7 @@ pub mod api_key;
 pub mod audit;
 pub mod client;
 pub mod connection;
+pub mod demo;
 pub mod dry_run;
 mod error;
 mod grant;
@@ -69,6 +70,7 @@ struct Inner {
     flights: refresh::Flights,
     journal: OnceLock<Journal>,
     contact: refresh::Contact,
+    readers: connection::Readers,
     import_turns: import::Turns,
 }
 
@@ -83,6 +85,7 @@ impl App {
             flights: refresh::Flights::default(),
             journal: OnceLock::new(),
             contact: refresh::Contact::default(),
+            readers: connection::Readers::default(),
             import_turns: import::Turns::default(),
         }))
     }
@@ -154,6 +157,10 @@ impl App {
 
     pub(crate) fn saver(&self) -> &refresh::Saver {
         &self.0.saver
+    }
+
+    pub(crate) fn readers(&self) -> &connection::Readers {
+        &self.0.readers
     }
 
     pub(crate) fn flights(&self) -> &refresh::Flights {

@@ -11,7 +11,7 @@ use time::Duration;
 /// Nothing heard for longer than this: it was away, or we were not there. The worker looks every second.
 const GAP: Duration = Duration::seconds(3);
 /// How long those who have answers are given to bring them. Until the database gives up what it holds
-/// for clients that are gone (`start::IDLE`), their rows are in nobody's reach.
+/// for clients that are gone (`start::GIVE_UP`), their rows are in nobody's reach.
 const WAIT: Duration = Duration::seconds(8);
 
 /// When the database was heard last, and until when to wait since it came back.
