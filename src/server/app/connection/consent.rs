@@ -231,6 +231,7 @@ mod tests {
         let given = Grant { account, ..granted(&world, &response) };
         let consent = Consent {
             connection_id: id,
+            flow_id: None,
             relink_id: None,
             device_id: None,
             who: (&Actor::Operator).into(),
