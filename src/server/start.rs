@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool, postgres::PgPoolOptions};
 use tokio::net::TcpListener;
 
 use super::{
@@ -65,10 +65,25 @@ pub async fn connect_afresh(url: &str) -> anyhow::Result<PgPool> {
     prepare(pool).await
 }
 
+/// How long whoever needs a connection waits for one: when the database comes back, nobody is to be still
+/// waiting for what came before.
+const ACQUIRE: Duration = Duration::from_secs(5);
+/// A connection that does not answer within this time is closed: what it said is lost on the way, and the
+/// operating system would try for a quarter of an hour.
+const ANSWER: Duration = Duration::from_secs(2);
+
+async fn answers(conn: &mut PgConnection) -> sqlx::Result<bool> {
+    match tokio::time::timeout(ANSWER, conn.ping()).await {
+        Ok(answer) => answer.map(|()| true),
+        Err(_) => Err(sqlx::Error::PoolTimedOut),
+    }
+}
+
 async fn open(url: &str) -> anyhow::Result<PgPool> {
     PgPoolOptions::new()
         .max_connections(20)
-        .acquire_timeout(Duration::from_secs(10))
+        .acquire_timeout(ACQUIRE)
+        .after_release(|conn, _| Box::pin(async move { answers(conn).await }))
         .connect(url)
         .await
         .context("the database can't be reached")
