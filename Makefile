@@ -2,7 +2,7 @@
 # and can be repeated.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test torture torture-short soak dev figures sqlx fuzz bench-provider bench-import setup
+.PHONY: help run test torture torture-short soak dev figures sqlx fuzz bench bench-provider bench-import setup
 
 help:
 	@echo 'make run      build Regrant and run it with sample data'
@@ -14,6 +14,7 @@ help:
 	@echo 'make figures  sizes, memory and build times, against their limits'
 	@echo 'make sqlx     write .sqlx anew after a change of queries or migrations'
 	@echo 'make fuzz     fuzz the reading of token responses, for FUZZ_SECONDS (1800)'
+	@echo 'make bench    speed, in ratios to what PostgreSQL does beside it, against its aims'
 	@echo 'make bench-provider  what each preset costs, against its limits'
 	@echo 'make bench-import    how fast 100,000 connections are imported, against its limits'
 
@@ -55,6 +56,9 @@ sqlx: setup
 
 fuzz: setup
 	@sh fuzz/run.sh
+
+bench: setup
+	@cargo xtask bench
 
 bench-provider: setup
 	@cargo bench --locked --manifest-path fuzz/Cargo.toml --bench provider

@@ -6,7 +6,10 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use regrant::{
     domain::access::{Role as UserRole, Scope},
-    sandbox::{self, demo},
+    sandbox::{
+        self,
+        demo::{self, Crowd},
+    },
     server::{
         app::{self, Actor},
         clock::{Clock, SystemClock, SystemRng},
@@ -40,6 +43,15 @@ enum Command {
         /// Where the sandbox provider listens
         #[arg(long, default_value = "127.0.0.1:4400")]
         sandbox_listen: SocketAddr,
+        /// How many more sample connections to make, over 20 clients of different providers
+        #[arg(long, default_value_t = 0)]
+        size: u64,
+        /// How many refreshes each of these has behind it
+        #[arg(long, default_value_t = 50, hide = true)]
+        attempts: u32,
+        /// The same seed makes the same connections
+        #[arg(long, default_value_t = 1, hide = true)]
+        seed: u64,
     },
     /// Bring the database's schema up to date
     Migrate,
@@ -156,8 +168,9 @@ async fn run_on_database(config: &Config, url: &str, command: Command) -> anyhow
     let app = start::app(config, pool).await?;
     match command {
         Command::Serve { role } => start::serve(config, app, role, start::asked_to_stop()).await,
-        Command::Demo { sandbox_listen } => {
-            let ready = demo::prepare(&app, sandbox_listen).await?;
+        Command::Demo { sandbox_listen, size, attempts, seed } => {
+            let crowd = (size > 0).then_some(Crowd { size, attempts, seed });
+            let ready = demo::prepare(&app, sandbox_listen, crowd).await?;
             println!("{ready}");
             start::serve(config, app, Role::All, start::asked_to_stop()).await?;
             ready.end().await;

@@ -163,6 +163,9 @@ pub struct Client {
     pub refresh_expiry_field: Option<&'static str>,
     pub token_form: TokenForm,
     pub refresh: RefreshPolicy,
+    /// A refresh token that begins so and was never seen here was given before the server began; it
+    /// is taken as any other, once.
+    pub inherits: Option<&'static str>,
     pub rate_limit: Option<RateLimit>,
     /// Replacing the secret kills every grant of this client.
     pub new_secret_revokes: bool,
@@ -222,6 +225,7 @@ impl Client {
                 sliding: true,
                 idle: None,
             },
+            inherits: None,
             rate_limit: None,
             new_secret_revokes: false,
         };

@@ -4,6 +4,8 @@
 //! The sandbox forgets everything when it ends, so the sample data begins anew at each start. To do
 //! no harm it lives in a data folder of its own, and a database that holds anything else is refused.
 
+mod crowd;
+
 use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, bail};
@@ -12,9 +14,10 @@ use serde_json::Value;
 use time::Duration;
 use uuid::Uuid;
 
+pub use self::crowd::Crowd;
 use super::{Client, Fault, Realm, Running, serve};
 use crate::{
-    domain::access::Role,
+    domain::{access::Role, provider::Profile},
     server::{
         app::{self, Actor, App, client::NewClient, connection},
         clock::{SystemClock, SystemRng},
@@ -65,12 +68,14 @@ impl fmt::Display for Ready {
     }
 }
 
-/// Starts the sandbox and fills the database.
-pub async fn prepare(app: &App, listen: SocketAddr) -> anyhow::Result<Ready> {
+/// Starts the sandbox and fills the database, if wanted with a crowd besides.
+pub async fn prepare(app: &App, listen: SocketAddr, crowd: Option<Crowd>) -> anyhow::Result<Ready> {
     let sandbox = serve(listen, Arc::new(SystemClock::new()), Arc::new(SystemRng))
         .await
         .with_context(|| format!("the sandbox can't listen on {listen} (see --sandbox-listen)"))?;
-    if !app::upkeep::clear_demo(app, &[ADMIN, SUPPORT], PROVIDER).await.map_err(words)? {
+    let providers = [crowd::providers(), vec![PROVIDER.to_owned()]].concat();
+    let providers: Vec<&str> = providers.iter().map(String::as_str).collect();
+    if !app::demo::clear(app, &[ADMIN, SUPPORT], &providers).await.map_err(words)? {
         bail!(
             "this database holds more than a demo; unset DATABASE_URL, and the demo makes its own"
         );
@@ -79,7 +84,10 @@ pub async fn prepare(app: &App, listen: SocketAddr) -> anyhow::Result<Ready> {
     for (email, role) in [(ADMIN, Role::Admin), (SUPPORT, Role::Support)] {
         app::user::create(app, ACTOR, email, role, password.clone().into()).await.map_err(words)?;
     }
-    fill(app, &sandbox).await?;
+    let provider = fill(app, &sandbox).await?;
+    if let Some(crowd) = crowd {
+        crowd::gather(app, &sandbox.sandbox, &provider, crowd).await?;
+    }
     let url = app.public_url().as_str().trim_end_matches('/').to_owned();
     Ok(Ready { url, password, sandbox })
 }
@@ -91,17 +99,17 @@ fn words(error: app::Error) -> anyhow::Error {
     }
 }
 
-async fn fill(app: &App, running: &Running) -> anyhow::Result<()> {
+async fn fill(app: &App, running: &Running) -> anyhow::Result<Profile> {
     let sandbox = &running.sandbox;
     let provider =
         app::provider::adopt(app, ACTOR, &running.url, "Sandbox").await.map_err(words)?;
-    let slug = provider.profile.slug;
+    let slug = &provider.profile.slug;
     // A registration of its own, whose secret the sandbox then changes behind our back.
     let mut warehouse = Client::confidential("warehouse", "warehouse-secret");
     warehouse.redirect_uris = demo_redirects();
     sandbox.add_client(warehouse);
-    let desk = client(app, &slug, "Support desk", "demo", "demo-secret").await?;
-    let stock = client(app, &slug, "Warehouse sync", "warehouse", "warehouse-secret").await?;
+    let desk = client(app, slug, "Support desk", "demo", "demo-secret").await?;
+    let stock = client(app, slug, "Warehouse sync", "warehouse", "warehouse-secret").await?;
 
     let grant = |client: &str, account: &str, scope: &str| {
         sandbox
@@ -146,7 +154,7 @@ async fn fill(app: &App, running: &Running) -> anyhow::Result<()> {
             refresh(app, made).await;
         }
     }
-    Ok(())
+    Ok(provider.profile)
 }
 
 const OFFLINE: &str = "openid email offline_access ttl:1800";

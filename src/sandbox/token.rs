@@ -159,6 +159,7 @@ impl<'a> Desk<'a> {
 
     fn refresh(&mut self, text: &str, asked: Option<&str>) -> Result<Issued<'a>, OAuthError> {
         let (key, client, now) = (self.key(), self.client, self.now);
+        self.inherit(text);
         let granted = match self.state.book.family_of_refresh(text) {
             Some((_, family)) if family.client == key => family.scope.clone(),
             _ => return Err(refused(Refused::Unknown)),
@@ -188,6 +189,17 @@ impl<'a> Desk<'a> {
         let is_new = refreshed.is_new || client.refresh.rotation == Rotation::Never;
         let refresh = (Some(refreshed.refresh_token), refreshed.expires_at);
         Ok(self.issue(refreshed.family, scope, refresh, is_new))
+    }
+
+    /// Takes over a grant from before the server began.
+    fn inherit(&mut self, text: &str) {
+        let known = self.client.inherits.is_some_and(|beginning| text.starts_with(beginning));
+        if known && self.state.book.family_of_refresh(text).is_none() {
+            let session = self.inner.rng.uuid(self.now);
+            let (key, scope) = (self.key(), self.client.scopes.clone());
+            let family = self.state.book.open(key, None, scope, None, session, self.now);
+            self.state.book.add_refresh(family, text.to_owned(), None, self.now);
+        }
     }
 
     /// A device asks whether its owner has decided (RFC 8628 section 3.5).

@@ -152,7 +152,7 @@ impl Rng for SystemRng {
     }
 }
 
-/// A generator that gives the same bytes again for the same seed. For tests.
+/// A generator that gives the same bytes again for the same seed. For tests and sample data.
 #[derive(Debug)]
 pub struct SeededRng(Mutex<StdRng>);
 

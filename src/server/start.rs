@@ -23,6 +23,9 @@ use super::{
 /// The schema, and how to get there. Replicas that start at once wait for each other.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
+/// A database connection that was used so recently is taken to be there.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// How long a stop waits for browsers that hold a connection open.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -84,6 +87,11 @@ async fn open(url: &str) -> anyhow::Result<PgPool> {
         .max_connections(20)
         .acquire_timeout(ACQUIRE)
         .after_release(|conn, _| Box::pin(async move { answers(conn).await }))
+        // Whether a connection is there is asked of those that lay idle, not before each question.
+        .test_before_acquire(false)
+        .before_acquire(|conn, meta| {
+            Box::pin(async move { Ok(meta.idle_for <= IDLE || answers(conn).await?) })
+        })
         .connect(url)
         .await
         .context("the database can't be reached")

@@ -5,6 +5,7 @@ mod access;
 mod api;
 mod connection;
 mod custody;
+mod demo;
 mod device;
 mod dialects;
 mod dry_run;

@@ -113,7 +113,8 @@ fn is_abandoned(data_dir: &Path) -> bool {
     File::open(data_dir.join("regrant.lock")).is_ok_and(|lock| lock.try_lock().is_ok())
 }
 
-fn remove(data_dir: &Path) -> io::Result<()> {
+/// Removes a data folder and the cluster in it.
+pub fn remove(data_dir: &Path) -> io::Result<()> {
     // The cluster itself may stand elsewhere, behind a link.
     let root: Option<PathBuf> = fs::read_link(data_dir.join("postgres")).ok();
     if let Some(root) = root.filter(|root| root.file_name().is_some_and(is_ours)) {

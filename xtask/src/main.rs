@@ -1,5 +1,6 @@
 //! The build tool: what `cargo` alone does not do. `cargo xtask` lists its commands.
 
+mod bench;
 mod bench_import;
 mod closing_line;
 mod database;
@@ -32,6 +33,7 @@ cargo xtask <command>
                         for the long form, `--seed N` to have a run again
   soak [ARGS…]          keep a release at work for half an hour and watch what it takes up
   figures               sizes, memory and times, against their limits
+  bench [ROW…]          speed, in ratios to what PostgreSQL does beside it; `bench --help` lists the rows
   bench-import [ROWS]   how fast the release build imports connections, and what it holds meanwhile
   test [ARGS…]          run the Rust tests on a PostgreSQL of their own; ARGS go to cargo nextest
                         (or cargo test, where nextest is not installed)
@@ -71,6 +73,7 @@ fn run() -> Result<ExitCode> {
             process::exit_code(&mut torture::soak(rest))
         }
         "figures" => figures::print(),
+        "bench" => bench::run(rest),
         "bench-import" => bench_import::run(rest),
         "test" => database::test(rest),
         "postgres" if rest.is_empty() => database::keep(),

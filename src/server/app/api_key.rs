@@ -2,6 +2,7 @@
 
 use secrecy::ExposeSecret;
 use serde_json::json;
+use time::Duration;
 use uuid::Uuid;
 
 use super::{Actor, App, Error, Result, audit, audit::Subject};
@@ -10,8 +11,14 @@ use crate::{
         access::{Permission, Scope},
         api_key::{ApiKey, CreatedApiKey, PREFIX},
     },
-    server::{secret::token, store},
+    server::{
+        secret::token,
+        store::{self, api_key::LiveKey},
+    },
 };
+
+/// That a key is in use is noted at most so often.
+const USE_NOTED: Duration = Duration::minutes(1);
 
 pub async fn list(app: &App, actor: &Actor) -> Result<Vec<ApiKey>> {
     actor.require(Permission::ApiKeysRead)?;
@@ -77,9 +84,19 @@ pub async fn revoke(app: &App, actor: &Actor, id: Uuid) -> Result<()> {
 /// The actor behind a key. `Unauthenticated`: unknown or revoked.
 pub async fn authenticate(app: &App, key: &str) -> Result<Actor> {
     let mut conn = app.pool().acquire().await?;
-    let key = store::api_key::find_live(&mut conn, &token::hash(key))
-        .await?
-        .ok_or(Error::Unauthenticated)?;
-    store::api_key::touch(&mut conn, key.id, app.now()).await?;
+    let key = store::api_key::find_live(&mut conn, &token::hash(key)).await?;
+    drop(conn);
+    admit(app, key.ok_or(Error::Unauthenticated)?).await
+}
+
+/// The actor behind a key that was found. That it was used is noted now and then: no read of a token
+/// waits for a write each time.
+pub(super) async fn admit(app: &App, key: LiveKey) -> Result<Actor> {
+    let now = app.now();
+    let before = now - USE_NOTED;
+    if key.last_used_at.is_none_or(|used| used <= before) {
+        let mut conn = app.pool().acquire().await?;
+        store::api_key::touch(&mut conn, key.id, before, now).await?;
+    }
     Ok(Actor::ApiKey { id: key.id, name: key.name, scopes: key.scopes })
 }

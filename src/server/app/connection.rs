@@ -6,17 +6,19 @@ pub mod device;
 pub mod exchange;
 pub mod flow;
 pub mod make;
+mod reader;
+mod token;
 
 pub use flow::{authorize, connect};
 pub use make::{NewConnection, TokenResponse, grant_client_credentials, import, import_text};
+pub use reader::Readers;
+pub use token::{LiveToken, token, token_for_key};
 
 use std::collections::BTreeMap;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use secrecy::SecretString;
 use serde_json::json;
 use sqlx::PgConnection;
-use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{
@@ -29,17 +31,13 @@ use crate::{
     domain::{
         access::Permission,
         attempt::{Attempt, Trigger},
-        connection::{
-            Connection, ConnectionDetail, ConnectionFilter, ConnectionPatch, State, StateName,
-        },
+        connection::{Connection, ConnectionDetail, ConnectionFilter, ConnectionPatch, StateName},
         page::{Page, Paging},
         provider::merged,
     },
     server::{provider, store, store::connection::After},
 };
 
-/// A reader who wants more of a token's life than this part of it gets what there is.
-const MOST_OF_LIFE: f64 = 0.8;
 /// How many attempts the connection's own page shows at first.
 const ATTEMPTS_SHOWN: u32 = 20;
 
@@ -208,95 +206,6 @@ async fn ask_to_refresh(app: &App, actor: &Actor, id: Uuid, force: bool) -> Resu
     audit::record(app, &mut tx, actor, "connection.refresh", subject, detail).await?;
     tx.commit().await?;
     refresh::now(app, &connection, Trigger::Manual, actor.label(), force).await
-}
-
-/// A live access token.
-pub struct LiveToken {
-    pub access_token: SecretString,
-    pub token_type: String,
-    pub expires_at: Option<OffsetDateTime>,
-    pub scopes: Vec<String>,
-    pub generation: i64,
-}
-
-/// A live access token, refreshed first if it has less than `min_ttl` left. When refreshing fails
-/// and the token still lives, the token is given all the same (DESIGN section 3, point 5).
-pub async fn token(app: &App, actor: &Actor, id: Uuid, min_ttl: Duration) -> Result<LiveToken> {
-    actor.require(Permission::TokensRead)?;
-    let mut conn = app.pool().acquire().await?;
-    let mut connection = load(&mut conn, id).await?;
-    drop(conn);
-    match connection.state {
-        State::Pending => {
-            return Err(Error::Conflict("Nobody has given consent to this connection yet.".into()));
-        }
-        State::Disconnected => {
-            return Err(Error::Conflict("This connection was disconnected.".into()));
-        }
-        _ => {}
-    }
-    if wants_refresh(&connection, app.now(), min_ttl) {
-        if let Err(error) =
-            refresh::now(app, &connection, Trigger::Demand, actor.label(), false).await
-        {
-            tracing::debug!(connection = %id, error = format!("{error:#}"), "no refresh on demand");
-        }
-        let mut conn = app.pool().acquire().await?;
-        connection = load(&mut conn, id).await?;
-    }
-    if !lives(&connection, app.now()) {
-        return Err(match &connection.state {
-            State::NeedsReauth { reason, .. } => Error::ReauthRequired(*reason),
-            state => Error::ProviderUnavailable {
-                why: "The access token has expired and could not be refreshed just now. Regrant \
-                      goes on trying."
-                    .into(),
-                retry_after: match state {
-                    State::Retrying { next_at, .. } => Some(*next_at - app.now()),
-                    _ => None,
-                },
-            },
-        });
-    }
-    open_token(app, connection).await
-}
-
-/// Whether a reader's wish is worth a request: not for more life than a fresh token has, and not
-/// while the provider is being given time.
-fn wants_refresh(connection: &Connection, now: OffsetDateTime, min_ttl: Duration) -> bool {
-    let full = connection.access_expires_at.zip(connection.obtained_at);
-    let most = full.map_or(min_ttl, |(end, from)| min_ttl.min((end - from) * MOST_OF_LIFE));
-    let waits = match connection.state {
-        State::Retrying { next_at, .. } => next_at > now,
-        State::InDoubt { .. } => connection.due_at.is_some_and(|due| due > now),
-        _ => false,
-    };
-    !waits && !lives(connection, now + most.max(Duration::ZERO))
-}
-
-fn lives(connection: &Connection, until: OffsetDateTime) -> bool {
-    connection.access_expires_at.is_none_or(|end| end > until)
-}
-
-async fn open_token(app: &App, connection: Connection) -> Result<LiveToken> {
-    let (id, generation) = (connection.id, connection.generation);
-    let mut conn = app.pool().acquire().await?;
-    let set = store::token_set::find(&mut conn, id, generation).await?;
-    // Between the two reads the next generation may have come; the reader asks again.
-    let Some((set, sealed)) = set.and_then(|mut set| {
-        let sealed = set.sealed_access_token.take()?;
-        Some((set, sealed))
-    }) else {
-        return Err(Error::Conflict("The token was just replaced. Ask again.".into()));
-    };
-    let place = grant::access_place(id, generation);
-    Ok(LiveToken {
-        access_token: super::keys::open_text(app, &mut conn, place, &sealed).await?,
-        token_type: set.token_type,
-        expires_at: connection.access_expires_at,
-        scopes: connection.scopes_granted,
-        generation,
-    })
 }
 
 /// Forgets the tokens. With `revoke` the provider is told first (RFC 7009); when it can't be told,

@@ -7,6 +7,7 @@ pub mod api_key;
 pub mod audit;
 pub mod client;
 pub mod connection;
+pub mod demo;
 pub mod dry_run;
 mod error;
 mod grant;
@@ -70,6 +71,7 @@ struct Inner {
     flights: refresh::Flights,
     journal: OnceLock<Journal>,
     contact: refresh::Contact,
+    readers: connection::Readers,
     import_turns: import::Turns,
 }
 
@@ -85,6 +87,7 @@ impl App {
             flights: refresh::Flights::default(),
             journal: OnceLock::new(),
             contact: refresh::Contact::default(),
+            readers: connection::Readers::default(),
             import_turns: import::Turns::default(),
         }))
     }
@@ -166,6 +169,10 @@ impl App {
     /// Whose turn it is to write outcomes.
     pub(crate) fn writing(&self) -> Arc<Semaphore> {
         self.0.writing.clone()
+    }
+
+    pub(crate) fn readers(&self) -> &connection::Readers {
+        &self.0.readers
     }
 
     pub(crate) fn flights(&self) -> &refresh::Flights {

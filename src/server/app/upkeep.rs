@@ -63,19 +63,3 @@ pub async fn sweep(app: &App) -> Result<()> {
     store::suspect::delete_before(&mut conn, now - COUNTS_KEPT).await?;
     Ok(())
 }
-
-/// Empties a database that holds nothing but a demo: no people but `people`, no clients but of the
-/// provider `provider`. `false`: it holds something else, and nothing was touched.
-pub async fn clear_demo(app: &App, people: &[&str], provider: &str) -> Result<bool> {
-    let mut tx = app.begin().await?;
-    let users = store::user::list(&mut tx).await?;
-    let clients = store::client::list(&mut tx).await?;
-    if users.iter().any(|user| !people.contains(&user.email.as_str()))
-        || clients.iter().any(|client| client.provider != provider)
-    {
-        return Ok(false);
-    }
-    store::demo::clear(&mut tx).await?;
-    tx.commit().await?;
-    Ok(true)
-}

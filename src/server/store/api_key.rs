@@ -24,11 +24,7 @@ impl TryFrom<ApiKeyRow> for ApiKey {
             id: row.id,
             name: row.name,
             hint: row.hint,
-            scopes: row
-                .scopes
-                .iter()
-                .map(|scope| scope.parse::<Scope>())
-                .collect::<std::result::Result<_, _>>()?,
+            scopes: read_scopes(&row.scopes)?,
             created_at: row.created_at,
             last_used_at: row.last_used_at,
             revoked_at: row.revoked_at,
@@ -76,26 +72,53 @@ pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<ApiKey>> {
     .transpose()
 }
 
+/// What is known of whoever presents a key.
+pub struct LiveKey {
+    pub id: Uuid,
+    pub name: String,
+    pub scopes: Vec<Scope>,
+    pub last_used_at: Option<OffsetDateTime>,
+}
+
+impl LiveKey {
+    pub(super) fn read(
+        id: Uuid,
+        name: String,
+        scopes: &[String],
+        last_used_at: Option<OffsetDateTime>,
+    ) -> Result<Self> {
+        Ok(Self { id, name, scopes: read_scopes(scopes)?, last_used_at })
+    }
+}
+
+fn read_scopes(scopes: &[String]) -> Result<Vec<Scope>> {
+    Ok(scopes.iter().map(|scope| scope.parse()).collect::<std::result::Result<_, _>>()?)
+}
+
 /// The key of this hash, unless it was revoked.
-pub async fn find_live(conn: &mut PgConnection, key_hash: &[u8]) -> Result<Option<ApiKey>> {
-    sqlx::query_as!(
-        ApiKeyRow,
-        "SELECT id, name, hint, scopes, created_at, last_used_at, revoked_at FROM api_keys
-         WHERE key_hash = $1 AND revoked_at IS NULL",
+pub async fn find_live(conn: &mut PgConnection, key_hash: &[u8]) -> Result<Option<LiveKey>> {
+    sqlx::query!(
+        "SELECT id, name, scopes, last_used_at FROM api_keys WHERE key_hash = $1 AND revoked_at IS NULL",
         key_hash
     )
     .fetch_optional(conn)
     .await?
-    .map(TryInto::try_into)
+    .map(|row| LiveKey::read(row.id, row.name, &row.scopes, row.last_used_at))
     .transpose()
 }
 
-/// Notes that the key was used, at most once a minute.
-pub async fn touch(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<()> {
+/// Notes that the key was used, unless that was noted after `before`.
+pub async fn touch(
+    conn: &mut PgConnection,
+    id: Uuid,
+    before: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<()> {
     sqlx::query!(
-        "UPDATE api_keys SET last_used_at = $2
-         WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2::timestamptz - interval '1 minute')",
+        "UPDATE api_keys SET last_used_at = $3
+         WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2)",
         id,
+        before,
         now
     )
     .execute(conn)

@@ -6,7 +6,8 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Result;
+use super::{Error, Result, api_key::LiveKey};
+use crate::domain::connection::{Reason, StateName};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TokenSet {
@@ -94,6 +95,117 @@ pub async fn find(
     )
     .fetch_optional(conn)
     .await?)
+}
+
+/// What decides whether a reader gets the access token that a connection holds, and that token.
+pub struct Held {
+    pub connection_id: Uuid,
+    pub generation: i64,
+    pub state: StateName,
+    pub reason: Option<Reason>,
+    pub obtained_at: Option<OffsetDateTime>,
+    pub access_expires_at: Option<OffsetDateTime>,
+    pub due_at: Option<OffsetDateTime>,
+    pub scopes_granted: Vec<String>,
+    pub token_type: Option<String>,
+    pub sealed_access_token: Option<Vec<u8>>,
+}
+
+/// The connection's part of [`Held`], with its key if that was asked for.
+struct HeldRow {
+    connection_id: Uuid,
+    generation: i64,
+    state: String,
+    reason: Option<String>,
+    obtained_at: Option<OffsetDateTime>,
+    access_expires_at: Option<OffsetDateTime>,
+    due_at: Option<OffsetDateTime>,
+    scopes_granted: Vec<String>,
+    token_type: Option<String>,
+    sealed_access_token: Option<Vec<u8>>,
+}
+
+impl TryFrom<HeldRow> for Held {
+    type Error = Error;
+    fn try_from(row: HeldRow) -> Result<Self> {
+        Ok(Self {
+            connection_id: row.connection_id,
+            generation: row.generation,
+            state: row.state.parse()?,
+            reason: row.reason.map(|reason| reason.parse()).transpose()?,
+            obtained_at: row.obtained_at,
+            access_expires_at: row.access_expires_at,
+            due_at: row.due_at,
+            scopes_granted: row.scopes_granted,
+            token_type: row.token_type,
+            sealed_access_token: row.sealed_access_token,
+        })
+    }
+}
+
+pub async fn find_held(conn: &mut PgConnection, id: Uuid) -> Result<Option<Held>> {
+    sqlx::query_as!(
+        HeldRow,
+        r#"SELECT n.id AS connection_id, n.generation, n.state, n.reason, n.obtained_at, n.access_expires_at,
+                  n.due_at, n.scopes_granted, t.token_type AS "token_type?", t.sealed_access_token
+           FROM connections n
+           LEFT JOIN token_sets t ON t.connection_id = n.id AND t.generation = n.generation
+           WHERE n.id = $1"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await?
+    .map(TryInto::try_into)
+    .transpose()
+}
+
+/// [`find_held`] of many, each with the API key of a hash. `None`: there is no such key, or it was
+/// revoked.
+pub async fn find_held_for_keys(
+    conn: &mut PgConnection,
+    asked: &[(&[u8], Uuid)],
+) -> Result<Vec<Option<(LiveKey, Option<Held>)>>> {
+    let (hashes, ids): (Vec<&[u8]>, Vec<Uuid>) = asked.iter().copied().unzip();
+    let rows = sqlx::query!(
+        r#"SELECT a.place AS "place!", k.id AS key_id, k.name, k.scopes, k.last_used_at,
+                  n.id AS "connection_id?", n.generation AS "generation?", n.state AS "state?", n.reason,
+                  n.obtained_at, n.access_expires_at, n.due_at, n.scopes_granted AS "scopes_granted?",
+                  t.token_type AS "token_type?", t.sealed_access_token
+           FROM unnest($1::bytea[], $2::uuid[]) WITH ORDINALITY AS a (key_hash, id, place)
+           JOIN api_keys k ON k.key_hash = a.key_hash AND k.revoked_at IS NULL
+           LEFT JOIN connections n ON n.id = a.id
+           LEFT JOIN token_sets t ON t.connection_id = n.id AND t.generation = n.generation"#,
+        &hashes as &[&[u8]],
+        &ids
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut found: Vec<_> = asked.iter().map(|_| None).collect();
+    for row in rows {
+        let key = LiveKey::read(row.key_id, row.name, &row.scopes, row.last_used_at)?;
+        let held = match (row.connection_id, row.generation, row.state, row.scopes_granted) {
+            (Some(connection_id), Some(generation), Some(state), Some(scopes_granted)) => {
+                Some(Held::try_from(HeldRow {
+                    connection_id,
+                    generation,
+                    state,
+                    reason: row.reason,
+                    obtained_at: row.obtained_at,
+                    access_expires_at: row.access_expires_at,
+                    due_at: row.due_at,
+                    scopes_granted,
+                    token_type: row.token_type,
+                    sealed_access_token: row.sealed_access_token,
+                })?)
+            }
+            _ => None,
+        };
+        let place = usize::try_from(row.place - 1).ok().and_then(|place| found.get_mut(place));
+        if let Some(place) = place {
+            *place = Some((key, held));
+        }
+    }
+    Ok(found)
 }
 
 /// Which of these fingerprints belong to a refresh token that some connection holds now. Whoever asks

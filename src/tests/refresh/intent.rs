@@ -220,8 +220,9 @@ async fn a_disconnect_that_fails_forgets_no_doubt(pool: PgPool) {
     let id = world.import(client).await;
     dies(&world, id, Hold::BeforeAnswering).await;
     world.pass(LEASE);
-    world.control().fail_next(Fault::Unavailable, 1);
+    world.control().set(|settings| settings.outage = true);
     assert!(app::connection::disconnect(&world.app, &world.admin, id, true).await.is_err());
+    world.control().set(|settings| settings.outage = false);
     let attempts = world.attempts(id).await;
     assert_eq!(attempts[0].verdict, Some(Verdict::InDoubt));
     assert_eq!(world.state(id).await, State::InDoubt { attempt_id: attempts[0].id });

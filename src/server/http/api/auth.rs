@@ -16,13 +16,21 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let key = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(bearer)
-            .ok_or(app::Error::Unauthenticated)?;
-        Ok(Self(app::api_key::authenticate(app, key).await?))
+        let Presented(key) = Presented::from_request_parts(parts, app).await?;
+        Ok(Self(app::api_key::authenticate(app, &key).await?))
+    }
+}
+
+/// The request's key, of which nothing is known yet: for a use case that checks it by itself.
+pub struct Presented(pub String);
+
+impl FromRequestParts<App> for Presented {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+        let header = parts.headers.get(header::AUTHORIZATION);
+        let key = header.and_then(|value| value.to_str().ok()).and_then(bearer);
+        Ok(Self(key.ok_or(app::Error::Unauthenticated)?.to_owned()))
     }
 }
 

@@ -30,7 +30,8 @@ impl<T: IntoParams + DeserializeOwned> Parameters for T {
     }
 
     fn read(pairs: &[(String, String)]) -> Result<Self, Problem> {
-        let known = Self::names();
+        // The names are worked out from the document; without parameters nobody needs them.
+        let known = if pairs.is_empty() { Vec::new() } else { Self::names() };
         let own: Vec<_> = pairs.iter().filter(|(name, _)| known.contains(name)).collect();
         // Written out and read again, because only the reader of the written form takes a text for
         // a number or a time.
@@ -62,6 +63,9 @@ impl<S: Send + Sync, T: Parameters> FromRequestParts<S> for Query<T> {
         let query = parts.uri.query().unwrap_or_default();
         let pairs: Vec<(String, String)> =
             url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        if pairs.is_empty() {
+            return T::read(&pairs).map(Self);
+        }
         let known = T::names();
         for (at, (name, value)) in pairs.iter().enumerate() {
             if !known.contains(name) {

@@ -10,9 +10,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     domain::{access::Permission, attempt::Attempt, page::Page},
     server::{
-        app::{App, connection},
+        app::{App, api_key, connection},
         http::api::{
-            auth::Caller,
+            auth::{Caller, Presented},
             json::{Id, Json},
             list::PageQuery,
             problem::Problem,
@@ -83,12 +83,20 @@ pub struct AccessToken {
 )]
 async fn token(
     State(app): State<App>,
-    Caller(actor): Caller,
-    Id(id): Id,
-    Query(query): Query<TokenQuery>,
+    Presented(key): Presented,
+    id: Result<Id, Problem>,
+    query: Result<Query<TokenQuery>, Problem>,
 ) -> Result<Json<AccessToken>, Problem> {
-    let min_ttl = Duration::seconds(query.min_ttl.into());
-    let live = connection::token(&app, &actor, id, min_ttl).await?;
+    let asked = id.and_then(|Id(id)| query.map(|Query(query)| (id, query.min_ttl)));
+    let (id, min_ttl) = match asked {
+        Ok(asked) => asked,
+        // Who is not known is told that, and not what else is wrong.
+        Err(problem) => {
+            api_key::authenticate(&app, &key).await?;
+            return Err(problem);
+        }
+    };
+    let live = connection::token_for_key(&app, &key, id, Duration::seconds(min_ttl.into())).await?;
     Ok(Json(AccessToken {
         access_token: live.access_token.expose_secret().to_owned(),
         token_type: live.token_type,

@@ -1,0 +1,121 @@
+//! Reading live access tokens: what programs ask for more often than for anything else.
+
+use secrecy::SecretString;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::{load, reader};
+use crate::{
+    domain::{access::Permission, attempt::Trigger, connection::StateName},
+    server::{
+        app::{Actor, App, Error, Result, api_key, grant, keys, refresh},
+        secret::token,
+        store::{self, token_set::Held},
+    },
+};
+
+/// A reader who wants more of a token's life than this part of it gets what there is.
+const MOST_OF_LIFE: f64 = 0.8;
+
+/// A live access token.
+pub struct LiveToken {
+    pub access_token: SecretString,
+    pub token_type: String,
+    pub expires_at: Option<OffsetDateTime>,
+    pub scopes: Vec<String>,
+    pub generation: i64,
+}
+
+/// A live access token, refreshed first if it has less than `min_ttl` left. When refreshing fails
+/// and the token still lives, the token is given all the same (DESIGN section 3, point 5).
+pub async fn token(app: &App, actor: &Actor, id: Uuid, min_ttl: Duration) -> Result<LiveToken> {
+    actor.require(Permission::TokensRead)?;
+    let held = find(app, id).await?;
+    give(app, actor, held, min_ttl).await
+}
+
+/// [`token`] for whoever holds an API key. A token that will do costs one question to the database,
+/// the key's included.
+pub async fn token_for_key(app: &App, key: &str, id: Uuid, min_ttl: Duration) -> Result<LiveToken> {
+    let found = reader::find(app, token::hash(key), id).await?;
+    let (key, held) = found.ok_or(Error::Unauthenticated)?;
+    let actor = api_key::admit(app, key).await?;
+    actor.require(Permission::TokensRead)?;
+    give(app, &actor, held.ok_or(MISSING)?, min_ttl).await
+}
+
+const MISSING: Error = Error::NotFound("connection");
+
+async fn find(app: &App, id: Uuid) -> Result<Held> {
+    let mut conn = app.pool().acquire().await?;
+    store::token_set::find_held(&mut conn, id).await?.ok_or(MISSING)
+}
+
+async fn give(app: &App, actor: &Actor, mut held: Held, min_ttl: Duration) -> Result<LiveToken> {
+    match held.state {
+        StateName::Pending => {
+            return Err(Error::Conflict("Nobody has given consent to this connection yet.".into()));
+        }
+        StateName::Disconnected => {
+            return Err(Error::Conflict("This connection was disconnected.".into()));
+        }
+        _ => {}
+    }
+    let id = held.connection_id;
+    if wants_refresh(&held, app.now(), min_ttl) {
+        if let Err(error) = refresh_now(app, actor, id).await {
+            tracing::debug!(connection = %id, error = format!("{error:#}"), "no refresh on demand");
+        }
+        held = find(app, id).await?;
+    }
+    if !lives(&held, app.now()) {
+        return Err(match held.reason {
+            Some(reason) => Error::ReauthRequired(reason),
+            None => Error::ProviderUnavailable {
+                why: "The access token has expired and could not be refreshed just now. Regrant \
+                      goes on trying."
+                    .into(),
+                retry_after: held
+                    .due_at
+                    .filter(|_| held.state == StateName::Retrying)
+                    .map(|due| due - app.now()),
+            },
+        });
+    }
+    open(app, held).await
+}
+
+async fn refresh_now(app: &App, actor: &Actor, id: Uuid) -> Result<()> {
+    let mut conn = app.pool().acquire().await?;
+    let connection = load(&mut conn, id).await?;
+    drop(conn);
+    refresh::now(app, &connection, Trigger::Demand, actor.label(), false).await.map(drop)
+}
+
+/// Whether a reader's wish is worth a request: not for more life than a fresh token has, and not
+/// while the provider is being given time.
+fn wants_refresh(held: &Held, now: OffsetDateTime, min_ttl: Duration) -> bool {
+    let full = held.access_expires_at.zip(held.obtained_at);
+    let most = full.map_or(min_ttl, |(end, from)| min_ttl.min((end - from) * MOST_OF_LIFE));
+    let waits = matches!(held.state, StateName::Retrying | StateName::InDoubt)
+        && held.due_at.is_some_and(|due| due > now);
+    !waits && !lives(held, now + most.max(Duration::ZERO))
+}
+
+fn lives(held: &Held, until: OffsetDateTime) -> bool {
+    held.access_expires_at.is_none_or(|end| end > until)
+}
+
+async fn open(app: &App, held: Held) -> Result<LiveToken> {
+    let Some(sealed) = held.sealed_access_token else {
+        return Err(Error::Conflict("This connection holds no access token.".into()));
+    };
+    let place = grant::access_place(held.connection_id, held.generation);
+    Ok(LiveToken {
+        access_token: keys::open_token(app, place, &sealed).await?,
+        token_type: held.token_type.unwrap_or_default(),
+        expires_at: held.access_expires_at,
+        scopes: held.scopes_granted,
+        generation: held.generation,
+    })
+}
