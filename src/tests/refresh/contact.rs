@@ -108,6 +108,7 @@ async fn who_wants_what_others_left_waits_for_it(pool: PgPool) {
     let id = orphan(&world).await;
     let clock = Told::new();
     let app = world.replica_by(clock.clone(), "another").await;
+    assert_eq!(look(&app).await, 0, "it has only just come");
     let (asking, admin) = (app.clone(), world.admin.clone());
     let asking =
         tokio::spawn(async move { app::connection::refresh(&asking, &admin, id).await.map(drop) });
