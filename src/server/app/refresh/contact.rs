@@ -11,8 +11,9 @@ use time::Duration;
 /// Nothing heard for longer than this: it was away, or we were not there. The worker looks every second,
 /// or waits for a slow database; a lease that is prolonged in time outlives a silence of this length.
 const GAP: Duration = Duration::seconds(20);
-/// How long those who have answers are given to bring them.
-const WAIT: Duration = Duration::seconds(3);
+/// How long those who have answers are given to bring them. Until the database gives up what it holds
+/// for clients that are gone (`start::GIVE_UP`), their rows are in nobody's reach.
+const WAIT: Duration = Duration::seconds(8);
 
 /// How long after a jump of the database's clock nothing is taken over: whoever lives prolongs what it
 /// holds more often.
@@ -52,12 +53,12 @@ mod tests {
         let contact = Contact::default();
         let heard = |seconds| contact.heard(Duration::seconds_f64(seconds));
         assert_eq!(
-            [0.0, 1.0, 2.0, 2.9, 3.0, 4.0, 6.9].map(heard),
+            [0.0, 2.0, 5.0, 7.9, 8.0, 9.0, 11.9].map(heard),
             [false, false, false, false, true, true, true]
         );
         // A look that takes its time is no silence.
         assert_eq!([15.0, 30.0].map(heard), [true, true]);
-        assert_eq!([51.0, 52.0, 53.5, 54.0].map(heard), [false, false, false, true]);
+        assert_eq!([51.0, 56.0, 58.5, 59.0].map(heard), [false, false, false, true]);
     }
 
     #[test]
