@@ -234,6 +234,7 @@ mod tests {
             flow_id: None,
             relink_id: None,
             device_id: None,
+            flow_id: None,
             who: (&Actor::Operator).into(),
         };
         let mut conn = world.pool.acquire().await.unwrap();
