@@ -11,8 +11,10 @@ use uuid::Uuid;
 use super::{access::Unknown, client, refusal::ErrorClass};
 
 pub mod filter;
+mod told;
 
 pub use filter::{ConnectionFilter, Sort};
+pub use told::Told;
 
 /// Why only a person can bring a connection back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -383,8 +385,12 @@ pub struct ConnectionDetail {
     /// The newest attempts first.
     pub attempts: super::page::Page<super::attempt::Attempt>,
     pub relinks: Vec<super::relink::Relink>,
-    /// Whether consent can be given with a code on another device.
+    /// Whether consent can be given anew on a page of the provider's.
+    pub offers_page: bool,
+    /// Whether consent can be given anew with a code on another device.
     pub offers_device: bool,
+    /// Whether the provider knows, once it is disconnected.
+    pub told: Option<Told>,
     /// The newest device authorization, for whoever may begin one.
     pub device: Option<super::device::DeviceAuthorization>,
 }

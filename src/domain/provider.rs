@@ -22,7 +22,7 @@ pub mod template;
 mod validate;
 mod variable;
 
-pub use authorization::{Authorization, Pkce};
+pub use authorization::{Authorization, Callback, Pkce};
 pub use errors::{ErrorRule, Errors, standard_class};
 pub use policy::{IncidentPolicy, Lifetimes, Policy, RefreshLifetime, RevokedBy, Rotation};
 pub use request::{
@@ -236,12 +236,56 @@ pub struct UserInfo {
     /// GET unless said otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<Method>,
-    /// Headers to add; the access token goes as `Authorization: Bearer`.
+    /// How the access token is presented; `Authorization: Bearer` unless said otherwise.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub token: Presentation,
+    /// Headers to add.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     /// A body to send as JSON, for an interface that is queried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<String>,
+}
+
+/// How an access token is presented (RFC 6750 section 2).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Presentation {
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub place: TokenPlace,
+    /// The header's name, or the parameter's: `Authorization` and `access_token` unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What stands before the token in a header. Unless said, `Bearer` in `Authorization` and nothing
+    /// in a header of another name; empty: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<String>,
+}
+
+/// Where an access token is presented.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub enum TokenPlace {
+    #[default]
+    Header,
+    Query,
+}
+
+impl Presentation {
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(match self.place {
+            TokenPlace::Header => "Authorization",
+            TokenPlace::Query => "access_token",
+        })
+    }
+
+    /// What stands before the token in a header, if anything does.
+    pub fn scheme(&self) -> Option<&str> {
+        let usual = self.name().eq_ignore_ascii_case("authorization").then_some("Bearer");
+        self.scheme.as_deref().or(usual).filter(|scheme| !scheme.is_empty())
+    }
 }
 
 fn schema_version() -> u32 {

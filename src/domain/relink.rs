@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::device::DeviceAuthorization;
+
 /// How long a relink can be opened.
 pub const LIFETIME: time::Duration = time::Duration::hours(72);
 
@@ -36,16 +38,34 @@ pub struct CreatedRelink {
 /// What whoever opens the link is told before consent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Invitation {
-    /// The link works: which service, and which account (masked).
+    /// The link works: which service, which account (masked), and how consent is given.
     Open {
         service: String,
         account: Option<String>,
+        consent: Consent,
     },
+    /// It has just brought the connection back, by a code.
+    Done,
     /// It was used; the connection lives again if nothing went wrong.
     Used,
     Expired,
     /// No such link was ever made, or its connection is gone.
     Unknown,
+}
+
+/// How whoever opens the link gives consent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Consent {
+    /// On a page of the provider's.
+    Page,
+    /// With a code on any device, which has to be asked for.
+    Code,
+    /// With this code, or what came of it.
+    Asked {
+        device: DeviceAuthorization,
+        #[serde(with = "time::serde::rfc3339")]
+        as_of: OffsetDateTime,
+    },
 }
 
 /// Hides most of an account's name, so that its owner recognises it and a stranger learns little:

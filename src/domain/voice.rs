@@ -19,7 +19,7 @@ pub use client::{
 };
 pub use connection::{
     Next, attempt, device, error_class, grant_type, headline, in_short, lifeline, mark, meaning,
-    next, reason, state_name, trigger, verdict, why,
+    next, reason, state_name, told, trigger, verdict, why,
 };
 pub use empty::{Empty, empty};
 pub use import::import;

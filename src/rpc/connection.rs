@@ -1,8 +1,9 @@
 //! Connections: seeing them, making them, keeping them alive.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Answer;
@@ -144,6 +145,52 @@ pub async fn grant_client_credentials(
     Ok(())
 }
 
+/// What is exchanged, and for whom (RFC 8693 section 2.1).
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Subject {
+    pub subject_token: String,
+    pub subject_token_type: String,
+    pub audience: Option<String>,
+    pub resource: Option<String>,
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject").field("type", &self.subject_token_type).finish_non_exhaustive()
+    }
+}
+
+/// Makes a connection by exchanging another token, which is used once and not kept.
+#[server(prefix = "/rpc", endpoint = "connection/exchange")]
+pub async fn exchange(
+    client_id: Uuid,
+    label: String,
+    external_id: Option<String>,
+    scopes: Option<String>,
+    #[server(flatten)] subject: Subject,
+    #[server(default)] variables: BTreeMap<String, String>,
+) -> Answer<()> {
+    use crate::server::{app::connection, http::caller};
+    let (app, actor) = caller::actor().await?;
+    let new = connection::NewConnection {
+        client_id,
+        label,
+        external_id: super::filled(external_id),
+        scopes: super::filled(scopes).map(|text| super::words(&text)),
+        tags: Vec::new(),
+        variables,
+    };
+    let subject = connection::exchange::Subjected {
+        token: subject.subject_token.trim().into(),
+        token_type: subject.subject_token_type,
+        audience: super::filled(subject.audience),
+        resource: super::filled(subject.resource),
+    };
+    let made = app.call(connection::exchange::create(&app, &actor, new, subject)).await?;
+    caller::redirect(&format!("/connections/{}", made.id));
+    Ok(())
+}
+
 /// Goes to the provider's consent page to bring this connection back, in place.
 #[server(prefix = "/rpc", endpoint = "connection/reauthorize")]
 pub async fn reauthorize(id: Uuid) -> Answer<()> {
@@ -165,7 +212,8 @@ pub async fn refresh(id: Uuid) -> Answer<Attempt> {
 #[server(prefix = "/rpc", endpoint = "connection/disconnect")]
 pub async fn disconnect(id: Uuid, #[server(default)] revoke: bool) -> Answer<()> {
     let (app, actor) = crate::server::http::caller::actor().await?;
-    app.call(crate::server::app::connection::disconnect(&app, &actor, id, revoke)).await
+    app.call(crate::server::app::connection::disconnect(&app, &actor, id, revoke)).await?;
+    Ok(())
 }
 
 #[server(prefix = "/rpc", endpoint = "connection/update")]

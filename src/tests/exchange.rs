@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        access::Scope,
+        access::{Role, Scope},
         connection::{GrantType, Reason, State},
         provider::{self, AccountSource, IdentityOrigin, Parameter, Place, Profile},
     },
@@ -171,4 +171,45 @@ async fn what_is_refused_leaves_nothing_behind_and_says_nothing_of_the_token(poo
     world.control().fail_next(Fault::DropAfter, 1);
     assert_eq!(admin.post("/connections", &body(client, &subject)).await.refusal().0, 503);
     assert_eq!(world.count("SELECT count(*) FROM connections").await, 0);
+}
+
+#[sqlx::test]
+async fn people_exchange_a_token_by_a_form(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.provider("exchanger", offers).await;
+    let client = world.client_of("exchanger", "broker", |_| {}).await;
+    let plain = world.client("plain", |_| {}).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let form = "/rpc/connection/exchange";
+    let page = browser.get(&format!("/connections/new?client={plain}")).await.text;
+    assert!(!page.contains(form));
+    let page = browser.get(&format!("/connections/new?client={client}")).await.text;
+    assert!(page.contains(form) && page.contains(ACCESS_TOKEN), "{page}");
+
+    let (client, subject) = (client.to_string(), subject(&world).await);
+    let with = |token: &str| {
+        [
+            ("client_id", client.clone()),
+            ("label", "Exchanged".into()),
+            ("external_id", String::new()),
+            ("scopes", "openid email".into()),
+            ("subject_token", format!(" {token}\n")),
+            ("subject_token_type", ACCESS_TOKEN.into()),
+            ("audience", String::new()),
+            ("resource", String::new()),
+        ]
+    };
+    let sent = with(&subject);
+    let sent: Vec<(&str, &str)> = sent.iter().map(|(name, value)| (*name, &**value)).collect();
+    let made = browser.submit("connection/exchange", &sent).await.location();
+    let id: Uuid = made.rsplit('/').next().unwrap().parse().expect("an id");
+    let connection = world.connection(id).await;
+    assert_eq!((connection.state, connection.label.as_str()), (State::Active, "Exchanged"));
+    assert_eq!(connection.scopes_granted, ["openid", "email"]);
+
+    let sent = with("a-token-that-nobody-here-knows");
+    let sent: Vec<(&str, &str)> = sent.iter().map(|(name, value)| (*name, &**value)).collect();
+    let refused = browser.call("connection/exchange", &sent).await;
+    assert!(!refused.text.contains("a-token-that"), "{}", refused.text);
+    assert_eq!(world.count("SELECT count(*) FROM connections").await, 1);
 }

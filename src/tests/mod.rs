@@ -19,5 +19,5 @@ mod refresh;
 mod relink;
 mod secrets;
 mod session;
-mod support;
+pub mod support;
 mod variables;

@@ -10,10 +10,11 @@ use crate::{
         access::Role,
         connection::{State, StateName},
         problem::Code,
-        relink::{CreatedRelink, Invitation},
+        provider::GrantType,
+        relink::{Consent, CreatedRelink, Invitation},
     },
-    server::app,
-    tests::support::{Browser, World},
+    server::app::{self, Actor, connection::device},
+    tests::support::{Browser, World, new_connection},
 };
 
 /// A connection of alice's that has died, and support's browser.
@@ -64,6 +65,7 @@ async fn support_makes_a_link_and_whoever_opens_it_brings_the_connection_back(po
     let open = Invitation::Open {
         service: "Service strict".into(),
         account: Some("a…@example.com".into()),
+        consent: Consent::Page,
     };
     assert_eq!(invited(&mut owner, &token).await, open);
     assert_eq!(follow(&world, &mut owner, &token, "alice").await, "/relink/outcome/done");
@@ -198,4 +200,111 @@ async fn a_link_is_not_made_for_what_no_person_can_mend(pool: PgPool) {
     let refused = support.call("connection/relink", &[("id", &id.to_string())]).await;
     assert_eq!(refused.problem().code, Code::Conflict);
     assert!(app::relink::invitation(&world.app, "").await.is_ok());
+}
+
+/// A connection of alice's that has died, at a provider without a page for consent, and support's
+/// browser.
+async fn dead_by_code(world: &World) -> (Uuid, Browser) {
+    let endpoint = format!("{}/device_authorization", world.sandbox.url());
+    world
+        .provider("television", |profile| {
+            profile.endpoints.authorization = None;
+            profile.endpoints.device_authorization = Some(endpoint);
+            profile.grants = vec![GrantType::DeviceCode];
+        })
+        .await;
+    let client = world.client_of("television", "tv", |_| {}).await;
+    let made = device::create(&world.app, &world.admin, new_connection(client)).await;
+    let (connection, asked) = made.expect("a code");
+    typed(world, &asked.user_code, "alice").await;
+    assert_eq!(world.state(connection.id).await, State::Active);
+    world.sandbox.revoke_account("alice");
+    world.until_due(connection.id).await;
+    world.tick().await;
+    assert_eq!(world.state(connection.id).await.name(), StateName::NeedsReauth);
+    (connection.id, world.sign_in(Role::Support).await)
+}
+
+/// Somebody types the code, and the worker looks.
+async fn typed(world: &World, code: &str, account: &str) {
+    assert!(world.sandbox.approve_device(code, account));
+    world.pass(Duration::seconds(5));
+    assert_eq!(device::run_due(&world.app, 10).await.unwrap(), 1);
+}
+
+async fn code_of(world: &World, id: Uuid) -> String {
+    device::get(&world.app, &Actor::System, id).await.expect("a code").user_code
+}
+
+#[sqlx::test]
+async fn where_there_is_no_page_the_link_shows_a_code(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead_by_code(&world).await;
+    let relink = made(&mut support, id).await;
+    let token = token_of(&relink);
+    let mut owner = world.browser();
+    let page = owner.get(&relink.url).await.text;
+    assert!(page.contains("Get a code") && !page.contains("Continue to"), "{page}");
+    assert!(page.contains("a…@example.com"), "{page}");
+
+    // As a browser without a script does.
+    let form = [("token", token.as_str())];
+    assert_eq!(owner.submit("relink/begin", &form).await.location(), relink.url);
+    let code = code_of(&world, id).await;
+    let page = owner.get(&relink.url).await.text;
+    let address = format!("{}/device", world.sandbox.url());
+    assert!(page.contains(&code) && page.contains(&address), "{page}");
+    assert!(!page.contains("alice") && !page.contains(&id.to_string()), "{page}");
+    owner.submit("relink/begin", &form).await.location();
+    assert_eq!(code_of(&world, id).await, code, "the one that waits is good");
+
+    typed(&world, &code, "bob").await;
+    let page = owner.get(&relink.url).await.text;
+    assert!(page.contains("another account") && page.contains("Get another code"), "{page}");
+    owner.submit("relink/begin", &form).await.location();
+    world.sandbox.deny_device(&code_of(&world, id).await);
+    world.pass(Duration::seconds(5));
+    device::run_due(&world.app, 10).await.unwrap();
+    assert!(owner.get(&relink.url).await.text.contains("said no"));
+    assert_eq!((world.generation(id).await, world.reason(id).await.is_some()), (1, true));
+
+    owner.submit("relink/begin", &form).await.location();
+    typed(&world, &code_of(&world, id).await, "alice").await;
+    let page = owner.get(&relink.url).await.text;
+    assert!(page.contains("It worked"), "{page}");
+    assert_eq!(invited(&mut owner, &token).await, Invitation::Done);
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
+    assert_eq!(world.audit("connection.reauthorized").await[0].actor_kind, "relink");
+    let refused = owner.call("relink/begin", &form).await.problem();
+    assert_eq!(refused.code, Code::Conflict, "once");
+}
+
+/// A code is spent with the first answer to it, so it is not redeemed for a link that is void.
+#[sqlx::test]
+async fn the_code_of_a_void_link_is_not_redeemed(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead_by_code(&world).await;
+    let token = token_of(&made(&mut support, id).await);
+    let mut owner = world.browser();
+    owner.submit("relink/begin", &[("token", &token)]).await.location();
+    let code = code_of(&world, id).await;
+    let second = token_of(&made(&mut support, id).await);
+    let asked = world.sandbox.log().len();
+    typed(&world, &code, "alice").await;
+    assert_eq!(world.sandbox.log().len(), asked);
+    assert_eq!(world.state(id).await.name(), StateName::NeedsReauth);
+    assert_eq!(invited(&mut owner, &token).await, Invitation::Expired);
+    let Invitation::Open { consent: Consent::Code, .. } = invited(&mut owner, &second).await else {
+        panic!("the second begins afresh")
+    };
+}
+
+#[sqlx::test]
+async fn the_connections_page_offers_what_the_provider_does(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, _) = dead_by_code(&world).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let page = admin.get(&format!("/connections/{id}")).await.text;
+    assert!(page.contains("Create a relink") && page.contains("Use a code on another device"));
+    assert!(!page.contains("Authorize again at"), "{page}");
 }

@@ -44,6 +44,7 @@ pub fn App() -> impl IntoView {
                     <Route path=at!("/") view=overview::Page ssr=SsrMode::Async/>
                     <Route path=at!("/connections") view=connection::List ssr=SsrMode::Async/>
                     <Route path=at!("/connections/new") view=connection::New ssr=SsrMode::Async/>
+                    <Route path=at!("/connections/import") view=connection::ForImport ssr=SsrMode::Async/>
                     <Route path=at!("/connections/:id") view=connection::Detail ssr=SsrMode::Async/>
                     <Route path=at!("/clients") view=client::List ssr=SsrMode::Async/>
                     <Route path=at!("/clients/new") view=client::New ssr=SsrMode::Async/>

@@ -17,6 +17,7 @@ pub const HOME: &str = "/";
 pub const LOGIN: &str = "/login";
 pub const CONNECTIONS: &str = "/connections";
 pub const CONNECTION_NEW: &str = "/connections/new";
+pub const CONNECTION_IMPORT: &str = "/connections/import";
 pub const CLIENTS: &str = "/clients";
 pub const CLIENT_NEW: &str = "/clients/new";
 pub const PROVIDERS: &str = "/providers";
@@ -84,6 +85,11 @@ pub fn provider(slug: &str) -> String {
 /// Writing a custom provider, beginning with a copy of another.
 pub fn provider_copy(slug: &str) -> String {
     query(PROVIDER_NEW, [("from", slug.to_owned())])
+}
+
+/// The page behind a one-time link.
+pub fn relink(token: &str) -> String {
+    format!("/relink/{}", escape(token))
 }
 
 pub fn audit_of(subject: &str) -> String {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Parameter;
+use super::{Parameter, is_default};
 
 /// The request that the account's owner carries to the provider in a browser.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Authorization {
     /// Parameters to add: `access_type = "offline"`. The values are templates.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<String, String>,
+    /// What the provider calls the parameters of its answer.
+    #[serde(skip_serializing_if = "is_default")]
+    pub callback: Callback,
     /// The provider promises an `iss` in every callback (RFC 9207), so that one without it is
     /// refused.
     pub iss_required: bool,
@@ -36,8 +39,36 @@ impl Default for Authorization {
             default_scopes: Vec::new(),
             parameters: BTreeMap::new(),
             extra: BTreeMap::new(),
+            callback: Callback::default(),
             iss_required: false,
         }
+    }
+}
+
+/// Other names for the parameters with which the browser comes back (RFC 6749 section 4.1.2).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Callback {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Callback {
+    pub fn code(&self) -> &str {
+        self.code.as_deref().unwrap_or("code")
+    }
+
+    pub fn state(&self) -> &str {
+        self.state.as_deref().unwrap_or("state")
+    }
+
+    pub fn error(&self) -> &str {
+        self.error.as_deref().unwrap_or("error")
     }
 }
 

@@ -125,4 +125,6 @@ pub enum IdentityOrigin {
     Response,
     /// The answer of the userinfo endpoint.
     Userinfo,
+    /// One of the variables, by its name: for a service whose account is what the address names.
+    Variable,
 }

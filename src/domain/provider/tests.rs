@@ -71,6 +71,26 @@ fn each_mistake_names_its_field() {
                 .parameters
                 .insert("state".into(), Parameter { place: Place::Header, ..Default::default() });
         }),
+        ("authorization.callback.code", |p| p.authorization.callback.code = Some(String::new())),
+        ("authorization.callback.code", |p| p.authorization.callback.code = Some("state".into())),
+        ("authorization.callback.error", |p| {
+            p.authorization.callback.code = Some("answer".into());
+            p.authorization.callback.error = Some("answer".into());
+        }),
+        ("userinfo.token.name", |p| p.userinfo.token.name = Some("a b".into())),
+        ("userinfo.token.name", |p| p.userinfo.token.name = Some("Host".into())),
+        ("userinfo.token.scheme", |p| p.userinfo.token.scheme = Some("Bearer x".into())),
+        ("userinfo.token.scheme", |p| {
+            p.userinfo.token = Presentation {
+                place: TokenPlace::Query,
+                name: None,
+                scheme: Some("Bearer".into()),
+            };
+        }),
+        ("response.account.id[0].pointer", |p| {
+            p.response.account.id =
+                vec![AccountSource { from: IdentityOrigin::Variable, pointer: "/shop".into() }];
+        }),
         ("request.parameters.refreshToken", |p| {
             p.request.parameters.insert("refreshToken".into(), Parameter::default());
         }),

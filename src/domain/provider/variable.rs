@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FieldError, Profile, is_default, validate::is_web_address};
+use super::{FieldError, GrantType, Profile, is_default, template, validate::is_web_address};
 
 /// A value that a client or a connection fills in, so that one profile serves every region,
 /// tenant or environment.
@@ -79,6 +79,33 @@ impl Variable {
 }
 
 impl Profile {
+    /// Whether consent can be given on a page of the provider's, given what the templates are filled
+    /// with.
+    pub fn offers_page(&self, values: &BTreeMap<String, String>) -> bool {
+        self.offers(GrantType::AuthorizationCode, self.endpoints.authorization.as_deref(), values)
+    }
+
+    /// Whether consent can be given with a code on another device.
+    pub fn offers_code(&self, values: &BTreeMap<String, String>) -> bool {
+        let endpoint = self.endpoints.device_authorization.as_deref();
+        self.offers(GrantType::DeviceCode, endpoint, values)
+    }
+
+    /// An endpoint whose variable may be empty, and is, is absent.
+    fn offers(
+        &self,
+        grant: GrantType,
+        endpoint: Option<&str>,
+        values: &BTreeMap<String, String>,
+    ) -> bool {
+        let names = endpoint.and_then(|template| template::names(template).ok());
+        let is_empty = |name: &str| {
+            self.variable(name)
+                .is_some_and(|variable| variable.optional && variable.value(values).is_none())
+        };
+        self.allows(grant) && names.is_some_and(|names| !names.into_iter().any(is_empty))
+    }
+
     /// The variables that each connection of a client fills, given what the client fills.
     pub fn connection_variables<'a>(
         &'a self,

@@ -6,7 +6,7 @@ use super::{day, relative, span};
 use crate::domain::{
     attempt::{Attempt, Trigger, Verdict},
     client,
-    connection::{Connection, GrantType, Reason, Standing, State, StateName},
+    connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
     device::DeviceState,
     lifeline::{Life, MarkKind, Reach},
     refusal::ErrorClass,
@@ -340,6 +340,22 @@ pub fn device(state: DeviceState, provider: &str) -> Option<String> {
             "{provider} did not give a token for the code; the audit log says why. Get another one."
         ),
     })
+}
+
+/// What became of the tokens at the provider when the connection was disconnected.
+pub fn told(told: Told, provider: &str) -> String {
+    match told {
+        Told::Told => format!("{provider} was told, so the tokens no longer work there."),
+        Told::NotAsked => format!(
+            "{provider} was not told: the tokens work there until they run out, or until access is \
+             removed there by hand."
+        ),
+        Told::Unable => format!(
+            "{provider} has no way to be told: the tokens work there until they run out, or until \
+             access is removed there by hand."
+        ),
+        Told::Nothing => format!("{provider} had not given any tokens."),
+    }
 }
 
 /// The name of a mark on the lifeline.

@@ -110,6 +110,7 @@ pub fn outcome(outcome: Outcome) -> Page {
 pub fn invitation(invitation: &Invitation) -> Option<Page> {
     let (title, text, well) = match invitation {
         Invitation::Open { .. } => return None,
+        Invitation::Done => return Some(outcome(Outcome::Done)),
         Invitation::Used => (
             "This link has been used",
             "Each link works once. If the connection was brought back, nothing more is needed from \

@@ -8,7 +8,7 @@ use crate::domain::{
     access::{Role, Scope},
     attempt::{Trigger, Verdict},
     client,
-    connection::{Connection, GrantType, Reason, Standing, State, StateName},
+    connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
     lifeline::{Life, MarkKind},
     refusal::ErrorClass,
     relink::Invitation,
@@ -115,7 +115,10 @@ fn all() -> Vec<String> {
     for one in Notice::ALL {
         said.extend([notice(one).title.into(), notice(one).text.into()]);
     }
-    for closed in [Invitation::Used, Invitation::Expired, Invitation::Unknown] {
+    for end in [Told::Told, Told::NotAsked, Told::Unable, Told::Nothing] {
+        said.push(told(end, "Cronofy"));
+    }
+    for closed in [Invitation::Done, Invitation::Used, Invitation::Expired, Invitation::Unknown] {
         said.extend(invitation(&closed).map(|page| page.text.to_owned()));
     }
     said.extend(Role::ALL.map(|each| role(each).into()));

@@ -1,14 +1,16 @@
-//! Connections: seeing, making, changing and ending them. How they come by consent is in [`flow`] and
-//! [`device`], how they are kept alive in `app::refresh`.
+//! Connections: seeing and changing them. How they come by consent is in [`flow`] and [`device`], how
+//! they end in [`ending`], how they are kept alive in `app::refresh`.
 
 mod consent;
 pub mod device;
+pub mod ending;
 pub mod exchange;
 pub mod flow;
 pub mod make;
 mod reader;
 mod token;
 
+pub use ending::{delete, disconnect};
 pub use flow::{authorize, connect};
 pub use make::{NewConnection, TokenResponse, grant_client_credentials, import, import_text};
 pub use reader::Readers;
@@ -21,21 +23,16 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{
-    Actor, App, Error, Result, audit,
-    audit::Subject,
-    client::{Caller, effective},
-    grant, refresh,
-};
+use super::{Actor, App, Error, Result, audit, audit::Subject, client::effective, grant, refresh};
 use crate::{
     domain::{
         access::Permission,
         attempt::{Attempt, Trigger},
-        connection::{Connection, ConnectionDetail, ConnectionFilter, ConnectionPatch, StateName},
+        connection::{Connection, ConnectionDetail, ConnectionFilter, ConnectionPatch},
         page::{Page, Paging},
         provider::merged,
     },
-    server::{provider, store, store::connection::After},
+    server::{store, store::connection::After},
 };
 
 /// How many attempts the connection's own page shows at first.
@@ -90,6 +87,7 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
     let connection = load(&mut conn, id).await?;
     let provider = super::provider::load(app, &mut conn, &connection.provider).await?;
     let client = super::client::load(&mut conn, connection.client_id).await?;
+    let values = merged(&client.variables, &connection.variables);
     let device = match actor.allows(Permission::ConnectionsWrite) {
         true => device::find(app, &mut conn, id).await?,
         false => None,
@@ -101,8 +99,9 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
         variables: provider.connection_variables(&client.variables).cloned().collect(),
         attempts: audit::page(attempts, ATTEMPTS_SHOWN, |attempt| attempt.id.to_string()),
         relinks: store::relink::list(&mut conn, id).await?,
-        offers_device: connection.can_reauthorize()
-            && provider.allows(crate::domain::provider::GrantType::DeviceCode),
+        offers_page: connection.can_reauthorize() && provider.offers_page(&values),
+        offers_device: connection.can_reauthorize() && provider.offers_code(&values),
+        told: ending::told(&mut conn, &connection).await?,
         device,
         connection,
     })
@@ -206,85 +205,4 @@ async fn ask_to_refresh(app: &App, actor: &Actor, id: Uuid, force: bool) -> Resu
     audit::record(app, &mut tx, actor, "connection.refresh", subject, detail).await?;
     tx.commit().await?;
     refresh::now(app, &connection, Trigger::Manual, actor.label(), force).await
-}
-
-/// Forgets the tokens. With `revoke` the provider is told first (RFC 7009); when it can't be told,
-/// nothing is forgotten and the error says so.
-pub async fn disconnect(app: &App, actor: &Actor, id: Uuid, revoke: bool) -> Result<()> {
-    actor.require(Permission::ConnectionsWrite)?;
-    let (running, actor) = (app.clone(), actor.clone());
-    app.finish(async move { end(&running, &actor, id, revoke).await }).await
-}
-
-async fn end(app: &App, actor: &Actor, id: Uuid, revoke: bool) -> Result<()> {
-    let mut conn = app.pool().acquire().await?;
-    let connection = load(&mut conn, id).await?;
-    drop(conn);
-    if connection.state.name() == StateName::Disconnected {
-        return Ok(());
-    }
-    let revoked = if revoke { revoke_tokens(app, id).await? } else { false };
-    let mut tx = app.begin().await?;
-    let connection = load_for_update(&mut tx, id).await?;
-    let now = app.now();
-    store::connection::disconnect(&mut tx, id, now).await?;
-    store::token_set::forget(&mut tx, id, now).await?;
-    store::relink::expire_open(&mut tx, id, now).await?;
-    store::device::withdraw(&mut tx, id).await?;
-    let subject = Subject::new(id, connection.name());
-    let detail = json!({ "revoked_at_provider": revoked });
-    audit::record(app, &mut tx, actor, "connection.disconnect", subject, detail).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
-/// Disconnects, and forgets that there ever was such a connection. The audit log remembers.
-pub async fn delete(app: &App, actor: &Actor, id: Uuid, revoke: bool) -> Result<()> {
-    disconnect(app, actor, id, revoke).await?;
-    let mut tx = app.begin().await?;
-    let connection = load_for_update(&mut tx, id).await?;
-    store::connection::delete(&mut tx, id).await?;
-    let subject = Subject::new(id, connection.name());
-    audit::record(app, &mut tx, actor, "connection.delete", subject, json!({})).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
-/// Tells the provider. The lease is held meanwhile: a refresh under way would bring a token that
-/// nobody revokes.
-async fn revoke_tokens(app: &App, id: Uuid) -> Result<bool> {
-    let (connection, leased) = refresh::hold(app, id).await?;
-    let told = tell(app, &connection).await;
-    if let (Err(_), Some(leased)) = (&told, leased) {
-        let mut conn = app.pool().acquire().await?;
-        store::connection::lease::release(&mut conn, &leased).await?;
-    }
-    told
-}
-
-async fn tell(app: &App, connection: &Connection) -> Result<bool> {
-    let (id, generation) = (connection.id, connection.generation);
-    let mut conn = app.pool().acquire().await?;
-    let caller = Caller::load(app, &mut conn, connection.client_id, Vec::new()).await?;
-    let caller = caller.for_connection(connection);
-    let Some(set) = store::token_set::find(&mut conn, id, generation).await? else {
-        return Ok(false);
-    };
-    let mut open = async |place, sealed: Option<Vec<u8>>| match sealed {
-        Some(sealed) => super::keys::open_text(app, &mut conn, place, &sealed).await.map(Some),
-        None => Ok(None),
-    };
-    let access = open(grant::access_place(id, generation), set.sealed_access_token).await?;
-    let refresh = open(grant::refresh_place(id, generation), set.sealed_refresh_token).await?;
-    drop(conn);
-    let registration = caller.registration();
-    provider::revoke::revoke(app.http(), &registration, refresh.as_ref(), access.as_ref())
-        .await
-        .map_err(|refusal| {
-            Error::unavailable(format!(
-                "{} could not be told to revoke the tokens ({refusal}). Nothing was changed; try \
-                 again, or disconnect without revoking.",
-                caller.profile.name
-            ))
-        })
 }

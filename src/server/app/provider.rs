@@ -174,12 +174,19 @@ pub async fn delete(app: &App, actor: &Actor, slug: &str) -> Result<()> {
 /// A draft profile from an issuer's metadata (RFC 8414, OpenID Connect Discovery). Nothing is kept.
 pub async fn discover(app: &App, actor: &Actor, issuer: &str) -> Result<Profile> {
     actor.require(Permission::ProvidersWrite)?;
-    provider::discovery::discover(app.http(), issuer.trim()).await.map_err(|error| match error {
+    let issuer = completed(issuer.trim());
+    provider::discovery::discover(app.http(), &issuer).await.map_err(|error| match error {
         provider::Error::Discovery(_) | provider::Error::Blocked(_) => {
             Error::invalid("issuer", error.to_string())
         }
         other => other.into(),
     })
+}
+
+/// An address as people write it, with the scheme that they leave out.
+fn completed(issuer: &str) -> String {
+    let has_scheme = issuer.is_empty() || issuer.contains("://");
+    if has_scheme { issuer.to_owned() } else { format!("https://{issuer}") }
 }
 
 /// Discovers an issuer and keeps it as a custom provider.
@@ -226,4 +233,24 @@ fn slug_of(name: &str) -> String {
     }
     slug.truncate(64);
     slug.trim_end_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::completed;
+
+    #[test]
+    fn an_address_gets_the_scheme_that_it_lacks() {
+        for (given, wanted) in [
+            ("login.example.com", "https://login.example.com"),
+            ("login.example.com:8443/realms/a", "https://login.example.com:8443/realms/a"),
+            ("localhost:9", "https://localhost:9"),
+            ("https://login.example.com/", "https://login.example.com/"),
+            ("http://localhost:9", "http://localhost:9"),
+            ("ftp://login.example.com", "ftp://login.example.com"),
+            ("", ""),
+        ] {
+            assert_eq!(completed(given), wanted);
+        }
+    }
 }

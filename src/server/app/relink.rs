@@ -10,8 +10,9 @@ use crate::{
     domain::{
         access::Permission,
         connection::{Connection, State},
-        provider::GrantType,
-        relink::{CreatedRelink, Invitation, LIFETIME, Relink, mask},
+        device::{DeviceAuthorization, DeviceState},
+        provider::{Profile, merged},
+        relink::{Consent, CreatedRelink, Invitation, LIFETIME, Relink, mask},
     },
     server::{secret::token, store},
 };
@@ -22,10 +23,10 @@ pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<Cre
     actor.require(Permission::ConnectionsRelink)?;
     let mut tx = app.begin().await?;
     let connection = connection::load_for_update(&mut tx, connection_id).await?;
-    let profile = super::provider::load(app, &mut tx, &connection.provider).await?;
-    if !connection.can_reauthorize() || !profile.allows(GrantType::AuthorizationCode) {
+    let Ways { profile, page, code } = ways(app, &mut tx, &connection).await?;
+    if !page && !code {
         return Err(Error::Conflict(format!(
-            "{} connections of this kind need no consent page, so there is nothing to link to.",
+            "{} connections of this kind need no person's consent, so there is nothing to link to.",
             profile.name
         )));
     }
@@ -78,19 +79,31 @@ pub async fn invitation(app: &App, given: &str) -> Result<Invitation> {
     let Some((relink, connection)) = find(&mut conn, given).await? else {
         return Ok(Invitation::Unknown);
     };
+    let device = asked(app, &mut conn, &relink).await?;
     if relink.used_at.is_some() {
-        return Ok(Invitation::Used);
+        let done = device.is_some_and(|device| device.state == DeviceState::Done);
+        return Ok(if done { Invitation::Done } else { Invitation::Used });
     }
     if relink.expires_at <= app.now() {
         return Ok(Invitation::Expired);
     }
     store::relink::mark_opened(&mut conn, relink.id, app.now()).await?;
-    let profile = super::provider::load(app, &mut conn, &connection.provider).await?;
+    let Ways { profile, page, .. } = ways(app, &mut conn, &connection).await?;
     let account = connection.account_label.as_deref().or(connection.account_id.as_deref());
-    Ok(Invitation::Open { service: profile.name, account: account.map(mask) })
+    let consent = match device {
+        _ if page => Consent::Page,
+        // What the provider said is for the staff.
+        Some(device) => Consent::Asked {
+            device: DeviceAuthorization { detail: None, ..device },
+            as_of: app.now(),
+        },
+        None => Consent::Code,
+    };
+    Ok(Invitation::Open { service: profile.name, account: account.map(mask), consent })
 }
 
-/// The address at which consent begins.
+/// The address at which consent begins: the provider's page; or, where there is none, the link itself
+/// again, which then shows a code.
 pub async fn begin(app: &App, given: &str) -> Result<String> {
     let mut tx = app.begin().await?;
     let (relink, connection) = find(&mut tx, given).await?.ok_or(Error::NotFound("link"))?;
@@ -100,9 +113,45 @@ pub async fn begin(app: &App, given: &str) -> Result<String> {
         ));
     }
     let actor = Actor::Relink { id: relink.id };
-    let url = connection::flow::open(app, &mut tx, &actor, &connection, Some(relink.id)).await?;
+    let Ways { page, code, .. } = ways(app, &mut tx, &connection).await?;
+    if page || !code {
+        let url =
+            connection::flow::open(app, &mut tx, &actor, &connection, Some(relink.id)).await?;
+        tx.commit().await?;
+        return Ok(url);
+    }
+    let waits = asked(app, &mut tx, &relink).await?;
     tx.commit().await?;
-    Ok(url)
+    if waits.is_none_or(|device| device.state != DeviceState::Waiting) {
+        connection::device::open(app, &actor, connection.id, Some(relink.id)).await?;
+    }
+    Ok(app.address(&format!("relink/{given}")))
+}
+
+/// How the owner of a connection's account can give consent.
+struct Ways {
+    profile: Profile,
+    page: bool,
+    code: bool,
+}
+
+async fn ways(app: &App, conn: &mut PgConnection, connection: &Connection) -> Result<Ways> {
+    let profile = super::provider::load(app, conn, &connection.provider).await?;
+    let client = super::client::load(conn, connection.client_id).await?;
+    let values = merged(&client.variables, &connection.variables);
+    let can = connection.can_reauthorize();
+    let (page, code) = (profile.offers_page(&values), profile.offers_code(&values));
+    Ok(Ways { profile, page: can && page, code: can && code })
+}
+
+/// The code that was asked for by this link, if it is the connection's newest.
+async fn asked(
+    app: &App,
+    conn: &mut PgConnection,
+    relink: &Relink,
+) -> Result<Option<DeviceAuthorization>> {
+    let found = connection::device::find_with_relink(app, conn, relink.connection_id).await?;
+    Ok(found.filter(|(_, by)| *by == Some(relink.id)).map(|(device, _)| device))
 }
 
 async fn find(conn: &mut PgConnection, given: &str) -> Result<Option<(Relink, Connection)>> {

@@ -2,12 +2,11 @@
 
 use axum::{
     Extension, Router,
-    extract::{Path, Query, State},
+    extract::{Path, RawQuery, State},
     http::{HeaderMap, HeaderValue, header},
     response::{Html, IntoResponse, Redirect, Response},
     routing::get,
 };
-use serde::Deserialize;
 use tower_sessions::Session;
 
 use super::{router::Web, session};
@@ -73,21 +72,12 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-#[derive(Deserialize)]
-struct CallbackQuery {
-    #[serde(default)]
-    state: String,
-    code: Option<String>,
-    error: Option<String>,
-    iss: Option<String>,
-}
-
 /// The one redirect URI. Answers with a redirect to an address without the code.
 async fn callback(
     State(app): State<App>,
     session: Session,
     Extension(actor): Extension<Actor>,
-    Query(query): Query<CallbackQuery>,
+    RawQuery(query): RawQuery,
 ) -> Response {
     let done = async {
         // Only read here: a browser that began nothing is given no session.
@@ -97,12 +87,7 @@ async fn callback(
         let Some(browser) = browser else {
             return Ok(Landing { outcome: Outcome::Expired, connection_id: None });
         };
-        let callback = Callback {
-            state: query.state,
-            code: query.code.map(Into::into),
-            error: query.error,
-            iss: query.iss,
-        };
+        let callback = Callback::parse(query.as_deref().unwrap_or_default());
         flow::complete(&app, &browser, callback).await
     };
     let landing = done.await.unwrap_or_else(|error| {

@@ -1,10 +1,10 @@
 //! Whose account a grant is for.
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Account, Error, Grant, Http, Registration, dialect, jwt, response::Seen, token};
-use crate::domain::provider::{IdentityOrigin, Method};
+use crate::domain::provider::{IdentityOrigin, Method, TokenPlace};
 
 /// What the grant itself says, completed by the userinfo endpoint (OpenID Connect Core section
 /// 5.3) where the profile looks there. A failure is no error: a grant is worth keeping even when
@@ -61,15 +61,25 @@ pub(super) fn prepare(
     access_token: &SecretString,
 ) -> Result<reqwest::Request, Error> {
     let profile = registration.profile;
-    let url = registration.endpoint("userinfo", profile.endpoints.userinfo.as_deref())?;
+    let mut url = registration.endpoint("userinfo", profile.endpoints.userinfo.as_deref())?;
     let unfit = || Error::Credentials("the access token fits into no header".into());
     let method = profile.userinfo.method.unwrap_or(Method::Get);
+    let (presented, token) = (&profile.userinfo.token, access_token.expose_secret());
+    if presented.place == TokenPlace::Query {
+        url.query_pairs_mut().append_pair(presented.name(), token);
+    }
     let mut request = reqwest::Request::new(dialect::wire(method), url);
-    let bearer = format!("Bearer {}", access_token.expose_secret());
-    let mut bearer = HeaderValue::from_str(&bearer).map_err(|_| unfit())?;
-    bearer.set_sensitive(true);
     let headers = request.headers_mut();
-    headers.insert(AUTHORIZATION, bearer);
+    if presented.place == TokenPlace::Header {
+        let name = HeaderName::from_bytes(presented.name().as_bytes()).map_err(|_| unfit())?;
+        let value = match presented.scheme() {
+            Some(scheme) => HeaderValue::from_str(&format!("{scheme} {token}")),
+            None => HeaderValue::from_str(token),
+        };
+        let mut value = value.map_err(|_| unfit())?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     if let Some(body) = &profile.userinfo.json {
         headers.insert(reqwest::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -82,4 +92,48 @@ pub(super) fn prepare(
         request.headers_mut().insert(name, value);
     }
     Ok(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::prepare;
+    use crate::{
+        domain::provider::{Presentation, TokenPlace},
+        server::provider::tests::Owned,
+    };
+
+    #[test]
+    fn the_token_is_presented_as_the_profile_says() {
+        let at = "https://service.example";
+        let shown = |place, name: Option<&str>, scheme: Option<&str>| {
+            let mut owned = Owned::at(at);
+            owned.profile.userinfo.token =
+                Presentation { place, name: name.map(Into::into), scheme: scheme.map(Into::into) };
+            let request = prepare(&owned.registration(), &SecretString::from("the/token")).unwrap();
+            let mut headers: Vec<_> = request
+                .headers()
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+                .filter(|header| !header.starts_with("accept:"))
+                .collect();
+            headers.sort();
+            (request.url().as_str().strip_prefix(at).unwrap().to_owned(), headers)
+        };
+        let (header, query) = (TokenPlace::Header, TokenPlace::Query);
+        for (name, scheme, wanted) in [
+            (None, None, "authorization: Bearer the/token"),
+            (None, Some("Zoho-oauthtoken"), "authorization: Zoho-oauthtoken the/token"),
+            (None, Some(""), "authorization: the/token"),
+            (Some("authorization"), None, "authorization: Bearer the/token"),
+            (Some("X-Token"), None, "x-token: the/token"),
+            (Some("X-Token"), Some("Token"), "x-token: Token the/token"),
+        ] {
+            assert_eq!(shown(header, name, scheme), ("/userinfo".into(), vec![wanted.into()]));
+        }
+        let (url, headers) = shown(query, None, None);
+        assert_eq!((url.as_str(), headers), ("/userinfo?access_token=the%2Ftoken", vec![]));
+        assert_eq!(shown(query, Some("key"), None).0, "/userinfo?key=the%2Ftoken");
+    }
 }

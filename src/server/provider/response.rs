@@ -172,26 +172,31 @@ impl Seen<'_> {
         };
         let id = match identity.id.as_slice() {
             [] => claim(&["sub"]),
-            sources => self.first(sources),
+            sources => self.first(registration, sources),
         }?;
         let label = match identity.label.as_slice() {
             [] => claim(&["email", "preferred_username", "name"]),
-            sources => self.first(sources),
+            sources => self.first(registration, sources),
         };
         Some(Account { id, label })
     }
 
     pub fn label(&self, registration: &Registration<'_>) -> Option<String> {
-        self.first(&registration.profile.response.account.label)
+        self.first(registration, &registration.profile.response.account.label)
     }
 
-    fn first(&self, sources: &[AccountSource]) -> Option<String> {
+    fn first(&self, registration: &Registration<'_>, sources: &[AccountSource]) -> Option<String> {
         sources.iter().find_map(|source| {
             let from = match source.from {
                 IdentityOrigin::Response => self.response,
                 IdentityOrigin::IdToken => self.id_token,
                 IdentityOrigin::AccessToken => self.access_token,
                 IdentityOrigin::Userinfo => self.userinfo,
+                IdentityOrigin::Variable => {
+                    let name = source.pointer.trim_start_matches('/');
+                    let variable = registration.profile.variable(name)?;
+                    return variable.value(registration.variables).map(Into::into);
+                }
             };
             plain(from?.pointer(&source.pointer)?)
         })

@@ -281,6 +281,43 @@ pub async fn insert(conn: &mut PgConnection, new: &NewRow<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Which connection of a client has this external id and waits for its first consent. Keeps it from
+/// changing until the transaction ends.
+pub async fn find_waiting(
+    conn: &mut PgConnection,
+    client_id: Uuid,
+    external_id: &str,
+) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM connections
+         WHERE client_id = $1 AND external_id = $2 AND state = 'pending' AND generation = 0 FOR UPDATE",
+        client_id,
+        external_id
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Makes a connection that waits for its first token set what `new` says.
+pub async fn begin_anew(conn: &mut PgConnection, new: &NewRow<'_>) -> Result<()> {
+    sqlx::query!(
+        "UPDATE connections
+         SET label = $2, tags = $3, variables = $4, grant_type = $5, scopes_requested = $6,
+             state_since = $7, updated_at = $7
+         WHERE id = $1",
+        new.id,
+        new.label,
+        new.tags,
+        serde_json::to_value(new.variables)?,
+        new.grant_type.as_str(),
+        new.scopes_requested,
+        new.now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// What a token set says of its connection.
 pub struct TokenFacts<'a> {
     pub generation: i64,

@@ -12,6 +12,8 @@ use crate::domain::device::{DeviceAuthorization, DeviceState};
 pub struct NewDevice<'a> {
     pub id: Uuid,
     pub connection_id: Uuid,
+    /// The relink that it follows.
+    pub relink_id: Option<Uuid>,
     pub sealed_device_code: &'a [u8],
     pub user_code: &'a str,
     pub verification_uri: &'a str,
@@ -32,8 +34,8 @@ pub async fn replace(conn: &mut PgConnection, new: &NewDevice<'_>) -> Result<()>
     sqlx::query!(
         "INSERT INTO device_codes (connection_id, id, sealed_device_code, user_code, verification_uri,
                                    verification_uri_complete, interval_seconds, actor_kind, actor_id,
-                                   actor_label, created_at, expires_at, due_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                                   actor_label, created_at, expires_at, due_at, relink_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         new.connection_id,
         new.id,
         new.sealed_device_code,
@@ -46,7 +48,8 @@ pub async fn replace(conn: &mut PgConnection, new: &NewDevice<'_>) -> Result<()>
         new.actor_label,
         new.created_at,
         new.expires_at,
-        new.due_at
+        new.due_at,
+        new.relink_id
     )
     .execute(conn)
     .await?;
@@ -54,6 +57,7 @@ pub async fn replace(conn: &mut PgConnection, new: &NewDevice<'_>) -> Result<()>
 }
 
 struct DeviceRow {
+    relink_id: Option<Uuid>,
     state: String,
     user_code: String,
     verification_uri: String,
@@ -64,14 +68,14 @@ struct DeviceRow {
     expires_at: OffsetDateTime,
 }
 
-/// The connection's newest device authorization.
+/// The connection's newest device authorization, and the relink that it follows.
 pub async fn find(
     conn: &mut PgConnection,
     connection_id: Uuid,
-) -> Result<Option<DeviceAuthorization>> {
+) -> Result<Option<(DeviceAuthorization, Option<Uuid>)>> {
     let row = sqlx::query_as!(
         DeviceRow,
-        "SELECT state, user_code, verification_uri, verification_uri_complete, interval_seconds, detail,
+        "SELECT relink_id, state, user_code, verification_uri, verification_uri_complete, interval_seconds, detail,
                 created_at, expires_at
          FROM device_codes WHERE connection_id = $1",
         connection_id
@@ -79,7 +83,7 @@ pub async fn find(
     .fetch_optional(conn)
     .await?;
     row.map(|row| {
-        Ok(DeviceAuthorization {
+        let device = DeviceAuthorization {
             state: row.state.parse()?,
             user_code: row.user_code,
             verification_uri: row.verification_uri,
@@ -88,7 +92,8 @@ pub async fn find(
             detail: row.detail,
             created_at: row.created_at,
             expires_at: row.expires_at,
-        })
+        };
+        Ok((device, row.relink_id))
     })
     .transpose()
 }
@@ -96,6 +101,7 @@ pub async fn find(
 /// A device authorization that is ours to ask about until the lease runs out.
 pub struct Held {
     pub connection_id: Uuid,
+    pub relink_id: Option<Uuid>,
     pub id: Uuid,
     pub lease_id: Uuid,
     pub leased_until: OffsetDateTime,
@@ -130,7 +136,7 @@ pub async fn claim_due(
          UPDATE device_codes d
          SET answer_lost = answer_lost OR lease_id IS NOT NULL, lease_id = $1, leased_until = $3
          FROM due WHERE d.connection_id = due.connection_id
-         RETURNING d.connection_id, id, lease_id AS "lease_id!", leased_until AS "leased_until!",
+         RETURNING d.connection_id, relink_id, id, lease_id AS "lease_id!", leased_until AS "leased_until!",
                    sealed_device_code, interval_seconds, answer_lost, actor_kind, actor_id, actor_label,
                    expires_at"#,
         lease_id,

@@ -10,6 +10,7 @@ pub struct Flow {
     pub id: Uuid,
     pub connection_id: Uuid,
     pub relink_id: Option<Uuid>,
+    pub state_hash: Option<Vec<u8>>,
     pub browser_hash: Option<Vec<u8>>,
     pub sealed_code_verifier: Vec<u8>,
     pub nonce: String,
@@ -71,8 +72,8 @@ pub async fn begin(
         Flow,
         "UPDATE flows SET state_hash = $2, browser_hash = $3
          WHERE start_hash = $1 AND state_hash IS NULL AND used_at IS NULL AND expires_at > $4
-         RETURNING id, connection_id, relink_id, browser_hash, sealed_code_verifier, nonce,
-                   actor_kind, actor_id, actor_label, created_at, expires_at, used_at",
+         RETURNING id, connection_id, relink_id, state_hash, browser_hash, sealed_code_verifier,
+                   nonce, actor_kind, actor_id, actor_label, created_at, expires_at, used_at",
         start_hash,
         state_hash,
         browser_hash,
@@ -82,21 +83,21 @@ pub async fn begin(
     .await?)
 }
 
-/// Uses the flow up, if this is the browser that began it. `None`: unknown, used, expired, or
-/// another browser's.
+/// Uses the flow up that has one of these states, if this is the browser that began it. `None`:
+/// unknown, used, expired, or another browser's.
 pub async fn take(
     conn: &mut PgConnection,
-    state_hash: &[u8],
+    state_hashes: &[Vec<u8>],
     browser_hash: &[u8],
     now: OffsetDateTime,
 ) -> Result<Option<Flow>> {
     Ok(sqlx::query_as!(
         Flow,
         "UPDATE flows SET used_at = $3
-         WHERE state_hash = $1 AND browser_hash = $2 AND used_at IS NULL AND expires_at > $3
-         RETURNING id, connection_id, relink_id, browser_hash, sealed_code_verifier, nonce,
-                   actor_kind, actor_id, actor_label, created_at, expires_at, used_at",
-        state_hash,
+         WHERE state_hash = ANY ($1) AND browser_hash = $2 AND used_at IS NULL AND expires_at > $3
+         RETURNING id, connection_id, relink_id, state_hash, browser_hash, sealed_code_verifier,
+                   nonce, actor_kind, actor_id, actor_label, created_at, expires_at, used_at",
+        state_hashes,
         browser_hash,
         now
     )
@@ -104,17 +105,26 @@ pub async fn take(
     .await?)
 }
 
-/// Forgets the flows of a connection that nobody has come back from.
+/// Forgets the flows of a connection, whoever is on the way in them.
 pub async fn withdraw(conn: &mut PgConnection, connection_id: Uuid) -> Result<()> {
-    sqlx::query!("DELETE FROM flows WHERE connection_id = $1 AND used_at IS NULL", connection_id)
-        .execute(conn)
-        .await?;
+    sqlx::query!("DELETE FROM flows WHERE connection_id = $1", connection_id).execute(conn).await?;
     Ok(())
 }
 
+/// Ends a flow whose consent is stored. `false`: it was withdrawn meanwhile.
+pub async fn finish(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
+    let done = sqlx::query!("DELETE FROM flows WHERE id = $1", id).execute(conn).await?;
+    Ok(done.rows_affected() > 0)
+}
+
 pub async fn delete_expired(conn: &mut PgConnection, now: OffsetDateTime) -> Result<u64> {
-    Ok(sqlx::query!("DELETE FROM flows WHERE expires_at <= $1", now)
-        .execute(conn)
-        .await?
-        .rows_affected())
+    // One that was used may be about to be stored.
+    Ok(sqlx::query!(
+        "DELETE FROM flows
+         WHERE expires_at <= $1 AND (used_at IS NULL OR used_at <= $1 - interval '10 minutes')",
+        now
+    )
+    .execute(conn)
+    .await?
+    .rows_affected())
 }

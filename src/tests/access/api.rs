@@ -87,7 +87,7 @@ fn body(method: &str, path: &str) -> Value {
         (_, "/connections") => json!({ "client_id": nil, "token_response": {} }),
         (_, "/clients/{id}/next-secret") => json!({ "client_secret": "a" }),
         (_, "/providers") | ("PUT", _) => json!({ "slug": "nothing-such", "name": "" }),
-        (_, "/providers/discover") => json!({ "issuer": "nonsense" }),
+        (_, "/providers/discover") => json!({ "issuer": "ftp://nonsense" }),
         (_, "/users") => json!({ "email": "a@b.test", "role": "support", "password": "short" }),
         _ => json!({}),
     }

@@ -33,6 +33,7 @@ fn table() -> BTreeMap<&'static str, Seen> {
         ("/clients/{id}/import", STAFF),
         ("/clients/{id}/dry-run", By(&[])),
         ("/connections", STAFF),
+        ("/connections/import", ByAdmins),
         ("/connections/new", ByAdmins),
         ("/connections/{id}", STAFF),
         ("/login", ByAnyone),

@@ -16,7 +16,7 @@ use crate::{
 fn body(method: &Method, path: &str, profile: &Value) -> Value {
     match (method.as_str(), path) {
         ("POST" | "PUT", "/providers" | "/providers/{slug}") => profile.clone(),
-        ("POST", "/providers/discover") => json!({ "issuer": "nowhere" }),
+        ("POST", "/providers/discover") => json!({ "issuer": "ftp://nowhere" }),
         ("PUT", "/clients/{id}/next-secret") => json!({ "client_secret": "a" }),
         ("POST", "/clients") => makers::client("Another"),
         ("POST", "/connections") => {

@@ -10,6 +10,7 @@ use crate::{
     domain::{
         access::Role,
         connection::{GrantType, State, StateName},
+        provider::Profile,
     },
     sandbox::TokenRequest,
     server::app::{self, Actor},
@@ -193,6 +194,67 @@ async fn an_answer_of_another_issuer_is_refused_before_the_code_is_sent(pool: Pg
     }
 }
 
+/// An address with its parameters under other names.
+fn renamed(address: &str, names: &[(&str, &str)]) -> String {
+    names.iter().fold(address.to_owned(), |address, (from, to)| {
+        let value = parameter(&address, from);
+        with(&with(&address, from, None), to, value.as_deref())
+    })
+}
+
+#[sqlx::test]
+async fn a_provider_may_name_what_comes_back_otherwise(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let names = |profile: &mut Profile| {
+        let callback = &mut profile.authorization.callback;
+        callback.code = Some("oauth_code".into());
+        callback.state = Some("context".into());
+        callback.error = Some("fault".into());
+    };
+    world.provider("wordy", names).await;
+    let own: &[(&str, &str)] = &[("code", "oauth_code"), ("state", "context")];
+    for (provider, names, end) in [
+        ("wordy", own, "connected=1"),
+        ("wordy", &[("code", "oauth_code")], "problem=failed"),
+        ("wordy", &[("state", "context")], "problem=failed"),
+        ("strict", own, "problem=failed"),
+        ("strict", &[("code", "oauth_code")], "problem=failed"),
+    ] {
+        let name = format!("{provider} {names:?}");
+        let client = world.client_of(provider, &name, |_| {}).await;
+        let (start, id) = begun(&world, &mut browser, client).await;
+        let callback = world.consent_only(&mut browser, start, "alice").await;
+        let before = exchanges(&world).len();
+        let landed = browser.get(&renamed(&callback, names)).await.location();
+        assert_eq!(landed, format!("/connections/{id}?{end}"), "{name}");
+        let asked = usize::from(end == "connected=1");
+        assert_eq!(exchanges(&world).len() - before, asked, "{name}");
+        // Whatever its name was, it is spent.
+        let again = browser.get(&renamed(&callback, own)).await.location();
+        assert_eq!(again, "/relink/outcome/expired", "{name}");
+    }
+    let client = world.client_of("wordy", "denied", |_| {}).await;
+    let (start, id) = begun(&world, &mut browser, client).await;
+    let leaving = browser.get(&start).await.location();
+    let denied = world.sandbox.deny(&leaving).unwrap();
+    let denied = renamed(&denied, &[("error", "fault"), ("state", "context")]);
+    assert_eq!(browser.get(&denied).await.location(), format!("/connections/{id}?problem=denied"));
+}
+
+/// Two codes are none (RFC 6749 section 3.1): it is not for us to choose.
+#[sqlx::test]
+async fn what_comes_back_twice_is_not_taken(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let (start, id) = begun(&world, &mut browser, client).await;
+    let callback = world.consent_only(&mut browser, start, "alice").await;
+    let landed = browser.get(&format!("{callback}&code=another")).await.location();
+    assert_eq!(landed, format!("/connections/{id}?problem=failed"));
+    assert_eq!(exchanges(&world).len(), 0);
+}
+
 #[sqlx::test]
 async fn a_refusal_and_a_failure_are_told_apart_and_change_nothing(pool: PgPool) {
     let world = World::new(pool).await;
@@ -361,4 +423,63 @@ async fn client_credentials_leave_nothing_behind_when_they_are_refused(pool: PgP
     assert!(matches!(begun, Err(app::Error::Conflict(_))));
     let relink = app::relink::create(&world.app, &Actor::Operator, made.id).await;
     assert!(matches!(relink, Err(app::Error::Conflict(_))));
+}
+
+/// Whoever gave up at the provider's page may begin again with the same external id.
+#[sqlx::test]
+async fn a_connection_that_nobody_consented_to_is_taken_over(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let other = world.client("two", |_| {}).await;
+    let connect = async |browser: &mut Browser, client: Uuid, label: &str| {
+        let client = client.to_string();
+        let form = [("client_id", &*client), ("label", label), ("external_id", "customer 7")];
+        browser.call("connection/connect", &form).await
+    };
+    let first = connect(&mut browser, client, "First").await.location();
+    let abandoned = world.consent_only(&mut browser, first, "bob").await;
+    let find = "SELECT id FROM connections WHERE external_id = 'customer 7'";
+    let id: Uuid = sqlx::query_scalar(find).fetch_one(&world.pool).await.unwrap();
+    let relink = app::relink::create(&world.app, &world.admin, id).await.unwrap();
+
+    let second = connect(&mut browser, client, "Second").await.location();
+    let again: Uuid = sqlx::query_scalar(find).fetch_one(&world.pool).await.unwrap();
+    assert_eq!((again, world.connection(id).await.label.as_str()), (id, "Second"));
+    // What was begun before is void, also by way of a relink.
+    assert_eq!(browser.get(&abandoned).await.location(), "/relink/outcome/expired");
+    let token = relink.url.rsplit('/').next().unwrap();
+    let refused = world.browser().call("relink/begin", &[("token", token)]).await;
+    assert_ne!(refused.status, StatusCode::OK);
+    let landed = world.consent(&mut browser, second, "alice").await;
+    assert_eq!(landed, format!("/connections/{id}?connected=1"));
+
+    // From then on the external id is taken; another client may have it.
+    let refused = connect(&mut browser, client, "Third").await.problem();
+    assert!(refused.field("external_id").is_some(), "{refused:?}");
+    connect(&mut browser, other, "Other").await.location();
+    assert_eq!(world.count("SELECT count(*) FROM connections").await, 2);
+    app::connection::disconnect(&world.app, &world.admin, id, false).await.unwrap();
+    let refused = connect(&mut browser, client, "Fourth").await.problem();
+    assert!(refused.field("external_id").is_some(), "its history stays: {refused:?}");
+}
+
+/// Even when the first one's code is being redeemed at that moment.
+#[sqlx::test]
+async fn what_was_taken_over_gets_no_late_tokens(pool: PgPool) {
+    use crate::sandbox::Hold;
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await.to_string();
+    let form = [("client_id", &*client), ("label", ""), ("external_id", "7")];
+    let first = browser.call("connection/connect", &form).await.location();
+    let callback = world.consent_only(&mut browser, first, "bob").await;
+    world.control().hold(Hold::BeforeAnswering);
+    let mut coming = browser.clone();
+    let landing = tokio::spawn(async move { coming.get(&callback).await.location() });
+    world.control().until_held(1).await;
+    browser.call("connection/connect", &form).await.location();
+    world.control().release();
+    assert!(landing.await.unwrap().ends_with("?problem=expired"));
+    assert_eq!(world.count("SELECT count(*) FROM token_sets").await, 0);
 }

@@ -3,14 +3,14 @@
 use axum::http::{Request, StatusCode, header};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::ExposeSecret;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 use time::Duration;
 use tower::ServiceExt;
 
 use crate::{
     domain::{
-        access::Role,
+        access::{Role, Scope},
         connection::{State, StateName},
         problem::Code,
     },
@@ -59,6 +59,9 @@ async fn disconnecting_with_revocation_ends_both_tokens_at_the_provider(pool: Pg
         let subject = Some(id.to_string());
         let entry = entries.iter().find(|entry| entry.subject_id == subject).unwrap();
         assert_eq!(entry.detail["revoked_at_provider"], !alive);
+        let page = browser.get(&format!("/connections/{id}")).await.text;
+        let told = if alive { "Service strict was not told" } else { "Service strict was told" };
+        assert!(page.contains(told), "{page}");
         assert!(world.token(id, Duration::ZERO).await.is_err());
     }
 }
@@ -135,4 +138,43 @@ async fn a_client_goes_after_its_connections(pool: PgPool) {
     let deleted = browser.call("provider/delete", &[("slug", "strict")]).await;
     assert_eq!(deleted.location(), "/providers");
     assert_eq!(world.count("SELECT count(*) FROM connections").await, 0);
+}
+
+#[sqlx::test]
+async fn a_disconnect_says_whether_the_provider_knows(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    world.provider("deaf", |profile| profile.endpoints.revocation = None).await;
+    let deaf = world.client_of("deaf", "deaf", |_| {}).await;
+    let client = world.client("one", |_| {}).await;
+    for (client, query, told) in [
+        (client, "?revoke=true", "told"),
+        (client, "", "not_asked"),
+        (deaf, "?revoke=true", "unable"),
+        (deaf, "", "not_asked"),
+    ] {
+        let path = format!("/connections/{}", world.import(client).await);
+        let end = format!("{path}/disconnect{query}");
+        assert_eq!(admin.press(&end).await.ok()["provider"], told, "{query}");
+        // Whoever asks again is told the same.
+        assert_eq!(admin.press(&format!("{path}/disconnect")).await.ok()["provider"], told);
+    }
+    let body = json!({ "client_id": client, "grant": "authorization_code" });
+    let id = admin.post("/connections", &body).await.ok()["id"].as_str().unwrap().to_owned();
+    let end = format!("/connections/{id}/disconnect?revoke=true");
+    assert_eq!(admin.press(&end).await.ok()["provider"], "nothing");
+}
+
+/// A consent page that was left open does not bring it back.
+#[sqlx::test]
+async fn disconnecting_voids_consent_that_is_on_its_way(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.connect(&mut browser, client, "alice").await;
+    let begun = browser.call("connection/reauthorize", &[("id", &id.to_string())]).await.location();
+    let callback = world.consent_only(&mut browser, begun, "alice").await;
+    app::connection::disconnect(&world.app, &world.admin, id, false).await.unwrap();
+    assert_eq!(browser.get(&callback).await.location(), "/relink/outcome/expired");
+    assert_eq!(world.state(id).await, State::Disconnected);
 }

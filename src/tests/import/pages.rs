@@ -5,6 +5,7 @@ use axum::{
     http::{Request, StatusCode, header},
 };
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use super::{Slow, row};
 use crate::{domain::access::Role, tests::support::World};
@@ -82,4 +83,21 @@ async fn a_page_moves_as_long_as_an_import_runs(pool: PgPool) {
         assert!(!page.contains("data-live=\"moving\"") && !page.contains(reloads), "{page}");
         assert!(!page.contains("<progress"), "{page}");
     }
+}
+
+#[sqlx::test]
+async fn an_import_is_reached_from_the_list_of_connections(pool: PgPool) {
+    let world = World::new(pool).await;
+    let one = world.client("one", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let to = |client: Uuid| format!("href=\"/clients/{client}/import\"");
+    assert!(admin.get("/connections").await.text.contains(&to(one)), "the only client there is");
+    let two = world.client("two", |_| {}).await;
+    assert!(admin.get("/connections").await.text.contains("href=\"/connections/import\""));
+    let chosen = admin.get(&format!("/connections?client={two}")).await.text;
+    assert!(chosen.contains(&to(two)), "{chosen}");
+    let page = admin.get("/connections/import").await.text;
+    assert!(page.contains(&to(one)) && page.contains(&to(two)), "{page}");
+    let mut support = world.sign_in(Role::Support).await;
+    assert!(!support.get("/connections").await.text.contains("/import"));
 }

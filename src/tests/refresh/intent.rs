@@ -10,7 +10,10 @@ use crate::{
         connection::{Reason, State},
     },
     sandbox::{Client, Fault, Hold},
-    server::app::{self, refresh::LEASE},
+    server::app::{
+        self,
+        refresh::{LEASE, intent::UNDER_WAY},
+    },
     tests::support::World,
 };
 
@@ -130,8 +133,12 @@ async fn a_dead_holder_gives_its_place_at_the_client_back(pool: PgPool) {
         task.abort();
     }
     world.control().release();
-    assert_eq!(world.tick().await, 0, "its place is taken");
-    world.pass(LEASE);
+    // The lease is over, but by another's clock the request may still be under way.
+    for time in [Duration::ZERO, LEASE] {
+        world.pass(time);
+        assert_eq!(world.tick().await, 0, "its place is taken");
+    }
+    world.pass(UNDER_WAY - LEASE);
     for _ in 0..2 {
         assert_eq!(world.tick().await, 1);
     }
@@ -209,4 +216,23 @@ async fn doubt_outlives_a_provider_that_is_away(pool: PgPool) {
     world.until_due(id).await;
     world.tick().await;
     assert_eq!(world.reason(id).await, Some(Reason::RotationLost));
+}
+
+/// Whoever disconnects takes the lease of a dead holder over; when the provider can't be told, the doubt
+/// about that holder's request is still there.
+#[sqlx::test]
+async fn a_disconnect_that_fails_forgets_no_doubt(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("graceful", graceful).await;
+    let id = world.import(client).await;
+    dies(&world, id, Hold::BeforeAnswering).await;
+    world.pass(LEASE);
+    world.control().set(|settings| settings.outage = true);
+    assert!(app::connection::disconnect(&world.app, &world.admin, id, true).await.is_err());
+    world.control().set(|settings| settings.outage = false);
+    let attempts = world.attempts(id).await;
+    assert_eq!(attempts[0].verdict, Some(Verdict::InDoubt));
+    assert_eq!(world.state(id).await, State::InDoubt { attempt_id: attempts[0].id });
+    world.tick().await;
+    assert_eq!(world.state(id).await, State::Active);
 }

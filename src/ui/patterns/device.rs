@@ -25,6 +25,16 @@ pub fn waiting(
         let over = connection.obtained_at.is_some_and(|at| at > device.created_at);
         return (!over).then(|| said(false, text));
     }
+    Some(code(device, provider, as_of, path::connection(connection.id)))
+}
+
+/// The code, where to type it, and an address at which is seen what came of it.
+pub fn code(
+    device: &DeviceAuthorization,
+    provider: &str,
+    as_of: OffsetDateTime,
+    reload: String,
+) -> AnyView {
     let address = device.verification_uri.clone();
     let complete = device.verification_uri_complete.clone().map(|complete| {
         view! {
@@ -37,8 +47,7 @@ pub fn waiting(
             </p>
         }
     });
-    Some(
-        view! {
+    view! {
             <div class="once" data-device-code="">
                 <p>
                     "On any device, open "
@@ -59,10 +68,9 @@ pub fn waiting(
                         voice::relative(device.expires_at, as_of),
                         device.interval_seconds,
                     )}
-                    <a href=path::connection(connection.id)>"Reload to see"</a>
+                    <a href=reload>"Reload to see"</a>
                 </p>
             </div>
-        }
-        .into_any(),
-    )
+    }
+    .into_any()
 }

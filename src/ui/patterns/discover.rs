@@ -19,10 +19,9 @@ pub fn DiscoverForm() -> impl IntoView {
             <Text
                 name="issuer"
                 label="Issuer address"
-                kind="url"
                 trouble=doing.trouble
                 required=true
-                placeholder="https://login.example.com"
+                placeholder="login.example.com"
                 help="The provider publishes where its pages are below this address; Regrant reads them there."
             />
             <Text name="name" label="Name" trouble=doing.trouble help="What people call the service."/>

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Check;
 use crate::domain::provider::{
-    Authentication, AuthenticationMethod, Parameter, Place, RequestOverride,
+    Authentication, AuthenticationMethod, Callback, Parameter, Place, Presentation,
+    RequestOverride, TokenPlace,
     request::{AUTHORIZATION_PARAMETERS, STANDARD_PARAMETERS},
 };
 
@@ -27,6 +28,7 @@ impl Check<'_> {
                 );
             }
         }
+        self.callback(&authorization.callback);
         self.templates("authorization.extra", &authorization.extra, &[]);
         for name in authorization.extra.keys() {
             let omitted = authorization
@@ -39,6 +41,50 @@ impl Check<'_> {
                     "is set by Regrant; omit it under authorization.parameters first",
                 );
             }
+        }
+    }
+
+    fn callback(&mut self, callback: &Callback) {
+        let names = [
+            ("code", &callback.code, callback.code()),
+            ("state", &callback.state, callback.state()),
+            ("error", &callback.error, callback.error()),
+        ];
+        for (at, (field, given, name)) in names.into_iter().enumerate() {
+            let path = format!("authorization.callback.{field}");
+            if given
+                .as_deref()
+                .is_some_and(|name| name.is_empty() || name.chars().any(char::is_control))
+            {
+                self.fail(path, "is no name for a parameter");
+            } else if given.is_some()
+                && names
+                    .iter()
+                    .enumerate()
+                    .any(|(other, (.., taken))| other != at && *taken == name)
+            {
+                self.fail(path, "is the name of another one");
+            }
+        }
+    }
+
+    fn presentation(&mut self, token: &Presentation) {
+        let name = token.name();
+        match token.place {
+            TokenPlace::Header => self.header_name("userinfo.token.name", name),
+            TokenPlace::Query if name.is_empty() || name.chars().any(char::is_control) => {
+                self.fail("userinfo.token.name", "is no name for a parameter");
+            }
+            TokenPlace::Query => {}
+        }
+        match (&token.scheme, token.place) {
+            (Some(_), TokenPlace::Query) => {
+                self.fail("userinfo.token.scheme", "belongs to a header only");
+            }
+            (Some(scheme), TokenPlace::Header) if !scheme.is_empty() && !is_header_name(scheme) => {
+                self.fail("userinfo.token.scheme", "is one word without blanks");
+            }
+            _ => {}
         }
     }
 
@@ -75,6 +121,7 @@ impl Check<'_> {
             self.call(&format!("request.{name}"), over);
         }
         let userinfo = &self.profile.userinfo;
+        self.presentation(&userinfo.token);
         self.headers("userinfo.headers", &userinfo.headers, &[]);
     }
 
@@ -92,15 +139,19 @@ impl Check<'_> {
         self.templates(path, headers, also);
         for (name, value) in headers {
             let field = format!("{path}.{name}");
-            let reserved = ["host", "content-length", "transfer-encoding", "connection"];
-            if !is_header_name(name) {
-                self.fail(&field, "is no name for a header");
-            } else if reserved.iter().any(|taken| taken.eq_ignore_ascii_case(name)) {
-                self.fail(&field, "is set by the connection itself");
-            }
+            self.header_name(&field, name);
             if value.chars().any(char::is_control) {
                 self.fail(&field, "has control characters");
             }
+        }
+    }
+
+    fn header_name(&mut self, field: &str, name: &str) {
+        let reserved = ["host", "content-length", "transfer-encoding", "connection"];
+        if !is_header_name(name) {
+            self.fail(field, "is no name for a header");
+        } else if reserved.iter().any(|taken| taken.eq_ignore_ascii_case(name)) {
+            self.fail(field, "is set by the connection itself");
         }
     }
 

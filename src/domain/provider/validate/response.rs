@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Check;
+use crate::domain::provider::IdentityOrigin;
 
 impl Check<'_> {
     fn pointers(&mut self, field: &str, pointers: &[String]) {
@@ -52,7 +53,13 @@ impl Check<'_> {
             ("response.account.label", &response.account.label),
         ] {
             for (at, source) in sources.iter().enumerate() {
-                self.pointer(&format!("{field}[{at}].pointer"), &source.pointer);
+                let field = format!("{field}[{at}].pointer");
+                self.pointer(&field, &source.pointer);
+                let name = source.pointer.trim_start_matches('/');
+                if source.from == IdentityOrigin::Variable && self.profile.variable(name).is_none()
+                {
+                    self.fail(field, format!("{name} is not a variable of this profile"));
+                }
             }
         }
     }

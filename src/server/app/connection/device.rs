@@ -71,7 +71,7 @@ async fn begin_new(
     let connection = load(&mut tx, id).await?;
     let subject = Subject::new(id, connection.name());
     audit::record(app, &mut tx, actor, "connection.create", subject, by_device()).await?;
-    let device = keep(app, &mut tx, actor, id, &begun).await?;
+    let device = keep(app, &mut tx, actor, id, None, &begun).await?;
     tx.commit().await?;
     Ok((connection, device))
 }
@@ -79,11 +79,26 @@ async fn begin_new(
 /// Begins to authorize an existing connection again, in place. What it waited for before is void.
 pub async fn authorize(app: &App, actor: &Actor, id: Uuid) -> Result<DeviceAuthorization> {
     actor.require(Permission::ConnectionsWrite)?;
-    let (running, actor) = (app.clone(), actor.clone());
-    app.finish(async move { begin_again(&running, &actor, id).await }).await
+    open(app, actor, id, None).await
 }
 
-async fn begin_again(app: &App, actor: &Actor, id: Uuid) -> Result<DeviceAuthorization> {
+/// [`authorize`], for whoever may: with `relink_id` the right is a link.
+pub(in crate::server::app) async fn open(
+    app: &App,
+    actor: &Actor,
+    id: Uuid,
+    relink_id: Option<Uuid>,
+) -> Result<DeviceAuthorization> {
+    let (running, actor) = (app.clone(), actor.clone());
+    app.finish(async move { begin_again(&running, &actor, id, relink_id).await }).await
+}
+
+async fn begin_again(
+    app: &App,
+    actor: &Actor,
+    id: Uuid,
+    relink_id: Option<Uuid>,
+) -> Result<DeviceAuthorization> {
     let mut conn = app.pool().acquire().await?;
     let connection = load(&mut conn, id).await?;
     let scopes = connection.scopes_requested.clone();
@@ -101,7 +116,7 @@ async fn begin_again(app: &App, actor: &Actor, id: Uuid) -> Result<DeviceAuthori
     let connection = super::load_for_update(&mut tx, id).await?;
     let subject = Subject::new(id, connection.name());
     audit::record(app, &mut tx, actor, "connection.authorize", subject, by_device()).await?;
-    let device = keep(app, &mut tx, actor, id, &begun).await?;
+    let device = keep(app, &mut tx, actor, id, relink_id, &begun).await?;
     tx.commit().await?;
     Ok(device)
 }
@@ -133,6 +148,7 @@ async fn keep(
     conn: &mut PgConnection,
     actor: &Actor,
     connection_id: Uuid,
+    relink_id: Option<Uuid>,
     begun: &provider::device::Begun,
 ) -> Result<DeviceAuthorization> {
     let (id, now) = (app.new_id(), app.now());
@@ -141,6 +157,7 @@ async fn keep(
     let new = NewDevice {
         id,
         connection_id,
+        relink_id,
         sealed_device_code: &app.keyring().seal(app.rng(), place(id), plain)?,
         user_code: &begun.user_code,
         verification_uri: &begun.verification_uri,
@@ -175,9 +192,18 @@ pub(super) async fn find(
     conn: &mut PgConnection,
     connection_id: Uuid,
 ) -> Result<Option<DeviceAuthorization>> {
+    Ok(find_with_relink(app, conn, connection_id).await?.map(|(device, _)| device))
+}
+
+/// [`find`], with the relink that it follows.
+pub(in crate::server::app) async fn find_with_relink(
+    app: &App,
+    conn: &mut PgConnection,
+    connection_id: Uuid,
+) -> Result<Option<(DeviceAuthorization, Option<Uuid>)>> {
     let mut found = store::device::find(conn, connection_id).await?;
     // The worker says so too, when it comes to it.
-    if let Some(device) = &mut found
+    if let Some((device, _)) = &mut found
         && device.state == DeviceState::Waiting
         && device.expires_at <= app.now()
     {
@@ -249,6 +275,14 @@ async fn prepare(app: &App, held: &Held) -> Result<Option<Ready>> {
         return Ok(None);
     }
     let mut conn = app.pool().acquire().await?;
+    // Asked before the code is spent: tokens that the link no longer allows would be lost.
+    if let Some(relink_id) = held.relink_id
+        && !store::relink::is_open(&mut conn, relink_id, app.now()).await?
+    {
+        drop(conn);
+        end(app, held, DeviceState::Expired, "the relink was used or had expired").await?;
+        return Ok(None);
+    }
     let connection = load(&mut conn, held.connection_id).await?;
     let is_known = connection.account_id.is_some();
     let scopes = connection.scopes_requested.clone();
@@ -276,7 +310,8 @@ async fn receive(
 ) -> Result<()> {
     let consent = Consent {
         connection_id: held.connection_id,
-        relink_id: None,
+        flow_id: None,
+        relink_id: held.relink_id,
         device_id: Some(held.id),
         who: who(held),
     };

@@ -45,12 +45,30 @@ pub struct Landing {
     pub connection_id: Option<Uuid>,
 }
 
-/// What the provider sent back (RFC 6749 section 4.1.2, RFC 9207).
-pub struct Callback {
-    pub state: String,
-    pub code: Option<SecretString>,
-    pub error: Option<String>,
-    pub iss: Option<String>,
+/// What the browser brought back (RFC 6749 section 4.1.2, RFC 9207). Which parameter is the code is
+/// known once the flow is: providers have names of their own.
+pub struct Callback(Vec<(String, SecretString)>);
+
+impl Callback {
+    /// No provider sends more parameters than are looked at.
+    const MOST: usize = 32;
+
+    /// The parameters of an address.
+    pub fn parse(query: &str) -> Self {
+        let pairs = url::form_urlencoded::parse(query.as_bytes()).take(Self::MOST);
+        Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned().into())).collect())
+    }
+
+    /// The value of a parameter. One that stands there twice is none (RFC 6749 section 3.1).
+    fn get(&self, name: &str) -> Option<&SecretString> {
+        let mut values = self.0.iter().filter(|(had, _)| had == name).map(|(_, value)| value);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// What may be the state: a provider may call it otherwise.
+    fn states(&self) -> Vec<Vec<u8>> {
+        self.0.iter().map(|(_, value)| secret::hash(value.expose_secret())).collect()
+    }
 }
 
 /// Makes a connection that waits for consent; the address at which consent begins.
@@ -106,6 +124,7 @@ pub(in crate::server::app) async fn open(
         id,
         connection_id: connection.id,
         relink_id,
+        state_hash: None,
         browser_hash: None,
         sealed_code_verifier: app.keyring().seal(
             app.rng(),
@@ -177,13 +196,8 @@ pub async fn complete(app: &App, browser: &str, callback: Callback) -> Result<La
 async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> {
     let mut conn = app.pool().acquire().await?;
     // Spent before anything else, so that no second request can follow with the same state.
-    let flow = store::flow::take(
-        &mut conn,
-        &secret::hash(&callback.state),
-        &secret::hash(browser),
-        app.now(),
-    )
-    .await?;
+    let (states, browser) = (callback.states(), secret::hash(browser));
+    let flow = store::flow::take(&mut conn, &states, &browser, app.now()).await?;
     let Some(flow) = flow else {
         return Ok(Landing { outcome: Outcome::Expired, connection_id: None });
     };
@@ -200,7 +214,7 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
     };
     drop(conn);
     let received = if open {
-        receive(app, &flow, &caller, &verifier, callback).await
+        receive(app, &flow, &caller, &verifier, &callback).await
     } else {
         Err((Outcome::Expired, "the relink was used or had expired".into()))
     };
@@ -208,6 +222,7 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
         Ok(given) => {
             let consent = Consent {
                 connection_id: flow.connection_id,
+                flow_id: Some(flow.id),
                 relink_id: flow.relink_id,
                 device_id: None,
                 who: who(&flow),
@@ -238,18 +253,24 @@ async fn receive(
     flow: &Flow,
     caller: &Caller,
     verifier: &SecretString,
-    callback: Callback,
+    callback: &Callback,
 ) -> std::result::Result<Grant, (Outcome, String)> {
     let failed = |why: String| (Outcome::Failed, why);
     let registration = caller.registration();
-    provider::authorize::check_issuer(&registration, callback.iss.as_deref())
+    let names = &caller.profile.authorization.callback;
+    let text = |name: &str| callback.get(name).map(|value| value.expose_secret());
+    let state = text(names.state()).map(secret::hash);
+    if state != flow.state_hash {
+        return Err(failed("the state came back under another name".into()));
+    }
+    provider::authorize::check_issuer(&registration, text("iss"))
         .map_err(|error| failed(error.to_string()))?;
-    if let Some(error) = callback.error {
+    if let Some(error) = text(names.error()) {
         let outcome = if error == "access_denied" { Outcome::Denied } else { Outcome::Failed };
         return Err((outcome, error.chars().filter(|c| !c.is_control()).take(100).collect()));
     }
-    let code = callback.code.ok_or_else(|| failed("no code came back".into()))?;
-    token::exchange(app.http(), &registration, &code, verifier, Some(&flow.nonce))
+    let code = callback.get(names.code()).ok_or_else(|| failed("no code came back".into()))?;
+    token::exchange(app.http(), &registration, code, verifier, Some(&flow.nonce))
         .await
         .map_err(|refusal| failed(refusal.to_string()))
 }

@@ -199,7 +199,8 @@ pub(crate) fn refused(provider: &str, refusal: &Refusal) -> Error {
     }
 }
 
-/// Adds a connection without tokens.
+/// Adds a connection without tokens. One of the same external id that nobody ever consented to is
+/// taken over: whoever gave up at the provider's page may begin again.
 pub(super) async fn insert(
     app: &App,
     conn: &mut PgConnection,
@@ -211,9 +212,13 @@ pub(super) async fn insert(
         .await?
         .ok_or_else(|| Error::invalid("client_id", "is no client of ours"))?;
     let profile = crate::server::app::provider::load(app, conn, &client.provider).await?;
-    let id = app.new_id();
     let (label, tags) = (check_label(&new.label)?, check_tags(&new.tags)?);
     let external_id = check_external_id(new.external_id.as_deref())?;
+    let waiting = match &external_id {
+        Some(text) => store::connection::find_waiting(conn, client.id, text).await?,
+        None => None,
+    };
+    let id = waiting.unwrap_or_else(|| app.new_id());
     let row = store::connection::NewRow {
         id,
         client_id: client.id,
@@ -225,7 +230,14 @@ pub(super) async fn insert(
         scopes_requested: new.scopes.as_deref().unwrap_or(&client.scopes),
         now: app.now(),
     };
-    store::connection::insert(conn, &row).await?;
+    if waiting.is_none() {
+        store::connection::insert(conn, &row).await?;
+        return Ok(id);
+    }
+    store::connection::begin_anew(conn, &row).await?;
+    store::flow::withdraw(conn, id).await?;
+    store::device::withdraw(conn, id).await?;
+    store::relink::expire_open(conn, id, app.now()).await?;
     Ok(id)
 }
 

@@ -21,9 +21,9 @@ const BUFFER: usize = 64 * 1024;
 /// How the rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// RFC 4180 with a heading. The columns `external_id`, `label`, `tags`, `scopes`, `obtained_at`
-    /// and `token_response` (JSON) have a meaning, and so has `variables.NAME`; every other column is
-    /// a field of the token response.
+    /// RFC 4180 with a heading, or with semicolons or tabs for its commas. The columns `external_id`,
+    /// `label`, `tags`, `scopes`, `obtained_at` and `token_response` (JSON) have a meaning, and so has
+    /// `variables.NAME`; every other column is a field of the token response.
     Csv,
     /// One JSON object a line.
     Ndjson,
@@ -110,9 +110,13 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) 
 
 fn csv(stream: impl Read, each: &mut impl FnMut(Parsed, u64) -> bool) -> io::Result<()> {
     let taken = Rc::new(Cell::new(0));
+    let (separator, stream) = separated(stream)?;
     let stream = Capped { stream, taken: taken.clone() };
-    let mut reader =
-        csv::ReaderBuilder::new().flexible(true).buffer_capacity(BUFFER).from_reader(stream);
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .delimiter(separator)
+        .buffer_capacity(BUFFER)
+        .from_reader(stream);
     let broken = |error: csv::Error| match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         _ => io::Error::new(io::ErrorKind::InvalidData, "the file is not CSV in UTF-8"),
@@ -135,6 +139,25 @@ fn csv(stream: impl Read, each: &mut impl FnMut(Parsed, u64) -> bool) -> io::Res
             return Ok(());
         }
     }
+}
+
+/// What stands between two columns, by the heading: where the comma is for decimals, tables are saved
+/// with semicolons. The stream is whole again.
+fn separated(mut stream: impl Read) -> io::Result<(u8, impl Read)> {
+    let mut heading = Vec::new();
+    let mut chunk = [0; 4096];
+    while !heading.contains(&b'\n') && (heading.len() as u64) < ROW_LIMIT {
+        match stream.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => heading.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let line = heading.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let count = |separator: u8| line.iter().filter(|byte| **byte == separator).count();
+    let most = [b',', b';', b'\t'].into_iter().rev().max_by_key(|separator| count(*separator));
+    Ok((most.unwrap_or(b','), io::Cursor::new(heading).chain(stream)))
 }
 
 fn from_record(number: i64, heading: &csv::StringRecord, record: &csv::StringRecord) -> Parsed {
@@ -233,6 +256,23 @@ mod tests {
         let (rows, _) = self::rows(Format::Csv, text);
         let row = rows[0].as_ref().unwrap_or_else(|_| panic!("a row"));
         assert_eq!(row.token_response["access_token"], "secret");
+    }
+
+    #[test]
+    fn semicolons_and_tabs_separate_too() {
+        for separator in [",", ";", "\t"] {
+            let lines = ["external_id|label|access_token", "7|\"A; B, C\"|secret", "8|D|other"];
+            let text = lines.join("\r\n").replace('|', separator);
+            let (rows, end) = rows(Format::Csv, &text);
+            end.unwrap();
+            let row = rows[0].as_ref().unwrap_or_else(|_| panic!("a row"));
+            assert_eq!((row.external_id.as_deref(), row.label.as_str()), (Some("7"), "A; B, C"));
+            assert_eq!(row.token_response["access_token"], "secret");
+            assert_eq!(rows.len(), 2, "{separator:?}");
+        }
+        // One column has no separator.
+        let (rows, _) = rows(Format::Csv, "access_token\nsecret\n");
+        assert!(rows[0].is_ok());
     }
 
     #[test]

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     domain::{
         access::Permission,
-        connection::{Connection, ConnectionFilter, ConnectionPatch},
+        connection::{Connection, ConnectionFilter, ConnectionPatch, Told},
         device::DeviceAuthorization,
         page::Page,
         problem::FieldProblem,
@@ -86,7 +86,8 @@ pub struct NewConnection {
     /// What people call it.
     #[serde(default)]
     label: String,
-    /// Your own key for it, unique per client.
+    /// Your own key for it, unique per client. A connection that has it and that nobody ever consented
+    /// to is taken over.
     external_id: Option<String>,
     #[serde(default)]
     tags: Vec<String>,
@@ -294,6 +295,13 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// A connection that is over.
+#[derive(Serialize, ToSchema)]
+struct Disconnected {
+    /// What became of the tokens at the provider.
+    provider: Told,
+}
+
 /// Disconnect a connection
 ///
 /// Its tokens are gone; the connection and its history stay, and it can be authorized again.
@@ -304,7 +312,7 @@ async fn delete(
     extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
     params(("id" = Uuid, Path), Ending),
     responses(
-        (status = 204, description = "Disconnected"),
+        (status = 200, description = "Whether the provider knows", body = Disconnected),
         (status = 503, description = "The provider could not be told; nothing was changed")
     )
 )]
@@ -313,7 +321,7 @@ async fn disconnect(
     Caller(actor): Caller,
     Id(id): Id,
     Query(ending): Query<Ending>,
-) -> Result<StatusCode, Problem> {
-    app::connection::disconnect(&app, &actor, id, ending.revoke).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<Json<Disconnected>, Problem> {
+    let provider = app::connection::disconnect(&app, &actor, id, ending.revoke).await?;
+    Ok(Json(Disconnected { provider }))
 }

@@ -45,9 +45,10 @@ struct RunQuery {
 /// Import connections
 ///
 /// The body is a stream of rows of any length, one connection each: `text/csv` (RFC 4180 with a
-/// heading) or `application/x-ndjson`. A row has `token_response` as the provider gave it (in CSV as
-/// JSON, or its fields as columns of their own) and may have `external_id`, `label`, `tags`, `scopes`,
-/// `obtained_at` and `variables` (in CSV columns `variables.NAME`). The answer comes when the last row is read. Rows with a problem are told and
+/// heading; semicolons or tabs do for commas) or `application/x-ndjson`. A row has `token_response`
+/// as the provider gave it (in CSV as JSON, or its fields as columns of their own) and may have
+/// `external_id`, `label`, `tags`, `scopes`, `obtained_at` and `variables` (in CSV columns
+/// `variables.NAME`). The answer comes when the last row is read. Rows with a problem are told and
 /// cost no other row. Rows whose `external_id` the client has already are skipped, so the same file
 /// can be sent again.
 #[utoipa::path(

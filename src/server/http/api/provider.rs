@@ -133,7 +133,7 @@ async fn delete(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Discovery {
-    /// The issuer identifier, an https URL.
+    /// The issuer identifier, an https URL; `https://` may be left out.
     issuer: String,
 }
 

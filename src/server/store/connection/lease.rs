@@ -225,7 +225,8 @@ pub async fn doubt(
     Ok(())
 }
 
-/// Prolongs leases whose holders are still at work.
+/// Prolongs leases whose holders are still at work. A row that is just being changed is passed by, so
+/// that it keeps no other from being prolonged.
 pub async fn extend(
     conn: &mut PgConnection,
     held: &[(Uuid, Uuid)],
@@ -234,10 +235,15 @@ pub async fn extend(
 ) -> Result<()> {
     let (ids, leases): (Vec<Uuid>, Vec<Uuid>) = held.iter().copied().unzip();
     sqlx::query!(
-        "UPDATE connections n
+        "WITH held AS (
+             SELECT n.id FROM connections n
+             JOIN unnest($1::uuid[], $2::uuid[]) AS h (id, lease_id)
+               ON n.id = h.id AND n.lease_id = h.lease_id
+             FOR NO KEY UPDATE OF n SKIP LOCKED
+         )
+         UPDATE connections n
          SET leased_until = coalesce($3::timestamptz, statement_timestamp()) + make_interval(secs => $4)
-         FROM unnest($1::uuid[], $2::uuid[]) AS h (id, lease_id)
-         WHERE n.id = h.id AND n.lease_id = h.lease_id",
+         FROM held WHERE n.id = held.id",
         &ids,
         &leases,
         now,
@@ -279,24 +285,32 @@ pub async fn is_held(
     .await?)
 }
 
-/// Spreads what came due while a client was refused over `spread` seconds from `now` on.
-pub async fn resume(
+/// Spreads some of what came due before `since`, while a client was refused, over `spread` seconds from
+/// then on; how many that were. What is just being changed is passed by.
+pub async fn resume_some(
     conn: &mut PgConnection,
     client_id: Uuid,
+    since: OffsetDateTime,
     now: OffsetDateTime,
     spread: f64,
-    seed: i64,
+    limit: i64,
 ) -> Result<u64> {
     Ok(sqlx::query!(
-        "UPDATE connections
-         SET due_at = $2::timestamptz + make_interval(secs =>
-             $3::float8 * (hashtextextended(id::text, $4) & 65535)::float8 / 65536.0)
-         WHERE client_id = $1 AND due_at <= $2::timestamptz + make_interval(secs => $3::float8)
-           AND (leased_until IS NULL OR leased_until <= $2)",
+        "WITH overdue AS (
+             SELECT id FROM connections
+             WHERE client_id = $1 AND due_at <= $2 AND (leased_until IS NULL OR leased_until <= $3)
+             ORDER BY due_at LIMIT $5 FOR UPDATE SKIP LOCKED
+         )
+         UPDATE connections n
+         SET due_at = $2::timestamptz + make_interval(secs => 0.001 + ($4::float8 - 0.001)
+             * (hashtextextended(n.id::text, extract(epoch FROM $2::timestamptz)::bigint) & 65535)::float8
+             / 65536.0)
+         FROM overdue WHERE n.id = overdue.id",
         client_id,
+        since,
         now,
         spread,
-        seed
+        limit
     )
     .execute(conn)
     .await?

@@ -66,7 +66,9 @@ fn show(
         variables,
         attempts: history,
         relinks: sent,
+        offers_page,
         offers_device,
+        told,
         device,
     } = detail;
     let standing = connection.standing(as_of);
@@ -81,7 +83,10 @@ fn show(
         {notice()}
         <div class="status" data-state=standing.as_str()>
             <p class="headline">{voice::headline(&connection, as_of)}</p>
-            <p>{voice::why(&connection, &provider_name, as_of)}</p>
+            <p>
+                {voice::why(&connection, &provider_name, as_of)}
+                {told.map(|told| format!(" {}", voice::told(told, &provider_name)))}
+            </p>
             {last_error(&connection, &provider_name, as_of)}
             {device.and_then(|device| device::waiting(&device, &connection, &provider_name, as_of))}
             {actions(
@@ -91,7 +96,7 @@ fn show(
                 may,
                 doings,
                 history.items.first(),
-                offers_device,
+                (offers_page, offers_device),
             )}
             {move || {
                 relinked

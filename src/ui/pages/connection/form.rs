@@ -2,27 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use leptos::{either::Either, prelude::*};
+use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use uuid::Uuid;
 
+use super::choose::choose;
 use crate::{
     domain::{
         access::Permission,
-        client::{Client, StateName},
+        client::Client,
         provider::{GrantType, Profile},
-        voice::Empty,
     },
     rpc::{
         self,
-        connection::{Connect, ConnectDevice, GrantClientCredentials, Import},
+        connection::{Connect, ConnectDevice, Exchange, GrantClientCredentials, Import},
     },
     ui::{
         components::{
-            badge::ClientBadge,
-            field::{Submit, Text, Trouble},
+            field::{Choice, Submit, Text, Trouble},
             head::{head, link, section},
-            notice::{Answered, nothing},
+            notice::Answered,
         },
         path,
         patterns::{
@@ -46,6 +45,7 @@ struct Doings {
     device: Doing<ConnectDevice>,
     import: Doing<Import>,
     grant: Doing<GrantClientCredentials>,
+    exchange: Doing<Exchange>,
 }
 
 #[component]
@@ -56,6 +56,7 @@ pub fn New() -> impl IntoView {
         device: Doing::new(),
         import: Doing::new(),
         grant: Doing::new(),
+        exchange: Doing::new(),
     };
     let step = Resource::new_blocking(
         move || params.with(|params| path::filled(params, "client")),
@@ -80,43 +81,10 @@ pub fn New() -> impl IntoView {
             .into_any();
         }
         match step {
-            Step::Choose(clients) => choose(clients),
+            Step::Choose(clients) => choose("Connect an account", clients, path::connection_new),
             Step::Connect(both) => connect(&both.0, &both.1, doings),
         }
     })
-}
-
-fn choose(clients: Vec<Client>) -> AnyView {
-    let rows = clients
-        .into_iter()
-        .filter(|client| client.state != StateName::Disabled)
-        .map(|client| {
-            view! {
-                <li>
-                    <ClientBadge state=client.state/>
-                    {link(path::connection_new(client.id), "", client.name)}
-                    <span class="quiet">{client.provider}</span>
-                </li>
-            }
-        })
-        .collect::<Vec<_>>();
-    let list = if rows.is_empty() {
-        Either::Left(view! {
-            {nothing(Empty::Clients, view! {
-                {link(path::CLIENT_NEW, "button is-primary", "Register a client")}
-            })}
-        })
-    } else {
-        Either::Right(view! {
-            <p class="lead">"With which client?"</p>
-            <ul class="lines">{rows}</ul>
-        })
-    };
-    view! {
-        {head("Connect an account", Some(("Connections", path::CONNECTIONS)), ())}
-        {list}
-    }
-    .into_any()
 }
 
 fn connect(client: &Client, profile: &Profile, doings: Doings) -> AnyView {
@@ -133,6 +101,9 @@ fn connect(client: &Client, profile: &Profile, doings: Doings) -> AnyView {
         {profile
             .allows(GrantType::ClientCredentials)
             .then(|| by_client_credentials(client, profile, doings.grant))}
+        {profile
+            .allows(GrantType::TokenExchange)
+            .then(|| by_exchange(client, profile, doings.exchange))}
         {by_import(client, profile, doings.import)}
     }
     .into_any()
@@ -159,18 +130,25 @@ fn common(client: &Client, profile: &Profile, trouble: Trouble) -> AnyView {
     .into_any()
 }
 
+fn scopes(client: &Client, trouble: Trouble) -> AnyView {
+    view! {
+        <Text
+            name="scopes"
+            label="Scopes"
+            trouble
+            value=client.scopes.join(" ")
+            help="Separated by blanks. The client's own unless you change them."
+        />
+    }
+    .into_any()
+}
+
 fn by_consent(client: &Client, profile: &Profile, doing: Doing<Connect>) -> AnyView {
     view! {
         {section("By consent, now", "The account's owner has to be at this browser", view! {
             {action_form(doing, "form", view! {
                 {common(client, profile, doing.trouble)}
-                <Text
-                    name="scopes"
-                    label="Scopes"
-                    trouble=doing.trouble
-                    value=client.scopes.join(" ")
-                    help="Separated by blanks. The client's own unless you change them."
-                />
+                {scopes(client, doing.trouble)}
                 <div class="actions">
                     <Submit
                         label=format!("Continue to {}", profile.name)
@@ -197,13 +175,7 @@ fn by_device(client: &Client, profile: &Profile, doing: Doing<ConnectDevice>) ->
                 {action_form(doing, "form", view! {
                     <p>{help}</p>
                     {common(client, profile, doing.trouble)}
-                    <Text
-                        name="scopes"
-                        label="Scopes"
-                        trouble=doing.trouble
-                        value=client.scopes.join(" ")
-                        help="Separated by blanks. The client's own unless you change them."
-                    />
+                    {scopes(client, doing.trouble)}
                     <div class="actions">
                         <Submit label="Get a code" pending=doing.pending/>
                     </div>
@@ -228,6 +200,68 @@ fn by_client_credentials(
                     {common(client, profile, doing.trouble)}
                     <div class="actions">
                         <Submit label="Ask for access" pending=doing.pending/>
+                    </div>
+                })}
+            </details>
+            <Answered trouble=doing.trouble/>
+        })}
+    }
+    .into_any()
+}
+
+/// The kinds of tokens there are (RFC 8693 section 3).
+fn token_types() -> Vec<(String, String)> {
+    [
+        ("access_token", "access token"),
+        ("id_token", "id token"),
+        ("jwt", "another JWT"),
+        ("refresh_token", "refresh token"),
+        ("saml2", "SAML 2.0 assertion"),
+        ("saml1", "SAML 1.1 assertion"),
+    ]
+    .map(|(kind, name)| (format!("urn:ietf:params:oauth:token-type:{kind}"), name.to_owned()))
+    .to_vec()
+}
+
+fn by_exchange(client: &Client, profile: &Profile, doing: Doing<Exchange>) -> AnyView {
+    let help = format!("{} takes it and gives one for this client. It is not kept.", profile.name);
+    view! {
+        {section("From another token", "Exchanged for one of this client's own", view! {
+            <details class="fold is-form" open=doing.trouble.stands()>
+                <summary class="button">"Exchange a token"</summary>
+                {action_form(doing, "form", view! {
+                    {common(client, profile, doing.trouble)}
+                    <Text
+                        name="subject_token"
+                        label="Token"
+                        trouble=doing.trouble
+                        required=true
+                        rows=4
+                        mono=true
+                        help=help
+                    />
+                    <Choice
+                        name="subject_token_type"
+                        label="Kind of token"
+                        trouble=doing.trouble
+                        required=true
+                        options=token_types()
+                    />
+                    <Text
+                        name="audience"
+                        label="Audience"
+                        trouble=doing.trouble
+                        help="The name of whom the new token is for."
+                    />
+                    <Text
+                        name="resource"
+                        label="Resource"
+                        trouble=doing.trouble
+                        help="The address of what the new token is for."
+                    />
+                    {scopes(client, doing.trouble)}
+                    <div class="actions">
+                        <Submit label="Exchange" pending=doing.pending/>
                     </div>
                 })}
             </details>

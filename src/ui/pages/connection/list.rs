@@ -41,8 +41,16 @@ pub fn List() -> impl IntoView {
         let filtered =
             ConnectionFilter { sort: None, ..filter.clone() } != ConnectionFilter::default();
         let connect = may.allows(Permission::ConnectionsWrite);
+        // A client that is known already is not asked for.
+        let one = match clients.as_slice() {
+            [one] => Some(one.id),
+            _ => filter.client,
+        };
         let button = move || {
+            let import =
+                one.map_or_else(|| path::CONNECTION_IMPORT.to_owned(), path::client_import);
             view! {
+                {link(import, "button", "Import")}
                 {link(path::CONNECTION_NEW, "button is-primary", "Connect an account")}
             }
         };

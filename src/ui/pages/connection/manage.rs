@@ -71,25 +71,26 @@ pub fn actions(
     may: &May,
     doings: Doings,
     newest: Option<&Attempt>,
-    offers_device: bool,
+    (offers_page, offers_device): (bool, bool),
 ) -> AnyView {
     let id = || hidden("id", connection.id);
     let next = voice::next(connection, as_of);
     // Consent is no use while the client is refused: its answer could not be redeemed.
-    let consent = connection.can_reauthorize()
+    let consent = (offers_page || offers_device)
         && connection.state != State::Disconnected
         && next != Next::MendClient;
     let relink = (consent && may.allows(Permission::ConnectionsRelink)).then(|| {
         let weight = if next == Next::Consent { "primary" } else { "" };
         button_form(doings.relink, id(), "Create a relink", weight)
     });
-    let reauthorize = (consent && may.allows(Permission::ConnectionsWrite)).then(|| {
-        let label = match connection.state {
-            State::Pending => format!("Give consent at {provider}"),
-            _ => format!("Authorize again at {provider}"),
-        };
-        button_form(doings.reauthorize, id(), label, "")
-    });
+    let reauthorize =
+        (consent && offers_page && may.allows(Permission::ConnectionsWrite)).then(|| {
+            let label = match connection.state {
+                State::Pending => format!("Give consent at {provider}"),
+                _ => format!("Authorize again at {provider}"),
+            };
+            button_form(doings.reauthorize, id(), label, "")
+        });
     let device = (consent && offers_device && may.allows(Permission::ConnectionsWrite))
         .then(|| button_form(doings.device, id(), "Use a code on another device", ""));
     let refreshable = connection.generation > 0

@@ -1,10 +1,12 @@
 //! Connections: the list, one of them, making one.
 
+mod choose;
 mod detail;
 mod form;
 mod list;
 mod manage;
 
+pub use choose::ForImport;
 pub use detail::Detail;
 pub use form::New;
 pub use list::List;
