@@ -24,8 +24,8 @@ async fn refreshes_ahead_are_counted_by_when_they_are_due(pool: PgPool) {
         (two, Duration::DAY - Duration::MICROSECOND),
         (two, Duration::DAY),
     ];
-    for (number, (client, after)) in due.into_iter().enumerate() {
-        let id = world.import_of(client, &format!("account-{number}")).await;
+    for (client, after) in due {
+        let id = world.import(client).await;
         sqlx::query("UPDATE connections SET due_at = $2 WHERE id = $1")
             .bind(id)
             .bind(now + after)
