@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 mod authorization;
 mod errors;
+pub mod form;
 mod policy;
 mod request;
 mod response;
@@ -203,7 +204,7 @@ pub enum GrantType {
 /// How a connection is kept alive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = Renewal::default))]
 pub enum Renewal {
     #[default]
     RefreshToken,

@@ -23,7 +23,7 @@ pub struct Lifetimes {
 /// From when `refresh_seconds` counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = RefreshLifetime::default))]
 pub enum RefreshLifetime {
     /// From the last token response: a connection that is refreshed lives on.
     #[default]
@@ -65,7 +65,7 @@ pub struct Policy {
 /// Whether a refresh gives a new refresh token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = Rotation::default))]
 pub enum Rotation {
     /// Each refresh token works once.
     Always,
@@ -78,7 +78,7 @@ pub enum Rotation {
 /// Which of a grant's tokens are sent to be revoked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = RevokedBy::default))]
 pub enum RevokedBy {
     /// The refresh token, then the access token.
     #[default]

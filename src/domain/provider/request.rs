@@ -193,7 +193,7 @@ pub struct Parameter {
 /// Where a parameter stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = Place::default))]
 pub enum Place {
     #[default]
     Body,
@@ -206,7 +206,7 @@ pub enum Place {
 /// How a body is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = Encoding::default))]
 pub enum Encoding {
     /// `application/x-www-form-urlencoded`, what RFC 6749 asks for.
     #[default]
@@ -217,7 +217,7 @@ pub enum Encoding {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = Method::default))]
 pub enum Method {
     #[default]
     Post,
@@ -253,7 +253,7 @@ pub struct Authentication {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = AuthenticationMethod::default))]
 pub enum AuthenticationMethod {
     /// HTTP Basic over the form-urlencoded id and secret (RFC 6749 section 2.3.1).
     #[default]

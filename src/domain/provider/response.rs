@@ -63,7 +63,7 @@ pub struct ExpirySource {
 /// How an expiry is written. A number may stand in a string in every numeric form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = ExpiryForm::default))]
 pub enum ExpiryForm {
     /// By its size: below 1 000 000 000 seconds from now; then seconds since 1970, if that is not
     /// in the past; from 100 000 000 000 milliseconds since 1970. Text that is no number is a date.

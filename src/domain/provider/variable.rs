@@ -46,7 +46,7 @@ pub struct Choice {
 /// Whose value a variable is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = FilledBy::default))]
 pub enum FilledBy {
     #[default]
     Client,
