@@ -12,6 +12,7 @@ mod exchange;
 mod import;
 mod interrupted;
 mod keys;
+mod provider;
 mod refresh;
 mod relink;
 mod secrets;

@@ -9,8 +9,10 @@ use super::is_default;
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Lifetimes {
+    /// Of an access token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_seconds: Option<u64>,
+    /// Of a refresh token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_seconds: Option<u64>,
     #[serde(default, skip_serializing_if = "is_default")]

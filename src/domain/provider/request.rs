@@ -18,7 +18,8 @@ pub struct Request {
     pub authentication: Authentication,
     #[serde(default, skip_serializing_if = "is_default")]
     pub encoding: Encoding,
-    /// Other names and places for the standard parameters ([`STANDARD_PARAMETERS`]).
+    /// Other names and places for the standard parameters: `grant_type`, `code`, `redirect_uri`,
+    /// `refresh_token`, `scope`, `client_id`, `client_secret` and the like.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, Parameter>,
     /// Parameters to add to the body. The values are templates.
@@ -127,6 +128,7 @@ pub struct RequestOverride {
     pub authentication: Option<Authentication>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
+    /// Laid over what all requests have, as are the maps below.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, Parameter>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

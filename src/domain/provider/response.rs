@@ -10,11 +10,12 @@ use super::is_default;
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Response {
+    /// JSON pointers, one of which must lead to something.
     pub access_token: Vec<String>,
     pub refresh_token: Vec<String>,
     pub id_token: Vec<String>,
     pub token_type: Vec<String>,
-    /// A string or an array of strings.
+    /// A string or an array of strings stands there.
     pub scope: Vec<String>,
     /// Where a scope string is split; white space always splits.
     #[serde(skip_serializing_if = "Option::is_none")]

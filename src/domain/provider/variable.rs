@@ -14,14 +14,18 @@ use super::{FieldError, Profile, is_default, validate::is_web_address};
 pub struct Variable {
     /// What stands between the braces of a template: `[a-z][a-z0-9_]*`.
     pub name: String,
+    /// What the form asks for.
     pub label: String,
+    /// A sentence below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ssr", schema(content_media_type = "text/plain"))]
     pub help: Option<String>,
     /// A regular expression that the whole value must match. Without one, and without choices, a
     /// value may hold letters, digits, `.`, `_` and `-` only, so that it can't leave its place in
     /// a URL; a variable that begins a URL may hold an https URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
+    /// Taken when nothing is filled in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
     /// The values there are, when they are known.

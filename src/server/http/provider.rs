@@ -68,8 +68,7 @@ async fn step(web: Web, actor: &Actor, of: Option<&str>, parts: Parts, form: &[u
         provide_page_context(app.clone());
         provide_context(posted.clone());
     };
-    let page = leptos_axum::render_app_async_with_context(context, move || {
-        ui::shell(web.assets.clone())
-    });
+    let page =
+        leptos_axum::render_app_async_with_context(context, move || ui::shell(web.assets.clone()));
     page(Request::from_parts(parts, Body::empty())).await
 }

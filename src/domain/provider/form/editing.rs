@@ -36,7 +36,7 @@ impl View {
 /// What stands on the page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Content {
-    Form(Form),
+    Form(Box<Form>),
     /// In the notation of the view.
     Text(String),
 }

@@ -32,7 +32,9 @@ impl Filled {
                 Self::Text(plain(value))
             }
             Kind::Json => Self::Text(
-                value.and_then(|value| serde_json::to_string_pretty(value).ok()).unwrap_or_default(),
+                value
+                    .and_then(|value| serde_json::to_string_pretty(value).ok())
+                    .unwrap_or_default(),
             ),
             Kind::Switch => Self::Switch(value.and_then(Value::as_bool).unwrap_or_default()),
             Kind::Several { .. } => Self::Several(list().map(|item| plain(Some(item))).collect()),
@@ -85,7 +87,11 @@ fn plain(value: Option<&Value>) -> String {
 /// Where an empty field means none, a text that is empty is written as JSON does, in quotes; and so
 /// is one that would be taken for that.
 fn guarded(text: &str) -> String {
-    if text.is_empty() || quoted(text).is_some() { Value::from(text).to_string() } else { text.into() }
+    if text.is_empty() || quoted(text).is_some() {
+        Value::from(text).to_string()
+    } else {
+        text.into()
+    }
 }
 
 /// Likewise for what a line can't hold as it is.

@@ -19,11 +19,7 @@ pub(super) fn write(kind: &Kind, filled: &Filled) -> Vec<(String, String)> {
 fn each(kind: &Kind, filled: &Filled, name: &str, send: &mut impl FnMut(String, String)) {
     match (kind, filled) {
         (_, Filled::Text(text)) => send(name.into(), text.clone()),
-        (_, Filled::Switch(on)) => {
-            if *on {
-                send(name.into(), ON.into());
-            }
-        }
+        (_, Filled::Switch(true)) => send(name.into(), ON.into()),
         (_, Filled::Several(chosen)) => {
             chosen.iter().for_each(|value| send(name.into(), value.clone()));
         }

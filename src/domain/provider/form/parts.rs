@@ -20,24 +20,20 @@ const PLAN: &[Row] = &[
     (
         "The service",
         "What people see in the catalogue",
-        &[
-            "name",
-            "slug",
-            "category",
-            "notes",
-            "links.*",
-            "default_client_id",
-            "schema_version",
-        ],
+        &["name", "slug", "category", "notes", "links.*", "default_client_id", "schema_version"],
     ),
     (
         "Endpoints",
         "Absolute addresses; what stands in {braces} is a variable",
         &["endpoints.*", "issuer"],
     ),
-    ("Variables", "What each client or connection fills in", &["variables"]),
+    ("Variables", "", &["variables"]),
     ("Client authentication", "How the client proves who it is", &["request.authentication.*"]),
-    ("Consent", "How a connection begins, and what it is asked for", &["grants", "authorization.*"]),
+    (
+        "Consent",
+        "How a connection begins, and what it is asked for",
+        &["grants", "authorization.*"],
+    ),
     ("Requests", "How token requests are written, and which of them differ", &["request.*"]),
     ("Responses", "Where to find what in an answer", &["response.*", "userinfo"]),
     ("Lifetimes", "How long tokens live where the answer does not say", &["lifetimes.*"]),
@@ -68,7 +64,7 @@ pub(super) fn parts(root: &Field) -> Vec<Part> {
         Part { title, note, leads: at < LEADING, fields: fields.collect() }
     });
     let others = inside("");
-    let rest = (!others.is_empty()).then(|| Part {
+    let rest = (!others.is_empty()).then_some(Part {
         title: "More",
         note: "",
         leads: false,

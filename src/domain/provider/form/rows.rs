@@ -61,16 +61,16 @@ fn within(kind: &Kind, filled: &mut Filled, name: &str, change: &Change) -> Opti
                 within(&item.kind, filled, &join(&row(name, at), &item.name), change)
             })
         }
-        (Kind::Perhaps(inner), Filled::Perhaps(Some(filled))) => within(inner, filled, name, change),
+        (Kind::Perhaps(inner), Filled::Perhaps(Some(filled))) => {
+            within(inner, filled, name, change)
+        }
         _ => None,
     }
 }
 
 fn here(kind: &Kind, filled: &mut Filled, name: &str, change: &Change) -> Option<String> {
     match (kind, filled) {
-        (Kind::Rows(item), Filled::Rows(rows)) => {
-            of_list(rows, name, change, || item.untouched())
-        }
+        (Kind::Rows(item), Filled::Rows(rows)) => of_list(rows, name, change, || item.untouched()),
         (Kind::Named(item), Filled::Named(rows)) => {
             of_list(rows, name, change, || (String::new(), item.untouched()))
         }

@@ -19,15 +19,28 @@ pub struct Field {
 /// What can stand in a field. What is `optional` may be left out, which is not the same as empty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Kind {
-    Text { optional: bool, long: bool },
-    Number { optional: bool, least: Option<i64> },
+    Text {
+        optional: bool,
+        long: bool,
+    },
+    Number {
+        optional: bool,
+        least: Option<i64>,
+    },
     Switch,
     /// One of several words; `of` is their type.
-    Choice { of: String, values: Vec<String>, optional: bool },
+    Choice {
+        of: String,
+        values: Vec<String>,
+        optional: bool,
+    },
     /// Yes, no, or left open.
     Verdict,
     /// Any of several words, in an order.
-    Several { of: String, values: Vec<String> },
+    Several {
+        of: String,
+        values: Vec<String>,
+    },
     /// Texts, one a line.
     Lines,
     Rows(Box<Field>),
@@ -38,6 +51,17 @@ pub enum Kind {
     Perhaps(Box<Kind>),
     /// Anything else: written as JSON.
     Json,
+}
+
+impl Kind {
+    /// Whether there may be any number of it.
+    pub fn is_list(&self) -> bool {
+        match self {
+            Self::Rows(_) | Self::Named(_) | Self::Several { .. } | Self::Lines => true,
+            Self::Perhaps(inner) => inner.is_list(),
+            _ => false,
+        }
+    }
 }
 
 /// Deeper than any profile is; a type that holds itself ends here, as JSON.
@@ -127,7 +151,9 @@ impl<'a> Reader<'a> {
             "array" => {
                 let item = self.field(String::new(), &schema["items"], true, depth + 1);
                 whole(match item.kind {
-                    Kind::Choice { of, values, optional: false, .. } => Kind::Several { of, values },
+                    Kind::Choice { of, values, optional: false, .. } => {
+                        Kind::Several { of, values }
+                    }
                     Kind::Text { optional: false, .. } => Kind::Lines,
                     _ => Kind::Rows(Box::new(item)),
                 })
@@ -141,7 +167,7 @@ impl<'a> Reader<'a> {
                     whole(Kind::Group(properties.into_iter().map(field).collect()))
                 }
                 (None, inner @ Value::Object(_)) => {
-                    let item = self.field("value".into(), inner, true, depth + 1);
+                    let item = self.field("value".into(), inner, false, depth + 1);
                     whole(Kind::Named(Box::new(item)))
                 }
                 _ => Kind::Json,
@@ -156,7 +182,8 @@ fn type_of(schema: &Value) -> (&str, bool) {
     match &schema["type"] {
         Value::String(one) => (one, false),
         Value::Array(several) => {
-            let mut others = several.iter().filter_map(Value::as_str).filter(|&name| name != "null");
+            let mut others =
+                several.iter().filter_map(Value::as_str).filter(|&name| name != "null");
             match (others.next(), others.next()) {
                 (Some(one), None) => (one, several.iter().any(|name| name == "null")),
                 _ => ("", false),

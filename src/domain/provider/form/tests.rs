@@ -76,11 +76,8 @@ fn whole() -> Value {
 
 /// What a browser does to a form that nobody changes.
 fn sent(form: &Form) -> Form {
-    let pairs: Vec<_> = form
-        .pairs()
-        .into_iter()
-        .map(|(name, text)| (name, text.replace('\n', "\r\n")))
-        .collect();
+    let pairs: Vec<_> =
+        form.pairs().into_iter().map(|(name, text)| (name, text.replace('\n', "\r\n"))).collect();
     Form::read(&schema(), &pairs)
 }
 
@@ -103,7 +100,9 @@ fn each_field_is_of_the_kind_its_schema_says() {
     assert!(matches!(field("ways").kind, Kind::Several { .. }));
     assert!(matches!(field("pointers").kind, Kind::Lines));
     assert!(matches!(field("extra").kind, Kind::Named(_)));
-    assert!(matches!(&field("proof").kind, Kind::Perhaps(inner) if matches!(**inner, Kind::Group(_))));
+    assert!(
+        matches!(&field("proof").kind, Kind::Perhaps(inner) if matches!(**inner, Kind::Group(_)))
+    );
     assert!(matches!(field("anything").kind, Kind::Json));
 }
 
@@ -111,7 +110,10 @@ fn each_field_is_of_the_kind_its_schema_says() {
 fn an_empty_form_holds_the_defaults() {
     let form = Form::fill(&schema(), &json!({ "name": "A" }));
     let text = |name: &str| form.field(name).unwrap().1.text().to_owned();
-    assert_eq!((text("way"), text("other_way"), text("class")), ("back".into(), "".into(), "".into()));
+    assert_eq!(
+        (text("way"), text("other_way"), text("class")),
+        ("back".into(), "".into(), "".into())
+    );
     assert_eq!(text("pointers"), "/a");
     let (field, filled) = form.field("pointers").unwrap();
     assert_eq!(&field.untouched(), filled);
@@ -169,7 +171,10 @@ fn rows_come_and_go_and_move() {
     assert_eq!(form.change(&remove).as_deref(), Some("extra"));
     let form = sent(&form);
     let value = form.value().unwrap();
-    assert_eq!(value["rules"], json!([{ "done": false }, { "code": "a", "done": true }, { "done": false }]));
+    assert_eq!(
+        value["rules"],
+        json!([{ "done": false }, { "code": "a", "done": true }, { "done": false }])
+    );
     assert_eq!(value["extra"], json!({ "a.b[0]": "" }), "a blank row is none");
 
     let mut form = form;
@@ -228,7 +233,8 @@ fn a_problem_is_told_where_its_path_leads() {
 
 /// Text as it can be stored, with what forms and this notation treat in ways of their own.
 fn text() -> impl Strategy<Value = String> {
-    let odd = ["", " ", "\"", "\"\"", "\"a\"", "\n", "a\nb", "\na", "[0]", ".", "?", "on", "null", "é"];
+    let odd =
+        ["", " ", "\"", "\"\"", "\"a\"", "\n", "a\nb", "\na", "[0]", ".", "?", "on", "null", "é"];
     prop_oneof![
         proptest::sample::select(odd.map(str::to_owned).to_vec()),
         "[^\r]{0,12}",

@@ -74,7 +74,13 @@ impl Reading {
         })
     }
 
-    fn number(&mut self, text: &str, optional: bool, least: Option<i64>, name: &str) -> Option<Value> {
+    fn number(
+        &mut self,
+        text: &str,
+        optional: bool,
+        least: Option<i64>,
+        name: &str,
+    ) -> Option<Value> {
         if text.is_empty() && optional {
             return None;
         }

@@ -20,6 +20,9 @@ use crate::{
     },
 };
 
+/// What has the focus after the profile is shown in another way: the switch itself.
+const SWITCH: &str = "as";
+
 /// What a step led to.
 pub enum Step {
     /// The provider of this slug is as it was written.
@@ -79,13 +82,20 @@ pub async fn step(
         "save" => return save(app, actor, &sent).await,
         other => change(app, actor, &sent, Change::parse(other)).await?,
     };
-    Ok(Step::Open(Box::new(editing)))
+    Ok(Step::Open(Box::new(sent.of_origin(editing))))
 }
 
 impl Sent<'_> {
     fn text(&self, name: &str) -> &str {
         let pair = self.pairs.iter().find(|(each, _)| each == name);
         pair.map(|(_, text)| text.as_str()).unwrap_or_default()
+    }
+
+    /// Where the draft came from is still known at later steps.
+    fn of_origin(&self, mut editing: Editing) -> Editing {
+        let known = Some(self.text("origin").to_owned()).filter(|origin| !origin.is_empty());
+        editing.origin = editing.origin.or(known);
+        editing
     }
 
     /// How the profile was shown.
@@ -96,7 +106,7 @@ impl Sent<'_> {
     /// What stood there, as it was typed.
     fn content(&self) -> Content {
         match self.shown() {
-            View::Form => Content::Form(Form::read(&schema::profile(), self.pairs)),
+            View::Form => Content::Form(Box::new(Form::read(&schema::profile(), self.pairs))),
             View::Json | View::Toml => Content::Text(self.text("text").replace("\r\n", "\n")),
         }
     }
@@ -114,14 +124,21 @@ async fn save(app: &App, actor: &Actor, sent: &Sent<'_>) -> Result<Step> {
     };
     match saved {
         Ok(entry) => Ok(Step::Saved(entry.profile.slug)),
-        Err(error) => Ok(Step::Open(Box::new(refused(app, actor, sent, error).await?))),
+        Err(error) => {
+            let editing = refused(app, actor, sent, error).await?;
+            Ok(Step::Open(Box::new(sent.of_origin(editing))))
+        }
     }
 }
 
 /// The other way to see the same. What can't be read stays as it was shown.
 async fn show_otherwise(app: &App, actor: &Actor, sent: &Sent<'_>) -> Result<Editing> {
     match sent.profile().and_then(|profile| show(&profile, sent.view)) {
-        Ok(content) => open(app, actor, sent.of, sent.view, content).await,
+        Ok(content) => {
+            let mut editing = open(app, actor, sent.of, sent.view, content).await?;
+            editing.next = Some(SWITCH.into());
+            Ok(editing)
+        }
         Err(error) => refused(app, actor, sent, error).await,
     }
 }
@@ -224,7 +241,7 @@ async fn changeable(app: &App, actor: &Actor, slug: &str) -> Result<Profile> {
 
 fn show(profile: &Profile, view: View) -> Result<Content> {
     Ok(match view {
-        View::Form => Content::Form(Form::fill(&schema::profile(), &json!(profile))),
+        View::Form => Content::Form(Box::new(Form::fill(&schema::profile(), &json!(profile)))),
         View::Json => Content::Text(serde_json::to_string_pretty(profile)?),
         View::Toml => Content::Text(
             toml::to_string_pretty(profile)

@@ -2,6 +2,7 @@
 //! is the schema's matter. Rows come and go by buttons that send the form, so no script is needed.
 
 use leptos::prelude::*;
+use time::Duration;
 
 use crate::domain::{
     provider::form::{Change, Field, Filled, Kind, Wrongs, join, mark, row},
@@ -13,6 +14,8 @@ pub struct Sheet<'a> {
     pub wrongs: &'a Wrongs,
     /// The control that has the focus.
     pub next: Option<String>,
+    /// Whether fields are told without their help, because it stands above already.
+    pub brief: bool,
 }
 
 /// The id of a field's control.
@@ -30,16 +33,18 @@ impl Sheet<'_> {
                 self.several(field, of, values, chosen, name)
             }
             (Kind::Rows(item), Filled::Rows(rows)) => {
-                let shown = rows.iter().enumerate().map(|(at, filled)| {
-                    self.row(item, filled, &row(name, at), at)
-                });
+                let shown = rows
+                    .iter()
+                    .enumerate()
+                    .map(|(at, filled)| self.row(item, filled, &row(name, at), at));
                 let shown = shown.collect();
                 self.list(field, name, &item.label, shown)
             }
             (Kind::Named(item), Filled::Named(rows)) => {
-                let shown = rows.iter().enumerate().map(|(at, (key, filled))| {
-                    self.named_row(item, key, filled, &row(name, at))
-                });
+                let shown = rows
+                    .iter()
+                    .enumerate()
+                    .map(|(at, (key, filled))| self.named_row(item, key, filled, &row(name, at)));
                 let shown = shown.collect();
                 self.list(field, name, "entry", shown)
             }
@@ -107,10 +112,10 @@ impl Sheet<'_> {
             }
             .into_any()
         };
-        let class = if many { "field is-long" } else { "field" };
+        let class = if many && !code { "field is-long" } else { "field" };
         view! {
             <div class=class>
-                <label for=id>{field.label.clone()} {needed(field)}</label>
+                <label for=id>{field.label.clone()} {needed(field)} {length(field, text)}</label>
                 {control}
                 {self.about(field, name)}
             </div>
@@ -233,23 +238,28 @@ impl Sheet<'_> {
 
     fn row(&self, item: &Field, filled: &Filled, name: &str, at: usize) -> AnyView {
         let title = format!("{} {}", item.label, at + 1);
-        let inside = match &item.kind {
-            Kind::Group(fields) => self.going_into(name, fields).fields(fields, filled, name),
-            _ => self.field(item, filled, name),
+        let (inside, small) = match &item.kind {
+            Kind::Group(fields) => {
+                let small = fields.len() <= 3 && !fields.iter().any(|field| field.kind.is_list());
+                let sheet = self.going_into(name, fields, small && at > 0);
+                (sheet.fields(fields, filled, name), small)
+            }
+            _ => (self.field(item, filled, name), true),
         };
         let raise = (at > 0).then(|| {
             let raise = Change::Raise(name.to_owned());
             self.button(&raise, "Move up".into(), format!(" {title}"), false)
         });
+        let class = if small { "row is-small" } else { "row" };
         view! {
-            <fieldset class="row" id=id_of(name)>
+            <fieldset class=class id=id_of(name) aria-describedby=about(name)>
                 <legend>{title.clone()}</legend>
                 <input type="hidden" name=mark(name) value="on"/>
-                {self.wrong(name)}
-                <div class="fields">{inside}</div>
-                <div class="actions">
-                    {raise} {self.take_away(name.to_owned(), &title)}
+                <div class="actions">{raise} {self.take_away(name.to_owned(), &title)}</div>
+                <div id=about(name) class="about">
+                    {self.wrong(name)}
                 </div>
+                <div class="fields">{inside}</div>
             </fieldset>
         }
         .into_any()
@@ -276,17 +286,17 @@ impl Sheet<'_> {
             </div>
         };
         let (inside, class) = match &item.kind {
-            Kind::Group(fields) => (self.fields(fields, filled, &value), "row is-named"),
-            _ => (self.field(item, filled, &value), "row is-named is-pair"),
+            Kind::Group(fields) => (self.fields(fields, filled, &value), "row is-small is-named"),
+            _ => (self.field(item, filled, &value), "row is-small is-named is-pair"),
         };
         view! {
             <fieldset class=class>
-                <legend class="unseen">{title.to_owned()}</legend>
-                <div class="fields">{control} {inside}</div>
+                <legend>{title.to_owned()}</legend>
+                <div class="actions">{self.take_away(name.to_owned(), title)}</div>
                 <div id=about(name) class="about">
                     {self.wrong(name)}
                 </div>
-                <div class="actions">{self.take_away(name.to_owned(), title)}</div>
+                <div class="fields">{control} {inside}</div>
             </fieldset>
         }
         .into_any()
@@ -303,7 +313,7 @@ impl Sheet<'_> {
                 let field = Field { kind: inner.clone(), ..field.clone() };
                 let inside = match &field.kind {
                     Kind::Group(fields) => {
-                        self.going_into(&mark(name), fields).fields(fields, filled, name)
+                        self.going_into(&mark(name), fields, false).fields(fields, filled, name)
                     }
                     _ => self.field(&field, filled, name),
                 };
@@ -331,7 +341,7 @@ impl Sheet<'_> {
         let usual = *filled == field.untouched();
         let open = !usual || self.wrongs.within(name) > 0;
         view! {
-            <details class="inset" open=open>
+            <details class="inset" id=format!("{}-fold", id_of(name)) open=open>
                 <summary>
                     {field.label.clone()} {usual.then(|| view! { <span class="quiet">" as usual"</span> })}
                 </summary>
@@ -348,19 +358,20 @@ impl Sheet<'_> {
     fn fields(&self, fields: &[Field], filled: &Filled, name: &str) -> AnyView {
         let Filled::Group(inside) = filled else { return ().into_any() };
         let inside = fields.iter().zip(inside);
-        let views = inside.map(|(field, filled)| self.field(field, filled, &join(name, &field.name)));
+        let views =
+            inside.map(|(field, filled)| self.field(field, filled, &join(name, &field.name)));
         views.collect::<Vec<_>>().into_any()
     }
 
     /// The same sheet; who was to go on at `name` goes on at the first of its fields.
-    fn going_into(&self, name: &str, fields: &[Field]) -> Sheet<'_> {
+    fn going_into(&self, name: &str, fields: &[Field], brief: bool) -> Sheet<'_> {
         let next = match (&self.next, fields.first()) {
             (Some(next), Some(first)) if next == name => {
                 Some(join(name.trim_end_matches('?'), &first.name))
             }
             (next, _) => next.clone(),
         };
-        Sheet { wrongs: self.wrongs, next }
+        Sheet { wrongs: self.wrongs, next, brief }
     }
 
     fn take_away(&self, name: String, title: &str) -> AnyView {
@@ -386,8 +397,10 @@ impl Sheet<'_> {
     }
 
     fn about(&self, field: &Field, name: &str) -> AnyView {
-        let help = (!field.help.is_empty()).then(|| {
-            view! { <p class="help">{prose(&field.help)}</p> }
+        let lines = matches!(field.kind, Kind::Lines).then_some(" One a line.");
+        let help = format!("{}{}", field.help, lines.unwrap_or_default());
+        let help = (!self.brief && !help.is_empty()).then(|| {
+            view! { <p class="help">{prose(help.trim())}</p> }
         });
         view! {
             <div id=about(name) class="about">
@@ -418,6 +431,13 @@ fn about(name: &str) -> String {
 fn needed(field: &Field) -> Option<AnyView> {
     let needed = view! { <span class="optional">"needed"</span> };
     field.required.then(|| needed.into_any())
+}
+
+/// A number of seconds, as people say it.
+fn length(field: &Field, text: &str) -> Option<AnyView> {
+    let seconds: u32 = text.parse().ok().filter(|_| field.name.ends_with("_seconds"))?;
+    let length = voice::span(Duration::seconds(seconds.into()));
+    Some(view! { <span class="optional">{length}</span> }.into_any())
 }
 
 /// A word of the format, and what it means.

@@ -13,6 +13,7 @@ use crate::{
         access::Permission,
         problem::{FieldProblem, Problem},
         provider::form::{Content, Editing, Form, Issuer, Part, View},
+        voice,
     },
     rpc::{self, Answer},
     ui::{
@@ -21,7 +22,7 @@ use crate::{
             notice::said,
         },
         path,
-        patterns::load::loaded,
+        patterns::{action::hidden, load::loaded},
     },
 };
 
@@ -111,7 +112,8 @@ fn issuer_problem(editing: &Editing) -> Option<&Problem> {
 }
 
 fn look_up(issuer: &Issuer, problem: Option<&Problem>) -> AnyView {
-    let wrong = problem.map(|problem| problem.field("issuer").unwrap_or(&problem.message).to_owned());
+    let wrong =
+        problem.map(|problem| problem.field("issuer").unwrap_or(&problem.message).to_owned());
     let invalid = wrong.is_some().then_some("true");
     view! {
         <form method="post" action=path::PROVIDER_NEW class="form" data-stay="">
@@ -161,6 +163,7 @@ fn look_up(issuer: &Issuer, problem: Option<&Problem>) -> AnyView {
 /// The form around the profile, whatever it is shown as.
 fn profile(editing: &Editing, from: Option<&str>) -> AnyView {
     let Editing { of, view, content, .. } = editing;
+    let asked = editing.next.as_deref() == Some(path::VIEW);
     let action = |view: View| path::provider_form(of.as_deref(), from, view);
     let problem = editing.problem.as_ref().filter(|_| issuer_problem(editing).is_none());
     let (trouble, inside) = match content {
@@ -173,8 +176,9 @@ fn profile(editing: &Editing, from: Option<&str>) -> AnyView {
             // What the return key does.
             <button type="submit" name="do" value="save" hidden=true></button>
             <input type="hidden" name="shown" value=view.as_str()/>
+            {editing.origin.clone().map(|origin| hidden("origin", origin))}
             <div class="views" role="group" aria-label="Show the profile as">
-                {View::ALL.map(|each| tab(each, each == *view, action(each))).collect_view()}
+                {View::ALL.map(|each| tab(each, each == *view, asked, action(each))).collect_view()}
             </div>
             {trouble}
             {inside}
@@ -189,7 +193,7 @@ fn profile(editing: &Editing, from: Option<&str>) -> AnyView {
     .into_any()
 }
 
-fn tab(view: View, shown: bool, action: String) -> AnyView {
+fn tab(view: View, shown: bool, asked: bool, action: String) -> AnyView {
     let label = match view {
         View::Form => "Form",
         View::Json => "JSON",
@@ -203,6 +207,7 @@ fn tab(view: View, shown: bool, action: String) -> AnyView {
             value="show"
             formaction=action
             aria-pressed=if shown { "true" } else { "false" }
+            autofocus=shown && asked
         >
             {label}
         </button>
@@ -228,7 +233,7 @@ fn in_parts(form: &Form, problem: Option<&Problem>, next: Option<String>) -> (An
     });
     let told = told.chain(elsewhere(&wrongs.elsewhere)).collect::<Vec<_>>();
     let trouble = problem.map(|problem| summary(problem, told)).into_any();
-    let sheet = Sheet { wrongs: &wrongs, next };
+    let sheet = Sheet { wrongs: &wrongs, next, brief: false };
     let parts = form.parts().into_iter().map(|each| part(&sheet, form, each)).collect::<Vec<_>>();
     (trouble, parts.into_any())
 }
@@ -246,7 +251,7 @@ fn part(sheet: &Sheet<'_>, form: &Form, part: Part) -> AnyView {
         _ => Some(view! { <span class="wrong">"needs another look"</span> }.into_any()),
     };
     view! {
-        <details class="part" open=open>
+        <details class="part" id=id_of(part.title) open=open>
             <summary>
                 <h2>{part.title}</h2>
                 <span class="section-note">{part.note}</span>
@@ -296,10 +301,9 @@ fn as_text(text: &str, view: View, problem: Option<&Problem>) -> (AnyView, AnyVi
 
 /// What is wrong, first as a whole, then one by one.
 fn summary(problem: &Problem, told: Vec<AnyView>) -> AnyView {
-    let words = match problem.fields.len() {
-        0 => problem.message.clone(),
-        1 => "Nothing was changed yet. One field needs another look.".into(),
-        many => format!("Nothing was changed yet. {many} fields need another look."),
+    let words = match problem.fields.is_empty() {
+        true => problem.message.clone(),
+        false => voice::see_fields().into(),
     };
     view! {
         <div class="profile-trouble" role="alert" tabindex="-1" autofocus=true>
