@@ -13,6 +13,7 @@ mod exchange;
 mod import;
 mod interrupted;
 mod keys;
+mod provider;
 mod refresh;
 mod relink;
 mod secrets;

@@ -8,6 +8,7 @@ mod guard;
 mod health;
 mod oauth;
 mod origin;
+mod provider;
 pub mod router;
 mod session;
 mod upload;
