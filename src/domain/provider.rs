@@ -274,7 +274,7 @@ pub struct Presentation {
 /// Where an access token is presented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = TokenPlace::default))]
 pub enum TokenPlace {
     #[default]
     Header,
