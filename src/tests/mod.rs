@@ -19,4 +19,5 @@ mod relink;
 mod secrets;
 mod session;
 mod support;
+mod typed;
 mod variables;

@@ -85,6 +85,7 @@ const show = async (address, form) => {
   if (next && !next.matches("input, select, textarea")) next.tabIndex = -1;
   next?.focus();
   wake();
+  follow();
 };
 
 const send = async (form, submitter) => {
@@ -129,9 +130,12 @@ const morph = (old, anew) => {
 // What moves on a page is looked at again, until it stands still.
 let sending = 0;
 let next;
-const follow = (wait = 1000) => {
+const follow = (wait) => {
   clearTimeout(next);
-  if (sending || document.querySelector("[data-live=moving]")) next = setTimeout(look, wait);
+  const moving = document.querySelector("[data-live=moving]");
+  // What a person does elsewhere takes longer than what we do.
+  wait ??= moving?.dataset.then ? 3000 : 1000;
+  if (sending || moving) next = setTimeout(look, wait);
 };
 const look = async () => {
   try {
@@ -140,7 +144,13 @@ const look = async () => {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of document.querySelectorAll("[data-live]")) {
       const anew = page.getElementById(part.id);
+      const over = part.dataset.live === "moving" && anew?.dataset.live !== "moving";
+      // Nobody is interrupted who is typing.
+      if (over && part.dataset.then === "reload" && !document.activeElement?.matches("input, select, textarea")) {
+        return location.reload();
+      }
       if (anew) morph(part, anew);
+      else part.dataset.live = "still";
     }
     follow();
   } catch {
@@ -170,6 +180,7 @@ const stay = async (form, submitter) => {
     for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
     document.querySelector("[autofocus]")?.focus();
     wake();
+    follow();
   } catch {
     busy(form, false);
     say(form, unreachable);

@@ -17,6 +17,7 @@ use leptos_router::{
 };
 
 pub use pages::provider::Posted;
+pub use patterns::typed::Typed;
 pub use shell::{Assets, shell};
 
 use layout::Frame;

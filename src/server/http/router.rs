@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{FromRef, MatchedPath, Request},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     middleware,
     response::IntoResponse,
     routing::get,
@@ -21,7 +21,7 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-use super::{api, done, guard, health, oauth, origin, provider, session, upload};
+use super::{api, done, guard, health, oauth, origin, provider, session, typed, upload};
 use crate::{
     server::{app::App, assets::Site},
     ui,
@@ -90,6 +90,7 @@ pub fn router(app: App, options: Options) -> Router {
     // Server functions come with the pages, so the guard stands around all of it.
     let browser = pages
         .layer(middleware::from_fn(done::mark))
+        .layer(middleware::from_fn_with_state(app.clone(), typed::carry))
         .merge(drafts)
         .merge(oauth)
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
@@ -137,6 +138,10 @@ fn page_assets(site: &Site) -> ui::Assets {
 /// What components and server functions find: the use cases, and a policy with this page's nonce.
 pub(super) fn provide_page_context(app: App) {
     provide_context(app);
+    let parts = use_context::<Parts>();
+    if let Some(typed) = parts.and_then(|parts| parts.extensions.get::<ui::Typed>().cloned()) {
+        provide_context(typed);
+    }
     if let (Some(nonce), Some(response)) =
         (leptos::nonce::use_nonce(), use_context::<ResponseOptions>())
     {
