@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
-use sqlx::{Connection, PgPool, postgres::PgPoolOptions};
+use sqlx::{Connection, Executor, PgPool, postgres::PgPoolOptions};
 use tokio::net::TcpListener;
 
 use super::{
@@ -68,10 +68,15 @@ pub async fn connect_afresh(url: &str) -> anyhow::Result<PgPool> {
     prepare(pool).await
 }
 
+/// A transaction whose client says nothing for so long is given up by the database: it keeps rows from
+/// everyone else, and its client is gone or cut off.
+const GIVE_UP: &str = "SET idle_in_transaction_session_timeout = '5s'";
+
 async fn open(url: &str) -> anyhow::Result<PgPool> {
     PgPoolOptions::new()
         .max_connections(20)
         .acquire_timeout(Duration::from_secs(10))
+        .after_connect(|conn, _| Box::pin(async move { conn.execute(GIVE_UP).await.map(drop) }))
         // Whether a connection is there is asked of those that lay idle, not before each question.
         .test_before_acquire(false)
         .before_acquire(|conn, meta| {
@@ -234,5 +239,22 @@ pub async fn asked_to_stop() {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::ConnectOptions;
+
+    use super::*;
+
+    #[sqlx::test]
+    async fn a_client_that_is_gone_keeps_no_rows_for_long(pool: PgPool) {
+        let ours = connect(pool.connect_options().to_url_lossy().as_str()).await.unwrap();
+        let given_up_after = "SHOW idle_in_transaction_session_timeout";
+        let given_up_after: String =
+            sqlx::query_scalar(given_up_after).fetch_one(&ours).await.unwrap();
+        assert_eq!(given_up_after, "5s");
+        ours.close().await;
     }
 }

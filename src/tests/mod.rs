@@ -18,6 +18,6 @@ mod refresh;
 mod relink;
 mod secrets;
 mod session;
-mod support;
+pub mod support;
 mod typed;
 mod variables;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use sqlx::PgPool;
 use tempfile::TempDir;
+use time::Duration;
 use uuid::Uuid;
 
 use crate::{
@@ -232,4 +233,34 @@ async fn a_process_never_takes_over_what_it_has_in_hand(pool: PgPool) {
         assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
     }
     assert_eq!(world.refreshes().len(), 2);
+}
+
+/// A transaction that hangs keeps its own row from being prolonged, and no other.
+#[sqlx::test]
+async fn a_locked_row_keeps_no_other_lease_from_being_prolonged(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let (id, other) = (world.import(client).await, world.import_of(client, "bob").await);
+    world.until_due(id).await;
+    world.until_due(other).await;
+    world.control().hold(Hold::BeforeAnswering);
+    let begun = app::refresh::begin_due(&world.app, 10).await.unwrap();
+    world.control().until_held(2).await;
+    let mut hanging = world.pool.begin().await.unwrap();
+    let lock = "SELECT id FROM connections WHERE id = $1 FOR UPDATE";
+    sqlx::query(lock).bind(id).execute(&mut *hanging).await.unwrap();
+
+    world.pass(Duration::seconds(30));
+    let patience = std::time::Duration::from_secs(10);
+    let prolonged = tokio::time::timeout(patience, app::refresh::prolong(&world.app)).await;
+    prolonged.expect("it waits for the locked row").unwrap();
+    world.pass(LEASE - Duration::seconds(30));
+    let over = "SELECT id FROM connections WHERE leased_until <= $1";
+    let over: Vec<Uuid> =
+        sqlx::query_scalar(over).bind(world.now()).fetch_all(&world.pool).await.unwrap();
+    assert_eq!(over, [id]);
+
+    hanging.rollback().await.unwrap();
+    world.control().release();
+    futures::future::join_all(begun).await;
 }

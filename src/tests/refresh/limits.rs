@@ -13,7 +13,7 @@ use crate::{
         problem::Code,
     },
     sandbox::{Fault, Hold, Rule},
-    server::app::{self, App, refresh::LEASE},
+    server::app::{self, App, refresh::intent::UNDER_WAY},
     tests::support::World,
 };
 
@@ -295,7 +295,7 @@ async fn a_slot_is_not_lost_with_its_holder(pool: PgPool) {
     let lost: Uuid = sqlx::query_scalar(lost).fetch_one(&world.pool).await.unwrap();
     app::connection::disconnect(&world.app, &world.admin, lost, false).await.unwrap();
     assert_eq!(look(&world.app).await, 0);
-    world.pass(LEASE + Duration::seconds(1));
+    world.pass(UNDER_WAY);
     assert_eq!(look(&world.app).await, 1);
     let other = ids.into_iter().find(|id| *id != lost).unwrap();
     assert_eq!((world.state(other).await, world.generation(other).await), (State::Active, 2));

@@ -102,10 +102,12 @@ async fn settle_patiently(
     given: &Grant,
 ) -> Result<(Outcome, String)> {
     let deadline = tokio::time::Instant::now() + SETTLE_DEADLINE;
+    let mut is_again = false;
     loop {
-        match settle(app, consent, caller, given).await {
+        match settle(app, consent, caller, given, is_again).await {
             Ok(Some(settled)) => return Ok(settled),
             Ok(None) | Err(Error::Internal(_)) if tokio::time::Instant::now() < deadline => {
+                is_again = true;
                 tokio::time::sleep(SETTLE_RETRY).await;
             }
             Ok(None) => {
@@ -116,12 +118,14 @@ async fn settle_patiently(
     }
 }
 
-/// Stores the grant, unless it is another account's. `None`: not now, the connection is in use.
+/// Stores the grant, unless it is another account's, or it is there since it was offered before
+/// (`is_again`). `None`: not now, the connection is in use.
 async fn settle(
     app: &App,
     consent: &Consent<'_>,
     caller: &Caller,
     given: &Grant,
+    is_again: bool,
 ) -> Result<Option<(Outcome, String)>> {
     let refused = |outcome, why: &str| Ok(Some((outcome, why.to_owned())));
     let mut tx = app.begin().await?;
@@ -129,6 +133,12 @@ async fn settle(
         return refused(Outcome::Failed, "the client's settings changed meanwhile");
     }
     let connection = load_for_update(&mut tx, consent.connection_id).await?;
+    // A commit may have been made unheard: then what came of the grant since is newer than the grant.
+    if is_again
+        && store::connection::consented_at(&mut tx, connection.id).await? == Some(given.obtained_at)
+    {
+        return Ok(Some((Outcome::Done, String::new())));
+    }
     if !caller.is_for(&connection) {
         return refused(Outcome::Failed, "the connection's settings changed meanwhile");
     }
@@ -178,4 +188,63 @@ async fn settle(
     tx.commit().await?;
     app.wake_worker();
     Ok(Some((Outcome::Done, String::new())))
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::PgPool;
+    use time::Duration;
+
+    use super::*;
+    use crate::{
+        server::{app::Actor, provider::Account},
+        tests::support::World,
+    };
+
+    fn granted(world: &World, response: &serde_json::Value) -> Grant {
+        let text = |name: &str| response[name].as_str().unwrap_or_default().to_owned();
+        Grant {
+            access_token: text("access_token").into(),
+            refresh_token: Some(text("refresh_token").into()),
+            id_token: None,
+            token_type: text("token_type"),
+            scopes: None,
+            access_expires_at: Some(world.now() + Duration::hours(1)),
+            refresh_expires_at: None,
+            account: None,
+            extras: serde_json::Map::new(),
+            obtained_at: world.now(),
+        }
+    }
+
+    /// The database took the grant and could not say so; before it is offered again it is refreshed.
+    /// Offered again it must not take the place of its own successor.
+    #[sqlx::test]
+    async fn a_grant_that_was_stored_unheard_is_not_stored_over_its_successor(pool: PgPool) {
+        let world = World::new(pool).await;
+        let client = world.client("one", |_| {}).await;
+        let id = world.import(client).await;
+        world.pass(Duration::minutes(1));
+        let response = world.token_response(client, "alice").await;
+        let account = world.connection(id).await.account_id;
+        let account = account.map(|id| Account { id, label: None });
+        let given = Grant { account, ..granted(&world, &response) };
+        let consent = Consent {
+            connection_id: id,
+            flow_id: None,
+            relink_id: None,
+            device_id: None,
+            who: (&Actor::Operator).into(),
+        };
+        let mut conn = world.pool.acquire().await.unwrap();
+        let caller = Caller::load(&world.app, &mut conn, client, Vec::new()).await.unwrap();
+        for (is_again, generation) in [(false, 2), (true, 3)] {
+            let settled = settle(&world.app, &consent, &caller, &given, is_again).await.unwrap();
+            assert_eq!(settled, Some((Outcome::Done, String::new())));
+            assert_eq!(world.generation(id).await, generation);
+            world.until_due(id).await;
+            assert_eq!(world.tick().await, 1);
+            assert_eq!(world.generation(id).await, generation + 1);
+        }
+    }
 }

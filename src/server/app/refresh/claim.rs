@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     engine::{LEASE, Task},
-    intent::{self, Orphans},
+    intent::{self, Orphans, UNDER_WAY},
     save,
 };
 use crate::{
@@ -161,7 +161,7 @@ pub(super) async fn room(
     skip: bool,
 ) -> Result<Vec<Room>> {
     // What began before takes no room any more: its holder is gone, or has its answer.
-    let since = app.now() - LEASE + Duration::milliseconds(1);
+    let since = app.now() - UNDER_WAY + Duration::milliseconds(1);
     let now = app.database_now();
     Ok(store::client::limit::room(conn, limits, states, since, now, skip).await?)
 }

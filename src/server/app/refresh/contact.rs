@@ -10,8 +10,9 @@ use time::Duration;
 
 /// Nothing heard for longer than this: it was away, or we were not there. The worker looks every second.
 const GAP: Duration = Duration::seconds(3);
-/// How long those who have answers are given to bring them.
-const WAIT: Duration = Duration::seconds(3);
+/// How long those who have answers are given to bring them. Until the database gives up what it holds
+/// for clients that are gone (`start::GIVE_UP`), their rows are in nobody's reach.
+const WAIT: Duration = Duration::seconds(8);
 
 /// When the database was heard last, and until when to wait since it came back.
 #[derive(Default)]
@@ -40,9 +41,9 @@ mod tests {
         let contact = Contact::default();
         let heard = |seconds| contact.heard(Duration::seconds_f64(seconds));
         assert_eq!(
-            [0.0, 1.0, 2.0, 2.9, 3.0, 4.0, 6.9].map(heard),
+            [0.0, 2.0, 5.0, 7.9, 8.0, 9.0, 11.9].map(heard),
             [false, false, false, false, true, true, true]
         );
-        assert_eq!([10.0, 11.0, 12.5, 13.0].map(heard), [false, false, false, true]);
+        assert_eq!([15.0, 18.0, 20.5, 23.0].map(heard), [false, false, false, true]);
     }
 }

@@ -3,6 +3,7 @@
 use time::Duration;
 use uuid::Uuid;
 
+use super::engine::LEASE;
 use crate::{
     domain::{connection::StateName, provider::Profile},
     server::store::{attempt::Abandoned, client::Limit, connection::lease::Leased},
@@ -14,6 +15,10 @@ const CONCURRENCY: u32 = 32;
 const RESERVED_FROM: i32 = 4;
 /// A rate allows as many requests at once as it does in this time.
 const BURST: Duration = Duration::seconds(6);
+
+/// How long after it began a request may still be under way: for a lease at most, and some more since
+/// it is told by its holder's clock.
+pub const UNDER_WAY: Duration = LEASE.saturating_add(Duration::seconds(5));
 
 /// What a client may ask of its provider.
 pub fn limit(client_id: Uuid, profile: Option<&Profile>) -> Limit {

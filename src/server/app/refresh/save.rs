@@ -30,7 +30,7 @@ use crate::{
 /// A group that PostgreSQL does not confirm within this time is not waited for.
 pub const PATIENCE: StdDuration = StdDuration::from_secs(2);
 /// What is due within this time is not left to the worker's next look.
-const SOON: time::Duration = time::Duration::seconds(3);
+pub const SOON: time::Duration = time::Duration::seconds(3);
 
 impl saver::Store for App {
     async fn write(&self, outcomes: &[Outcome]) -> anyhow::Result<Vec<Saved>> {
@@ -54,9 +54,12 @@ pub fn is_absence(error: &anyhow::Error) -> bool {
         _ => error.downcast_ref::<sqlx::Error>(),
     };
     match cause {
-        // Connection exceptions, no resources left, a standby, canceled and shutting down.
+        // Connection exceptions, no resources left, a standby, given up while idle, canceled and
+        // shutting down.
         Some(sqlx::Error::Database(refused)) => refused.code().is_some_and(|code| {
-            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "25006"
+            ["08", "53", "57"].iter().any(|class| code.starts_with(class))
+                || code == "25006"
+                || code == "25P03"
         }),
         Some(
             sqlx::Error::Io(_)

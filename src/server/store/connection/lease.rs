@@ -225,7 +225,8 @@ pub async fn doubt(
     Ok(())
 }
 
-/// Prolongs leases whose holders are still at work.
+/// Prolongs leases whose holders are still at work. A row that is just being changed is passed by, so
+/// that it keeps no other from being prolonged.
 pub async fn extend(
     conn: &mut PgConnection,
     held: &[(Uuid, Uuid)],
@@ -234,10 +235,15 @@ pub async fn extend(
 ) -> Result<()> {
     let (ids, leases): (Vec<Uuid>, Vec<Uuid>) = held.iter().copied().unzip();
     sqlx::query!(
-        "UPDATE connections n
+        "WITH held AS (
+             SELECT n.id FROM connections n
+             JOIN unnest($1::uuid[], $2::uuid[]) AS h (id, lease_id)
+               ON n.id = h.id AND n.lease_id = h.lease_id
+             FOR NO KEY UPDATE OF n SKIP LOCKED
+         )
+         UPDATE connections n
          SET leased_until = coalesce($3::timestamptz, statement_timestamp()) + make_interval(secs => $4)
-         FROM unnest($1::uuid[], $2::uuid[]) AS h (id, lease_id)
-         WHERE n.id = h.id AND n.lease_id = h.lease_id",
+         FROM held WHERE n.id = held.id",
         &ids,
         &leases,
         now,
