@@ -141,7 +141,7 @@ fn sample(root: &Value, schema: &Value, name: &str, leaves: &mut BTreeSet<String
     match schema["enum"].get(0) {
         Some(word) => word.clone(),
         None if is("boolean") => json!(true),
-        None if is("integer") => json!(7),
+        None if is("integer") => json!(schema["minimum"].as_i64().unwrap_or_default().max(7)),
         None => json!("text"),
     }
 }
