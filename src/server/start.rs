@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
-use sqlx::{Connection, Executor, PgPool, postgres::PgPoolOptions};
+use sqlx::{Connection, Executor, PgConnection, PgPool, postgres::PgPoolOptions};
 use tokio::net::TcpListener;
 
 use super::{
@@ -68,6 +68,20 @@ pub async fn connect_afresh(url: &str) -> anyhow::Result<PgPool> {
     prepare(pool).await
 }
 
+/// How long whoever needs a connection waits for one: when the database comes back, nobody is to be still
+/// waiting for what came before.
+const ACQUIRE: Duration = Duration::from_secs(5);
+/// A connection that does not answer within this time is closed: what it said is lost on the way, and the
+/// operating system would try for a quarter of an hour.
+const ANSWER: Duration = Duration::from_secs(2);
+
+async fn answers(conn: &mut PgConnection) -> sqlx::Result<bool> {
+    match tokio::time::timeout(ANSWER, conn.ping()).await {
+        Ok(answer) => answer.map(|()| true),
+        Err(_) => Err(sqlx::Error::PoolTimedOut),
+    }
+}
+
 /// A transaction whose client says nothing for so long is given up by the database: it keeps rows from
 /// everyone else, and its client is gone or cut off.
 const GIVE_UP: &str = "SET idle_in_transaction_session_timeout = '5s'";
@@ -75,17 +89,13 @@ const GIVE_UP: &str = "SET idle_in_transaction_session_timeout = '5s'";
 async fn open(url: &str) -> anyhow::Result<PgPool> {
     PgPoolOptions::new()
         .max_connections(20)
-        .acquire_timeout(Duration::from_secs(10))
+        .acquire_timeout(ACQUIRE)
+        .after_release(|conn, _| Box::pin(async move { answers(conn).await }))
         .after_connect(|conn, _| Box::pin(async move { conn.execute(GIVE_UP).await.map(drop) }))
         // Whether a connection is there is asked of those that lay idle, not before each question.
         .test_before_acquire(false)
         .before_acquire(|conn, meta| {
-            Box::pin(async move {
-                if meta.idle_for > IDLE {
-                    conn.ping().await?;
-                }
-                Ok(true)
-            })
+            Box::pin(async move { Ok(meta.idle_for <= IDLE || answers(conn).await?) })
         })
         .connect(url)
         .await

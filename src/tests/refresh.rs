@@ -1,6 +1,7 @@
 //! The refresh contract, point by point. Each of these fails when the point is broken.
 
 mod clocks;
+mod contact;
 mod credentials;
 mod due;
 mod fenced;

@@ -30,6 +30,8 @@ pub use caller::Caller;
 
 /// What waited for a client resumes within this time, spread evenly.
 pub(super) const RESUME_SPREAD: Duration = Duration::minutes(2);
+/// How many of them are spread at once.
+const RESUME_BATCH: i64 = 5_000;
 
 /// A registration to be kept.
 pub struct NewClient {
@@ -266,13 +268,36 @@ pub(super) async fn reject_credentials(
     Ok(())
 }
 
-/// Spreads what is overdue, now that the client is well again.
+/// Has what is overdue spread, now that the client is well again.
 pub(super) async fn resume(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<()> {
-    let mut seed = [0; 8];
-    app.rng().fill(&mut seed);
-    let spread = RESUME_SPREAD.as_seconds_f64();
-    store::connection::lease::resume(conn, id, app.now(), spread, i64::from_le_bytes(seed)).await?;
+    store::client::limit::begin_resuming(conn, id, app.now()).await?;
+    app.wake_worker();
     Ok(())
+}
+
+/// Spreads some of what is overdue at clients that are well again: a batch of each, so that no
+/// transaction is long. Whether there may be more.
+pub async fn spread_some(app: &App) -> Result<bool> {
+    let mut conn = app.pool().acquire().await?;
+    let mut more = false;
+    for (id, since) in store::client::limit::list_resuming(&mut conn).await? {
+        let spread = RESUME_SPREAD.as_seconds_f64();
+        let done = store::connection::lease::resume_some(
+            &mut conn,
+            id,
+            since,
+            app.now(),
+            spread,
+            RESUME_BATCH,
+        )
+        .await?;
+        if done == RESUME_BATCH.unsigned_abs() {
+            more = true;
+        } else {
+            store::client::limit::end_resuming(&mut conn, id, since).await?;
+        }
+    }
+    Ok(more)
 }
 
 fn set_secret(app: &App, client: &mut Stored, secret: &SecretString) -> Result<()> {

@@ -26,7 +26,7 @@ use std::sync::{Arc, OnceLock};
 
 use sqlx::{PgPool, Postgres, Transaction};
 use time::{Duration, OffsetDateTime};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 use uuid::Uuid;
@@ -67,6 +67,7 @@ struct Inner {
     stopping: CancellationToken,
     wake: Notify,
     saver: refresh::Saver,
+    writing: Arc<Semaphore>,
     flights: refresh::Flights,
     journal: OnceLock<Journal>,
     contact: refresh::Contact,
@@ -82,6 +83,7 @@ impl App {
             stopping: CancellationToken::new(),
             wake: Notify::new(),
             saver: refresh::Saver::default(),
+            writing: Arc::new(Semaphore::new(refresh::save::WRITING)),
             flights: refresh::Flights::default(),
             journal: OnceLock::new(),
             contact: refresh::Contact::default(),
@@ -155,8 +157,18 @@ impl App {
         self.0.contact.heard(self.elapsed()) || self.database_now().is_some()
     }
 
+    /// Notes that the database's clock jumped.
+    pub(crate) fn database_clock_jumped(&self) {
+        self.0.contact.shaken(self.elapsed());
+    }
+
     pub(crate) fn saver(&self) -> &refresh::Saver {
         &self.0.saver
+    }
+
+    /// Whose turn it is to write outcomes.
+    pub(crate) fn writing(&self) -> Arc<Semaphore> {
+        self.0.writing.clone()
     }
 
     pub(crate) fn readers(&self) -> &connection::Readers {
@@ -187,6 +199,17 @@ impl App {
     /// Tells the worker of this process that something may be due. A hint; it looks by itself too.
     pub(crate) fn wake_worker(&self) {
         self.0.wake.notify_one();
+    }
+
+    /// [`wake_worker`](Self::wake_worker), after some time.
+    pub(crate) fn wake_worker_in(&self, wait: std::time::Duration) {
+        let app = self.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = app.stopping().cancelled() => {}
+                () = tokio::time::sleep(wait) => app.wake_worker(),
+            }
+        });
     }
 
     /// Waits for [`wake_worker`](Self::wake_worker).

@@ -21,6 +21,7 @@ pub mod saver;
 mod weigh;
 
 use futures::future::join_all;
+use time::{Duration, OffsetDateTime};
 use tokio::{task::JoinHandle, time::Instant};
 use uuid::Uuid;
 
@@ -45,7 +46,12 @@ pub use replay::leftovers;
 pub use saver::Saver;
 
 /// How often a caller looks whether its client has room again.
-const ROOM_LOOK: std::time::Duration = std::time::Duration::from_millis(100);
+const ROOM_LOOK: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// How soon the worker looks again after someone else was claiming for a client just when it was about to.
+const BUSY_LOOK: std::time::Duration = std::time::Duration::from_millis(25);
+/// How far the clocks of replicas are apart at most: all follow the database's.
+const CLOCKS: Duration = Duration::seconds(1);
 
 /// Begins the refreshes that are due, at most `limit`. Each runs by itself; await the handles to
 /// see them end.
@@ -54,6 +60,9 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
     let _seen = app.tasks().token();
     if app.stopping().is_cancelled() {
         return Ok(Vec::new());
+    }
+    if super::client::spread_some(app).await? {
+        app.wake_worker();
     }
     let mut due = claim::due(app, limit).await?;
     match canary::due(app).await {
@@ -64,6 +73,9 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
         }
     }
     app.flights().set_hungry(due.is_limited);
+    if due.was_busy {
+        app.wake_worker_in(BUSY_LOOK);
+    }
     let begun = due.claimed.into_iter().map(|claimed| {
         let running = app.clone();
         app.tasks().spawn(async move {
@@ -122,7 +134,7 @@ pub async fn now(
 ) -> Result<Attempt> {
     refuse_dead(connection)?;
     refuse_unready(connection)?;
-    let deadline = Instant::now() + join::DEADLINE;
+    let (asked, deadline) = (app.now(), Instant::now() + join::DEADLINE);
     let mut connection = connection.clone();
     loop {
         match flights::board(app.flights(), connection.id, force) {
@@ -130,7 +142,9 @@ pub async fn now(
                 let swallows = force && !flight.forced;
                 join::landed(flight, deadline).await?;
                 if !swallows {
-                    return came_of(app, connection.id, connection.generation).await;
+                    return came_of(app, connection.id, connection.generation, asked)
+                        .await?
+                        .ok_or_else(nothing);
                 }
                 connection = again(app, connection.id).await?;
             }
@@ -160,6 +174,7 @@ async fn claim_and_make(
     deadline: Instant,
 ) -> Result<Attempt> {
     let (id, client_id) = (connection.id, connection.client_id);
+    let asked = app.now();
     // However many ask at once, few of each client look for room.
     let asking = app.flights().asking(client_id);
     let _asks = tokio::time::timeout_at(deadline, asking.acquire()).await.map_err(|_| busy())?;
@@ -185,9 +200,15 @@ async fn claim_and_make(
             }
             One::Taken => {
                 join::until_free(app, id, deadline).await?;
-                if !force {
-                    return came_of(app, id, generation).await;
+                if !force && let Some(attempt) = came_of(app, id, generation, asked).await? {
+                    return Ok(attempt);
                 }
+                if Instant::now() >= deadline {
+                    return Err(nothing());
+                }
+                // Nobody holds it, and yet it may not be claimed: what a holder left that may be about to
+                // come back.
+                tokio::time::sleep(ROOM_LOOK).await;
                 connection = again(app, id).await?;
             }
             One::NoRoom => wait_for_room(app, client_id, deadline).await?,
@@ -263,37 +284,71 @@ fn refuse_client(state: client::StateName, name: &str) -> Result<()> {
     }
 }
 
-/// What the refresh came to that someone else made with this generation.
-async fn came_of(app: &App, id: Uuid, generation: i64) -> Result<Attempt> {
+fn nothing() -> Error {
+    Error::unavailable("That refresh came to nothing. Try again in a moment.")
+}
+
+/// What the refresh came to that someone else made with this generation while one waited, since `asked`
+/// or just before.
+async fn came_of(
+    app: &App,
+    id: Uuid,
+    generation: i64,
+    asked: OffsetDateTime,
+) -> Result<Option<Attempt>> {
     let mut conn = app.pool().acquire().await?;
-    store::attempt::list(&mut conn, id, None, 8)
-        .await?
+    let attempts = store::attempt::list(&mut conn, id, None, 8).await?;
+    let is_answer = |attempt: &Attempt| match attempt.verdict {
+        None => false,
+        // It used the generation up, whenever that was.
+        Some(Verdict::Refreshed) => true,
+        Some(_) => attempt.finished_at.is_some_and(|at| at >= asked - CLOCKS),
+    };
+    Ok(attempts
         .into_iter()
-        .filter(|attempt| attempt.generation_before >= generation && attempt.verdict.is_some())
-        .max_by_key(|attempt| (attempt.generation_before, attempt.id))
-        .ok_or_else(|| Error::unavailable("That refresh came to nothing. Try again in a moment."))
+        .filter(|attempt| attempt.generation_before >= generation && is_answer(attempt))
+        .max_by_key(|attempt| (attempt.generation_before, attempt.id)))
+}
+
+/// A connection that nobody can refresh as long as this lives.
+pub(super) struct Held {
+    leased: Leased,
+    _hand: Hand,
+}
+
+impl Held {
+    /// Lets others refresh it again.
+    pub async fn release(self, app: &App) -> Result<()> {
+        let mut conn = app.pool().acquire().await?;
+        lease::release(&mut conn, &self.leased).await?;
+        Ok(())
+    }
 }
 
 /// Keeps everyone from refreshing a connection, waiting for a refresh under way; the connection as
-/// it is then. Without a lease: nothing of it can be refreshed anyway.
-pub(super) async fn hold(app: &App, id: Uuid) -> Result<(Connection, Option<Leased>)> {
+/// it is then. Not held: nothing of it can be refreshed anyway.
+pub(super) async fn hold(app: &App, id: Uuid) -> Result<(Connection, Option<Held>)> {
     let deadline = Instant::now() + join::DEADLINE;
     loop {
-        let mut conn = app.pool().acquire().await?;
-        let connection = super::connection::load(&mut conn, id).await?;
+        let mut tx = app.begin().await?;
+        let connection = super::connection::load(&mut tx, id).await?;
         if refuse_dead(&connection).is_err() {
             return Ok((connection, None));
         }
         let lease = claim::lease_of_one(app, id);
-        let leased = lease::claim_one(&mut conn, lease, id, connection.generation).await?;
-        drop(conn);
+        let leased = lease::claim_one(&mut tx, lease, id, connection.generation).await?;
         if let Some(leased) = leased {
-            return Ok((connection, Some(leased)));
+            let leased = claim::doubt_one(app, &mut tx, leased).await?;
+            tx.commit().await?;
+            let _hand = Hand::take(app.flights(), id, leased.lease_id);
+            return Ok((connection, Some(Held { leased, _hand })));
         }
+        drop(tx);
         join::until_free(app, id, deadline).await?;
         if Instant::now() > deadline {
             return Err(Error::unavailable("A refresh is under way. Try again in a moment."));
         }
+        tokio::time::sleep(ROOM_LOOK).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sweeping up: what is over is deleted, little by little.
 
+use sqlx::PgConnection;
 use time::Duration;
 
 use super::{App, Result};
@@ -21,12 +22,26 @@ const ATTEMPTS_FORGOTTEN: Duration = Duration::hours(1);
 /// A clock that is off by more is worth a word.
 const CLOCK_TOLERANCE: Duration = Duration::seconds(5);
 
+/// An answer that takes longer says nothing of what time it is.
+const CLOCK_LATENCY: Duration = Duration::seconds(1);
+
 /// Sets our clock by the database's, which all replicas share, so that they agree about expiries
-/// whatever their machines' clocks say.
+/// whatever their machines' clocks say. Where that clock itself jumped, leases are not trusted for a while.
 pub async fn check_clock(app: &App) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
-    let off = app.agree(store::clock::now(&mut conn).await?);
+    follow_clock(app, &mut conn).await
+}
+
+/// [`check_clock`], on a connection that is at hand.
+pub(super) async fn follow_clock(app: &App, conn: &mut PgConnection) -> Result<()> {
+    let asked = app.elapsed();
+    let shared = store::clock::now(conn).await?;
+    if app.elapsed() - asked > CLOCK_LATENCY {
+        return Ok(());
+    }
+    let off = app.agree(shared);
     if off.abs() > CLOCK_TOLERANCE {
+        app.database_clock_jumped();
         tracing::warn!(
             seconds = off.whole_seconds(),
             "this machine's clock differs from the database's, which is followed"

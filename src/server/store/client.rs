@@ -333,8 +333,8 @@ pub async fn holds_tokens(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
     .await?)
 }
 
-/// Clients that are ready and have something due, or a lease that ran out. Their connections are not
-/// counted.
+/// Clients that are ready and have something due, or a lease that ran out, and whose overdue connections
+/// are spread. Their connections are not counted.
 pub async fn list_due(conn: &mut PgConnection, now: Option<OffsetDateTime>) -> Result<Vec<Stored>> {
     sqlx::query_as!(
         ClientRow,
@@ -344,7 +344,7 @@ pub async fn list_due(conn: &mut PgConnection, now: Option<OffsetDateTime>) -> R
                   NULL AS "incident: Json<Incident>", paused_until, 0::bigint AS "connections!",
                   created_at, updated_at
            FROM clients c
-           WHERE state = 'ready'
+           WHERE state = 'ready' AND resuming_since IS NULL
              AND (paused_until IS NULL OR paused_until <= coalesce($1::timestamptz, statement_timestamp()))
              AND EXISTS (SELECT FROM connections n
                          WHERE n.client_id = c.id AND n.due_at <= coalesce($1::timestamptz, statement_timestamp())

@@ -57,7 +57,7 @@ async fn look(world: &World) -> [Value; 2] {
         sqlx::query_scalar("SELECT id FROM clients").fetch_all(&world.pool).await.unwrap();
     let rooms = vec![32_i32; clients.len()];
     let due = compiled(&["paused_until", "EXISTS", "due_at"]);
-    let claim = compiled(&["SKIP LOCKED", "due_at"]);
+    let claim = compiled(&["SKIP LOCKED", "due_at", "row_number"]);
     [
         explain(world, due, |query| query.bind(now)).await,
         explain(world, claim, |query| {

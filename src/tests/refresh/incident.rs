@@ -242,6 +242,7 @@ async fn a_canary_that_is_granted_ends_it_and_all_go_on(pool: PgPool) {
     assert_eq!(begun(&world).await, 1);
     let over = world.audit("client.incident_over").await;
     assert_eq!((over.len(), &over[0].detail["because"]), (1, &"canary_granted".into()));
+    assert_eq!(world.tick().await, 0, "with jitter");
     let mut due = Vec::new();
     for id in &ids {
         let connection = world.connection(*id).await;

@@ -217,3 +217,22 @@ async fn doubt_outlives_a_provider_that_is_away(pool: PgPool) {
     world.tick().await;
     assert_eq!(world.reason(id).await, Some(Reason::RotationLost));
 }
+
+/// Whoever disconnects takes the lease of a dead holder over; when the provider can't be told, the doubt
+/// about that holder's request is still there.
+#[sqlx::test]
+async fn a_disconnect_that_fails_forgets_no_doubt(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("graceful", graceful).await;
+    let id = world.import(client).await;
+    dies(&world, id, Hold::BeforeAnswering).await;
+    world.pass(LEASE);
+    world.control().set(|settings| settings.outage = true);
+    assert!(app::connection::disconnect(&world.app, &world.admin, id, true).await.is_err());
+    world.control().set(|settings| settings.outage = false);
+    let attempts = world.attempts(id).await;
+    assert_eq!(attempts[0].verdict, Some(Verdict::InDoubt));
+    assert_eq!(world.state(id).await, State::InDoubt { attempt_id: attempts[0].id });
+    world.tick().await;
+    assert_eq!(world.state(id).await, State::Active);
+}

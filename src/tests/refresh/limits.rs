@@ -9,11 +9,15 @@ use uuid::Uuid;
 use crate::{
     domain::{
         access::{Role, Scope},
+        attempt::Trigger,
         connection::State,
         problem::Code,
     },
     sandbox::{Fault, Hold, Rule},
-    server::app::{self, App, refresh::intent::UNDER_WAY},
+    server::app::{
+        self, App,
+        refresh::{claim::One, intent::UNDER_WAY},
+    },
     tests::support::World,
 };
 
@@ -299,4 +303,18 @@ async fn a_slot_is_not_lost_with_its_holder(pool: PgPool) {
     assert_eq!(look(&world.app).await, 1);
     let other = ids.into_iter().find(|id| *id != lost).unwrap();
     assert_eq!((world.state(other).await, world.generation(other).await), (State::Active, 2));
+}
+
+/// Whoever claims for a client keeps nobody who needs another one from the database.
+#[sqlx::test]
+async fn who_looks_for_room_waits_for_no_other(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (client, ids) = limited(&world, "one", None, None, 1).await;
+    let mut other = world.pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM clients FOR UPDATE").execute(&mut *other).await.unwrap();
+    let one = app::refresh::claim::one(&world.app, ids[0], client, 1, Trigger::Manual, "me").await;
+    assert!(matches!(one, Ok(One::NoRoom)));
+    other.rollback().await.unwrap();
+    let one = app::refresh::claim::one(&world.app, ids[0], client, 1, Trigger::Manual, "me").await;
+    assert!(matches!(one, Ok(One::Claimed(_))));
 }

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     domain::attempt::{Trigger, Verdict},
-    sandbox::Hold,
+    sandbox::{Fault, Hold},
     server::app::{self, Actor, App},
     tests::support::World,
 };
@@ -186,4 +186,28 @@ async fn two_workers_share_what_is_due(pool: PgPool) {
     tokens.sort();
     tokens.dedup();
     assert_eq!((requests.len(), tokens.len()), (24, 24));
+}
+
+/// What was long ago is no answer to who asks now: whoever had the connection made no request.
+#[sqlx::test]
+async fn an_old_verdict_is_not_taken_for_an_answer(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    world.until_due(id).await;
+    world.control().fail_next(Fault::Unavailable, 1);
+    assert_eq!(world.tick().await, 1);
+    assert_eq!(world.attempts(id).await[0].verdict, Some(Verdict::Postponed));
+    world.pass(Duration::seconds(10));
+    world
+        .execute(
+            "UPDATE connections SET lease_id = gen_random_uuid(),
+                                    leased_until = '2026-03-02T00:00:00Z'",
+        )
+        .await;
+    let (app, admin) = (world.app.clone(), world.admin.clone());
+    let asking = tokio::spawn(async move { app::connection::refresh(&app, &admin, id).await });
+    world.until_count("SELECT count(*) FROM audit WHERE action = 'connection.refresh'", 1).await;
+    world.execute("UPDATE connections SET lease_id = NULL, leased_until = NULL").await;
+    assert_eq!(asking.await.unwrap().unwrap().verdict, Some(Verdict::Refreshed));
 }

@@ -118,3 +118,31 @@ async fn a_caller_who_leaves_does_not_take_the_refresh_along(pool: PgPool) {
     world.app.drain().await;
     assert_eq!(world.generation(id).await, 2);
 }
+
+/// A database that takes longer than anyone waits for it gets its work done, once, and keeps no
+/// connection.
+#[sqlx::test]
+async fn a_slow_save_goes_on_although_nobody_waits_for_it(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("strict", |_| {}).await;
+    let id = world.import(client).await;
+    world.until_due(id).await;
+    world.control().hold(Hold::BeforeProcessing);
+    let begun = app::refresh::begin_due(&world.app, 10).await.unwrap();
+    world.control().until_held(1).await;
+    let mut other = world.pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM connections FOR UPDATE").execute(&mut *other).await.unwrap();
+    world.control().release();
+    // Two transactions wait for the row: one that nobody waits for any more, and the next offer.
+    world.until_count(WAITING, 2).await;
+    other.rollback().await.unwrap();
+    join_all(begun).await;
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
+    let attempts = world.attempts(id).await;
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].verdict, Some(crate::domain::attempt::Verdict::Refreshed));
+    assert_eq!(world.refreshes().len(), 1);
+}
+
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";

@@ -257,6 +257,7 @@ async fn a_refused_client_makes_its_connections_wait_and_condemns_none(pool: PgP
     let secret = Some("another secret".into());
     app::client::replace_secret(&world.app, &world.admin, client, secret).await.unwrap();
     assert_eq!(world.client_now(client).await.state, client::StateName::Ready);
+    assert_eq!(world.tick().await, 0, "with jitter");
     let mut resumes = Vec::new();
     for id in due.iter().chain([&fresh]) {
         let at = world.connection(*id).await.due_at.unwrap();

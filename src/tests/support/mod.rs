@@ -74,7 +74,7 @@ impl World {
         let sandbox = running.sandbox.clone();
         let keyring = app::keys::open(&pool, &master_key(), rng.as_ref(), clock.now()).await;
         let keyring = keyring.expect("the first data keys");
-        let app = assemble(&pool, keyring, &clock, &rng, &public_url, "first");
+        let app = assemble(&pool, keyring, clock.clone(), &rng, &public_url, "first");
         let world = Self { clock, rng, pool, app, sandbox, admin, public_url, _running: running };
         world.provider(PROVIDER, |_| {}).await;
         world
@@ -90,7 +90,15 @@ impl World {
         let (rng, now) = (self.rng.as_ref(), self.now());
         let keyring = app::keys::open(&self.pool, &master_key(), rng, now).await;
         let keyring = keyring.expect("the data keys open");
-        assemble(pool, keyring, &self.clock, &self.rng, &self.public_url, name)
+        assemble(pool, keyring, self.clock.clone(), &self.rng, &self.public_url, name)
+    }
+
+    /// [`World::replica`], with a clock of its own.
+    pub async fn replica_by(&self, clock: Arc<dyn Clock>, name: &str) -> App {
+        let (rng, now) = (self.rng.as_ref(), self.now());
+        let keyring = app::keys::open(&self.pool, &master_key(), rng, now).await;
+        let keyring = keyring.expect("the data keys open");
+        assemble(&self.pool, keyring, clock, &self.rng, &self.public_url, name)
     }
 
     pub fn router(&self) -> Router {
@@ -127,7 +135,7 @@ impl World {
 fn assemble(
     pool: &PgPool,
     keyring: Keyring,
-    clock: &Arc<ManualClock>,
+    clock: Arc<dyn Clock>,
     rng: &Arc<SeededRng>,
     public_url: &Url,
     replica: &str,
@@ -141,7 +149,7 @@ fn assemble(
         catalog: Catalog::load(None).expect("presets"),
         public_url: public_url.clone(),
         replica: replica.into(),
-        clock: clock.clone(),
+        clock,
         rng: rng.clone(),
     })
 }

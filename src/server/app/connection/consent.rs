@@ -231,9 +231,9 @@ mod tests {
         let given = Grant { account, ..granted(&world, &response) };
         let consent = Consent {
             connection_id: id,
-            flow_id: None,
             relink_id: None,
             device_id: None,
+            flow_id: None,
             who: (&Actor::Operator).into(),
         };
         let mut conn = world.pool.acquire().await.unwrap();

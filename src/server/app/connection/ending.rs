@@ -88,11 +88,10 @@ pub async fn delete(app: &App, actor: &Actor, id: Uuid, revoke: bool) -> Result<
 /// Tells the provider. The lease is held meanwhile: a refresh under way would bring a token that
 /// nobody revokes.
 async fn revoke_tokens(app: &App, id: Uuid) -> Result<bool> {
-    let (connection, leased) = refresh::hold(app, id).await?;
+    let (connection, held) = refresh::hold(app, id).await?;
     let told = tell(app, &connection).await;
-    if let (Err(_), Some(leased)) = (&told, leased) {
-        let mut conn = app.pool().acquire().await?;
-        store::connection::lease::release(&mut conn, &leased).await?;
+    if let (Err(_), Some(held)) = (&told, held) {
+        held.release(app).await?;
     }
     told
 }

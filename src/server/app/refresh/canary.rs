@@ -127,7 +127,7 @@ async fn has_room(
     states: &[StateName],
 ) -> Result<bool> {
     let limits = [intent::limit(caller.client.id, Some(&caller.profile))];
-    let rooms = claim::room(app, conn, &limits, states, true).await?;
+    let rooms = claim::room(app, conn, &limits, states).await?;
     Ok(rooms.iter().any(|room| room.room > 0))
 }
 

@@ -20,7 +20,7 @@ use crate::{
             App, Error, Result,
             client::Caller,
             grant::{self, Extras},
-            keys,
+            keys, upkeep,
         },
         failpoint,
         store::{
@@ -61,11 +61,14 @@ pub struct Due {
     pub claimed: Vec<Claimed>,
     /// There may be more, once something has ended.
     pub is_limited: bool,
+    /// Someone else was claiming for one of the clients at that moment.
+    pub was_busy: bool,
 }
 
 /// Claims what is due, at most `limit`.
 pub async fn due(app: &App, limit: i64) -> Result<Due> {
     let mut conn = app.pool().acquire().await?;
+    upkeep::follow_clock(app, &mut conn).await?;
     let clients = store::client::list_due(&mut conn, app.database_now()).await?;
     let lease = new_lease(app);
     if clients.is_empty() {
@@ -89,9 +92,10 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
     drop(conn);
     let taken = app.elapsed();
     let mut tx = app.begin().await?;
-    let rooms = room(app, &mut tx, &limits, &READY, true).await?;
+    let rooms = room(app, &mut tx, &limits, &READY).await?;
+    let was_busy = rooms.len() < wanting;
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
-    let nothing = Due { claimed: Vec::new(), is_limited: true };
+    let nothing = Due { claimed: Vec::new(), is_limited: true, was_busy };
     if rooms.is_empty() {
         return Ok(nothing);
     }
@@ -109,7 +113,7 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
         intend(app, &mut tx, leased, &callers, Trigger::Schedule, "worker", taken).await?;
     tx.commit().await?;
     failpoint::hit(failpoint::INTENDED);
-    Ok(Due { claimed, is_limited })
+    Ok(Due { claimed, is_limited, was_busy })
 }
 
 /// What came of asking for one connection.
@@ -117,7 +121,7 @@ pub enum One {
     Claimed(Box<Claimed>),
     /// Someone else holds it or has refreshed it, or it is gone.
     Taken,
-    /// Its client has too much under way, or was asked to wait.
+    /// Its client has too much under way or was asked to wait, or someone claims for it just now.
     NoRoom,
 }
 
@@ -136,13 +140,13 @@ pub async fn one(
     let caller = caller.map(Arc::new).map_err(|error| error.to_string());
     let taken = app.elapsed();
     let lease = lease_of_one(app, id);
-    let rooms = room(app, &mut tx, &limits, &READY, false).await?;
-    let Some(leased) = lease::claim_one(&mut tx, lease, id, generation).await? else {
-        return Ok(One::Taken);
-    };
+    let rooms = room(app, &mut tx, &limits, &READY).await?;
     if rooms.iter().all(|room| room.room <= 0) {
         return Ok(One::NoRoom);
     }
+    let Some(leased) = lease::claim_one(&mut tx, lease, id, generation).await? else {
+        return Ok(One::Taken);
+    };
     failpoint::hit(failpoint::CLAIMED);
     spend(app, &mut tx, &limits, std::slice::from_ref(&leased)).await?;
     let callers = HashMap::from([(client_id, caller)]);
@@ -165,12 +169,11 @@ pub(super) async fn room(
     conn: &mut PgConnection,
     limits: &[Limit],
     states: &[client::StateName],
-    skip: bool,
 ) -> Result<Vec<Room>> {
     // What began before takes no room any more: its holder is gone, or has its answer.
     let since = app.now() - UNDER_WAY + Duration::milliseconds(1);
     let now = app.database_now();
-    Ok(store::client::limit::room(conn, limits, states, since, now, skip).await?)
+    Ok(store::client::limit::room(conn, limits, states, since, now).await?)
 }
 
 /// Counts what is claimed against the rates of its clients.
@@ -262,6 +265,18 @@ pub(super) async fn intend(
         });
     }
     Ok(claimed)
+}
+
+/// [`doubt`] about one connection, as it is then.
+pub(super) async fn doubt_one(
+    app: &App,
+    conn: &mut PgConnection,
+    leased: Leased,
+) -> Result<Leased> {
+    let mut leased = [leased];
+    doubt(app, conn, &mut leased).await?;
+    let [leased] = leased;
+    Ok(leased)
 }
 
 /// What an earlier holder had under way when its lease ran out is in doubt.

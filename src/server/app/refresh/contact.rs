@@ -8,11 +8,16 @@ use std::sync::{Mutex, PoisonError};
 
 use time::Duration;
 
-/// Nothing heard for longer than this: it was away, or we were not there. The worker looks every second.
-const GAP: Duration = Duration::seconds(3);
+/// Nothing heard for longer than this: it was away, or we were not there. The worker looks every second,
+/// or waits for a slow database; a lease that is prolonged in time outlives a silence of this length.
+const GAP: Duration = Duration::seconds(20);
 /// How long those who have answers are given to bring them. Until the database gives up what it holds
 /// for clients that are gone (`start::GIVE_UP`), their rows are in nobody's reach.
 const WAIT: Duration = Duration::seconds(8);
+
+/// How long after a jump of the database's clock nothing is taken over: whoever lives prolongs what it
+/// holds more often.
+const JUMP: Duration = Duration::seconds(20);
 
 /// When the database was heard last, and until when to wait since it came back.
 #[derive(Default)]
@@ -30,6 +35,13 @@ impl Contact {
         *contact = Some((elapsed, until));
         elapsed >= until
     }
+
+    /// Notes that the database's clock jumped when `elapsed` had passed: leases may have ended while those
+    /// who hold them live. They are given the time to prolong them.
+    pub fn shaken(&self, elapsed: Duration) {
+        let mut contact = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *contact = Some((elapsed, elapsed + JUMP));
+    }
 }
 
 #[cfg(test)]
@@ -44,6 +56,17 @@ mod tests {
             [0.0, 2.0, 5.0, 7.9, 8.0, 9.0, 11.9].map(heard),
             [false, false, false, false, true, true, true]
         );
-        assert_eq!([15.0, 18.0, 20.5, 23.0].map(heard), [false, false, false, true]);
+        // A look that takes its time is no silence.
+        assert_eq!([15.0, 30.0].map(heard), [true, true]);
+        assert_eq!([51.0, 56.0, 58.5, 59.0].map(heard), [false, false, false, true]);
+    }
+
+    #[test]
+    fn after_a_jump_of_the_clock_holders_have_time_to_prolong() {
+        let contact = Contact::default();
+        let heard = |seconds| contact.heard(Duration::seconds_f64(seconds));
+        assert_eq!([0.0, 10.0].map(heard), [false, true]);
+        contact.shaken(Duration::seconds(11));
+        assert_eq!([11.0, 20.0, 30.9, 31.0].map(heard), [false, false, false, true]);
     }
 }

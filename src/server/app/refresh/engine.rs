@@ -5,7 +5,7 @@
 //! [`live`](super::live). What follows from an answer is decided in [`decide`](super::decide), without
 //! any I/O.
 
-use std::{sync::Arc, time::Duration as StdDuration};
+use std::{pin::pin, sync::Arc, time::Duration as StdDuration};
 
 use secrecy::SecretString;
 use time::{Duration, OffsetDateTime};
@@ -36,6 +36,8 @@ const _: () = assert!(CALL.whole_seconds() < LEASE.whole_seconds());
 /// How soon an outcome that was not confirmed is offered to the store again: at first, and at most.
 const SAVE_RETRY: StdDuration = StdDuration::from_millis(100);
 const SAVE_RETRY_CAP: StdDuration = StdDuration::from_secs(1);
+/// What the store did not take within this time is written down beside it while it goes on.
+const JOURNAL_AFTER: StdDuration = StdDuration::from_millis(500);
 
 /// A refresh that is ours to make: leased, its intent written.
 pub struct Task<C> {
@@ -173,7 +175,16 @@ pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) ->
     let mut wait = SAVE_RETRY;
     loop {
         failpoint::hit(failpoint::SAVING);
-        match ports.save(outcome).await {
+        let mut saving = pin!(ports.save(outcome));
+        let saved = tokio::select! {
+            biased;
+            saved = &mut saving => saved,
+            () = ports.sleep(JOURNAL_AFTER), if record.is_none() && outcome.is_precious() => {
+                record = write_down(ports, outcome).await;
+                saving.await
+            }
+        };
+        match saved {
             Ok(Saved::Done(verdict)) => {
                 failpoint::hit(failpoint::SAVED);
                 if let Some(record) = record {
@@ -189,10 +200,7 @@ pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) ->
             ),
         }
         if record.is_none() && outcome.is_precious() {
-            record = ports.journal(outcome).await;
-            if record.is_some() {
-                failpoint::hit(failpoint::JOURNALED);
-            }
+            record = write_down(ports, outcome).await;
         }
         let may_end = record.is_some() || !outcome.is_precious() || ports.elapsed() > ends;
         if may_end && ports.is_stopping() {
@@ -200,5 +208,106 @@ pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) ->
         }
         ports.sleep(wait).await;
         wait = (wait * 2).min(SAVE_RETRY_CAP);
+    }
+}
+
+async fn write_down<P: Ports>(ports: &P, outcome: &Outcome) -> Option<P::Record> {
+    let record = ports.journal(outcome).await;
+    if record.is_some() {
+        failpoint::hit(failpoint::JOURNALED);
+    }
+    record
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::pending,
+        sync::atomic::{AtomicBool, Ordering},
+    };
+
+    use super::*;
+    use crate::server::store::{attempt::Ending, connection::outcome::Fence};
+
+    /// A store that takes nothing before it is written down beside it. Time passes at once.
+    #[derive(Default)]
+    struct Slow {
+        journaled: AtomicBool,
+        settled: AtomicBool,
+    }
+
+    impl Ports for Slow {
+        type Caller = ();
+        type Record = ();
+
+        fn now(&self) -> OffsetDateTime {
+            OffsetDateTime::UNIX_EPOCH
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn jitter(&self) -> f64 {
+            0.0
+        }
+
+        async fn sleep(&self, _time: StdDuration) {}
+
+        async fn ask(&self, _task: &Task<()>) -> Result<Grant, Refusal> {
+            pending().await
+        }
+
+        fn seal(&self, _task: &Task<()>, _grant: &Grant) -> anyhow::Result<TokenSet> {
+            anyhow::bail!("nothing is sealed here")
+        }
+
+        async fn save(&self, outcome: &Outcome) -> Result<Saved, Unconfirmed> {
+            std::future::poll_fn(|_| match self.journaled.load(Ordering::Relaxed) {
+                true => std::task::Poll::Ready(()),
+                false => std::task::Poll::Pending,
+            })
+            .await;
+            Ok(Saved::Done(outcome.verdict()))
+        }
+
+        async fn journal(&self, _outcome: &Outcome) -> Option<()> {
+            self.journaled.store(true, Ordering::Relaxed);
+            Some(())
+        }
+
+        fn settle(&self, _record: ()) {
+            self.settled.store(true, Ordering::Relaxed);
+        }
+
+        fn is_stopping(&self) -> bool {
+            false
+        }
+    }
+
+    /// An answer that the store is slow to take is written down meanwhile: the process may die.
+    #[tokio::test]
+    async fn what_takes_long_to_store_is_journaled_meanwhile() {
+        let outcome = Outcome {
+            fence: Fence { id: Uuid::nil(), lease_id: Uuid::nil(), generation: 1 },
+            client_id: Uuid::nil(),
+            attempt_id: Uuid::nil(),
+            trigger: Trigger::Schedule,
+            name: String::new(),
+            change: decide::Change::Release(None),
+            ending: Some(Ending {
+                verdict: Verdict::Postponed,
+                error_class: None,
+                status: None,
+                error_code: None,
+                error_description: None,
+                generation_after: None,
+                fingerprint_after: None,
+            }),
+            client: None,
+        };
+        let ports = Slow::default();
+        assert_eq!(conclude(&ports, &outcome, Duration::ZERO).await, Verdict::Postponed);
+        assert!(ports.settled.load(Ordering::Relaxed));
     }
 }

@@ -29,8 +29,9 @@ struct Inner {
     hungry: AtomicBool,
 }
 
-/// How many of one client look for room at once, in this process.
-const ASKING: usize = 32;
+/// How many of one client look for room at once, in this process: each look takes a connection to the
+/// database, of which others need some too.
+const ASKING: usize = 4;
 
 #[derive(Clone)]
 pub struct Flight {

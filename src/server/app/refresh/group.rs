@@ -33,7 +33,10 @@ pub struct Changes<'a> {
 impl<'a> Changes<'a> {
     pub fn of(outcomes: &'a [Outcome]) -> Self {
         let mut changes = Self::default();
-        for outcome in outcomes {
+        // All lock rows in one order.
+        let mut sorted: Vec<&Outcome> = outcomes.iter().collect();
+        sorted.sort_by_key(|outcome| outcome.fence.id);
+        for outcome in sorted {
             match &outcome.change {
                 Change::Renew(renewal, set) => {
                     changes.renewals.push((outcome.fence, renewal));
@@ -61,7 +64,8 @@ pub fn taken(outcomes: &[Outcome], changed: &HashSet<Uuid>) -> HashSet<Uuid> {
 /// connection stands.
 pub fn refused(outcome: &Outcome, verdict: Option<Verdict>, standing: &[Standing]) -> Saved {
     // It came through before, unheard.
-    if let Some(verdict) = verdict.filter(|verdict| *verdict != Verdict::InDoubt) {
+    let heard = |verdict: &Verdict| *verdict != Verdict::InDoubt || outcome.verdict() == *verdict;
+    if let Some(verdict) = verdict.filter(heard) {
         return Saved::Done(verdict);
     }
     let Fence { id, generation, .. } = outcome.fence;
@@ -72,6 +76,10 @@ pub fn refused(outcome: &Outcome, verdict: Option<Verdict>, standing: &[Standing
             standing.id == id && standing.generation == generation && !standing.is_over
         });
     if waits { Saved::Busy } else { Saved::Done(Verdict::Superseded) }
+}
+
+fn is_superseded(saved: Option<&Saved>) -> bool {
+    matches!(saved, Some(Saved::Done(Verdict::Superseded)) | None)
 }
 
 /// How attempts end.
@@ -101,6 +109,8 @@ impl Endings {
                     };
                     endings.ended.push((id, attempt_id, Ending { verdict, ..ending.clone() }));
                 }
+                // It has its verdict from before.
+                Some(_) if !is_superseded(saved.get(&attempt_id)) => {}
                 Some(ending) => {
                     let superseded = Ending {
                         verdict: Verdict::Superseded,
@@ -169,6 +179,22 @@ mod tests {
             assert_eq!(refused(&grant(), verdict, &standing(3, true)), superseded);
             assert_eq!(refused(&grant(), verdict, &[]), superseded);
         }
+        let doubt = Outcome {
+            change: Change::Release(None),
+            ending: Some(Ending {
+                verdict: Verdict::InDoubt,
+                error_class: None,
+                status: None,
+                error_code: None,
+                error_description: None,
+                generation_after: None,
+                fingerprint_after: None,
+            }),
+            ..grant()
+        };
+        let unheard = Some(Verdict::InDoubt);
+        assert_eq!(refused(&doubt, unheard, &standing(3, false)), Saved::Done(Verdict::InDoubt));
+        assert_eq!(refused(&doubt, None, &standing(3, false)), superseded);
         let before = Some(Verdict::Refreshed);
         let heard = Saved::Done(Verdict::Refreshed);
         assert_eq!(refused(&grant(), before, &standing(3, false)), heard);

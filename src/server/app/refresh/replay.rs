@@ -1,6 +1,7 @@
 //! The journal's records: sealed going in, and stored at the next start (DESIGN section 3, point 4).
 
 use anyhow::Context;
+use futures::future::join_all;
 
 use super::{
     decide::Outcome,
@@ -13,6 +14,8 @@ use crate::server::{
     secret::seal::{self, Place},
 };
 
+/// How many records are offered to the store at once: enough to fill its groups.
+const AT_ONCE: usize = 512;
 /// How long the start waits for what the store does not take at once.
 const BUSY_RETRY: std::time::Duration = std::time::Duration::from_millis(500);
 
@@ -49,21 +52,21 @@ pub async fn leftovers(app: &App, found: Vec<Leftover>) {
         }
         let mut busy = Vec::new();
         let mut unreadable = 0;
-        for entry in &leftover.entries {
-            match open(app, entry) {
-                Ok(outcome) => {
-                    if !bring(app, &outcome).await {
-                        busy.push(outcome);
+        for entries in leftover.entries.chunks(AT_ONCE) {
+            let mut outcomes = Vec::with_capacity(entries.len());
+            for entry in entries {
+                match open(app, entry) {
+                    Ok(outcome) => outcomes.push(outcome),
+                    Err(error) => {
+                        unreadable += 1;
+                        tracing::error!(
+                            error = format!("{error:#}"),
+                            "a journal's record can't be read"
+                        );
                     }
                 }
-                Err(error) => {
-                    unreadable += 1;
-                    tracing::error!(
-                        error = format!("{error:#}"),
-                        "a journal's record can't be read"
-                    );
-                }
             }
+            busy.extend(offer(app, outcomes).await);
         }
         tracing::info!(
             path = %leftover.path().display(),
@@ -102,15 +105,15 @@ fn end(leftover: Leftover, unreadable: usize) {
 pub async fn bring_all<P: Ports>(ports: &P, mut outcomes: Vec<Outcome>) -> bool {
     while !outcomes.is_empty() && !ports.is_stopping() {
         ports.sleep(BUSY_RETRY).await;
-        let mut still = Vec::new();
-        for outcome in outcomes {
-            if !bring(ports, &outcome).await {
-                still.push(outcome);
-            }
-        }
-        outcomes = still;
+        outcomes = offer(ports, outcomes).await;
     }
     outcomes.is_empty()
+}
+
+/// Offers outcomes to the store, all at once; those that it does not have yet.
+async fn offer<P: Ports>(ports: &P, outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    let stored = join_all(outcomes.iter().map(|outcome| bring(ports, outcome))).await;
+    outcomes.into_iter().zip(stored).filter_map(|(one, stored)| (!stored).then_some(one)).collect()
 }
 
 /// Offers an outcome to the store; whether it has it.

@@ -6,7 +6,8 @@ use std::{
 };
 
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::{
@@ -29,12 +30,28 @@ use crate::{
 
 /// A group that PostgreSQL does not confirm within this time is not waited for.
 pub const PATIENCE: StdDuration = StdDuration::from_secs(2);
+/// How long its transaction may go on by itself: a slow database gets its work done, and one that fell
+/// silent keeps no connection from the others.
+const LIMIT: StdDuration = StdDuration::from_secs(20);
+/// How many groups are being written at once, those included that nobody waits for any more.
+pub const WRITING: usize = 4;
 /// What is due within this time is not left to the worker's next look.
 pub const SOON: time::Duration = time::Duration::seconds(3);
 
 impl saver::Store for App {
     async fn write(&self, outcomes: &[Outcome]) -> anyhow::Result<Vec<Saved>> {
-        match tokio::time::timeout(PATIENCE, transact(self, outcomes)).await {
+        let (app, outcomes) = (self.clone(), outcomes.to_vec());
+        // In a task of its own: a transaction that is given up half way leaves its connection in a state
+        // that takes another answer of the database to mend.
+        let writing = async move {
+            let Ok(turn) = app.writing().acquire_owned().await else {
+                return Err(sqlx::Error::PoolClosed.into());
+            };
+            tokio::spawn(async move { transact(&app, &outcomes, turn).await })
+                .await
+                .map_err(|error| Error::Internal(error.into()))?
+        };
+        match tokio::time::timeout(PATIENCE, writing).await {
             Ok(Err(Error::Internal(error))) => Err(error),
             Ok(result) => result.map_err(|error| anyhow::anyhow!("{error}")),
             Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
@@ -73,8 +90,20 @@ pub fn is_absence(error: &anyhow::Error) -> bool {
     }
 }
 
-async fn transact(app: &App, outcomes: &[Outcome]) -> Result<Vec<Saved>> {
-    let mut tx = app.begin().await?;
+async fn transact(
+    app: &App,
+    outcomes: &[Outcome],
+    _turn: OwnedSemaphorePermit,
+) -> Result<Vec<Saved>> {
+    let mut conn = app.pool().acquire().await?;
+    tokio::time::timeout(LIMIT, apply(app, &mut conn, outcomes)).await.unwrap_or_else(|_| {
+        conn.close_on_drop();
+        Err(sqlx::Error::PoolTimedOut.into())
+    })
+}
+
+async fn apply(app: &App, conn: &mut PgConnection, outcomes: &[Outcome]) -> Result<Vec<Saved>> {
+    let mut tx = conn.begin().await?;
     let watched = weigh::watch(app, &mut tx, outcomes).await?;
     let taken = change(app, &mut tx, outcomes).await?;
     let mut saved = judge(&mut tx, outcomes, &taken).await?;
@@ -98,18 +127,12 @@ async fn transact(app: &App, outcomes: &[Outcome]) -> Result<Vec<Saved>> {
 
 /// What is due within moments is not left to the worker's next look.
 fn wake_in_time(app: &App, outcomes: &[Outcome]) {
-    let (now, stopping) = (app.now(), app.stopping().clone());
+    let now = app.now();
     let soon = outcomes.iter().filter_map(Outcome::due_at).map(|due_at| due_at - now).min();
     if let Some(wait) = soon.filter(|wait| *wait < SOON)
         && let Ok(wait) = StdDuration::try_from(wait)
     {
-        let app = app.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = stopping.cancelled() => {}
-                () = tokio::time::sleep(wait) => app.wake_worker(),
-            }
-        });
+        app.wake_worker_in(wait);
     }
 }
 

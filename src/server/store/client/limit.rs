@@ -21,8 +21,8 @@ pub struct Limit {
     pub burst: f64,
 }
 
-/// How many requests each client may begin now. Whoever asks for the same client waits until our
-/// transaction ends, or with `skip` goes without it. Clients that are not in one of these states, or
+/// How many requests each client may begin now. Until our transaction ends, whoever asks for the same
+/// client goes without it: nobody waits here, holding a connection that others need. Clients that are not in one of these states, or
 /// that were asked to pause, are left out. Attempts begun before `open_since` are under way no more, also if
 /// nobody came back to say so.
 pub async fn room(
@@ -31,28 +31,18 @@ pub async fn room(
     states: &[StateName],
     open_since: OffsetDateTime,
     now: Option<OffsetDateTime>,
-    skip: bool,
 ) -> Result<Vec<Room>> {
     let ids: Vec<Uuid> = limits.iter().map(|limit| limit.client_id).collect();
     let concurrency: Vec<i32> = limits.iter().map(|limit| limit.concurrency).collect();
     let interval: Vec<Option<f64>> = limits.iter().map(|limit| limit.interval).collect();
     let burst: Vec<f64> = limits.iter().map(|limit| limit.burst).collect();
     let states: Vec<String> = states.iter().map(|state| state.as_str().to_owned()).collect();
-    let locked: Vec<Uuid> = if skip {
-        sqlx::query_scalar!(
-            "SELECT id FROM clients WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
-            &ids
-        )
-        .fetch_all(&mut *conn)
-        .await?
-    } else {
-        sqlx::query_scalar!(
-            "SELECT id FROM clients WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE",
-            &ids
-        )
-        .fetch_all(&mut *conn)
-        .await?
-    };
+    let locked = sqlx::query_scalar!(
+        "SELECT id FROM clients WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
+        &ids
+    )
+    .fetch_all(&mut *conn)
+    .await?;
     Ok(sqlx::query_as!(
         Room,
         r#"SELECT c.id AS client_id,
@@ -127,4 +117,38 @@ pub async fn paused_until(conn: &mut PgConnection, id: Uuid) -> Result<Option<Of
         .fetch_optional(conn)
         .await?
         .flatten())
+}
+
+/// Has what came due before `since` spread, a batch at a time, before the worker claims any of it.
+pub async fn begin_resuming(
+    conn: &mut PgConnection,
+    id: Uuid,
+    since: OffsetDateTime,
+) -> Result<()> {
+    sqlx::query!("UPDATE clients SET resuming_since = $2 WHERE id = $1", id, since)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Clients whose connections are being spread, and since when.
+pub async fn list_resuming(conn: &mut PgConnection) -> Result<Vec<(Uuid, OffsetDateTime)>> {
+    let rows = sqlx::query!(
+        r#"SELECT id, resuming_since AS "since!" FROM clients WHERE resuming_since IS NOT NULL"#
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.since)).collect())
+}
+
+/// Says that all that came due before `since` is spread.
+pub async fn end_resuming(conn: &mut PgConnection, id: Uuid, since: OffsetDateTime) -> Result<()> {
+    sqlx::query!(
+        "UPDATE clients SET resuming_since = NULL WHERE id = $1 AND resuming_since = $2",
+        id,
+        since
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }

@@ -285,24 +285,32 @@ pub async fn is_held(
     .await?)
 }
 
-/// Spreads what came due while a client was refused over `spread` seconds from `now` on.
-pub async fn resume(
+/// Spreads some of what came due before `since`, while a client was refused, over `spread` seconds from
+/// then on; how many that were. What is just being changed is passed by.
+pub async fn resume_some(
     conn: &mut PgConnection,
     client_id: Uuid,
+    since: OffsetDateTime,
     now: OffsetDateTime,
     spread: f64,
-    seed: i64,
+    limit: i64,
 ) -> Result<u64> {
     Ok(sqlx::query!(
-        "UPDATE connections
-         SET due_at = $2::timestamptz + make_interval(secs =>
-             $3::float8 * (hashtextextended(id::text, $4) & 65535)::float8 / 65536.0)
-         WHERE client_id = $1 AND due_at <= $2::timestamptz + make_interval(secs => $3::float8)
-           AND (leased_until IS NULL OR leased_until <= $2)",
+        "WITH overdue AS (
+             SELECT id FROM connections
+             WHERE client_id = $1 AND due_at <= $2 AND (leased_until IS NULL OR leased_until <= $3)
+             ORDER BY due_at LIMIT $5 FOR UPDATE SKIP LOCKED
+         )
+         UPDATE connections n
+         SET due_at = $2::timestamptz + make_interval(secs => 0.001 + ($4::float8 - 0.001)
+             * (hashtextextended(n.id::text, extract(epoch FROM $2::timestamptz)::bigint) & 65535)::float8
+             / 65536.0)
+         FROM overdue WHERE n.id = overdue.id",
         client_id,
+        since,
         now,
         spread,
-        seed
+        limit
     )
     .execute(conn)
     .await?
