@@ -150,7 +150,7 @@ export class Plagues {
     const [{ at }] = await postgres.query("SELECT clock_timestamp() AS at");
     const alive = replicas.filter((replica) => replica.isUp).map((replica) => [replica, replica.life]);
     const isReady = async ([replica, life]) => {
-      if (replica.life !== life || life.to !== null) return true;
+      if (replica.life !== life || life.to !== null || life.isStopping) return true;
       const answer = await fetch(`${replica.url}/readyz`, { signal: AbortSignal.timeout(3000) }).catch(() => null);
       return answer?.ok || life.to !== null;
     };
