@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 mod authorization;
 mod errors;
+pub mod form;
 mod policy;
 mod request;
 mod response;
@@ -45,6 +46,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Profile {
     /// The version of this format.
     #[serde(default = "schema_version")]
+    #[cfg_attr(feature = "ssr", schema(default = schema_version))]
     pub schema_version: u32,
     /// The stable short name: `[a-z0-9-]{1,64}`.
     pub slug: String,
@@ -55,6 +57,7 @@ pub struct Profile {
     pub category: Option<String>,
     /// What whoever registers a client should know: limits, oddities, the redirect URI's rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ssr", schema(content_media_type = "text/plain"))]
     pub notes: Option<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub links: Links,
@@ -72,6 +75,7 @@ pub struct Profile {
     pub endpoints: Endpoints,
     /// How a connection can begin. Importing a token response is always possible besides.
     #[serde(default = "default_grants")]
+    #[cfg_attr(feature = "ssr", schema(default = default_grants))]
     pub grants: Vec<GrantType>,
     /// How a connection is kept alive.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -152,22 +156,25 @@ pub struct Links {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Endpoints {
+    /// Where the account's owner is sent to consent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorization: Option<String>,
+    /// Where codes and refresh tokens are redeemed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// Where refresh requests go, if not to the token endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<String>,
-    /// RFC 7009.
+    /// Where tokens are revoked (RFC 7009).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation: Option<String>,
-    /// RFC 7662.
+    /// Where tokens are looked up (RFC 7662).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub introspection: Option<String>,
+    /// Tells whose account it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub userinfo: Option<String>,
-    /// RFC 8628.
+    /// Where a code for another device is asked for (RFC 8628).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_authorization: Option<String>,
 }
@@ -203,7 +210,7 @@ pub enum GrantType {
 /// How a connection is kept alive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = Renewal::default))]
 pub enum Renewal {
     #[default]
     RefreshToken,
@@ -244,6 +251,7 @@ pub struct UserInfo {
     pub headers: BTreeMap<String, String>,
     /// A body to send as JSON, for an interface that is queried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ssr", schema(content_media_type = "application/json"))]
     pub json: Option<String>,
 }
 
@@ -266,7 +274,7 @@ pub struct Presentation {
 /// Where an access token is presented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = TokenPlace::default))]
 pub enum TokenPlace {
     #[default]
     Header,

@@ -12,6 +12,7 @@ mod import;
 mod moment;
 mod outcome;
 mod people;
+mod provider;
 
 pub use client::{
     call, canaries, client_state, client_state_word, client_trouble, incident, incident_ends,
@@ -28,6 +29,10 @@ pub use outcome::{
     Notice, Outcome, Page, invitation, notice, outcome, relink_standing, see_fields,
 };
 pub use people::{role, scope};
+pub use provider::{
+    authentication, beginning, choice, encoding, pkce, profile_in_use, refresh_lifetime, renewal,
+    rotation,
+};
 
 #[cfg(test)]
 mod tests;

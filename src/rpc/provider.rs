@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 
 use super::Answer;
-use crate::domain::catalog::ProviderEntry;
+use crate::domain::{
+    catalog::ProviderEntry,
+    provider::form::{Editing, View},
+};
 
 #[server(prefix = "/rpc", endpoint = "provider/list")]
 pub async fn list() -> Answer<Vec<ProviderEntry>> {
@@ -17,22 +20,17 @@ pub async fn get(slug: String) -> Answer<ProviderEntry> {
     app.call(crate::server::app::provider::get(&app, &actor, &slug)).await
 }
 
-/// Adds a custom provider from its profile, JSON text, and goes to its page.
-#[server(prefix = "/rpc", endpoint = "provider/create")]
-pub async fn create(profile: String) -> Answer<()> {
-    use crate::server::http::caller;
-    let (app, actor) = caller::actor().await?;
-    let made = app.call(crate::server::app::provider::create_text(&app, &actor, &profile)).await?;
-    caller::redirect(&format!("/providers/{}", made.profile.slug));
-    Ok(())
-}
-
-/// Replaces a custom provider's profile, JSON text.
-#[server(prefix = "/rpc", endpoint = "provider/update")]
-pub async fn update(slug: String, profile: String) -> Answer<()> {
+/// The page on which a profile is written: the custom provider `slug`, else a copy of `from`, else a
+/// new one.
+#[server(prefix = "/rpc", endpoint = "provider/edit")]
+pub async fn edit(
+    slug: Option<String>,
+    from: Option<String>,
+    #[server(default)] view: View,
+) -> Answer<Editing> {
+    use crate::server::app::provider::draft;
     let (app, actor) = crate::server::http::caller::actor().await?;
-    app.call(crate::server::app::provider::update_text(&app, &actor, &slug, &profile)).await?;
-    Ok(())
+    app.call(draft::begin(&app, &actor, slug.as_deref(), from.as_deref(), view)).await
 }
 
 #[server(prefix = "/rpc", endpoint = "provider/delete")]

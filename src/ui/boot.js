@@ -28,6 +28,12 @@ const say = (form, text, link) => {
   place.replaceChildren(told);
 };
 
+const sessionEnded = [
+  "Your session has ended, and nothing was done. Sign in and send this again.",
+  { href: "/login", target: "_blank", textContent: "Sign in in another tab" },
+];
+const unreachable = "Regrant could not be reached. Nothing may have happened yet; try again.";
+
 const busy = (form, is) => (form.ariaBusy = is ? "true" : null);
 // A page that the browser kept and shows again is not at work any more.
 addEventListener("pageshow", () => document.querySelectorAll("form").forEach((f) => busy(f, false)));
@@ -48,17 +54,21 @@ const refill = (form, typed) => {
   }
 };
 
+const pageOf = async (answer) => {
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  page.querySelectorAll("noscript").forEach((part) => part.remove());
+  return page;
+};
+
 // Shows the page that a form leads back to. What happened stands in its address and is taken out of
 // it, so that it is not told again.
 const show = async (address, form) => {
   const answer = await fetch(address, { headers: { accept: "text/html" } });
   const at = new URL(answer.url);
   if (at.pathname !== location.pathname) {
-    const link = { href: "/login", target: "_blank", textContent: "Sign in in another tab" };
-    return say(form, "Your session has ended, and nothing was done. Sign in and send this again.", link);
+    return say(form, ...sessionEnded);
   }
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  page.querySelectorAll("noscript").forEach((part) => part.remove());
+  const page = await pageOf(answer);
   const failed = at.searchParams.has("__err");
   for (const name of ["__err", "__path", "__done", "connected", "problem"]) at.searchParams.delete(name);
   history.replaceState(null, "", at);
@@ -75,6 +85,7 @@ const show = async (address, form) => {
   if (next && !next.matches("input, select, textarea")) next.tabIndex = -1;
   next?.focus();
   wake();
+  follow();
 };
 
 const send = async (form, submitter) => {
@@ -87,7 +98,7 @@ const send = async (form, submitter) => {
     to = answer.headers.get("x-go-to");
     if (to === null) say(form, answer.ok ? "Done." : await answer.text());
   } catch {
-    say(form, "Regrant could not be reached. Nothing may have happened yet; try again.");
+    say(form, unreachable);
   }
   if (!to) return busy(form, false);
   const at = new URL(to, location);
@@ -119,9 +130,12 @@ const morph = (old, anew) => {
 // What moves on a page is looked at again, until it stands still.
 let sending = 0;
 let next;
-const follow = (wait = 1000) => {
+const follow = (wait) => {
   clearTimeout(next);
-  if (sending || document.querySelector("[data-live=moving]")) next = setTimeout(look, wait);
+  const moving = document.querySelector("[data-live=moving]");
+  // What a person does elsewhere takes longer than what we do.
+  wait ??= moving?.dataset.then ? 3000 : 1000;
+  if (sending || moving) next = setTimeout(look, wait);
 };
 const look = async () => {
   try {
@@ -130,7 +144,13 @@ const look = async () => {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of document.querySelectorAll("[data-live]")) {
       const anew = page.getElementById(part.id);
+      const over = part.dataset.live === "moving" && anew?.dataset.live !== "moving";
+      // Nobody is interrupted who is typing.
+      if (over && part.dataset.then === "reload" && !document.activeElement?.matches("input, select, textarea")) {
+        return location.reload();
+      }
       if (anew) morph(part, anew);
+      else part.dataset.live = "still";
     }
     follow();
   } catch {
@@ -138,6 +158,34 @@ const look = async () => {
   }
 };
 follow();
+
+// A form that is answered with its own page: what was typed stands in it, changed as the button asked.
+const stay = async (form, submitter) => {
+  busy(form, true);
+  try {
+    const action = submitter?.getAttribute("formaction") ?? form.getAttribute("action");
+    const body = new URLSearchParams(new FormData(form, submitter));
+    const answer = await fetch(action, { method: "POST", body, headers: { accept: "text/html" } });
+    if (answer.redirected) {
+      if (new URL(answer.url).pathname === "/login") say(form, ...sessionEnded);
+      else location.assign(answer.url);
+      return busy(form, false);
+    }
+    if (!answer.headers.get("content-type")?.startsWith("text/html")) throw new Error("no page");
+    const page = await pageOf(answer);
+    const unfolded = [...document.querySelectorAll("details[open][id]")].map((fold) => fold.id);
+    history.replaceState(null, "", action);
+    document.title = page.title;
+    document.body.replaceWith(page.body);
+    for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+    document.querySelector("[autofocus]")?.focus();
+    wake();
+    follow();
+  } catch {
+    busy(form, false);
+    say(form, unreachable);
+  }
+};
 
 // A file, with a bar that says how far it is.
 const upload = (form, submitter) => {
@@ -167,7 +215,8 @@ const upload = (form, submitter) => {
 document.addEventListener("submit", (event) => {
   const form = event.target;
   const action = form.getAttribute("action") ?? "";
-  const way = action.startsWith("/rpc/") ? send : action.startsWith("/upload/") ? upload : null;
+  const posted = action.startsWith("/rpc/") ? send : action.startsWith("/upload/") ? upload : null;
+  const way = "stay" in form.dataset ? stay : posted;
   if (event.defaultPrevented || form.method !== "post" || !way) return;
   event.preventDefault();
   if (form.ariaBusy !== "true") void way(form, event.submitter);

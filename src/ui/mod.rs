@@ -16,6 +16,8 @@ use leptos_router::{
     path as at,
 };
 
+pub use pages::provider::Posted;
+pub use patterns::typed::Typed;
 pub use shell::{Assets, shell};
 
 use layout::Frame;
@@ -54,6 +56,7 @@ pub fn App() -> impl IntoView {
                     <Route path=at!("/providers") view=provider::List ssr=SsrMode::Async/>
                     <Route path=at!("/providers/new") view=provider::New ssr=SsrMode::Async/>
                     <Route path=at!("/providers/:slug") view=provider::Detail ssr=SsrMode::Async/>
+                    <Route path=at!("/providers/:slug/edit") view=provider::Edit ssr=SsrMode::Async/>
                     <Route path=at!("/users") view=user::List ssr=SsrMode::Async/>
                     <Route path=at!("/api-keys") view=api_key::List ssr=SsrMode::Async/>
                     <Route path=at!("/audit") view=audit::List ssr=SsrMode::Async/>

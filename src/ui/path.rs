@@ -11,6 +11,7 @@ use crate::domain::{
     audit::AuditFilter,
     connection::{ConnectionFilter, StateName},
     page::Paging,
+    provider::form::View,
 };
 
 pub const HOME: &str = "/";
@@ -31,6 +32,10 @@ pub const PROFILE: &str = "/profile";
 pub const AFTER: &str = "after";
 /// The parameter that names the server function that has just done what a form asked for.
 pub const DONE: &str = "__done";
+/// How a profile is shown to whoever writes it.
+pub const VIEW: &str = "as";
+/// Says that a profile was just saved.
+pub const SAVED: &str = "saved";
 
 pub fn login(next: &str) -> String {
     query(LOGIN, [("next", next.to_owned())])
@@ -90,6 +95,25 @@ pub fn provider_copy(slug: &str) -> String {
 /// The page behind a one-time link.
 pub fn relink(token: &str) -> String {
     format!("/relink/{}", escape(token))
+}
+
+/// The page on which a profile is written: a custom provider's, else a copy of `from`.
+pub fn provider_form(slug: Option<&str>, from: Option<&str>, view: View) -> String {
+    let path = match slug {
+        Some(slug) => format!("{}/edit", provider(slug)),
+        None => PROVIDER_NEW.to_owned(),
+    };
+    let from = from.map(|from| ("from", from.to_owned()));
+    let view = (view != View::default()).then(|| (VIEW, view.as_str().to_owned()));
+    query(&path, from.into_iter().chain(view))
+}
+
+pub fn provider_edit(slug: &str) -> String {
+    provider_form(Some(slug), None, View::Form)
+}
+
+pub fn provider_saved(slug: &str) -> String {
+    query(&provider(slug), [(SAVED, "yes".to_owned())])
 }
 
 pub fn audit_of(subject: &str) -> String {

@@ -74,7 +74,7 @@ impl Callback {
 
 /// The proof that who redeems a code is who asked for it (RFC 7636).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = Pkce::default))]
 pub enum Pkce {
     #[default]
     S256,

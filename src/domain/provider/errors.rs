@@ -40,6 +40,7 @@ impl Default for Errors {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ErrorRule {
+    /// The HTTP status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// The error's code, whatever its case.
@@ -54,6 +55,7 @@ pub struct ErrorRule {
     /// The body contains this text, whatever its case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// What it means, which decides what happens next.
     pub class: ErrorClass,
 }
 

@@ -9,8 +9,10 @@ use super::is_default;
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Lifetimes {
+    /// Of an access token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_seconds: Option<u64>,
+    /// Of a refresh token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_seconds: Option<u64>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -23,7 +25,7 @@ pub struct Lifetimes {
 /// From when `refresh_seconds` counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = RefreshLifetime::default))]
 pub enum RefreshLifetime {
     /// From the last token response: a connection that is refreshed lives on.
     #[default]
@@ -110,7 +112,7 @@ impl Default for IncidentPolicy {
 /// Whether a refresh gives a new refresh token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = Rotation::default))]
 pub enum Rotation {
     /// Each refresh token works once.
     Always,
@@ -123,7 +125,7 @@ pub enum Rotation {
 /// Which of a grant's tokens are sent to be revoked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = RevokedBy::default))]
 pub enum RevokedBy {
     /// The refresh token, then the access token.
     #[default]

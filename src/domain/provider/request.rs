@@ -18,7 +18,8 @@ pub struct Request {
     pub authentication: Authentication,
     #[serde(default, skip_serializing_if = "is_default")]
     pub encoding: Encoding,
-    /// Other names and places for the standard parameters ([`STANDARD_PARAMETERS`]).
+    /// Other names and places for the standard parameters: `grant_type`, `code`, `redirect_uri`,
+    /// `refresh_token`, `scope`, `client_id`, `client_secret` and the like.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, Parameter>,
     /// Parameters to add to the body. The values are templates.
@@ -127,6 +128,7 @@ pub struct RequestOverride {
     pub authentication: Option<Authentication>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
+    /// Laid over what all requests have, as are the maps below.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, Parameter>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -193,7 +195,7 @@ pub struct Parameter {
 /// Where a parameter stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = Place::default))]
 pub enum Place {
     #[default]
     Body,
@@ -206,7 +208,7 @@ pub enum Place {
 /// How a body is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = Encoding::default))]
 pub enum Encoding {
     /// `application/x-www-form-urlencoded`, what RFC 6749 asks for.
     #[default]
@@ -217,7 +219,7 @@ pub enum Encoding {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = Method::default))]
 pub enum Method {
     #[default]
     Post,
@@ -253,7 +255,7 @@ pub struct Authentication {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = AuthenticationMethod::default))]
 pub enum AuthenticationMethod {
     /// HTTP Basic over the form-urlencoded id and secret (RFC 6749 section 2.3.1).
     #[default]

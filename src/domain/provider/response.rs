@@ -10,11 +10,12 @@ use super::is_default;
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Response {
+    /// JSON pointers, one of which must lead to something.
     pub access_token: Vec<String>,
     pub refresh_token: Vec<String>,
     pub id_token: Vec<String>,
     pub token_type: Vec<String>,
-    /// A string or an array of strings.
+    /// A string or an array of strings stands there.
     pub scope: Vec<String>,
     /// Where a scope string is split; white space always splits.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,7 +64,7 @@ pub struct ExpirySource {
 /// How an expiry is written. A number may stand in a string in every numeric form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = ExpiryForm::default))]
 pub enum ExpiryForm {
     /// By its size: below 1 000 000 000 seconds from now; then seconds since 1970, if that is not
     /// in the past; from 100 000 000 000 milliseconds since 1970. Text that is no number is a date.

@@ -14,14 +14,18 @@ use super::{FieldError, GrantType, Profile, is_default, template, validate::is_w
 pub struct Variable {
     /// What stands between the braces of a template: `[a-z][a-z0-9_]*`.
     pub name: String,
+    /// What the form asks for.
     pub label: String,
+    /// A sentence below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ssr", schema(content_media_type = "text/plain"))]
     pub help: Option<String>,
     /// A regular expression that the whole value must match. Without one, and without choices, a
     /// value may hold letters, digits, `.`, `_` and `-` only, so that it can't leave its place in
     /// a URL; a variable that begins a URL may hold an https URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
+    /// Taken when nothing is filled in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
     /// The values there are, when they are known.
@@ -46,7 +50,7 @@ pub struct Choice {
 /// Who fills a variable in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = FilledBy::default))]
 pub enum FilledBy {
     #[default]
     Client,

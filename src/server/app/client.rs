@@ -2,6 +2,7 @@
 
 mod caller;
 pub mod rehearsal;
+pub(super) mod scopes;
 
 use std::collections::BTreeMap;
 
@@ -70,6 +71,7 @@ pub async fn create(app: &App, actor: &Actor, new: NewClient) -> Result<Client> 
             other => other,
         })?;
     let now = app.now();
+    scopes::check(&profile, &new.scopes)?;
     let scopes = if new.scopes.is_empty() {
         profile.authorization.default_scopes.clone()
     } else {
@@ -132,6 +134,7 @@ pub async fn update(
         client.name = name;
     }
     if let Some(scopes) = patch.scopes.filter(|scopes| *scopes != client.scopes) {
+        scopes::check(&profile, &scopes)?;
         changed.push("scopes");
         client.scopes = scopes;
     }

@@ -1,5 +1,6 @@
 //! Providers: presets, custom ones, discovery.
 
+pub mod draft;
 mod schema;
 
 use serde_json::json;
@@ -191,34 +192,18 @@ fn completed(issuer: &str) -> String {
 
 /// Discovers an issuer and keeps it as a custom provider.
 pub async fn adopt(app: &App, actor: &Actor, issuer: &str, name: &str) -> Result<ProviderEntry> {
+    let profile = discover_named(app, actor, issuer, name).await?;
+    create(app, actor, profile).await
+}
+
+/// [`discover`], with a name for people if there is one.
+async fn discover_named(app: &App, actor: &Actor, issuer: &str, name: &str) -> Result<Profile> {
     let mut profile = discover(app, actor, issuer).await?;
     if !name.trim().is_empty() {
         profile.name = name.trim().to_owned();
         profile.slug = slug_of(&profile.name);
     }
-    create(app, actor, profile).await
-}
-
-/// [`create`] from JSON text.
-pub async fn create_text(app: &App, actor: &Actor, text: &str) -> Result<ProviderEntry> {
-    actor.require(Permission::ProvidersWrite)?;
-    create(app, actor, parse(text)?).await
-}
-
-/// [`update`] from JSON text.
-pub async fn update_text(
-    app: &App,
-    actor: &Actor,
-    slug: &str,
-    text: &str,
-) -> Result<ProviderEntry> {
-    actor.require(Permission::ProvidersWrite)?;
-    update(app, actor, slug, parse(text)?).await
-}
-
-fn parse(text: &str) -> Result<Profile> {
-    serde_json::from_str(text)
-        .map_err(|error| Error::invalid("profile", format!("is not a profile: {error}")))
+    Ok(profile)
 }
 
 /// Letters and digits of a name, joined by hyphens.

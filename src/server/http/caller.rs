@@ -61,7 +61,11 @@ impl App {
 }
 
 fn request_id() -> Option<String> {
-    let parts = use_context::<Parts>()?;
+    request_id_of(&use_context::<Parts>()?)
+}
+
+/// By which the log can be searched for a request.
+pub fn request_id_of(parts: &Parts) -> Option<String> {
     Some(parts.headers.get("x-request-id")?.to_str().ok()?.to_owned())
 }
 

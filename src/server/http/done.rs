@@ -16,7 +16,7 @@ use url::Url;
 use crate::ui::path::DONE;
 
 /// Says that our script sent the form and reads the answer.
-const SENT_BY: HeaderName = HeaderName::from_static("x-sent-by");
+pub const SENT_BY: HeaderName = HeaderName::from_static("x-sent-by");
 /// Where our script goes next.
 const GO_TO: HeaderName = HeaderName::from_static("x-go-to");
 

@@ -8,8 +8,10 @@ mod guard;
 mod health;
 mod oauth;
 mod origin;
+mod provider;
 pub mod router;
 mod session;
+mod typed;
 mod upload;
 
 pub use router::{Metrics, Options, health_router, router};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{FromRef, MatchedPath, Request},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     middleware,
     response::IntoResponse,
     routing::get,
@@ -21,7 +21,7 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-use super::{api, done, guard, health, oauth, origin, session, upload};
+use super::{api, done, guard, health, oauth, origin, provider, session, typed, upload};
 use crate::{
     server::{app::App, assets::Site},
     ui,
@@ -45,6 +45,7 @@ pub struct Options {
 #[derive(Clone)]
 pub struct Web {
     pub app: App,
+    pub assets: ui::Assets,
     leptos: LeptosOptions,
 }
 
@@ -64,8 +65,8 @@ impl FromRef<Web> for App {
 /// (`into_make_service_with_connect_info::<SocketAddr>`): the login limit counts by it.
 pub fn router(app: App, options: Options) -> Router {
     let leptos = LeptosOptions::builder().output_name("regrant").build();
-    let web = Web { app: app.clone(), leptos };
     let assets = page_assets(&options.site);
+    let web = Web { app: app.clone(), assets: assets.clone(), leptos };
     let missing = {
         let assets = assets.clone();
         move || ui::shell(assets.clone())
@@ -84,10 +85,13 @@ pub fn router(app: App, options: Options) -> Router {
         .fallback(leptos_axum::render_app_async_with_context(context, missing))
         .with_state::<()>(web.clone());
     let oauth = oauth::routes().with_state(web.clone());
+    let drafts = provider::routes().with_state(web.clone());
     let uploads = upload::routes().with_state(web.clone());
     // Server functions come with the pages, so the guard stands around all of it.
     let browser = pages
         .layer(middleware::from_fn(done::mark))
+        .layer(middleware::from_fn_with_state(app.clone(), typed::carry))
+        .merge(drafts)
         .merge(oauth)
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .merge(uploads)
@@ -132,8 +136,12 @@ fn page_assets(site: &Site) -> ui::Assets {
 }
 
 /// What components and server functions find: the use cases, and a policy with this page's nonce.
-fn provide_page_context(app: App) {
+pub(super) fn provide_page_context(app: App) {
     provide_context(app);
+    let parts = use_context::<Parts>();
+    if let Some(typed) = parts.and_then(|parts| parts.extensions.get::<ui::Typed>().cloned()) {
+        provide_context(typed);
+    }
     if let (Some(nonce), Some(response)) =
         (leptos::nonce::use_nonce(), use_context::<ResponseOptions>())
     {

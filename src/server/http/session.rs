@@ -24,6 +24,7 @@ const BEGAN: &str = "began_at";
 const SEEN: &str = "seen_at";
 const BROWSER: &str = "browser";
 const NOTE: &str = "note";
+const TYPED: &str = "typed";
 /// A session in use is written again this often, so that reading pages does not write rows.
 const TOUCH: time::Duration = time::Duration::minutes(5);
 
@@ -190,4 +191,19 @@ pub async fn take_note(
     session: &Session,
 ) -> Result<Option<Vec<u8>>, tower_sessions::session::Error> {
     session.remove(NOTE).await
+}
+
+/// Keeps, sealed, what was typed into a form that failed.
+pub async fn put_typed(
+    session: &Session,
+    sealed: Vec<u8>,
+) -> Result<(), tower_sessions::session::Error> {
+    session.insert(TYPED, sealed).await
+}
+
+/// Takes what [`put_typed`] kept.
+pub async fn take_typed(
+    session: &Session,
+) -> Result<Option<Vec<u8>>, tower_sessions::session::Error> {
+    session.remove(TYPED).await
 }

@@ -41,6 +41,7 @@ fn table() -> BTreeMap<&'static str, Seen> {
         ("/providers", STAFF),
         ("/providers/new", ByAdmins),
         ("/providers/{slug}", STAFF),
+        ("/providers/{slug}/edit", ByAdmins),
         ("/relink/outcome/{kind}", ByAnyone),
         ("/relink/{token}", ByAnyone),
         ("/setup/{token}", ByAnyone),

@@ -3,7 +3,10 @@
 
 use leptos::prelude::*;
 
-use crate::domain::{problem::Problem, voice};
+use crate::{
+    domain::{problem::Problem, voice},
+    ui::patterns::typed::Typed,
+};
 
 /// The form a field stands in, and its problem if it has one.
 #[derive(Clone, Copy)]
@@ -13,11 +16,14 @@ pub struct Trouble {
     pub problem: Signal<Option<Problem>>,
     /// The fields that say themselves what is wrong with them.
     fields: StoredValue<Vec<String>>,
+    /// What was typed before, where no script kept it.
+    typed: StoredValue<Option<Typed>>,
 }
 
 impl Trouble {
     pub fn new(form: &'static str, problem: Signal<Option<Problem>>) -> Self {
-        Self { form, problem, fields: StoredValue::new(Vec::new()) }
+        let fields = StoredValue::new(Vec::new());
+        Self { form, problem, fields, typed: StoredValue::new(Typed::into(form)) }
     }
 
     /// The problem as a whole, in words. Where fields say all of it, it only points to them.
@@ -47,6 +53,18 @@ impl Trouble {
     /// Whether there is something to see, so that a folded form has to be open.
     pub fn stands(self) -> bool {
         self.problem.with_untracked(Option::is_some)
+    }
+
+    /// What was typed into a field before, else `value`.
+    pub fn or_typed(self, name: &str, value: String) -> String {
+        let typed = self.typed.with_value(|typed| typed.as_ref()?.get(name).map(ToOwned::to_owned));
+        typed.unwrap_or(value)
+    }
+
+    /// Whether a box was ticked before; `otherwise` if nothing was sent before.
+    pub fn or_ticked(self, name: &str, value: &str, otherwise: bool) -> bool {
+        self.typed
+            .with_value(|typed| typed.as_ref().map_or(otherwise, |typed| typed.has(name, value)))
     }
 
     /// What is wrong with one field.
@@ -89,6 +107,7 @@ pub fn Text(
     let problem_name = problem_name.unwrap_or_else(|| name.clone());
     let wrong = trouble.watch(problem_name);
     let invalid = move || wrong.with(Option::is_some).then_some("true");
+    let value = if kind == "password" { value } else { trouble.or_typed(&name, value) };
     let class = if mono { "is-mono" } else { "" };
     let control = match rows {
         Some(rows) => view! {
@@ -146,6 +165,7 @@ pub fn Choice(
     let problem_name = problem_name.unwrap_or_else(|| name.clone());
     let wrong = trouble.watch(problem_name);
     let invalid = move || wrong.with(Option::is_some).then_some("true");
+    let value = trouble.or_typed(&name, value);
     let control = view! {
         <select
             id=id.clone()

@@ -144,9 +144,15 @@ fn add(doing: Doing<Create>) -> AnyView {
     let scopes = Scope::ALL
         .iter()
         .map(|scope| {
+            let ticked = doing.trouble.or_ticked("scopes[]", scope.as_str(), false);
             view! {
                 <label class="check">
-                    <input type="checkbox" name="scopes[]" value=scope.as_str()/>
+                    <input
+                        type="checkbox"
+                        name="scopes[]"
+                        value=scope.as_str()
+                        checked=ticked
+                    />
                     <span>
                         <code>{scope.as_str()}</code>
                         " "

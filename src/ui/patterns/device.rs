@@ -10,7 +10,7 @@ use crate::{
         device::{DeviceAuthorization, DeviceState},
         voice,
     },
-    ui::{components::notice::said, path},
+    ui::{components::notice::said, path, patterns::live::live_until_another},
 };
 
 /// Nothing once the connection has moved on.
@@ -47,30 +47,30 @@ pub fn code(
             </p>
         }
     });
-    view! {
-            <div class="once" data-device-code="">
-                <p>
-                    "On any device, open "
-                    <a href=address.clone() rel="noreferrer noopener" target="_blank">
-                        {address.clone()}
-                    </a>
-                    " and type this code:"
-                </p>
-                <p class="headline">
-                    <code>{device.user_code.clone()}</code>
-                </p>
-                {complete}
-                <p class="help">
-                    {format!(
-                        "It works until {} ({}). {provider} is asked every {} seconds whether that was \
-                         done; this page can be closed. ",
-                        voice::exact(device.expires_at),
-                        voice::relative(device.expires_at, as_of),
-                        device.interval_seconds,
-                    )}
-                    <a href=reload>"Reload to see"</a>
-                </p>
-            </div>
-    }
-    .into_any()
+    let inside = view! {
+        <div class="once" data-device-code="">
+            <p>
+                "On any device, open "
+                <a href=address.clone() rel="noreferrer noopener" target="_blank">
+                    {address.clone()}
+                </a>
+                " and type this code:"
+            </p>
+            <p class="headline">
+                <code>{device.user_code.clone()}</code>
+            </p>
+            {complete}
+            <p class="help">
+                {format!(
+                    "It works until {} ({}). {provider} is asked every {} seconds whether that was \
+                     done, and this page says so; it can be closed. ",
+                    voice::exact(device.expires_at),
+                    voice::relative(device.expires_at, as_of),
+                    device.interval_seconds,
+                )}
+                <a href=reload>"Reload to see"</a>
+            </p>
+        </div>
+    };
+    live_until_another("device", true, inside)
 }

@@ -6,10 +6,22 @@ use leptos::prelude::*;
 
 /// A part that may move. `id` tells it from others of the page.
 pub fn live(id: &'static str, moves: bool, content: impl IntoView + 'static) -> AnyView {
-    let content = content.into_any();
+    part(id, moves, None, content.into_any())
+}
+
+/// [`live`], where all of the page is another once it stands still: it is loaded anew then.
+pub fn live_until_another(
+    id: &'static str,
+    moves: bool,
+    content: impl IntoView + 'static,
+) -> AnyView {
+    part(id, moves, Some("reload"), content.into_any())
+}
+
+fn part(id: &'static str, moves: bool, then: Option<&'static str>, content: AnyView) -> AnyView {
     let state = if moves { "moving" } else { "still" };
     view! {
-        <div class="stack" id=id data-live=state>
+        <div class="stack" id=id data-live=state data-then=then>
             {content}
         </div>
     }

@@ -10,4 +10,5 @@ pub mod live;
 pub mod load;
 pub mod pager;
 pub mod relinks;
+pub mod typed;
 pub mod variables;

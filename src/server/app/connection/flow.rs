@@ -79,6 +79,8 @@ pub async fn connect(app: &App, actor: &Actor, new: NewConnection) -> Result<Str
 /// [`connect`], with the connection itself.
 pub async fn create(app: &App, actor: &Actor, new: NewConnection) -> Result<(Connection, String)> {
     actor.require(Permission::ConnectionsWrite)?;
+    // What can't be asked for is refused before anything is kept.
+    make::caller(app, &new).await?;
     let mut tx = app.begin().await?;
     let id = make::insert(app, &mut tx, &new, GrantType::AuthorizationCode).await?;
     let connection = load(&mut tx, id).await?;

@@ -17,7 +17,10 @@ use crate::{
         provider::{self, Profile},
     },
     server::{
-        app::{client::Caller, grant},
+        app::{
+            client::{Caller, scopes},
+            grant,
+        },
         provider::{Grant, Refusal, profile::Fillable, token},
         store,
     },
@@ -174,7 +177,9 @@ pub(super) async fn caller(app: &App, new: &NewConnection) -> Result<Caller> {
             Error::NotFound("client") => Error::invalid("client_id", "is no client of ours"),
             other => other,
         })?;
-    if new.scopes.is_none() {
+    if let Some(scopes) = &new.scopes {
+        scopes::check(&caller.profile, scopes)?;
+    } else {
         caller.scopes.clone_from(&caller.client.scopes);
     }
     let own = check_variables(&caller.profile, &caller.client.variables, &new.variables)?;

@@ -1,25 +1,21 @@
 //! One provider.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
 
-use super::{form::Wrongs, profile};
+use super::profile;
 use crate::{
     domain::{access::Permission, catalog::ProviderEntry},
-    rpc::{
-        self,
-        provider::{Delete, Update},
-    },
+    rpc::{self, provider::Delete},
     ui::{
         components::{
             confirm::confirm,
-            field::{Submit, Text},
             head::{head, link, section},
-            notice::Answered,
+            notice::said,
         },
         path,
         patterns::{
-            action::{Doing, action_form, button_form, hidden},
+            action::{Doing, button_form, hidden},
             load::{May, loaded},
         },
     },
@@ -28,17 +24,14 @@ use crate::{
 #[component]
 pub fn Detail() -> impl IntoView {
     let params = use_params_map();
-    let update = Doing::<Update>::new();
+    let saved = use_query_map().with_untracked(|query| query.get(path::SAVED).is_some());
     let delete = Doing::<Delete>::new();
     let slug = move || params.with(|params| params.get("slug")).unwrap_or_default();
-    let entry = Resource::new_blocking(
-        move || (slug(), update.version.get()),
-        |(slug, _)| rpc::provider::get(slug),
-    );
-    loaded(entry, move |entry, may| show(entry, &may, update, delete))
+    let entry = Resource::new_blocking(slug, rpc::provider::get);
+    loaded(entry, move |entry, may| show(entry, &may, saved, delete))
 }
 
-fn show(entry: ProviderEntry, may: &May, update: Doing<Update>, delete: Doing<Delete>) -> AnyView {
+fn show(entry: ProviderEntry, may: &May, saved: bool, delete: Doing<Delete>) -> AnyView {
     let ProviderEntry { profile, custom, clients } = entry;
     let slug = profile.slug.clone();
     let may_write = may.allows(Permission::ProvidersWrite);
@@ -65,6 +58,7 @@ fn show(entry: ProviderEntry, may: &May, update: Doing<Update>, delete: Doing<De
             {may_write
                 .then(|| {
                     view! {
+                        {custom.then(|| link(path::provider_edit(&slug), "button", "Edit"))}
                         {link(path::provider_copy(&slug), "button", "Copy as custom")}
                     }
                 })}
@@ -75,23 +69,18 @@ fn show(entry: ProviderEntry, may: &May, update: Doing<Update>, delete: Doing<De
                     }
                 })}
         })}
+        {saved.then(|| view! { <div role="status">{said(true, "Saved.".into())}</div> })}
         <p class="lead">
             {if custom { "A custom provider" } else { "A preset that ships with Regrant" }} ", known as "
             <code>{slug.clone()}</code> {used_by(clients)}
         </p>
         <ul class="links">{links}</ul>
         {profile::profile(&profile)}
-        {if custom && may_write {
-            edit(&slug, json, clients, update, delete)
-        } else {
-            view! {
-                <details class="fold">
-                    <summary>"The whole profile as JSON"</summary>
-                    <pre class="raw">{json}</pre>
-                </details>
-            }
-                .into_any()
-        }}
+        <details class="fold">
+            <summary>"The whole profile as JSON"</summary>
+            <pre class="raw">{json}</pre>
+        </details>
+        {(custom && may_write && clients == 0).then(|| ending(&slug, delete))}
     }
     .into_any()
 }
@@ -104,40 +93,8 @@ fn used_by(clients: i64) -> String {
     }
 }
 
-fn edit(
-    slug: &str,
-    json: String,
-    clients: i64,
-    update: Doing<Update>,
-    delete: Doing<Delete>,
-) -> AnyView {
-    let fields = view! {
-        {hidden("slug", slug)}
-        <Text
-            name="profile"
-            label="Profile (JSON)"
-            trouble=update.trouble
-            required=true
-            rows=24
-            mono=true
-            value=json
-            problem_name=""
-        />
-        <Wrongs trouble=update.trouble/>
-        <div class="actions">
-            <Submit label="Save profile" pending=update.pending weight="primary"/>
-        </div>
-        <Answered trouble=update.trouble done=update.done("Saved.")/>
-    };
-    let edit = section(
-        "Edit",
-        "Clients use the new profile from their next request on",
-        action_form(update, "form is-wide", fields),
-    );
-    let delete = (clients == 0).then(|| {
-        let form = button_form(delete, hidden("slug", slug), "Delete provider", "grave");
-        let text = "No client uses it. It cannot be brought back.";
-        section("Delete", "", confirm("Delete provider", text, form))
-    });
-    (edit, delete).into_any()
+fn ending(slug: &str, delete: Doing<Delete>) -> AnyView {
+    let form = button_form(delete, hidden("slug", slug), "Delete provider", "grave");
+    let text = "No client uses it. It cannot be brought back.";
+    section("Delete", "", confirm("Delete provider", text, form))
 }

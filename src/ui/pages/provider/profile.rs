@@ -4,10 +4,7 @@ use leptos::prelude::*;
 use time::Duration;
 
 use crate::domain::{
-    provider::{
-        AuthenticationMethod, Call, Encoding, GrantType, Pkce, Profile, RefreshLifetime, Renewal,
-        Rotation,
-    },
+    provider::{Call, Profile},
     voice,
 };
 
@@ -71,63 +68,22 @@ pub fn profile(profile: &Profile) -> AnyView {
 }
 
 fn facts(profile: &Profile) -> Vec<(&'static str, String)> {
-    let grants = profile
-        .grants
-        .iter()
-        .map(|grant| match grant {
-            GrantType::AuthorizationCode => "consent by a person",
-            GrantType::ClientCredentials => "the client's own access",
-            GrantType::DeviceCode => "a code typed on another device",
-            GrantType::TokenExchange => "exchange of another token",
-        })
-        .collect::<Vec<_>>()
-        .join(", ");
-    let renewal = match profile.renewal {
-        Renewal::RefreshToken => "with a refresh token",
-        Renewal::ClientCredentials => "by asking with the client's own credentials",
-        Renewal::None => "not at all: a person is needed each time",
-    };
-    let proof = match profile.request.authentication(Call::Refresh).method {
-        AuthenticationMethod::Basic => "name and secret in the header",
-        AuthenticationMethod::BasicRaw => "name and secret in the header, not encoded",
-        AuthenticationMethod::Post => "name and secret in the body",
-        AuthenticationMethod::None => "name only; there is no secret",
-        AuthenticationMethod::PrivateKeyJwt => "an assertion signed with a private key",
-        AuthenticationMethod::ClientSecretJwt => "an assertion signed with the secret",
-        AuthenticationMethod::Headers => "headers of its own",
-    };
-    let encoding = match profile.request.encoding {
-        Encoding::Form => "form",
-        Encoding::Json => "JSON",
-        Encoding::Multipart => "multipart",
-    };
-    let pkce = match profile.authorization.pkce {
-        Pkce::S256 => "yes (S256)",
-        Pkce::Plain => "plain",
-        Pkce::Off => "no",
-    };
-    let rotation = match profile.policy.rotation {
-        Rotation::Always => "at every refresh; the old one stops working",
-        Rotation::Sometimes => "at times",
-        Rotation::Never => "never",
-    };
+    let grants = profile.grants.iter().map(|grant| voice::beginning(*grant)).collect::<Vec<_>>();
+    let proof = profile.request.authentication(Call::Refresh).method;
     let mut facts = vec![
-        ("Begins by", grants),
-        ("Kept alive", renewal.into()),
-        ("Client proves itself by", proof.into()),
-        ("Requests are written as", encoding.into()),
-        ("Code challenge (PKCE)", pkce.into()),
-        ("New refresh token", rotation.into()),
+        ("Begins by", grants.join(", ")),
+        ("Kept alive", voice::renewal(profile.renewal).into()),
+        ("Client proves itself by", voice::authentication(proof).into()),
+        ("Requests are written as", voice::encoding(profile.request.encoding).into()),
+        ("Code challenge (PKCE)", voice::pkce(profile.authorization.pkce).into()),
+        ("New refresh token", voice::rotation(profile.policy.rotation).into()),
     ];
     let lifetimes = &profile.lifetimes;
     if let Some(seconds) = lifetimes.access_seconds {
         facts.push(("Access token lives", length(seconds)));
     }
     if let Some(seconds) = lifetimes.refresh_seconds {
-        let from = match lifetimes.refresh_kind {
-            RefreshLifetime::Sliding => "from each refresh",
-            RefreshLifetime::Fixed => "from the consent",
-        };
+        let from = voice::refresh_lifetime(lifetimes.refresh_kind);
         facts.push(("Refresh token lives", format!("{} {from}", length(seconds))));
     }
     if let Some(seconds) = lifetimes.refresh_idle_seconds {
@@ -146,7 +102,7 @@ fn length(seconds: u64) -> String {
     voice::span(Duration::seconds(i64::try_from(seconds).unwrap_or(i64::MAX)))
 }
 
-/// The profile as an admin edits it.
+/// The profile as the API gives it.
 pub fn json(profile: &Profile) -> String {
     serde_json::to_string_pretty(profile).unwrap_or_default()
 }

@@ -1,0 +1,103 @@
+//! What was typed into a form that failed. Our script keeps it on the page; without one it travels in
+//! the session, sealed, to the page that says what was wrong. Secrets do not: they are typed anew.
+
+use axum::{
+    body::{self, Body, HttpBody},
+    extract::{Request, State},
+    http::{Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tower_sessions::Session;
+use url::form_urlencoded;
+
+use super::{done::SENT_BY, session};
+use crate::{
+    server::app::{self, Actor, App},
+    ui::Typed,
+};
+
+/// Longer than what people type. What is longer was pasted and can be pasted again.
+const LIMIT: u64 = 16 * 1024;
+/// The fields that may hold a secret.
+const SECRET: &[&str] = &[
+    "body",
+    "client_secret",
+    "current",
+    "new",
+    "password",
+    "subject_token",
+    "token",
+    "token_response",
+];
+
+/// Keeps what was typed when a form fails, and hands it to the page that follows.
+pub async fn carry(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let session = request.extensions().get::<Session>().cloned();
+    let actor = request.extensions().get::<Actor>().cloned();
+    // Whoever is not signed in is given no session for this.
+    let (Some(session), Some(actor @ Actor::User { .. })) = (session, actor) else {
+        return next.run(request).await;
+    };
+    if request.method() == Method::GET {
+        if request.uri().query().is_some_and(failed)
+            && let Some(typed) = take(&app, &session, &actor).await
+        {
+            request.extensions_mut().insert(typed);
+        }
+        return next.run(request).await;
+    }
+    if !is_kept(&request) {
+        return next.run(request).await;
+    }
+    let form = request.uri().path().to_owned();
+    let (parts, body) = request.into_parts();
+    let Ok(sent) = body::to_bytes(body, usize::MAX).await else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let request = Request::from_parts(parts, Body::from(sent.clone()));
+    let response = next.run(request).await;
+    let location = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
+    if location.and_then(|to| to.split_once('?')).is_some_and(|(_, query)| failed(query)) {
+        let pairs = form_urlencoded::parse(&sent).into_owned();
+        let pairs = pairs.filter(|(name, _)| !SECRET.contains(&name.as_str())).collect();
+        keep(&app, &session, &actor, &Typed::new(form, pairs)).await;
+    }
+    response
+}
+
+/// Whether a query says that a form failed.
+fn failed(query: &str) -> bool {
+    form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "__err")
+}
+
+/// Whether a browser sent a form by itself, and one that is not long.
+fn is_kept(request: &Request) -> bool {
+    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let form = text(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    let length = request.body().size_hint().upper();
+    form && request.uri().path().starts_with("/rpc/")
+        && !request.headers().contains_key(SENT_BY)
+        && length.is_some_and(|length| length <= LIMIT)
+}
+
+/// Losing what was typed is no reason to fail; it is only logged.
+async fn keep(app: &App, session: &Session, actor: &Actor, typed: &Typed) {
+    let sealed = serde_json::to_value(typed)
+        .map_err(app::Error::from)
+        .and_then(|note| app::keys::seal_note(app, actor, &note));
+    let kept = match sealed {
+        Ok(sealed) => session::put_typed(session, sealed).await.map_err(|error| error.to_string()),
+        Err(error) => Err(format!("{error:#}")),
+    };
+    if let Err(error) = kept {
+        tracing::warn!(error, "what was typed into a form can't be kept");
+    }
+}
+
+async fn take(app: &App, session: &Session, actor: &Actor) -> Option<Typed> {
+    let sealed = session::take_typed(session).await.ok()??;
+    let note = app::keys::open_note(app, actor, &sealed).await.ok()?;
+    serde_json::from_value(note).ok()
+}
