@@ -18,6 +18,7 @@ mod refresh;
 mod relink;
 mod secrets;
 mod session;
+mod simulation;
 pub mod support;
 mod typed;
 mod variables;
