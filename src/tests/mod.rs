@@ -10,6 +10,7 @@ mod device;
 mod dialects;
 mod dry_run;
 mod exchange;
+mod extras;
 mod import;
 mod interrupted;
 mod keys;

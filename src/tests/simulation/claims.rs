@@ -360,6 +360,7 @@ impl Process {
                 held: held.map(|held| {
                     SecretString::from(String::from_utf8(held).expect("a token of ours"))
                 }),
+                extras: serde_json::Map::new(),
                 ends: taken + LEASE,
                 secret_generation: client.secret,
                 caller: Ok(client.secret),

@@ -221,7 +221,7 @@ impl View<'_> {
         }
     }
 
-    /// `store::token_set::refresh_tokens`.
+    /// `store::token_set::find_kept`.
     pub fn refresh_token(&self, id: Uuid, generation: i64) -> Option<Vec<u8>> {
         self.set(id).filter(|set| set.generation == generation)?.sealed_refresh_token.clone()
     }
