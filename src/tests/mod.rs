@@ -19,6 +19,7 @@ mod refresh;
 mod relink;
 mod secrets;
 mod session;
+mod simulation;
 pub mod support;
 mod typed;
 mod variables;
