@@ -67,7 +67,7 @@ async fn give(app: &App, actor: &Actor, mut held: Held, min_ttl: Duration) -> Re
     }
     let id = held.connection_id;
     if wants_refresh(&held, app.now(), min_ttl) {
-        if let Err(error) = refresh_now(app, actor, id).await {
+        if let Err(error) = refresh_now(app, actor, &held).await {
             tracing::debug!(connection = %id, error = format!("{error:#}"), "no refresh on demand");
         }
         held = find(app, id).await?;
@@ -89,10 +89,14 @@ async fn give(app: &App, actor: &Actor, mut held: Held, min_ttl: Duration) -> Re
     open(app, held).await
 }
 
-async fn refresh_now(app: &App, actor: &Actor, id: Uuid) -> Result<()> {
+async fn refresh_now(app: &App, actor: &Actor, held: &Held) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
-    let connection = load(&mut conn, id).await?;
+    let connection = load(&mut conn, held.connection_id).await?;
     drop(conn);
+    // Somebody has refreshed it since we looked: that is what is wanted.
+    if connection.generation != held.generation {
+        return Ok(());
+    }
     refresh::now(app, &connection, Trigger::Demand, actor.label(), false).await.map(drop)
 }
 
