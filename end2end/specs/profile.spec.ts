@@ -74,10 +74,10 @@ for (const scripted of [true, false]) {
 
     test("rows come, go and move", async () => {
       await part("Errors").locator("summary").first().click();
-      await page.getByRole("button", { name: "Add an error rule" }).click();
       const rules = page.getByRole("group", { name: "Rules" });
-      const count = await rules.getByRole("group", { name: /^Error rule \d/ }).count();
-      const at = count - 1;
+      const at = await rules.getByRole("group", { name: /^Error rule \d/ }).count();
+      const count = at + 1;
+      await page.getByRole("button", { name: "Add an error rule" }).click();
       await expect(named(`errors.rules[${at}].status`)).toBeFocused();
       await named(`errors.rules[${at}].status`).fill("418");
       await named(`errors.rules[${at}].class`).selectOption("transient");

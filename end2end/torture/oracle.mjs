@@ -3,7 +3,8 @@
 //
 // I1  no refresh token is in two requests at once
 // I2  none comes again after its successor was received by a replica that lived to record it
-// I3  none comes again after a refusal was so received; a lost answer is asked for until there is one
+// I3  none comes again after a refusal was so received, but once for each verdict that an incident
+//     suspended; a lost answer is asked for until there is one
 // I4  each family ends with its newest token held, or its loss has a cause: an answer that the server
 //     or the wire lost, or a holder that was killed between receiving and recording
 // I5  nothing that is held was replaced at the provider
@@ -24,7 +25,8 @@ const RETRY_SLACK_MS = 300;
  * @param cuts    { port, at, kind }: an answer that the wire kept
  * @param deaths  { replica, at }: kills, not stops
  * @param jumps   { replica, from, to }: when a clock was wrong
- * @param held    { family, state, reason, at_out }: connections in the end
+ * @param held    { family, state, reason, at_out, suspended }: connections in the end, and how many of
+ *                their verdicts an incident suspended
  * @param heldAt  when that was read; what came later tells nothing of it
  * @param seen    { family, at_out, at }: access tokens that readers were given
  * @param graces  client → seconds
@@ -42,9 +44,14 @@ export function judge({ history, wires, cuts, deaths, jumps = [], held, heldAt =
   for (const request of requests) request.lost = whyLost(request, deaths);
 
   const byToken = group(requests.filter((request) => request.rt_in), "rt_in");
+  const families = trace(history, byToken);
+  const suspended = new Map();
+  for (const { family, suspended: verdicts } of held) {
+    for (const { rt_out } of families.get(family) ?? []) suspended.set(rt_out, verdicts ?? 0);
+  }
   for (const [token, list] of byToken) {
     overlaps(list, (a, b) => violate("I1", `${token}: requests ${tell(a)} and ${tell(b)} overlap`));
-    comesAgain(list, (a, b) =>
+    comesAgain(list, suspended.get(token) ?? 0, (a, b) =>
       violate(a.status === 200 ? "I2" : "I3", `${token}: request ${tell(b)} after the answer of ${tell(a)}`),
     );
     for (const early of comesEarly(list, jumps)) {
@@ -52,7 +59,6 @@ export function judge({ history, wires, cuts, deaths, jumps = [], held, heldAt =
     }
   }
 
-  const families = trace(history, byToken);
   const causes = {};
   const lost = held.filter((connection) => connection.state === "needs_reauth");
   for (const connection of held) {
@@ -138,10 +144,15 @@ function isDefinite(request) {
   return settles && request.lost === null;
 }
 
-function comesAgain(list, report) {
+function comesAgain(list, suspended, report) {
   const settled = list.find(isDefinite);
   if (!settled) return;
-  for (const next of list) if (next.t0 > settled.t0) report(settled, next);
+  let answers = 0;
+  for (const next of list) {
+    const excused = settled.status !== 200 && answers <= suspended;
+    if (next.t0 > settled.t0 && !excused) report(settled, next);
+    if (isDefinite(next)) answers += 1;
+  }
 }
 
 function comesEarly(list, jumps) {

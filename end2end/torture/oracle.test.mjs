@@ -57,6 +57,13 @@ test("I3: a token after its refusal was received", () => {
   assert.deepEqual(said(history, dead()), ["I3"]);
 });
 
+test("a suspended verdict lets a token come once more, and no more than that", () => {
+  const held = [{ ...dead()[0], suspended: 1 }];
+  const history = [grant(0, 100, { fault: "garbage" }), refuse(0, 200), ask(0, 250), refuse(0, 300)];
+  assert.deepEqual(said(history, held), []);
+  assert.deepEqual(said([...history, refuse(0, 400)], held), ["I3"]);
+});
+
 test("an answer that the provider, the wire or a kill took explains a loss, and nothing else does", () => {
   const history = (fault) => [grant(0, 100, { fault }), refuse(0, 60_000)];
   assert.deepEqual(said(history("drop_after"), dead()), []);

@@ -11,6 +11,8 @@ const REPLAY_POINTS = ["replaying", "replayed"];
 const RECORD_SECONDS = 6;
 /** A failpoint that has not struck after so long is given up, and the process killed all the same. */
 const ARMED_SECONDS = 15;
+/** How often a point of the code is tried to be struck in the end. */
+const MOPS = 4;
 
 export class Plagues {
   constructor(world, note) {
@@ -150,7 +152,7 @@ export class Plagues {
     const [{ at }] = await postgres.query("SELECT clock_timestamp() AS at");
     const alive = replicas.filter((replica) => replica.isUp).map((replica) => [replica, replica.life]);
     const isReady = async ([replica, life]) => {
-      if (replica.life !== life || life.to !== null) return true;
+      if (replica.life !== life || life.to !== null || life.isStopping) return true;
       const answer = await fetch(`${replica.url}/readyz`, { signal: AbortSignal.timeout(3000) }).catch(() => null);
       return answer?.ok || life.to !== null;
     };
@@ -203,11 +205,13 @@ export class Plagues {
     });
   }
 
-  /** Points that no kill has struck yet, one by one. */
+  /** Points that no kill has struck yet, one by one. Another plague may end a life before it gets there. */
   async mopUp(points) {
     const random = seeded(this.world.options.seed, "mop up");
-    for (const name of points.filter((point) => !this.fired.failpoint[point])) {
-      await this.killAt(await this.victim(random), name, { ...random, whole: () => 1 });
+    for (const name of points) {
+      for (let tries = 0; !this.fired.failpoint[name] && tries < MOPS; tries += 1) {
+        await this.killAt(await this.victim(random), name, { ...random, whole: () => 1 });
+      }
     }
   }
 }

@@ -112,6 +112,7 @@ export class Replica {
     this.how = "stop";
     const { child, life } = this;
     const began = now();
+    life.isStopping = true;
     child.kill("SIGTERM");
     await child.ended;
     life.stopping = now() - began;

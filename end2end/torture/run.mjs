@@ -51,6 +51,8 @@ try {
 } finally {
   await world.stop().catch((error) => console.error(error));
   endAll();
+  // Wires that were blackholed would keep us for as long as their far ends wait.
+  process.exit();
 }
 
 async function run() {

@@ -12,7 +12,10 @@ let unanswered = 0;
 /** Each connection with the access token that readers get, by its hash. */
 export async function read(world) {
   const rows = await world.postgres.query(
-    "SELECT id, external_id AS family, state, reason, client_id FROM connections ORDER BY id",
+    `SELECT id, external_id AS family, state, reason, client_id,
+            (SELECT count(*) FROM attempts a
+             WHERE a.connection_id = n.id AND verdict = 'suspended') AS suspended
+     FROM connections n ORDER BY id`,
   );
   await many(rows, async (row) => {
     if (row.state === "needs_reauth") return;

@@ -1,13 +1,14 @@
 // Everything of a run: a database, a provider, replicas, and between each two of them a wire that can
 // be broken.
 import { execFile } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Api } from "./api.mjs";
 import { until } from "./clock.mjs";
+import { faketime } from "./faketime.mjs";
 import { Postgres } from "./postgres.mjs";
 import { begin, environment, freePort } from "./program.mjs";
 import { seeded } from "./random.mjs";
@@ -20,12 +21,6 @@ const SECRET = "only-for-tests-0123456789abcdef0123456789";
 export const GRACE_SECONDS = 150;
 /** A call's deadline and more, so that Regrant gives up and not the wire. */
 const PROVIDER_BLACKHOLE_MS = 45_000;
-
-function faketime() {
-  const folders = ["/usr/lib", "/usr/lib64", ...readdirSync("/usr/lib").map((name) => `/usr/lib/${name}`)];
-  const paths = folders.map((folder) => join(folder, "faketime/libfaketimeMT.so.1"));
-  return paths.find((path) => existsSync(path));
-}
 
 export class World {
   /** `out`: where logs stay. What is big or secret is in a folder that goes away. */

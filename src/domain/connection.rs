@@ -389,6 +389,8 @@ pub struct ConnectionDetail {
     pub offers_page: bool,
     /// Whether consent can be given anew with a code on another device.
     pub offers_device: bool,
+    /// What the provider said beside the tokens and is no secret, by name.
+    pub extras: Vec<(String, String)>,
     /// Whether the provider knows, once it is disconnected.
     pub told: Option<Told>,
     /// The newest device authorization, for whoever may begin one.

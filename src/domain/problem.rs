@@ -15,6 +15,7 @@ pub enum Code {
     ReauthRequired,
     ProviderUnavailable,
     RateLimited,
+    Unavailable,
     Internal,
 }
 

@@ -1,5 +1,5 @@
 //! Everything that is tested, in one run: formatting, lints of both builds, Rust tests, browser
-//! tests. A step that fails does not keep the later ones from being looked at.
+//! tests, and the torture of real processes in its short form. A step that fails does not keep the later ones from being looked at.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, ExitCode, Stdio};
@@ -47,9 +47,9 @@ pub fn run() -> Result<ExitCode> {
         counted(own.args(["test", "--quiet", "--package", "xtask"]), &mut count)
     });
     keep("The torture's judge", &mut || counted(&mut torture::judge_tests(), &mut count));
-    let built = keep("Building what the browser tests run", &mut || {
+    let built = keep("Building what the browser tests and the torture run", &mut || {
         site::build(true)?;
-        process::check(process::cargo().args(["build", "--bin", "regrant"]))
+        torture::build()
     });
     if built {
         keep("Browser tests", &mut || {
@@ -58,6 +58,12 @@ pub fn run() -> Result<ExitCode> {
             playwright.current_dir(process::root().join("end2end"));
             counted(&mut playwright, &mut count)
         });
+        if torture::can_move_clocks() {
+            keep("Torture, shortened", &mut || counted(&mut torture::run(&[]), &mut count));
+        } else {
+            eprintln!("==> Torture, shortened: left out, since libfaketime is not installed");
+            count.skipped += 1;
+        }
     }
 
     if !failed.is_empty() {

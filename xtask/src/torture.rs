@@ -20,6 +20,16 @@ pub fn build_and_run(args: &[String]) -> Result<ExitCode> {
     process::exit_code(&mut run(args))
 }
 
+/// Whether there is what the torture moves clocks with (libfaketime).
+pub fn can_move_clocks() -> bool {
+    let mut node = process::command("node");
+    node.args([
+        "-e",
+        "import('./end2end/torture/faketime.mjs').then((m) => process.exit(m.faketime() ? 0 : 1))",
+    ]);
+    node.status().is_ok_and(|status| status.success())
+}
+
 /// The command that tortures.
 pub fn run(args: &[String]) -> Command {
     let mut node = process::command("node");

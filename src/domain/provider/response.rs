@@ -88,7 +88,7 @@ pub struct Extra {
     /// The name it is kept under.
     pub name: String,
     pub pointer: String,
-    /// Whether it is sealed like a token and never shown.
+    /// Whether it is as secret as a token: no person sees it, only programs that may read tokens.
     #[serde(default, skip_serializing_if = "is_default")]
     pub encrypted: bool,
 }

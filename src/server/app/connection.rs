@@ -101,6 +101,7 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
         relinks: store::relink::list(&mut conn, id).await?,
         offers_page: connection.can_reauthorize() && provider.offers_page(&values),
         offers_device: connection.can_reauthorize() && provider.offers_code(&values),
+        extras: token::open_extras(app, &mut conn, &provider, connection.id).await?,
         told: ending::told(&mut conn, &connection).await?,
         device,
         connection,

@@ -8,6 +8,8 @@ use crate::{
     server::{provider, secret, store},
 };
 
+use super::refresh::save::is_absence;
+
 /// Why a use case did not do what was asked. Two adapters turn it into a status and words.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -64,6 +66,7 @@ impl Error {
             Self::ReauthRequired(_) => Code::ReauthRequired,
             Self::ProviderUnavailable { .. } => Code::ProviderUnavailable,
             Self::RateLimited(_) => Code::RateLimited,
+            Self::Internal(error) if is_absence(error) => Code::Unavailable,
             Self::Internal(_) => Code::Internal,
         }
     }
@@ -88,6 +91,9 @@ impl Error {
                 "Too many tries. Wait {} minutes and try again.",
                 wait.whole_minutes().max(1)
             ),
+            Self::Internal(error) if is_absence(error) => {
+                "Regrant can't reach its database just now. Try again in a moment.".into()
+            }
             Self::Internal(_) => "Something went wrong in Regrant. It was logged.".into(),
         };
         let fields = match self {

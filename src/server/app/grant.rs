@@ -14,6 +14,9 @@ use crate::{
     server::{provider::Grant, secret::seal::Place, store::token_set::TokenSet},
 };
 
+/// What a provider said beside the tokens, by the names of its profile.
+pub type Extras = serde_json::Map<String, serde_json::Value>;
+
 pub(super) fn access_place(row: Uuid, generation: i64) -> Place {
     Place { table: "token_sets", column: "sealed_access_token", row, generation }
 }
@@ -22,23 +25,25 @@ pub(super) fn refresh_place(row: Uuid, generation: i64) -> Place {
     Place { table: "token_sets", column: "sealed_refresh_token", row, generation }
 }
 
-fn extras_place(row: Uuid, generation: i64) -> Place {
+pub(super) fn extras_place(row: Uuid, generation: i64) -> Place {
     Place { table: "token_sets", column: "sealed_extras", row, generation }
 }
 
 /// Seals a grant as generation `generation` of a connection. When the response brought no refresh
-/// token, `kept` goes on (RFC 6749 section 6).
+/// token, `kept` goes on (RFC 6749 section 6); so does each of `extras` that it does not name.
 pub(super) fn seal(
     app: &App,
     connection_id: Uuid,
     generation: i64,
     grant: &Grant,
     kept: Option<&SecretString>,
+    extras: &Extras,
 ) -> Result<TokenSet> {
     let (ring, rng) = (app.keyring(), app.rng());
     let refresh_token = grant.refresh_token.as_ref().or(kept);
-    let extras =
-        (!grant.extras.is_empty()).then(|| serde_json::to_vec(&grant.extras)).transpose()?;
+    let mut extras = extras.clone();
+    extras.extend(grant.extras.clone());
+    let extras = (!extras.is_empty()).then(|| serde_json::to_vec(&extras)).transpose()?;
     Ok(TokenSet {
         connection_id,
         generation,

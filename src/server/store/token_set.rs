@@ -109,6 +109,7 @@ pub struct Held {
     pub scopes_granted: Vec<String>,
     pub token_type: Option<String>,
     pub sealed_access_token: Option<Vec<u8>>,
+    pub sealed_extras: Option<Vec<u8>>,
 }
 
 /// The connection's part of [`Held`], with its key if that was asked for.
@@ -123,6 +124,7 @@ struct HeldRow {
     scopes_granted: Vec<String>,
     token_type: Option<String>,
     sealed_access_token: Option<Vec<u8>>,
+    sealed_extras: Option<Vec<u8>>,
 }
 
 impl TryFrom<HeldRow> for Held {
@@ -139,6 +141,7 @@ impl TryFrom<HeldRow> for Held {
             scopes_granted: row.scopes_granted,
             token_type: row.token_type,
             sealed_access_token: row.sealed_access_token,
+            sealed_extras: row.sealed_extras,
         })
     }
 }
@@ -147,7 +150,8 @@ pub async fn find_held(conn: &mut PgConnection, id: Uuid) -> Result<Option<Held>
     sqlx::query_as!(
         HeldRow,
         r#"SELECT n.id AS connection_id, n.generation, n.state, n.reason, n.obtained_at, n.access_expires_at,
-                  n.due_at, n.scopes_granted, t.token_type AS "token_type?", t.sealed_access_token
+                  n.due_at, n.scopes_granted, t.token_type AS "token_type?", t.sealed_access_token,
+                  t.sealed_extras
            FROM connections n
            LEFT JOIN token_sets t ON t.connection_id = n.id AND t.generation = n.generation
            WHERE n.id = $1"#,
@@ -170,7 +174,8 @@ pub async fn find_held_for_keys(
         r#"SELECT a.place AS "place!", k.id AS key_id, k.name, k.scopes, k.last_used_at,
                   n.id AS "connection_id?", n.generation AS "generation?", n.state AS "state?", n.reason,
                   n.obtained_at, n.access_expires_at, n.due_at, n.scopes_granted AS "scopes_granted?",
-                  t.token_type AS "token_type?", t.sealed_access_token
+                  t.token_type AS "token_type?", t.sealed_access_token,
+                  t.sealed_extras
            FROM unnest($1::bytea[], $2::uuid[]) WITH ORDINALITY AS a (key_hash, id, place)
            JOIN api_keys k ON k.key_hash = a.key_hash AND k.revoked_at IS NULL
            LEFT JOIN connections n ON n.id = a.id
@@ -196,6 +201,7 @@ pub async fn find_held_for_keys(
                     scopes_granted,
                     token_type: row.token_type,
                     sealed_access_token: row.sealed_access_token,
+                    sealed_extras: row.sealed_extras,
                 })?)
             }
             _ => None,
@@ -277,23 +283,24 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// The sealed refresh tokens of connections that hold one of this generation, by connection.
-pub async fn refresh_tokens(
-    conn: &mut PgConnection,
-    held: &[(Uuid, i64)],
-) -> Result<Vec<(Uuid, Vec<u8>)>> {
+/// What the generation after these may keep of them.
+pub struct Kept {
+    pub connection_id: Uuid,
+    pub sealed_refresh_token: Option<Vec<u8>>,
+    pub sealed_extras: Option<Vec<u8>>,
+}
+
+pub async fn find_kept(conn: &mut PgConnection, held: &[(Uuid, i64)]) -> Result<Vec<Kept>> {
     let (ids, generations): (Vec<Uuid>, Vec<i64>) = held.iter().copied().unzip();
-    Ok(sqlx::query!(
-        r#"SELECT t.connection_id, t.sealed_refresh_token AS "sealed!"
-           FROM unnest($1::uuid[], $2::bigint[]) AS h (id, generation)
-           JOIN token_sets t ON t.connection_id = h.id AND t.generation = h.generation
-           WHERE t.sealed_refresh_token IS NOT NULL"#,
+    Ok(sqlx::query_as!(
+        Kept,
+        "SELECT t.connection_id, t.sealed_refresh_token, t.sealed_extras
+         FROM unnest($1::uuid[], $2::bigint[]) AS h (id, generation)
+         JOIN token_sets t ON t.connection_id = h.id AND t.generation = h.generation
+         WHERE t.sealed_refresh_token IS NOT NULL OR t.sealed_extras IS NOT NULL",
         &ids,
         &generations
     )
     .fetch_all(conn)
-    .await?
-    .into_iter()
-    .map(|row| (row.connection_id, row.sealed))
-    .collect())
+    .await?)
 }

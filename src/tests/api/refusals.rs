@@ -203,12 +203,23 @@ async fn bodies_that_are_no_json_are_refused(pool: PgPool) {
 async fn our_own_fault_tells_nothing_of_the_inside(pool: PgPool) {
     let world = World::new(pool).await;
     let admin = world.program(&[Scope::Admin]).await;
-    world.pool.close().await;
+    world.execute("ALTER TABLE connections RENAME TO gone").await;
     let request = Request::get("/api/v1/connections").header("x-request-id", "given-by-a-proxy");
     let page = admin.send(request.body(Body::empty()).unwrap()).await;
     assert_eq!(page.refusal(), (500, "internal".into()));
     let body: Value = page.json();
     assert_eq!(body["request_id"], "given-by-a-proxy");
     assert_eq!(body["detail"], "Something went wrong in Regrant. It was logged.");
-    assert!(!page.text.contains("ool"), "{}", page.text);
+    assert!(!page.text.contains("relation"), "{}", page.text);
+}
+
+/// A database that is away is no fault of the caller's nor of the program's, and passes.
+#[sqlx::test]
+async fn a_database_that_is_away_is_worth_another_try(pool: PgPool) {
+    let world = World::new(pool).await;
+    let program = world.program(&[Scope::ConnectionsRead]).await;
+    world.pool.close().await;
+    let page = program.get("/connections").await;
+    assert_eq!(page.refusal(), (503, "unavailable".into()), "{}", page.text);
+    assert_eq!(page.header("retry-after"), "2");
 }

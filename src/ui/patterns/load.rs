@@ -117,6 +117,7 @@ pub fn trouble(problem: Problem) -> AnyView {
         Code::Invalid | Code::Conflict | Code::ReauthRequired => (400, "That can't be shown"),
         Code::RateLimited => (429, "Too fast"),
         Code::ProviderUnavailable => (502, "The provider does not answer"),
+        Code::Unavailable => (503, "Not just now"),
         Code::Internal => (500, "Something went wrong"),
     };
     answer_with(status);

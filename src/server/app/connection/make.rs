@@ -266,7 +266,8 @@ pub(super) async fn activate(
     };
     let dates = grant::dates(app, &caller.profile, &before, given);
     let generation = connection.generation + 1;
-    let set = grant::seal(app, connection.id, generation, given, kept.as_ref())?;
+    let none = grant::Extras::new();
+    let set = grant::seal(app, connection.id, generation, given, kept.as_ref(), &none)?;
     // A holder that died left its attempt open, and nobody has looked since.
     let lost_attempt_id = match &kept {
         Some(_) => {

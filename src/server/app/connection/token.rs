@@ -1,12 +1,14 @@
 //! Reading live access tokens: what programs ask for more often than for anything else.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{load, reader};
 use crate::{
-    domain::{access::Permission, attempt::Trigger, connection::StateName},
+    domain::{access::Permission, attempt::Trigger, connection::StateName, provider::Profile},
     server::{
         app::{Actor, App, Error, Result, api_key, grant, keys, refresh},
         secret::token,
@@ -24,6 +26,8 @@ pub struct LiveToken {
     pub expires_at: Option<OffsetDateTime>,
     pub scopes: Vec<String>,
     pub generation: i64,
+    /// What the provider said beside it.
+    pub extras: grant::Extras,
 }
 
 /// A live access token, refreshed first if it has less than `min_ttl` left. When refreshing fails
@@ -111,6 +115,7 @@ fn lives(held: &Held, until: OffsetDateTime) -> bool {
 }
 
 async fn open(app: &App, held: Held) -> Result<LiveToken> {
+    let extras = extras(app, &held).await?;
     let Some(sealed) = held.sealed_access_token else {
         return Err(Error::Conflict("This connection holds no access token.".into()));
     };
@@ -121,5 +126,37 @@ async fn open(app: &App, held: Held) -> Result<LiveToken> {
         expires_at: held.access_expires_at,
         scopes: held.scopes_granted,
         generation: held.generation,
+        extras,
     })
+}
+
+async fn extras(app: &App, held: &Held) -> Result<grant::Extras> {
+    let Some(sealed) = &held.sealed_extras else { return Ok(grant::Extras::new()) };
+    let place = grant::extras_place(held.connection_id, held.generation);
+    Ok(serde_json::from_str(keys::open_token(app, place, sealed).await?.expose_secret())?)
+}
+
+/// What people may see of what the provider said beside the tokens.
+pub(super) async fn open_extras(
+    app: &App,
+    conn: &mut PgConnection,
+    profile: &Profile,
+    id: Uuid,
+) -> Result<Vec<(String, String)>> {
+    let held = store::token_set::find_held(conn, id).await?;
+    let Some((generation, sealed)) =
+        held.and_then(|held| Some((held.generation, held.sealed_extras?)))
+    else {
+        return Ok(Vec::new());
+    };
+    let text = keys::open_text(app, conn, grant::extras_place(id, generation), &sealed).await?;
+    let mut known: grant::Extras = serde_json::from_str(text.expose_secret())?;
+    let open = profile.response.extras.iter().filter(|extra| !extra.encrypted);
+    let shown = |value: Value| match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    Ok(open
+        .filter_map(|extra| Some((extra.name.clone(), shown(known.remove(&extra.name)?))))
+        .collect())
 }

@@ -158,7 +158,7 @@ fn check(job: &Job, fillable: &Fillable<'_>, row: Row) -> Result<Imported> {
     };
     let dates = grant::dates(app, &caller.profile, &before, &given);
     let id = app.new_id();
-    let set = grant::seal(app, id, 1, &given, None)?;
+    let set = grant::seal(app, id, 1, &given, None, &grant::Extras::new())?;
     Ok(Imported {
         id,
         label,

@@ -3,6 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use secrecy::ExposeSecret;
 use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
@@ -15,13 +16,19 @@ use super::{
 use crate::{
     domain::{attempt::Trigger, client, provider::Profile},
     server::{
-        app::{App, Error, Result, client::Caller, grant, keys, upkeep},
+        app::{
+            App, Error, Result,
+            client::Caller,
+            grant::{self, Extras},
+            keys, upkeep,
+        },
         failpoint,
         store::{
             self,
             attempt::Intent,
             client::limit::Limit,
             connection::lease::{self, Lease, Leased, Room},
+            token_set::Kept,
         },
     },
 };
@@ -200,8 +207,9 @@ pub(super) async fn intend(
     doubt(app, conn, &mut leased).await?;
     let held: Vec<(Uuid, i64)> =
         leased.iter().map(|leased| (leased.id, leased.generation)).collect();
-    let sealed = store::token_set::refresh_tokens(conn, &held).await?;
-    let mut sealed: HashMap<Uuid, Vec<u8>> = sealed.into_iter().collect();
+    let kept = store::token_set::find_kept(conn, &held).await?;
+    let mut kept: HashMap<Uuid, Kept> =
+        kept.into_iter().map(|kept| (kept.connection_id, kept)).collect();
     let intents: Vec<Intent> = leased
         .iter()
         .map(|leased| Intent {
@@ -222,7 +230,10 @@ pub(super) async fn intend(
             .get(&leased.client_id)
             .cloned()
             .unwrap_or_else(|| Err("its client is not known".into()));
-        let held = match sealed.remove(&leased.id) {
+        let kept = kept.remove(&leased.id);
+        let (sealed, sealed_extras) =
+            kept.map_or((None, None), |kept| (kept.sealed_refresh_token, kept.sealed_extras));
+        let held = match sealed {
             Some(sealed) => {
                 let place = grant::refresh_place(leased.id, leased.generation);
                 match keys::open_text(app, conn, place, &sealed).await {
@@ -235,6 +246,15 @@ pub(super) async fn intend(
             }
             None => None,
         };
+        let extras = match sealed_extras {
+            Some(sealed) => {
+                extras(app, conn, leased.id, leased.generation, &sealed).await.unwrap_or_else(|error| {
+                    tracing::warn!(connection = %leased.id, error = format!("{error:#}"), "extras are lost");
+                    Extras::new()
+                })
+            }
+            None => Extras::new(),
+        };
         let known = caller.as_ref().ok();
         claimed.push(Task {
             attempt_id,
@@ -242,6 +262,7 @@ pub(super) async fn intend(
             profile: known
                 .map_or_else(|| Arc::new(Profile::new("", "")), |caller| caller.profile.clone()),
             held,
+            extras,
             ends: taken + LEASE,
             secret_generation: known.map_or(0, |caller| caller.secret_generation),
             caller,
@@ -275,4 +296,16 @@ async fn doubt(app: &App, conn: &mut PgConnection, leased: &mut [Leased]) -> Res
         lease::doubt(conn, lease_id, &doubts, app.now()).await?;
     }
     Ok(())
+}
+
+/// What stood beside the tokens. No refresh fails for want of it.
+async fn extras(
+    app: &App,
+    conn: &mut PgConnection,
+    id: Uuid,
+    generation: i64,
+    sealed: &[u8],
+) -> Result<Extras> {
+    let text = keys::open_text(app, conn, grant::extras_place(id, generation), sealed).await?;
+    Ok(serde_json::from_str(text.expose_secret())?)
 }

@@ -14,12 +14,15 @@ const GAP: Duration = Duration::seconds(20);
 /// How long those who have answers are given to bring them. Until the database gives up what it holds
 /// for clients that are gone (`start::GIVE_UP`), their rows are in nobody's reach.
 const WAIT: Duration = Duration::seconds(8);
+/// So much of the time between two answers counts as given, at most: while the database is silent nobody
+/// can bring anything.
+const STEP: Duration = Duration::seconds(3);
 
 /// How long after a jump of the database's clock nothing is taken over: whoever lives prolongs what it
 /// holds more often.
 const JUMP: Duration = Duration::seconds(20);
 
-/// When the database was heard last, and until when to wait since it came back.
+/// When the database was heard last, and how much longer to wait since it came back.
 #[derive(Default)]
 pub struct Contact(Mutex<Option<(Duration, Duration)>>);
 
@@ -28,19 +31,21 @@ impl Contact {
     /// it has done so for a while.
     pub fn heard(&self, elapsed: Duration) -> bool {
         let mut contact = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = match *contact {
-            Some((last, until)) if elapsed - last <= GAP => until,
-            _ => elapsed + WAIT,
+        let wait = match *contact {
+            Some((last, wait)) if elapsed - last <= GAP => {
+                (wait - (elapsed - last).min(STEP)).max(Duration::ZERO)
+            }
+            _ => WAIT,
         };
-        *contact = Some((elapsed, until));
-        elapsed >= until
+        *contact = Some((elapsed, wait));
+        wait.is_zero()
     }
 
     /// Notes that the database's clock jumped when `elapsed` had passed: leases may have ended while those
     /// who hold them live. They are given the time to prolong them.
     pub fn shaken(&self, elapsed: Duration) {
         let mut contact = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *contact = Some((elapsed, elapsed + JUMP));
+        *contact = Some((elapsed, JUMP));
     }
 }
 
@@ -58,15 +63,26 @@ mod tests {
         );
         // A look that takes its time is no silence.
         assert_eq!([15.0, 30.0].map(heard), [true, true]);
-        assert_eq!([51.0, 56.0, 58.5, 59.0].map(heard), [false, false, false, true]);
+        assert_eq!([51.0, 54.0, 56.5, 59.0].map(heard), [false, false, false, true]);
+    }
+
+    /// It came back and fell silent again before anybody could bring an answer.
+    #[test]
+    fn a_silence_is_no_time_to_bring_answers() {
+        let contact = Contact::default();
+        let heard = |seconds| contact.heard(Duration::seconds_f64(seconds));
+        assert_eq!([0.0, 14.8, 17.8].map(heard), [false, false, false]);
+        // Looks that are slow, one after the other, are enough in the end.
+        assert_eq!([22.8, 37.8].map(heard), [true, true]);
     }
 
     #[test]
     fn after_a_jump_of_the_clock_holders_have_time_to_prolong() {
         let contact = Contact::default();
         let heard = |seconds| contact.heard(Duration::seconds_f64(seconds));
-        assert_eq!([0.0, 10.0].map(heard), [false, true]);
+        assert_eq!([0.0, 3.0, 6.0, 9.0].map(heard), [false, false, false, true]);
         contact.shaken(Duration::seconds(11));
-        assert_eq!([11.0, 20.0, 30.9, 31.0].map(heard), [false, false, false, true]);
+        assert!((11..31).all(|second| !heard(f64::from(second))));
+        assert!(heard(31.0));
     }
 }

@@ -18,6 +18,7 @@ use crate::{
         provider::Profile,
     },
     server::{
+        app::grant::Extras,
         failpoint,
         provider::{self, Grant, Refusal},
         store::{connection::lease::Leased, token_set::TokenSet},
@@ -46,6 +47,8 @@ pub struct Task<C> {
     pub profile: Arc<Profile>,
     /// The refresh token, where there is one.
     pub held: Option<SecretString>,
+    /// What the provider said beside the tokens before.
+    pub extras: Extras,
     /// When the lease ends at the latest, by [`Ports::elapsed`].
     pub ends: Duration,
     /// Which of the client's secrets goes with the request.
@@ -63,12 +66,22 @@ impl<C> Task<C> {
             trigger,
             profile,
             held,
+            extras,
             ends,
             secret_generation,
             caller: was,
         } = self;
-        let task =
-            Task { leased, attempt_id, trigger, profile, held, ends, secret_generation, caller };
+        let task = Task {
+            leased,
+            attempt_id,
+            trigger,
+            profile,
+            held,
+            extras,
+            ends,
+            secret_generation,
+            caller,
+        };
         (task, was)
     }
 }

@@ -50,7 +50,8 @@ impl Ports for App {
 
     fn seal(&self, task: &Task<Self::Caller>, given: &Grant) -> anyhow::Result<TokenSet> {
         let leased = &task.leased;
-        grant::seal(self, leased.id, leased.generation + 1, given, task.held.as_ref())
+        let (kept, extras) = (task.held.as_ref(), &task.extras);
+        grant::seal(self, leased.id, leased.generation + 1, given, kept, extras)
             .map_err(|error| anyhow::anyhow!("a grant could not be sealed: {error:#}"))
     }
 

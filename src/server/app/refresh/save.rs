@@ -32,7 +32,7 @@ use crate::{
 pub const PATIENCE: StdDuration = StdDuration::from_secs(2);
 /// How long its transaction may go on by itself: a slow database gets its work done, and one that fell
 /// silent keeps no connection from the others.
-const LIMIT: StdDuration = StdDuration::from_secs(20);
+pub const LIMIT: StdDuration = StdDuration::from_secs(20);
 /// How many groups are being written at once, those included that nobody waits for any more.
 pub const WRITING: usize = 4;
 /// What is due within this time is not left to the worker's next look.

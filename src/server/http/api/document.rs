@@ -131,7 +131,7 @@ fn complete_operation(operation: &mut Value) {
     let name = |key: &str| operation[key].as_str().unwrap_or_default().to_owned();
     let tag = operation["tags"][0].as_str().unwrap_or_default();
     operation["operationId"] = json!(format!("{tag}_{}", name("operationId")));
-    let mut problems = vec![Code::Internal];
+    let mut problems = vec![Code::Internal, Code::Unavailable];
     let fields = operation.as_object_mut().map(|fields| fields.remove(PERMISSION));
     let permission = fields.flatten();
     if let Some(permission) = permission {

@@ -57,10 +57,12 @@ pub enum Code {
     Internal,
     /// The provider gives no usable answer at present.
     ProviderUnavailable,
+    /// Our database gives no answer at present; nothing is lost by trying again.
+    Unavailable,
 }
 
 impl Code {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Malformed,
         Self::Unauthenticated,
         Self::Forbidden,
@@ -74,6 +76,7 @@ impl Code {
         Self::RateLimited,
         Self::Internal,
         Self::ProviderUnavailable,
+        Self::Unavailable,
     ];
 
     pub fn status(self) -> StatusCode {
@@ -89,7 +92,7 @@ impl Code {
             Self::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::ProviderUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ProviderUnavailable | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -105,10 +108,14 @@ impl From<problem::Code> for Code {
             problem::Code::ReauthRequired => Self::ReauthRequired,
             problem::Code::ProviderUnavailable => Self::ProviderUnavailable,
             problem::Code::RateLimited => Self::RateLimited,
+            problem::Code::Unavailable => Self::Unavailable,
             problem::Code::Internal => Self::Internal,
         }
     }
 }
+
+/// How soon a caller may try again when the database does not answer.
+const DATABASE_WAIT: Duration = Duration::seconds(2);
 
 /// What a caller is told when something did not work (RFC 9457).
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -187,6 +194,9 @@ impl From<app::Error> for Problem {
         match error {
             app::Error::ReauthRequired(reason) => problem.reason = Some(reason),
             app::Error::RateLimited(wait) => problem.retry_after = Some(wait),
+            app::Error::Internal(_) if problem.code == Code::Unavailable => {
+                problem.retry_after = Some(DATABASE_WAIT);
+            }
             app::Error::ProviderUnavailable { retry_after, .. } => {
                 problem.retry_after = retry_after;
             }

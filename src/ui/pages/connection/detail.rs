@@ -68,6 +68,7 @@ fn show(
         relinks: sent,
         offers_page,
         offers_device,
+        extras,
         told,
         device,
     } = detail;
@@ -106,7 +107,7 @@ fn show(
             }}
         </div>
         {(!disconnected).then(|| lifeline::large(&life, standing))}
-        {section("Facts", "", facts(&connection, &variables, &provider_name, as_of))}
+        {section("Facts", "", facts(&connection, &variables, extras, &provider_name, as_of))}
         {section("Refreshes", "Newest first", view! {
             {attempts(&history.items, &provider_name, as_of)}
         })}
@@ -149,6 +150,7 @@ fn last_error(connection: &Connection, provider: &str, as_of: OffsetDateTime) ->
 fn facts(
     connection: &Connection,
     variables: &[Variable],
+    extras: Vec<(String, String)>,
     provider: &str,
     as_of: OffsetDateTime,
 ) -> AnyView {
@@ -231,6 +233,11 @@ fn facts(
     let rows = rows.into_iter().map(|(name, value)| (name.to_owned(), value));
     let rows = std::iter::once(("Account".to_owned(), account))
         .chain(own)
+        .chain(
+            extras
+                .into_iter()
+                .map(|(name, value)| (name, view! { <code>{value}</code> }.into_any())),
+        )
         .chain(rows)
         .map(|(name, value)| {
             view! {

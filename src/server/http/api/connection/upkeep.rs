@@ -1,8 +1,11 @@
 //! What keeps a connection alive, and the token that comes of it.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -62,6 +65,9 @@ pub struct AccessToken {
     scopes: Vec<String>,
     /// Grows by one with each token set.
     generation: i64,
+    /// What the provider said beside its tokens, by the names of its profile: an address to call, a
+    /// tenant.
+    extras: BTreeMap<String, Value>,
 }
 
 /// Get a live access token
@@ -103,6 +109,7 @@ async fn token(
         expires_at: live.expires_at,
         scopes: live.scopes,
         generation: live.generation,
+        extras: live.extras.into_iter().collect(),
     }))
 }
 
