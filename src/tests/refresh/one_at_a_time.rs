@@ -12,6 +12,9 @@ use crate::{
     tests::support::World,
 };
 
+/// How many pressed the button.
+const ASKED: &str = "SELECT count(*) FROM audit WHERE action = 'connection.refresh'";
+
 async fn joined<T>(tasks: Vec<JoinHandle<app::Result<T>>>) -> Vec<T> {
     let done = join_all(tasks).await;
     done.into_iter().map(|done| done.expect("no panic").expect("an answer")).collect()
@@ -35,7 +38,7 @@ async fn fifty_buttons_and_two_workers_make_one_request(pool: PgPool) {
         })
         .collect();
     // Each writes what it wants before it claims, having seen the connection as it is.
-    world.until_count("SELECT count(*) FROM audit WHERE action = 'connection.refresh'", 50).await;
+    world.until_count(ASKED, 50).await;
     world.control().until_held(1).await;
     assert_eq!(world.tick().await, 0);
     assert_eq!(app::refresh::run_due(&second, 100).await.unwrap(), 0);
@@ -114,7 +117,7 @@ async fn force_is_not_swallowed_by_a_refresh_under_way(pool: PgPool) {
     let second = world.replica("second").await;
     let client = world.client("one", |_| {}).await;
     let id = world.import(client).await;
-    for (other, generation) in [(&world.app, 3), (&second, 5)] {
+    for (other, generation, asked) in [(&world.app, 3, 5), (&second, 5, 10)] {
         world.until_due(id).await;
         world.control().hold(Hold::BeforeAnswering);
         let begun = app::refresh::begin_due(&world.app, 10).await.unwrap();
@@ -127,9 +130,13 @@ async fn force_is_not_swallowed_by_a_refresh_under_way(pool: PgPool) {
                 })
             })
             .collect();
+        // All have asked before anything comes of the first; then the one they share waits for them.
+        world.until_count(ASKED, asked).await;
+        world.control().hold(Hold::BeforeProcessing);
+        join_all(begun).await;
+        world.control().until_held(1).await;
         world.control().hold_no_more();
         world.control().release();
-        join_all(begun).await;
         let attempts = joined(insisting).await;
         assert_eq!(world.generation(id).await, generation);
         assert!(attempts.iter().all(|attempt| attempt.generation_after == Some(generation)));
@@ -207,7 +214,7 @@ async fn an_old_verdict_is_not_taken_for_an_answer(pool: PgPool) {
         .await;
     let (app, admin) = (world.app.clone(), world.admin.clone());
     let asking = tokio::spawn(async move { app::connection::refresh(&app, &admin, id).await });
-    world.until_count("SELECT count(*) FROM audit WHERE action = 'connection.refresh'", 1).await;
+    world.until_count(ASKED, 1).await;
     world.execute("UPDATE connections SET lease_id = NULL, leased_until = NULL").await;
     assert_eq!(asking.await.unwrap().unwrap().verdict, Some(Verdict::Refreshed));
 }
