@@ -159,8 +159,11 @@ pub async fn update(
             ));
         }
     }
-    if (other_id.is_some() || other_variables.is_some()) && client.sealed_next_secret.is_some() {
-        // It does not follow either.
+    let is_older = client_secret.is_some();
+    if (other_id.is_some() || other_variables.is_some() || is_older)
+        && client.sealed_next_secret.is_some()
+    {
+        // It does not follow either, and would take the place of what is newer.
         changed.push("next_secret");
         store::client::next_secret::clear(&mut tx, id, app.now()).await?;
         client.next_secret = None;

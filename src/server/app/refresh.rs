@@ -61,35 +61,36 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
     if app.stopping().is_cancelled() {
         return Ok(Vec::new());
     }
-    if super::client::spread_some(app).await? {
-        app.wake_worker();
+    match super::client::spread_some(app).await {
+        Ok(true) => app.wake_worker(),
+        Ok(false) => {}
+        Err(error) => tracing::error!(error = format!("{error:#}"), "spreading failed"),
     }
-    let mut due = claim::due(app, limit).await?;
-    match canary::due(app).await {
-        Ok(canaries) => due.claimed.extend(canaries),
-        // What is claimed is to be made whatever happens.
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "looking for canaries failed");
-        }
-    }
+    let due = claim::due(app, limit).await?;
     app.flights().set_hungry(due.is_limited);
     if due.was_busy {
         app.wake_worker_in(BUSY_LOOK);
     }
-    let begun = due.claimed.into_iter().map(|claimed| {
-        let running = app.clone();
-        app.tasks().spawn(async move {
-            let id = claimed.leased.id;
-            let _pilot = flights::board(running.flights(), id, false);
-            if let Err(error) = make(&running, claimed).await {
-                tracing::error!(connection = %id, error = format!("{error:#}"), "a refresh failed");
-            }
-            if running.flights().is_hungry() {
-                running.wake_worker();
-            }
-        })
-    });
-    Ok(begun.collect())
+    // What is claimed is begun at once: whoever looks may be cut short from here on.
+    let mut begun: Vec<_> = due.claimed.into_iter().map(|claimed| begin(app, claimed)).collect();
+    if let Err(error) = canary::due(app, |claimed| begun.push(begin(app, claimed))).await {
+        tracing::error!(error = format!("{error:#}"), "looking for canaries failed");
+    }
+    Ok(begun)
+}
+
+fn begin(app: &App, claimed: Claimed) -> JoinHandle<()> {
+    let running = app.clone();
+    app.tasks().spawn(async move {
+        let id = claimed.leased.id;
+        let _pilot = flights::board(running.flights(), id, false);
+        if let Err(error) = make(&running, claimed).await {
+            tracing::error!(connection = %id, error = format!("{error:#}"), "a refresh failed");
+        }
+        if running.flights().is_hungry() {
+            running.wake_worker();
+        }
+    })
 }
 
 /// Makes the refreshes that are due and waits for them; how many there were.

@@ -321,3 +321,17 @@ async fn programs_and_people_can_rehearse(pool: PgPool) {
     assert_eq!(admin.call("rehearsal/drop", &form[..1]).await.status, 200);
     assert_eq!(next(&world, client).await, None);
 }
+
+/// What was set earlier does not take the place of a secret that came later, although it still works.
+#[sqlx::test]
+async fn a_secret_replaced_at_once_ends_the_rehearsal(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (client, _) = with(&world, 2).await;
+    set(&world, client, NEW).await;
+    let secret = Some("newer still".into());
+    app::client::replace_secret(&world.app, &world.admin, client, secret).await.unwrap();
+    assert_eq!(next(&world, client).await, None);
+    provider_wants(&world, NEW);
+    assert_eq!(look(&world.app).await, 0);
+    assert_eq!(rehearsals(&world).await, 0);
+}

@@ -27,20 +27,23 @@ use crate::{
 /// When a request can't even be made (a secret that does not open), that is looked at again so late.
 const UNPREPARED_WAIT: Duration = Duration::minutes(15);
 
-/// Claims the canaries that are due, at most one of each client.
-pub async fn due(app: &App) -> Result<Vec<Claimed>> {
+/// Claims the canaries that are due, at most one of each client, and has each begun at once.
+pub async fn due(app: &App, mut begin: impl FnMut(Claimed)) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
     let incidents = store::incident::list_due(&mut conn, app.now()).await?;
     let rehearsals = next_secret::list_due(&mut conn, app.now()).await?;
     drop(conn);
-    let mut claimed = Vec::new();
     for client in incidents {
-        claimed.extend(logged(client, of_incident(app, client).await));
+        if let Some(claimed) = logged(client, of_incident(app, client).await) {
+            begin(claimed);
+        }
     }
     for client in rehearsals {
-        claimed.extend(logged(client, of_rehearsal(app, client).await));
+        if let Some(claimed) = logged(client, of_rehearsal(app, client).await) {
+            begin(claimed);
+        }
     }
-    Ok(claimed)
+    Ok(())
 }
 
 /// What is claimed is to be made, whatever happens to the next.

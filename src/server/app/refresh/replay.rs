@@ -6,6 +6,7 @@ use futures::future::join_all;
 use super::{
     decide::Outcome,
     engine::{Ports, Saved, Unconfirmed},
+    flights::Hand,
 };
 use crate::server::{
     app::App,
@@ -79,12 +80,19 @@ pub async fn leftovers(app: &App, found: Vec<Leftover>) {
             continue;
         }
         let running = app.clone();
+        // Their tokens are newer than what is stored, so nobody here is to take these connections over.
+        let in_hand: Vec<Hand> = busy.iter().map(|outcome| hand(app, outcome)).collect();
         app.tasks().spawn(async move {
+            let _in_hand = in_hand;
             if bring_all(&running, busy).await {
                 end(leftover, unreadable);
             }
         });
     }
+}
+
+fn hand(app: &App, outcome: &Outcome) -> Hand {
+    Hand::take(app.flights(), outcome.fence.id, outcome.fence.lease_id)
 }
 
 /// All that can be read of it is stored.
