@@ -71,12 +71,33 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
     if due.was_busy {
         app.wake_worker_in(BUSY_LOOK);
     }
-    // What is claimed is begun at once: whoever looks may be cut short from here on.
-    let mut begun: Vec<_> = due.claimed.into_iter().map(|claimed| begin(app, claimed)).collect();
-    if let Err(error) = canary::due(app, |claimed| begun.push(begin(app, claimed))).await {
+    let mut claims = Claims { app, claimed: due.claimed };
+    if let Err(error) = canary::due(app, |claimed| claims.claimed.push(claimed)).await {
         tracing::error!(error = format!("{error:#}"), "looking for canaries failed");
     }
-    Ok(begun)
+    Ok(claims.begin())
+}
+
+/// What is claimed and not begun. It is begun however the look ends, also when it is cut short: the
+/// leases and the intents are committed.
+struct Claims<'a> {
+    app: &'a App,
+    claimed: Vec<Claimed>,
+}
+
+impl Claims<'_> {
+    fn begin(&mut self) -> Vec<JoinHandle<()>> {
+        self.claimed.drain(..).map(|claimed| begin(self.app, claimed)).collect()
+    }
+}
+
+impl Drop for Claims<'_> {
+    fn drop(&mut self) {
+        // Without a runtime the process is at its end.
+        if tokio::runtime::Handle::try_current().is_ok() {
+            self.begin();
+        }
+    }
 }
 
 fn begin(app: &App, claimed: Claimed) -> JoinHandle<()> {

@@ -236,3 +236,27 @@ async fn a_disconnect_that_fails_forgets_no_doubt(pool: PgPool) {
     world.tick().await;
     assert_eq!(world.state(id).await, State::Active);
 }
+
+/// A look that is cut short, because something else that it looks for takes too long, makes what it has
+/// claimed.
+#[sqlx::test]
+async fn a_look_that_is_cut_short_drops_no_claim(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    world.until_due(id).await;
+    // What is looked for after the claim has to wait.
+    let mut other = world.pool.begin().await.unwrap();
+    sqlx::query("LOCK incidents").execute(&mut *other).await.unwrap();
+    let app = world.app.clone();
+    let looking = tokio::spawn(async move { app::refresh::begin_due(&app, 10).await.map(drop) });
+    world.until_count("SELECT count(*) FROM attempts", 1).await;
+    let waits =
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'incidents'::regclass";
+    world.until_count(waits, 1).await;
+    looking.abort();
+    assert!(looking.await.unwrap_err().is_cancelled());
+    other.rollback().await.unwrap();
+    world.app.drain().await;
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
+}

@@ -27,20 +27,21 @@ use crate::{
 /// When a request can't even be made (a secret that does not open), that is looked at again so late.
 const UNPREPARED_WAIT: Duration = Duration::minutes(15);
 
-/// Claims the canaries that are due, at most one of each client, and has each begun at once.
-pub async fn due(app: &App, mut begin: impl FnMut(Claimed)) -> Result<()> {
+/// Claims the canaries that are due, at most one of each client, and hands each on at once: whoever looks
+/// may be cut short.
+pub async fn due(app: &App, mut hand_on: impl FnMut(Claimed)) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
     let incidents = store::incident::list_due(&mut conn, app.now()).await?;
     let rehearsals = next_secret::list_due(&mut conn, app.now()).await?;
     drop(conn);
     for client in incidents {
         if let Some(claimed) = logged(client, of_incident(app, client).await) {
-            begin(claimed);
+            hand_on(claimed);
         }
     }
     for client in rehearsals {
         if let Some(claimed) = logged(client, of_rehearsal(app, client).await) {
-            begin(claimed);
+            hand_on(claimed);
         }
     }
     Ok(())
