@@ -220,11 +220,11 @@ pub(super) async fn insert(
     let (label, tags) = (check_label(&new.label)?, check_tags(&new.tags)?);
     let external_id = check_external_id(new.external_id.as_deref())?;
     let waiting = match &external_id {
-        Some(text) => store::connection::find_waiting(conn, client.id, text).await?,
+        Some(text) => store::connection::make::find_waiting(conn, client.id, text).await?,
         None => None,
     };
     let id = waiting.unwrap_or_else(|| app.new_id());
-    let row = store::connection::NewRow {
+    let row = store::connection::make::NewRow {
         id,
         client_id: client.id,
         label: &label,
@@ -236,10 +236,10 @@ pub(super) async fn insert(
         now: app.now(),
     };
     if waiting.is_none() {
-        store::connection::insert(conn, &row).await?;
+        store::connection::make::insert(conn, &row).await?;
         return Ok(id);
     }
-    store::connection::begin_anew(conn, &row).await?;
+    store::connection::make::begin_anew(conn, &row).await?;
     store::flow::withdraw(conn, id).await?;
     store::device::withdraw(conn, id).await?;
     store::relink::expire_open(conn, id, app.now()).await?;
@@ -282,7 +282,7 @@ pub(super) async fn activate(
         }
         None => None,
     };
-    let facts = store::connection::TokenFacts {
+    let facts = store::connection::make::TokenFacts {
         generation,
         scopes_granted: given.scopes.as_deref(),
         has_refresh_token: set.sealed_refresh_token.is_some(),
@@ -297,7 +297,7 @@ pub(super) async fn activate(
         account_id: given.account.as_ref().map(|account| account.id.as_str()),
         account_label: given.account.as_ref().and_then(|account| account.label.as_deref()),
     };
-    if !store::connection::activate(conn, connection.id, &facts, app.now()).await? {
+    if !store::connection::make::activate(conn, connection.id, &facts, app.now()).await? {
         return Ok(false);
     }
     store::token_set::replace(conn, &[&set]).await?;
