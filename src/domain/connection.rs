@@ -389,6 +389,8 @@ pub struct ConnectionDetail {
     pub offers_page: bool,
     /// Whether consent can be given anew with a code on another device.
     pub offers_device: bool,
+    /// Whether there are tokens, and the provider can be asked about them (RFC 7662).
+    pub can_be_asked: bool,
     /// What the provider said beside the tokens and is no secret, by name.
     pub extras: Vec<(String, String)>,
     /// Whether the provider knows, once it is disconnected.

@@ -253,3 +253,13 @@ pub async fn made_relink() -> Answer<Option<CreatedRelink>> {
     let (app, _) = caller::actor().await?;
     caller::take_from_last_page(&app).await
 }
+
+/// Asks the provider how the tokens are; the page says what came of it.
+#[server(prefix = "/rpc", endpoint = "connection/introspect")]
+pub async fn introspect(id: Uuid) -> Answer<()> {
+    use crate::server::{app::connection, http::caller};
+    let (app, actor) = caller::actor().await?;
+    let said = app.call(connection::introspect(&app, &actor, id)).await?;
+    caller::redirect(&format!("/connections/{id}?said={}", said.liveness().as_str()));
+    Ok(())
+}

@@ -107,6 +107,14 @@ pub fn next_secret(next: &NextSecret) -> String {
     }
 }
 
+/// An expiry in an answer that can't be read; `at` is a JSON pointer.
+pub fn unreadable_expiry(at: String) -> String {
+    format!(
+        "What stands at {at} says when a token ends, in a way that this profile does not read: the \
+         token would be taken for one whose end is not known."
+    )
+}
+
 /// What a request of a dry run is for.
 pub fn call(call: &str) -> &'static str {
     match call {
@@ -115,6 +123,11 @@ pub fn call(call: &str) -> &'static str {
         "refresh" => "The token is refreshed",
         "client_credentials" => "The client asks for a token of its own",
         "revoke" => "The grant is revoked",
+        "device_authorization" => "A code for another device is asked for",
+        "device_token" => "The provider is asked whether the code was typed",
+        "token_exchange" => "Another token is exchanged",
+        "userinfo" => "The provider is asked whose account it is",
+        "introspect" => "The provider is asked how a token is",
         _ => "Another request",
     }
 }

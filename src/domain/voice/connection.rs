@@ -159,7 +159,10 @@ fn cause(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> Stri
 }
 
 fn alive(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> String {
+    let renews =
+        connection.has_refresh_token || connection.grant_type == GrantType::ClientCredentials;
     let renewal = match connection.due_at {
+        _ if !renews => "It works until its access token ends.".into(),
         Some(due) if due > as_of => format!("Regrant refreshes it {}.", relative(due, as_of)),
         Some(_) => "Regrant is about to refresh it.".into(),
         None => "It needs no refresh.".into(),
@@ -176,6 +179,13 @@ fn alive(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> Stri
         ),
         (None, GrantType::ClientCredentials) => {
             " It belongs to the client itself, so nobody has to give consent.".into()
+        }
+        (None, _) if !connection.has_refresh_token => {
+            format!(" {provider} gave no refresh token, and Regrant does not know when that is.")
+        }
+        (None, _) if connection.refresh_expires_at.is_some() => {
+            " As long as it is refreshed in time, it goes on for ever as far as Regrant knows."
+                .into()
         }
         (None, _) => " As far as Regrant knows, it can go on for ever.".into(),
     };
@@ -316,11 +326,11 @@ pub fn attempt(attempt: &Attempt, provider: &str) -> (String, bool) {
 /// How it came to be.
 pub fn grant_type(grant: GrantType) -> &'static str {
     match grant {
-        GrantType::AuthorizationCode => "a person gave consent",
+        GrantType::AuthorizationCode => "a person's consent",
         GrantType::ClientCredentials => "the client's own access",
-        GrantType::Import => "imported",
-        GrantType::DeviceCode => "a person gave consent on another device",
-        GrantType::TokenExchange => "another token was exchanged",
+        GrantType::Import => "an import",
+        GrantType::DeviceCode => "a person's consent on another device",
+        GrantType::TokenExchange => "the exchange of another token",
     }
 }
 

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject, incident};
+use super::{Actor, App, Error, Result, audit, audit::Subject, connection, incident};
 use crate::{
     domain::{
         access::Permission,
@@ -158,6 +158,8 @@ pub async fn update(
                     .into(),
             ));
         }
+        // A code belongs to the client and the address it was asked for at.
+        connection::void_waiting_of_client(app, &mut tx, id).await?;
     }
     let is_older = client_secret.is_some();
     if (other_id.is_some() || other_variables.is_some() || is_older)

@@ -6,13 +6,15 @@ pub mod device;
 pub mod ending;
 pub mod exchange;
 pub mod flow;
+mod introspection;
 pub mod make;
 mod reader;
 mod token;
 
-pub(super) use consent::ON_ITS_WAY;
+pub(super) use consent::{ON_ITS_WAY, void_waiting_of_client};
 pub use ending::{delete, disconnect};
 pub use flow::{authorize, connect};
+pub use introspection::introspect;
 pub use make::{NewConnection, TokenResponse, grant_client_credentials, import, import_text};
 pub use reader::Readers;
 pub use token::{LiveToken, token, token_for_key};
@@ -102,6 +104,7 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
         relinks: store::relink::list(&mut conn, id).await?,
         offers_page: connection.can_reauthorize() && provider.offers_page(&values),
         offers_device: connection.can_reauthorize() && provider.offers_code(&values),
+        can_be_asked: connection.holds_tokens() && provider.endpoints.introspection.is_some(),
         extras: token::open_extras(app, &mut conn, &provider, connection.id).await?,
         told: ending::told(&mut conn, &connection).await?,
         device,

@@ -10,6 +10,7 @@ pub mod connection;
 pub mod demo;
 pub mod dry_run;
 mod error;
+pub(super) mod explain;
 mod grant;
 pub mod import;
 pub mod incident;

@@ -5,7 +5,11 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject, connection};
+use super::{
+    Actor, App, Error, Result, audit,
+    audit::Subject,
+    connection::{self, device::Link},
+};
 use crate::{
     domain::{
         access::Permission,
@@ -20,7 +24,7 @@ use crate::{
 /// How many codes for another device whoever holds a link can ask the provider for.
 const MOST_CODES: i32 = 10;
 
-/// Makes a link and voids what the connection waited for before: earlier links, and a code. Its address is in the answer and nowhere
+/// Makes a link and voids the connection's earlier ones. Its address is in the answer and nowhere
 /// else. Refused for connections that need no person's consent.
 pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<CreatedRelink> {
     actor.require(Permission::ConnectionsRelink)?;
@@ -57,8 +61,6 @@ pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<Cre
         used_at: None,
     };
     store::relink::expire_open(&mut tx, connection_id, now).await?;
-    // A code that one of the staff asked for would keep the link's holder waiting.
-    store::device::withdraw_idle(&mut tx, connection_id, now).await?;
     store::relink::insert(&mut tx, &relink, &token::hash(secret.expose_secret())).await?;
     let subject = Subject::new(connection_id, connection.name());
     let detail = json!({ "relink": relink.id, "expires_at": relink.expires_at.to_string() });
@@ -125,28 +127,35 @@ pub async fn begin(app: &App, given: &str) -> Result<String> {
         tx.commit().await?;
         return Ok(url);
     }
-    let newest = connection::device::find_with_relink(app, &mut tx, connection.id).await?;
-    match newest.filter(|(device, _)| device.state == DeviceState::Waiting) {
-        Some((_, by)) if by == Some(relink.id) => {}
-        // Whoever holds the link takes nothing from the staff, or from a newer link.
-        Some(_) => {
-            return Err(Error::Conflict(
-                "Somebody is about to authorize this account. Try again in a quarter of an hour."
-                    .into(),
-            ));
-        }
-        None if !store::relink::count_code(&mut tx, relink.id, MOST_CODES).await? => {
+    let link = Link { id: relink.id, created_at: relink.created_at };
+    if !connection::device::follow(app, &mut tx, connection.id, &link).await? {
+        if !store::relink::count_code(&mut tx, relink.id, MOST_CODES).await? {
             return Err(Error::Conflict(
                 "Too many codes were asked for. Ask whoever sent you the link for a new one."
                     .into(),
             ));
         }
-        None => {
-            tx.commit().await?;
-            connection::device::open(app, &actor, connection.id, Some(relink.id)).await?;
-        }
+        tx.commit().await?;
+        let asked = connection::device::open(app, &actor, connection.id, Some(link)).await;
+        asked.map_err(for_strangers)?;
     }
     Ok(app.address(&format!("relink/{given}")))
+}
+
+/// What the staff is told in detail is nobody else's business.
+fn for_strangers(error: Error) -> Error {
+    match error {
+        Error::ProviderUnavailable { retry_after, .. } => Error::ProviderUnavailable {
+            why: "The service gave no code. Try again later.".into(),
+            retry_after,
+        },
+        Error::Conflict(_) => Error::Conflict(
+            "There is no code to be had just now. Try again in a moment, or ask whoever sent you the \
+             link."
+                .into(),
+        ),
+        other => other,
+    }
 }
 
 /// How the owner of a connection's account can give consent.

@@ -74,11 +74,17 @@ pub async fn count_code(conn: &mut PgConnection, id: Uuid, most: i32) -> Result<
     Ok(done.rows_affected() > 0)
 }
 
-/// Uses the link up. `false`: it was used before, or its time is over.
-pub async fn take(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<bool> {
+/// Uses a link up that was open at `open_at`. `false`: it was used before, or its time was over.
+pub async fn take(
+    conn: &mut PgConnection,
+    id: Uuid,
+    open_at: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<bool> {
     let done = sqlx::query!(
-        "UPDATE relinks SET used_at = $2 WHERE id = $1 AND used_at IS NULL AND expires_at > $2",
+        "UPDATE relinks SET used_at = $3 WHERE id = $1 AND used_at IS NULL AND expires_at > $2",
         id,
+        open_at,
         now
     )
     .execute(conn)

@@ -54,6 +54,7 @@ const TABLE: &[Row] = &[
     ("GET",    "/connections/{id}/device", Some(&[WRITE])),
     ("POST",   "/connections/{id}/device", Some(&[WRITE])),
     ("POST",   "/connections/{id}/disconnect", Some(&[WRITE])),
+    ("POST",   "/connections/{id}/introspect", Some(&["connections:refresh"])),
     ("POST",   "/connections/{id}/refresh", Some(&["connections:refresh"])),
     ("POST",   "/connections/{id}/relink", Some(&["connections:relink"])),
     ("GET",    "/connections/{id}/relinks", Some(&[READ])),

@@ -67,6 +67,7 @@ const TABLE: &[Row] = &[
     ("connection/get", SIGNED_IN, &[ID]),
     ("connection/grant_client_credentials", ADMINS, &[CLIENT, LABEL]),
     ("connection/import", ADMINS, &[CLIENT, LABEL, ("token_response", "{}")]),
+    ("connection/introspect", STAFF, &[ID]),
     ("connection/list", SIGNED_IN, &[]),
     ("connection/made_relink", ANYONE, &[]),
     ("connection/reauthorize", ADMINS, &[ID]),

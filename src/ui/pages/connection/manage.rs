@@ -11,7 +11,9 @@ use crate::{
         provider::Variable,
         voice::{self, Next},
     },
-    rpc::connection::{Disconnect, Reauthorize, ReauthorizeDevice, Refresh, Relink, Update},
+    rpc::connection::{
+        Disconnect, Introspect, Reauthorize, ReauthorizeDevice, Refresh, Relink, Update,
+    },
     ui::{
         components::{
             confirm::confirm,
@@ -32,6 +34,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct Doings {
     pub refresh: Doing<Refresh>,
+    pub introspect: Doing<Introspect>,
     pub relink: Doing<Relink>,
     pub reauthorize: Doing<Reauthorize>,
     pub device: Doing<ReauthorizeDevice>,
@@ -43,6 +46,7 @@ impl Doings {
     pub fn new() -> Self {
         Self {
             refresh: Doing::new(),
+            introspect: Doing::new(),
             relink: Doing::new(),
             reauthorize: Doing::new(),
             device: Doing::new(),

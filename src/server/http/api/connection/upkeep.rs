@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    domain::{access::Permission, attempt::Attempt, page::Page},
+    domain::{access::Permission, attempt::Attempt, introspection::Introspection, page::Page},
     server::{
         app::{App, api_key, connection},
         http::api::{
@@ -28,6 +28,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(token))
         .routes(routes!(refresh))
+        .routes(routes!(introspect))
         .routes(routes!(attempts))
         .routes(routes!(authorize))
 }
@@ -139,6 +140,29 @@ async fn refresh(
         true => connection::refresh_anew(&app, &actor, id).await?,
         false => connection::refresh(&app, &actor, id).await?,
     }))
+}
+
+/// Ask the provider how the tokens are
+///
+/// What the provider says (RFC 7662) changes nothing: only a refresh can prove a grant dead.
+#[utoipa::path(
+    post,
+    path = "/connections/{id}/introspect",
+    tag = "connections",
+    extensions(("x-permission" = json!(Permission::ConnectionsRefresh))),
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "What the provider says", body = Introspection),
+        (status = 409, description = "The provider can't be asked, or there is no token"),
+        (status = 503, description = "The provider did not answer, or refused to")
+    )
+)]
+async fn introspect(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+) -> Result<Json<Introspection>, Problem> {
+    Ok(Json(connection::introspect(&app, &actor, id).await?))
 }
 
 /// List attempts
