@@ -66,6 +66,7 @@ struct Inner {
     tasks: TaskTracker,
     stopping: CancellationToken,
     wake: Notify,
+    places: Notify,
     saver: refresh::Saver,
     writing: Arc<Semaphore>,
     flights: refresh::Flights,
@@ -83,6 +84,7 @@ impl App {
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             wake: Notify::new(),
+            places: Notify::new(),
             saver: refresh::Saver::default(),
             writing: Arc::new(Semaphore::new(refresh::save::WRITING)),
             flights: refresh::Flights::default(),
@@ -221,6 +223,16 @@ impl App {
     /// Waits for [`wake_worker`](Self::wake_worker).
     pub async fn woken(&self) {
         self.0.wake.notified().await;
+    }
+
+    /// Tells the worker of this process that there is room again for some of what is due.
+    pub(crate) fn tell_of_places(&self) {
+        self.0.places.notify_one();
+    }
+
+    /// Waits for [`tell_of_places`](Self::tell_of_places).
+    pub async fn places(&self) {
+        self.0.places.notified().await;
     }
 
     pub(crate) fn import_turns(&self) -> &import::Turns {

@@ -177,8 +177,8 @@ pub(super) async fn room(
 ) -> Result<Vec<Room>> {
     // What began before takes no room any more: its holder is gone, or has its answer.
     let since = app.now() - UNDER_WAY + Duration::milliseconds(1);
-    let now = app.database_now();
-    Ok(store::client::limit::room(conn, limits, states, since, now).await?)
+    let (answered, now) = (app.flights().answered(), app.database_now());
+    Ok(store::client::limit::room(conn, limits, states, since, &answered, now).await?)
 }
 
 /// Counts what is claimed against the rates of its clients.

@@ -11,8 +11,10 @@ use crate::{
 
 /// How many requests of one client are under way at once over all replicas, unless its profile says.
 const CONCURRENCY: u32 = 32;
-/// A client with room for at least so many keeps a place for callers who wait.
-const RESERVED_FROM: i32 = 4;
+/// A client with room for at least so many keeps a place for callers at all times.
+const RESERVED_FROM: i32 = 16;
+/// One with room for at least so many keeps it while some wait.
+const YIELDS_FROM: i32 = 2;
 /// A rate allows as many requests at once as it does in this time.
 const BURST: Duration = Duration::seconds(6);
 
@@ -29,6 +31,7 @@ pub fn limit(client_id: Uuid, profile: Option<&Profile>) -> Limit {
     Limit {
         client_id,
         concurrency: i32::try_from(concurrency.max(1)).unwrap_or(i32::MAX),
+        yields: 0,
         interval,
         burst: interval.map_or(1.0, |interval| (BURST.as_seconds_f64() / interval).max(1.0)),
     }
@@ -37,7 +40,8 @@ pub fn limit(client_id: Uuid, profile: Option<&Profile>) -> Limit {
 /// What the worker leaves to whoever waits for a token, so that no backlog stands before them.
 pub fn reserve(limit: Limit) -> Limit {
     let reserved = i32::from(limit.concurrency >= RESERVED_FROM);
-    Limit { concurrency: limit.concurrency - reserved, ..limit }
+    let yields = i32::from(limit.concurrency >= YIELDS_FROM) - reserved;
+    Limit { concurrency: limit.concurrency - reserved, yields, ..limit }
 }
 
 /// What was claimed, counted against the rates of its clients, in seconds of each.
