@@ -161,6 +161,11 @@ impl App {
         self.0.contact.heard(self.elapsed()) || self.database_now().is_some()
     }
 
+    /// Notes that the database took long for what it does at once when nobody is in the way.
+    pub(crate) fn database_kept_us_waiting(&self) {
+        self.0.contact.kept_waiting(self.elapsed());
+    }
+
     /// Notes that the database's clock jumped.
     pub(crate) fn database_clock_jumped(&self) {
         self.0.contact.shaken(self.elapsed());

@@ -378,9 +378,11 @@ pub(super) async fn hold(app: &App, id: Uuid) -> Result<(Connection, Option<Held
         if refuse_dead(&connection).is_err() {
             return Ok((connection, None));
         }
-        let lease = claim::lease_of_one(app, id);
+        let (lease, taken) = (claim::lease_of_one(app, id), app.elapsed());
         let leased = lease::claim_one(&mut tx, lease, id, connection.generation).await?;
-        if let Some(leased) = leased {
+        if let Some(leased) = leased
+            && claim::may_keep(app, &mut tx, std::slice::from_ref(&leased), taken).await?
+        {
             let leased = claim::doubt_one(app, &mut tx, leased).await?;
             tx.commit().await?;
             let _hand = Hand::take(app.flights(), id, leased.lease_id);

@@ -82,6 +82,7 @@ async fn refresh_loop(app: App) {
         let full = match looked {
             Ok(Ok(full)) => full,
             Err(_) => {
+                app.database_kept_us_waiting();
                 tracing::error!("looking for what is due took too long and was given up");
                 false
             }

@@ -141,7 +141,7 @@ pub async fn intend(
     for (client_id, seconds) in intent::spending(limits, leased) {
         tx.run("count against a rate", |view| view.spend(client_id, seconds)).await?;
     }
-    if let Some(Orphans { lease_id, clients, connections }) = Orphans::among(leased) {
+    if let Some(Orphans { lease_id, clients, connections, .. }) = Orphans::among(leased) {
         let abandon = |view: &mut View<'_>| view.abandon(&clients, &connections, lease_id);
         let abandoned = tx.run("abandon attempts", abandon).await?;
         let doubts = intent::doubt(leased, &abandoned);
@@ -365,7 +365,7 @@ impl Process {
                 Event::Claimed {
                     replica: self.replica,
                     generation: leased.generation,
-                    is_orphan: leased.is_orphan,
+                    is_orphan: leased.is_orphan(),
                     is_forced: trigger == Trigger::Manual,
                 },
             );
@@ -441,5 +441,9 @@ impl saver::Store for Process {
 
     fn is_absence(&self, error: &anyhow::Error) -> bool {
         error.downcast_ref::<Gone>().is_some_and(|gone| gone.is_absence)
+    }
+
+    fn is_blocked(&self, _error: &anyhow::Error) -> bool {
+        false
     }
 }

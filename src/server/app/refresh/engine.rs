@@ -181,6 +181,7 @@ pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) ->
     let mut wait = SAVE_RETRY;
     loop {
         failpoint::hit(failpoint::SAVING);
+        let offered = ports.elapsed();
         let mut saving = pin!(ports.save(outcome));
         let saved = tokio::select! {
             biased;
@@ -212,8 +213,12 @@ pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) ->
         if may_end && ports.is_stopping() {
             return Verdict::InDoubt;
         }
-        ports.sleep(wait).await;
-        wait = (wait * 2).min(SAVE_RETRY_CAP);
+        // What took its time waited for a row that somebody has: back into that queue, so that nobody
+        // else takes the row when it is free.
+        if ports.elapsed() - offered < SAVE_RETRY_CAP {
+            ports.sleep(wait).await;
+            wait = (wait * 2).min(SAVE_RETRY_CAP);
+        }
     }
 }
 

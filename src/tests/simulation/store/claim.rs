@@ -172,7 +172,7 @@ impl View<'_> {
             id,
             client_id: row.client_id,
             lease_id: lease.id,
-            is_orphan: row.lease_id.is_some(),
+            lease_before: row.lease_id,
             name: String::new(),
             generation: row.generation,
             state: row.state,
