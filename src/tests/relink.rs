@@ -279,6 +279,35 @@ async fn where_there_is_no_page_the_link_shows_a_code(pool: PgPool) {
     assert_eq!(refused.code, Code::Conflict, "once");
 }
 
+/// Whoever holds a link is a stranger: they can't keep us asking, nor take what the staff waits for.
+#[sqlx::test]
+async fn a_link_gets_so_many_codes_and_none_of_the_staffs(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead_by_code(&world).await;
+    let token = token_of(&made(&mut support, id).await);
+    let form = [("token", token.as_str())];
+    let mut owner = world.browser();
+    let theirs = device::authorize(&world.app, &world.admin, id).await.unwrap();
+    let refused = owner.call("relink/begin", &form).await.problem();
+    assert_eq!(refused.code, Code::Conflict);
+    assert_eq!(code_of(&world, id).await, theirs.user_code);
+
+    // A new link is the staff's own wish.
+    let token = token_of(&made(&mut support, id).await);
+    let form = [("token", token.as_str())];
+    for _ in 0..10 {
+        owner.submit("relink/begin", &form).await.location();
+        world.sandbox.deny_device(&code_of(&world, id).await);
+        world.pass(Duration::seconds(5));
+        device::run_due(&world.app, 10).await.unwrap();
+    }
+    let asked = world.sandbox.log().len();
+    let last = code_of(&world, id).await;
+    let refused = owner.call("relink/begin", &form).await.problem();
+    assert_eq!(refused.code, Code::Conflict);
+    assert_eq!((world.sandbox.log().len(), code_of(&world, id).await), (asked, last));
+}
+
 /// A code is spent with the first answer to it, so it is not redeemed for a link that is void.
 #[sqlx::test]
 async fn the_code_of_a_void_link_is_not_redeemed(pool: PgPool) {
@@ -288,12 +317,13 @@ async fn the_code_of_a_void_link_is_not_redeemed(pool: PgPool) {
     let mut owner = world.browser();
     owner.submit("relink/begin", &[("token", &token)]).await.location();
     let code = code_of(&world, id).await;
-    let second = token_of(&made(&mut support, id).await);
+    world.execute("UPDATE relinks SET expires_at = created_at").await;
     let asked = world.sandbox.log().len();
     typed(&world, &code, "alice").await;
     assert_eq!(world.sandbox.log().len(), asked);
     assert_eq!(world.state(id).await.name(), StateName::NeedsReauth);
     assert_eq!(invited(&mut owner, &token).await, Invitation::Expired);
+    let second = token_of(&made(&mut support, id).await);
     let Invitation::Open { consent: Consent::Code, .. } = invited(&mut owner, &second).await else {
         panic!("the second begins afresh")
     };

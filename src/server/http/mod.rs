@@ -11,7 +11,7 @@ mod origin;
 mod provider;
 pub mod router;
 mod session;
-mod typed;
+pub(crate) mod typed;
 mod upload;
 
 pub use router::{Metrics, Options, health_router, router};
