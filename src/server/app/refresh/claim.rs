@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use secrecy::ExposeSecret;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use time::Duration;
 use uuid::Uuid;
 
@@ -97,9 +97,8 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
         limits.push(intent::reserve(intent::limit(id, profile_of(&caller))));
         callers.insert(id, caller.map(Arc::new).map_err(|error| error.to_string()));
     }
-    drop(conn);
     let taken = app.elapsed();
-    let mut tx = app.begin().await?;
+    let mut tx = conn.begin().await?;
     let rooms = room(app, &mut tx, &limits, &READY).await?;
     let was_busy = rooms.len() < wanting;
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
