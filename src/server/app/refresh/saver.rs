@@ -234,7 +234,7 @@ mod tests {
         assert!(saver.save(&free, &outcomes[1]).await.is_ok());
         assert!(saver.apart().is_empty());
 
-        let store = Failing { kept: &[1, 2, 3, 4], ..free };
+        let store = Failing { writes: AtomicUsize::new(0), kept: &[1, 2, 3, 4], ..free };
         let results = write(&store, &outcomes).await;
         assert_eq!(results.iter().filter(|result| result.is_err()).count(), 5);
         assert_eq!(store.writes.load(Ordering::Relaxed), 1 + 2);
