@@ -388,7 +388,7 @@ pub(super) async fn hold(app: &App, id: Uuid) -> Result<(Connection, Option<Held
             let _hand = Hand::take(app.flights(), id, leased.lease_id);
             return Ok((connection, Some(Held { leased, _hand })));
         }
-        drop(tx);
+        tx.rollback().await?;
         join::until_free(app, id, deadline).await?;
         if Instant::now() > deadline {
             return Err(Error::unavailable("A refresh is under way. Try again in a moment."));

@@ -109,6 +109,8 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
     let in_hand: Vec<Uuid> = app.flights().held().into_iter().map(|(id, _)| id).collect();
     let leased = lease::claim_due(&mut tx, lease, &rooms, &in_hand, limit).await?;
     if leased.is_empty() || !may_keep(app, &mut tx, &leased, taken).await? {
+        // At once, not when somebody next needs the connection: others wait for the client.
+        tx.rollback().await?;
         return Ok(nothing);
     }
     let places: i64 = rooms.iter().map(|room| i64::from(room.room)).sum();
@@ -152,9 +154,11 @@ pub async fn one(
         return Ok(One::NoRoom);
     }
     let Some(leased) = lease::claim_one(&mut tx, lease, id, generation).await? else {
+        tx.rollback().await?;
         return Ok(One::Taken);
     };
     if !may_keep(app, &mut tx, std::slice::from_ref(&leased), taken).await? {
+        tx.rollback().await?;
         return Ok(One::Taken);
     }
     failpoint::hit(failpoint::CLAIMED);
