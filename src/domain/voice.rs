@@ -15,8 +15,8 @@ mod people;
 mod provider;
 
 pub use client::{
-    call, canaries, client_state, client_state_word, client_trouble, incident, incident_ends,
-    next_secret, unreadable_expiry,
+    REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, client_trouble, incident,
+    incident_ends, next_secret, unreadable_expiry,
 };
 pub use connection::{
     Next, attempt, device, error_class, grant_type, headline, in_short, lifeline, mark, meaning,
