@@ -14,6 +14,7 @@ mod extras;
 mod history;
 mod import;
 mod interrupted;
+mod job;
 mod keys;
 mod overview;
 mod provider;

@@ -121,6 +121,9 @@ fn constraint(name: &str) -> Error {
         "clients_name_unique" => Error::invalid("name", "a client of this name exists already"),
         "providers_pkey" => Error::invalid("slug", "a provider of this slug exists already"),
         "api_keys_name_filled" => Error::invalid("name", "must be filled in"),
+        "saved_filters_name_unique" => {
+            Error::invalid("name", "you have a filter of this name already")
+        }
         "connections_external_id_unique" => {
             Error::invalid("external_id", "another connection of this client has it already")
         }
