@@ -9,6 +9,8 @@ mod client;
 mod connection;
 mod empty;
 mod import;
+mod job;
+mod list;
 mod moment;
 mod outcome;
 mod people;
@@ -24,6 +26,11 @@ pub use connection::{
 };
 pub use empty::{Empty, empty};
 pub use import::import;
+pub use job::{
+    job, job_action, job_disconnected, job_done, job_gone, job_meaning, job_not_allowed,
+    job_nothing_to_do, job_outcome, job_relink, job_revoked, job_selection,
+};
+pub use list::{FILTER_SAVED, connections, grouped, sort};
 pub use moment::{day, exact, relative, span, stretch, until};
 pub use outcome::{
     Notice, Outcome, Page, invitation, notice, outcome, relink_standing, see_fields,

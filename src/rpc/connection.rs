@@ -20,9 +20,7 @@ pub async fn list(
     #[server(default)] paging: Paging,
 ) -> Answer<ConnectionList> {
     let (app, actor) = crate::server::http::caller::actor().await?;
-    let page =
-        app.call(crate::server::app::connection::list(&app, &actor, &filter, &paging)).await?;
-    Ok(ConnectionList { as_of: app.now(), page })
+    app.call(crate::server::app::connection::look(&app, &actor, &filter, &paging)).await
 }
 
 #[server(prefix = "/rpc", endpoint = "connection/get")]
@@ -206,6 +204,20 @@ pub async fn reauthorize(id: Uuid) -> Answer<()> {
 pub async fn refresh(id: Uuid) -> Answer<Attempt> {
     let (app, actor) = crate::server::http::caller::actor().await?;
     app.call(crate::server::app::connection::refresh(&app, &actor, id)).await
+}
+
+/// Has it refreshed no more by itself.
+#[server(prefix = "/rpc", endpoint = "connection/pause")]
+pub async fn pause(id: Uuid) -> Answer<()> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::connection::pause(&app, &actor, id)).await.map(drop)
+}
+
+/// Has it kept alive again.
+#[server(prefix = "/rpc", endpoint = "connection/resume")]
+pub async fn resume(id: Uuid) -> Answer<()> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::connection::resume(&app, &actor, id, None)).await.map(drop)
 }
 
 /// Forgets the tokens; with `revoke` tells the provider too (RFC 7009).

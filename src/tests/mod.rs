@@ -15,6 +15,7 @@ mod history;
 mod import;
 mod interrupted;
 mod introspection;
+mod job;
 mod keys;
 mod overview;
 mod provider;

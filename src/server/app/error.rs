@@ -124,6 +124,9 @@ fn constraint(name: &str) -> Error {
         "providers_pkey" => Error::invalid("slug", "a provider of this slug exists already"),
         "api_keys_name_filled" => Error::invalid("name", "must be filled in"),
         "connections_external_id_unique" => Error::invalid("external_id", EXTERNAL_ID_TAKEN),
+        "saved_filters_name_unique" => {
+            Error::invalid("name", "you have a filter of this name already")
+        }
         "connections_client_exists" => {
             Error::Conflict("The client has connections. Disconnect them first.".into())
         }

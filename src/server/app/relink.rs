@@ -167,7 +167,7 @@ struct Ways {
 
 async fn ways(app: &App, conn: &mut PgConnection, connection: &Connection) -> Result<Ways> {
     let profile = super::provider::load(app, conn, &connection.provider).await?;
-    let client = super::client::load(conn, connection.client_id).await?;
+    let client = super::client::load_bare(conn, connection.client_id).await?;
     let values = merged(&client.variables, &connection.variables);
     let can = connection.can_reauthorize();
     let (page, code) = (profile.offers_page(&values), profile.offers_code(&values));

@@ -4,6 +4,7 @@
 pub mod api;
 pub mod caller;
 mod done;
+mod download;
 mod guard;
 mod health;
 mod oauth;

@@ -21,7 +21,7 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-use super::{api, done, guard, health, oauth, origin, provider, session, typed, upload};
+use super::{api, done, download, guard, health, oauth, origin, provider, session, typed, upload};
 use crate::{
     server::{app::App, assets::Site},
     ui,
@@ -86,12 +86,14 @@ pub fn router(app: App, options: Options) -> Router {
         .with_state::<()>(web.clone());
     let oauth = oauth::routes().with_state(web.clone());
     let drafts = provider::routes().with_state(web.clone());
+    let downloads = download::routes().with_state(web.clone());
     let uploads = upload::routes().with_state(web.clone());
     // Server functions come with the pages, so the guard stands around all of it.
     let browser = pages
         .layer(middleware::from_fn(done::mark))
         .layer(middleware::from_fn_with_state(app.clone(), typed::carry))
         .merge(drafts)
+        .merge(downloads)
         .merge(oauth)
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .merge(uploads)
