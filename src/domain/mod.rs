@@ -11,6 +11,7 @@ pub mod device;
 pub mod dry_run;
 pub mod import;
 pub mod incident;
+pub mod language;
 pub mod lifeline;
 pub mod overview;
 pub mod page;

@@ -17,7 +17,7 @@ use leptos_router::{
 };
 
 pub use pages::provider::Posted;
-pub use patterns::typed::Typed;
+pub use patterns::{typed::Typed, visit::Visit};
 pub use shell::{Assets, shell};
 
 use layout::Frame;
@@ -48,6 +48,8 @@ pub fn App() -> impl IntoView {
                     <Route path=at!("/connections/new") view=connection::New ssr=SsrMode::Async/>
                     <Route path=at!("/connections/import") view=connection::ForImport ssr=SsrMode::Async/>
                     <Route path=at!("/connections/:id") view=connection::Detail ssr=SsrMode::Async/>
+                    <Route path=at!("/relinks") view=relink::Desk ssr=SsrMode::Async/>
+                    <Route path=at!("/relinks/:id") view=relink::Watch ssr=SsrMode::Async/>
                     <Route path=at!("/clients") view=client::List ssr=SsrMode::Async/>
                     <Route path=at!("/clients/new") view=client::New ssr=SsrMode::Async/>
                     <Route path=at!("/clients/:id") view=client::Detail ssr=SsrMode::Async/>

@@ -14,6 +14,7 @@ mod grant;
 pub mod import;
 pub mod incident;
 pub mod keys;
+pub mod live;
 pub mod overview;
 pub mod provider;
 pub mod refresh;
@@ -74,6 +75,7 @@ struct Inner {
     readers: connection::Readers,
     import_turns: import::Turns,
     glances: overview::Glances,
+    live: live::Live,
 }
 
 impl App {
@@ -91,6 +93,7 @@ impl App {
             readers: connection::Readers::default(),
             import_turns: import::Turns::default(),
             glances: overview::Glances::default(),
+            live: live::Live::default(),
         }))
     }
 
@@ -170,6 +173,10 @@ impl App {
 
     pub(crate) fn glances(&self) -> &overview::Glances {
         &self.0.glances
+    }
+
+    pub(crate) fn live(&self) -> &live::Live {
+        &self.0.live
     }
 
     /// Whose turn it is to write outcomes.

@@ -14,6 +14,7 @@ pub mod device;
 pub mod flow;
 pub mod import;
 pub mod incident;
+pub mod live;
 pub mod login_failure;
 pub mod overview;
 pub mod provider;

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 use crate::{
     domain::access::Role::{self, Admin, Auditor, Support},
-    server::http::router::page_paths,
+    server::{app, http::router::page_paths},
     tests::support::{Page, World},
 };
 
@@ -44,6 +44,8 @@ fn table() -> BTreeMap<&'static str, Seen> {
         ("/providers/{slug}/edit", ByAdmins),
         ("/relink/outcome/{kind}", ByAnyone),
         ("/relink/{token}", ByAnyone),
+        ("/relinks", STAFF),
+        ("/relinks/{id}", STAFF),
         ("/setup/{token}", ByAnyone),
         ("/users", By(&[Auditor])),
     ])
@@ -85,8 +87,14 @@ async fn each_page_is_shown_to_whom_its_row_says(pool: PgPool) {
     let world = World::new(pool).await;
     let client = world.client("one", |_| {}).await;
     let connection = world.import(client).await;
+    world.execute("UPDATE connections SET account_id = 'acc_1', account_label = 'alice'").await;
+    let relink = app::relink::create(&world.app, &world.admin, connection).await.unwrap().id;
     let filled = |path: &str| {
-        let id = if path.contains("/clients") { client } else { connection };
+        let id = match path {
+            "/relinks/{id}" => relink,
+            _ if path.contains("/clients") => client,
+            _ => connection,
+        };
         path.replace("{id}", &id.to_string())
             .replace("{slug}", "strict")
             .replace("{kind}", "done")

@@ -32,6 +32,7 @@ fn readable(connection: &str, client: &str, user: &str, import: &str) -> Vec<Str
         user,
         "/api-keys",
         "/audit",
+        "/relinks",
         "/openapi.json",
     ]
     .map(str::to_owned)
@@ -79,7 +80,11 @@ async fn no_answer_holds_a_secret_but_the_token_endpoint(pool: PgPool) {
         .unwrap();
     let import = admin.send(request).await.ok();
     let import = format!("/imports/{}", import["id"].as_str().unwrap());
-    let paths = readable(&connection, &client, &user, &import);
+    world.execute("UPDATE connections SET account_id = 'acc_1'").await;
+    let relink = admin.press(&format!("{connection}/relink")).await.ok();
+    let relink = format!("/relinks/{}", relink["id"].as_str().unwrap());
+    let mut paths = readable(&connection, &client, &user, &import);
+    paths.push(relink);
     let covered = admin.contract.operations();
     let covered = covered.iter().filter(|(method, path, _)| {
         method == "GET" && !path.ends_with("/token") && path != "/api-keys/{id}"

@@ -16,9 +16,10 @@ use crate::{
     },
 };
 
-const PLACES: [(&str, &str, Permission); 8] = [
+const PLACES: [(&str, &str, Permission); 9] = [
     (path::HOME, "Overview", Permission::ConnectionsRead),
     (path::CONNECTIONS, "Connections", Permission::ConnectionsRead),
+    (path::RELINKS, "Relink desk", Permission::ConnectionsRead),
     (path::CLIENTS, "Clients", Permission::ClientsRead),
     (path::PROVIDERS, "Providers", Permission::ProvidersRead),
     (path::USERS, "Users", Permission::UsersRead),

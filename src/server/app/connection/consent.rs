@@ -9,7 +9,7 @@ use super::{
     load_for_update, make,
 };
 use crate::{
-    domain::connection::Reason,
+    domain::connection::{Connection, Reason, State},
     server::{
         app::client::Caller,
         provider::{Grant, account},
@@ -21,31 +21,7 @@ use crate::{
 const SETTLE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
 const SETTLE_RETRY: std::time::Duration = std::time::Duration::from_millis(250);
 
-/// Where asking for consent ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Done,
-    /// Another account than the connection's gave consent; nothing was changed.
-    WrongAccount,
-    /// The person said no.
-    Denied,
-    /// The flow is unknown, used, too old, or another browser's.
-    Expired,
-    /// The provider refused, or could not be understood; the audit log says more.
-    Failed,
-}
-
-impl Outcome {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::WrongAccount => "wrong_account",
-            Self::Denied => "denied",
-            Self::Expired => "expired",
-            Self::Failed => "failed",
-        }
-    }
-}
+pub use crate::domain::relink::Outcome;
 
 /// What was consented to, and who had asked for it.
 pub(super) struct Consent<'a> {
@@ -151,6 +127,10 @@ async fn settle(
             }
         }
     }
+    let missing = missing_scopes(&connection, given);
+    if !missing.is_empty() {
+        return refused(Outcome::MissingScope, &missing.join(" "));
+    }
     // Without a refresh token in the response the one we hold goes on; it may be being replaced.
     if given.refresh_token.is_none()
         && store::connection::lease::is_held(&mut tx, connection.id, app.database_now()).await?
@@ -188,6 +168,21 @@ async fn settle(
     tx.commit().await?;
     app.wake_worker();
     Ok(Some((Outcome::Done, String::new())))
+}
+
+/// What a dead connection was allowed, still asks for, and is not allowed any more: whoever unticked a
+/// box is asked again. A connection that lives takes what it gets, for its old tokens may be void by now.
+fn missing_scopes(connection: &Connection, given: &Grant) -> Vec<String> {
+    let Some(granted) = &given.scopes else { return Vec::new() };
+    if !matches!(connection.state, State::NeedsReauth { .. }) {
+        return Vec::new();
+    }
+    connection
+        .scopes_requested
+        .iter()
+        .filter(|scope| connection.scopes_granted.contains(scope) && !granted.contains(scope))
+        .cloned()
+        .collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::{
         connection::{Connection, GrantType},
         problem::FieldProblem,
         provider::{self, Profile},
+        relink::Ended,
     },
     server::{
         app::{
@@ -242,7 +243,7 @@ pub(super) async fn insert(
     store::connection::make::begin_anew(conn, &row).await?;
     store::flow::withdraw(conn, id).await?;
     store::device::withdraw(conn, id).await?;
-    store::relink::expire_open(conn, id, app.now()).await?;
+    store::relink::end_open(conn, id, Ended::Replaced, app.now()).await?;
     Ok(id)
 }
 
