@@ -257,6 +257,25 @@ async fn two_processes_never_ask_at_once(pool: PgPool) {
     assert_eq!(polls(&world).len(), 1);
 }
 
+/// Its tokens would be thrown away.
+#[sqlx::test]
+async fn a_code_that_is_being_redeemed_is_not_replaced(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let client = client(&world).await;
+    let begun = begin(&admin, client).await;
+    assert!(world.sandbox.approve_device(begun.user_code(), "alice"));
+    world.pass(INTERVAL);
+    world.control().hold(Hold::BeforeAnswering);
+    let asked = device::begin_due(&world.app, 100).await.unwrap();
+    world.control().until_held(1).await;
+    let again = device::authorize(&world.app, &world.admin, begun.id).await;
+    assert!(matches!(again, Err(app::Error::Conflict(_))), "{again:?}");
+    world.control().release();
+    futures::future::join_all(asked).await;
+    assert_eq!(world.state(begun.id).await, State::Active);
+}
+
 #[sqlx::test]
 async fn a_holder_that_died_holds_nobody_up(pool: PgPool) {
     let world = World::new(pool).await;

@@ -23,7 +23,7 @@ use crate::{
         self, Actor, App,
         import::{File, Format},
     },
-    tests::support::{Page, Program, World},
+    tests::support::{Page, Program, World, new_connection},
 };
 
 async fn send(
@@ -109,6 +109,38 @@ async fn a_file_becomes_connections_that_live_and_comes_again_without_harm(pool:
     let again = send(&program, client, "", kind, file).await.ok();
     assert_eq!((&again["imported"], &again["skipped"]), (&json!(0), &json!(2)));
     assert_eq!(world.count("SELECT count(*) FROM connections").await, 2);
+}
+
+/// Whoever gave up at the provider's page does not keep tokens out; whoever is coming back from it
+/// does.
+#[sqlx::test]
+async fn an_external_id_that_nobody_consented_to_is_free(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    let mut file = String::new();
+    for account in ["alice", "bob"] {
+        let begun = app::connection::NewConnection {
+            external_id: Some(account.into()),
+            ..new_connection(client)
+        };
+        app::connection::connect(&world.app, &world.admin, begun).await.unwrap();
+        file += &line(account, &world.token_response(client, account).await);
+    }
+    let coming = "UPDATE flows SET used_at = timestamptz '2026-03-01 12:00:00+00'
+                  WHERE connection_id = (SELECT id FROM connections WHERE external_id = 'bob')";
+    world.execute(coming).await;
+    let kind = "application/x-ndjson";
+    for query in ["?dry_run=true", ""] {
+        let done = send(&program, client, query, kind, file.clone()).await.ok();
+        assert_eq!((&done["imported"], &done["skipped"]), (&json!(1), &json!(1)), "{query}");
+    }
+    let alive = "SELECT external_id FROM connections WHERE state = 'active'";
+    let alive: Vec<String> = sqlx::query_scalar(alive).fetch_all(&world.pool).await.unwrap();
+    assert_eq!(alive, ["alice"]);
+    assert_eq!(world.count("SELECT count(*) FROM connections").await, 2);
+    let told = &world.audit("connection.import_many").await[0];
+    assert_eq!(told.detail["replaced"].as_array().map(Vec::len), Some(1), "{:?}", told.detail);
 }
 
 #[sqlx::test]

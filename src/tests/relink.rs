@@ -104,7 +104,10 @@ async fn a_link_works_once(pool: PgPool) {
     assert_eq!(invited(&mut owner, &token).await, Invitation::Used);
     let page = owner.get(&relink.url).await;
     assert!(page.text.contains("This link has been used"), "{}", page.text);
-    assert_eq!(owner.begin_relink(&token).await.location(), format!("/relink/{token}"));
+    assert_eq!(
+        owner.begin_relink(&token).await.location(),
+        format!("/relink/{token}?outcome=failed")
+    );
 }
 
 #[sqlx::test]
@@ -119,12 +122,15 @@ async fn an_expired_and_a_foreign_link_say_so(pool: PgPool) {
     world.pass(Duration::seconds(1));
     assert_eq!(invited(&mut owner, &token).await, Invitation::Expired);
     assert!(owner.get(&relink.url).await.text.contains("This link has expired"));
-    assert_eq!(owner.begin_relink(&token).await.location(), format!("/relink/{token}"));
+    assert_eq!(
+        owner.begin_relink(&token).await.location(),
+        format!("/relink/{token}?outcome=failed")
+    );
 
     assert_eq!(invited(&mut owner, "forged").await, Invitation::Unknown);
     let page = owner.get("/relink/forged").await;
     assert!(!page.text.contains("Continue to"), "{}", page.text);
-    assert_eq!(owner.begin_relink("forged").await.location(), "/relink/forged");
+    assert_eq!(owner.begin_relink("forged").await.location(), "/relink/forged?outcome=failed");
     assert_eq!(world.generation(id).await, 1);
 }
 
@@ -152,7 +158,10 @@ async fn a_new_link_voids_the_one_before(pool: PgPool) {
     let second = token_of(&made(&mut support, id).await);
     let mut owner = world.browser();
     assert_eq!(invited(&mut owner, &first).await, Invitation::Expired);
-    assert_eq!(owner.begin_relink(&first).await.location(), format!("/relink/{first}"));
+    assert_eq!(
+        owner.begin_relink(&first).await.location(),
+        format!("/relink/{first}?outcome=failed")
+    );
     assert_eq!(follow(&world, &mut owner, &second, "alice").await, "/relink/outcome/done");
 }
 
@@ -277,7 +286,34 @@ async fn where_there_is_no_page_the_link_shows_a_code(pool: PgPool) {
     assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
     assert_eq!(world.audit("connection.reauthorized").await[0].actor_kind, "relink");
     let refused = owner.begin_relink(&token).await;
-    assert_eq!(refused.location(), format!("/relink/{token}"), "once");
+    assert_eq!(refused.location(), format!("/relink/{token}?outcome=failed"), "once");
+}
+
+/// Whoever holds a link is a stranger: they can't keep us asking, nor take what the staff waits for.
+#[sqlx::test]
+async fn a_link_gets_so_many_codes_and_none_of_the_staffs(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead_by_code(&world).await;
+    let token = token_of(&made(&mut support, id).await);
+    let mut owner = world.browser();
+    let theirs = device::authorize(&world.app, &world.admin, id).await.unwrap();
+    let refused = owner.begin_relink(&token).await;
+    assert_eq!(refused.location(), format!("/relink/{token}?outcome=failed"));
+    assert_eq!(code_of(&world, id).await, theirs.user_code);
+
+    // A new link is the staff's own wish.
+    let token = token_of(&made(&mut support, id).await);
+    for _ in 0..10 {
+        owner.begin_relink(&token).await.location();
+        world.sandbox.deny_device(&code_of(&world, id).await);
+        world.pass(Duration::seconds(5));
+        device::run_due(&world.app, 10).await.unwrap();
+    }
+    let asked = world.sandbox.log().len();
+    let last = code_of(&world, id).await;
+    let refused = owner.begin_relink(&token).await;
+    assert_eq!(refused.location(), format!("/relink/{token}?outcome=failed"));
+    assert_eq!((world.sandbox.log().len(), code_of(&world, id).await), (asked, last));
 }
 
 /// A code is spent with the first answer to it, so it is not redeemed for a link that is void.
@@ -289,12 +325,13 @@ async fn the_code_of_a_void_link_is_not_redeemed(pool: PgPool) {
     let mut owner = world.browser();
     owner.begin_relink(&token).await.location();
     let code = code_of(&world, id).await;
-    let second = token_of(&made(&mut support, id).await);
+    world.execute("UPDATE relinks SET expires_at = created_at").await;
     let asked = world.sandbox.log().len();
     typed(&world, &code, "alice").await;
     assert_eq!(world.sandbox.log().len(), asked);
     assert_eq!(world.state(id).await.name(), StateName::NeedsReauth);
     assert_eq!(invited(&mut owner, &token).await, Invitation::Expired);
+    let second = token_of(&made(&mut support, id).await);
     let Invitation::Open { consent: Consent::Code, .. } = invited(&mut owner, &second).await else {
         panic!("the second begins afresh")
     };

@@ -1,10 +1,12 @@
 //! What was typed into a form that failed, for a browser without a script.
 
+use std::collections::BTreeSet;
+
 use axum::http::{Request, header};
 use sqlx::PgPool;
 
 use super::support::{Page, World, form_of};
-use crate::domain::access::Role;
+use crate::{domain::access::Role, server::http::typed::may_be_kept};
 
 fn field(page: &Page, name: &str) -> String {
     let at = page.text.find(&format!(" name=\"{name}\""));
@@ -77,4 +79,52 @@ async fn what_our_script_keeps_is_not_kept_twice(pool: PgPool) {
     let shown = admin.get(&refused.location()).await;
     assert_eq!(field(&shown, "email"), "no address");
     assert!(shown.text.contains("<option value=\"auditor\" selected"), "{}", shown.text);
+}
+
+/// The fields in which a person writes or chooses, in forms that send them to a function of ours.
+fn written(page: &Page) -> BTreeSet<String> {
+    let forms = page.text.split("<form").skip(1).map(|form| form.split("</form").next().unwrap());
+    let ours = forms.filter(|form| form.split('>').next().unwrap().contains("action=\"/rpc/"));
+    let tags = ours.flat_map(|form| form.split('<').skip(1));
+    let controls = tags.map(|tag| tag.split('>').next().unwrap()).filter(|tag| {
+        let kind = tag.split(' ').next().unwrap();
+        ["input", "textarea", "select"].contains(&kind) && !tag.contains("type=\"hidden\"")
+    });
+    let name = |tag: &str| tag.split_once(" name=\"")?.1.split('"').next().map(str::to_owned);
+    controls.filter_map(name).collect()
+}
+
+/// Whoever adds a field says here that it holds a secret, or lets it be kept.
+#[sqlx::test]
+async fn each_field_is_kept_or_holds_a_secret(pool: PgPool) {
+    const SECRET: &[&str] =
+        &["body", "client_secret", "current", "new", "password", "subject_token", "token_response"];
+    /// Boxes that are ticked to confirm what can't be undone are ticked anew.
+    const ANEW: &[&str] = &["revoke"];
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let connection = world.import(client).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let mut fields = BTreeSet::new();
+    for path in [
+        "/api-keys".into(),
+        format!("/clients/{client}"),
+        format!("/clients/{client}/dry-run"),
+        "/clients/new?provider=cronofy".into(),
+        format!("/connections/{connection}"),
+        format!("/connections/import?client={client}"),
+        format!("/connections/new?client={client}"),
+        "/profile".into(),
+        "/providers/new".into(),
+        "/users".into(),
+    ] {
+        let page = admin.get(&path).await;
+        assert_eq!(page.status, 200, "{path}");
+        fields.extend(written(&page));
+    }
+    assert!(fields.contains("client_secret") && fields.contains("label"), "{fields:?}");
+    for field in fields {
+        let secret = SECRET.contains(&&*field) || ANEW.contains(&&*field);
+        assert_ne!(may_be_kept(&field), secret, "{field}");
+    }
 }

@@ -278,7 +278,7 @@ async fn another_shop_voids_consent_that_is_on_its_way(pool: PgPool) {
     assert_eq!(browser.call("connection/update", &form).await.status, StatusCode::OK);
     assert_eq!(world.connection(id).await.variables, shop("bolt"));
 
-    // And a change between the code's exchange and its record keeps the tokens out.
+    // And none can be made between the code's exchange and its record: the tokens would be lost.
     let begun = browser.call("connection/reauthorize", &[("id", &id.to_string())]).await.location();
     let callback = mall.consent(&world, &mut browser, &begun, "bolt").await;
     world.control().hold(Hold::BeforeAnswering);
@@ -286,10 +286,11 @@ async fn another_shop_voids_consent_that_is_on_its_way(pool: PgPool) {
     let landing = tokio::spawn(async move { { coming }.get(&callback).await.location() });
     world.control().until_held(1).await;
     let patch = ConnectionPatch { variables: Some(shop("acme")), ..ConnectionPatch::default() };
-    app::connection::update(&app, &admin, id, patch).await.unwrap();
+    let refused = app::connection::update(&app, &admin, id, patch).await;
+    assert!(matches!(refused, Err(app::Error::Conflict(_))), "{refused:?}");
     world.control().release();
-    assert_eq!(landing.await.unwrap(), format!("/connections/{id}?problem=failed"));
-    assert_eq!((world.state(id).await, world.generation(id).await), (State::Pending, 0));
+    assert_eq!(landing.await.unwrap(), format!("/connections/{id}?connected=1"));
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 1));
 }
 
 #[sqlx::test]

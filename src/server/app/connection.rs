@@ -10,6 +10,7 @@ pub mod make;
 mod reader;
 mod token;
 
+pub(super) use consent::ON_ITS_WAY;
 pub use ending::{delete, disconnect};
 pub use flow::{authorize, connect};
 pub use make::{NewConnection, TokenResponse, grant_client_credentials, import, import_text};
@@ -180,8 +181,7 @@ async fn fill(
                     .into(),
             ));
         }
-        store::flow::withdraw(conn, connection.id).await?;
-        store::device::withdraw(conn, connection.id).await?;
+        consent::void_waiting(app, conn, connection.id).await?;
     }
     connection.variables = values;
     Ok(())

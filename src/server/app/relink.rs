@@ -22,7 +22,10 @@ use crate::{
     server::{secret::token, store},
 };
 
-/// Makes a link and voids the connection's earlier ones. Its address is in the answer and nowhere
+/// How many codes for another device whoever holds a link can ask the provider for.
+const MOST_CODES: i32 = 10;
+
+/// Makes a link and voids what the connection waited for before: earlier links, and a code. Its address is in the answer and nowhere
 /// else. Refused for connections that need no person's consent.
 pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<CreatedRelink> {
     actor.require(Permission::ConnectionsRelink)?;
@@ -64,6 +67,8 @@ pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<Cre
         ended: None,
     };
     store::relink::end_open(&mut tx, connection_id, Ended::Replaced, now).await?;
+    // A code that one of the staff asked for would keep the link's holder waiting.
+    store::device::withdraw_idle(&mut tx, connection_id, now).await?;
     store::relink::insert(&mut tx, &relink, &token::hash(secret.expose_secret())).await?;
     let subject = Subject::new(connection_id, connection.name());
     let detail = json!({ "relink": relink.id, "expires_at": relink.expires_at.to_string() });
@@ -143,10 +148,26 @@ pub async fn begin(app: &App, given: &str) -> Result<String> {
         tx.commit().await?;
         return Ok(url);
     }
-    let waits = asked(app, &mut tx, &relink).await?;
-    tx.commit().await?;
-    if waits.is_none_or(|device| device.state != DeviceState::Waiting) {
-        connection::device::open(app, &actor, connection.id, Some(relink.id)).await?;
+    let newest = connection::device::find_with_relink(app, &mut tx, connection.id).await?;
+    match newest.filter(|(device, _)| device.state == DeviceState::Waiting) {
+        Some((_, by)) if by == Some(relink.id) => {}
+        // Whoever holds the link takes nothing from the staff, or from a newer link.
+        Some(_) => {
+            return Err(Error::Conflict(
+                "Somebody is about to authorize this account. Try again in a quarter of an hour."
+                    .into(),
+            ));
+        }
+        None if !store::relink::count_code(&mut tx, relink.id, MOST_CODES).await? => {
+            return Err(Error::Conflict(
+                "Too many codes were asked for. Ask whoever sent you the link for a new one."
+                    .into(),
+            ));
+        }
+        None => {
+            tx.commit().await?;
+            connection::device::open(app, &actor, connection.id, Some(relink.id)).await?;
+        }
     }
     Ok(app.address(&format!("relink/{given}")))
 }

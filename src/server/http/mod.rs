@@ -13,7 +13,7 @@ mod provider;
 mod relink;
 pub mod router;
 mod session;
-mod typed;
+pub(crate) mod typed;
 mod upload;
 
 pub use router::{Metrics, Options, health_router, router};

@@ -64,14 +64,11 @@ async fn begin(State(app): State<App>, Path(token): Path<String>) -> Response {
             }
             response
         }
-        // The page says by itself when the link works no longer.
-        Err(app::Error::Conflict(_) | app::Error::NotFound(_)) => {
-            Redirect::to(&path::relink(&token)).into_response()
-        }
         Err(error) => {
             if matches!(error, app::Error::Internal(_)) {
                 tracing::error!(error = format!("{error:#}"), "a relink could not begin");
             }
+            // The page says by itself when the link works no longer.
             Redirect::to(&path::relink_again(&token, Outcome::Failed)).into_response()
         }
     };

@@ -1,5 +1,5 @@
 //! What was typed into a form that failed. Our script keeps it on the page; without one it travels in
-//! the session, sealed, to the page that says what was wrong. Secrets do not: they are typed anew.
+//! the session, sealed, to the page that says what was wrong. Only what is known to be no secret does.
 
 use axum::{
     body::{self, Body, HttpBody},
@@ -19,17 +19,34 @@ use crate::{
 
 /// Longer than what people type. What is longer was pasted and can be pasted again.
 const LIMIT: u64 = 16 * 1024;
-/// The fields that may hold a secret.
-const SECRET: &[&str] = &[
-    "body",
-    "client_secret",
-    "current",
-    "new",
-    "password",
-    "subject_token",
-    "token",
-    "token_response",
+/// The fields that hold no secret. What is not named here is typed anew.
+const KEPT: &[&str] = &[
+    "answers",
+    "audience",
+    "client_id",
+    "content_type",
+    "email",
+    "external_id",
+    "issuer",
+    "label",
+    "name",
+    "oauth_client_id",
+    "obtained_at",
+    "provider",
+    "resource",
+    "role",
+    "scopes",
+    "scopes[]",
+    "slug",
+    "status",
+    "subject_token_type",
+    "tags",
 ];
+
+/// Whether what stands in a field may be kept: variables go into addresses, which are no secret.
+pub(crate) fn may_be_kept(name: &str) -> bool {
+    KEPT.contains(&name) || name.starts_with("variables[")
+}
 
 /// Keeps what was typed when a form fails, and hands it to the page that follows.
 pub async fn carry(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -60,7 +77,7 @@ pub async fn carry(State(app): State<App>, mut request: Request, next: Next) -> 
     let location = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
     if location.and_then(|to| to.split_once('?')).is_some_and(|(_, query)| failed(query)) {
         let pairs = form_urlencoded::parse(&sent).into_owned();
-        let pairs = pairs.filter(|(name, _)| !SECRET.contains(&name.as_str())).collect();
+        let pairs = pairs.filter(|(name, _)| may_be_kept(name)).collect();
         keep(&app, &session, &actor, &Typed::new(form, pairs)).await;
     }
     response

@@ -27,10 +27,8 @@ pub struct NewDevice<'a> {
     pub due_at: OffsetDateTime,
 }
 
-pub async fn replace(conn: &mut PgConnection, new: &NewDevice<'_>) -> Result<()> {
-    sqlx::query!("DELETE FROM device_codes WHERE connection_id = $1", new.connection_id)
-        .execute(&mut *conn)
-        .await?;
+/// Keeps a device authorization; [`withdraw_idle`] has made room for it.
+pub async fn insert(conn: &mut PgConnection, new: &NewDevice<'_>) -> Result<()> {
     sqlx::query!(
         "INSERT INTO device_codes (connection_id, id, sealed_device_code, user_code, verification_uri,
                                    verification_uri_complete, interval_seconds, actor_kind, actor_id,
@@ -220,6 +218,28 @@ pub async fn withdraw(conn: &mut PgConnection, connection_id: Uuid) -> Result<()
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// [`withdraw`], unless somebody is asking the provider about it. `false`: somebody is.
+pub async fn withdraw_idle(
+    conn: &mut PgConnection,
+    connection_id: Uuid,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    sqlx::query!(
+        "DELETE FROM device_codes
+         WHERE connection_id = $1 AND (leased_until IS NULL OR leased_until <= $2)",
+        connection_id,
+        now
+    )
+    .execute(&mut *conn)
+    .await?;
+    Ok(sqlx::query_scalar!(
+        r#"SELECT NOT EXISTS (SELECT FROM device_codes WHERE connection_id = $1) AS "none!""#,
+        connection_id
+    )
+    .fetch_one(conn)
+    .await?)
 }
 
 /// Deletes what ended before `before`.

@@ -111,7 +111,30 @@ pub async fn withdraw(conn: &mut PgConnection, connection_id: Uuid) -> Result<()
     Ok(())
 }
 
-/// Ends a flow whose consent is stored. `false`: it was withdrawn meanwhile.
+/// Forgets the flows of a connection but those whose code is being redeemed: used after `since`.
+/// `false`: there are such.
+pub async fn withdraw_idle(
+    conn: &mut PgConnection,
+    connection_id: Uuid,
+    since: OffsetDateTime,
+) -> Result<bool> {
+    // What is used while we wait for its row is looked at again, and stays.
+    sqlx::query!(
+        "DELETE FROM flows WHERE connection_id = $1 AND (used_at IS NULL OR used_at <= $2)",
+        connection_id,
+        since
+    )
+    .execute(&mut *conn)
+    .await?;
+    Ok(sqlx::query_scalar!(
+        r#"SELECT NOT EXISTS (SELECT FROM flows WHERE connection_id = $1) AS "none!""#,
+        connection_id
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Ends a flow, with its consent stored or without. `false`: it was withdrawn meanwhile.
 pub async fn finish(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
     let done = sqlx::query!("DELETE FROM flows WHERE id = $1", id).execute(conn).await?;
     Ok(done.rows_affected() > 0)

@@ -221,6 +221,15 @@ pub async fn is_open(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> 
     .await?)
 }
 
+/// Counts a code that is about to be asked for by a link. `false`: there were `most` of them.
+pub async fn count_code(conn: &mut PgConnection, id: Uuid, most: i32) -> Result<bool> {
+    let done =
+        sqlx::query!("UPDATE relinks SET codes = codes + 1 WHERE id = $1 AND codes < $2", id, most)
+            .execute(conn)
+            .await?;
+    Ok(done.rows_affected() > 0)
+}
+
 /// Uses the link up. `false`: it was used before, or its time is over.
 pub async fn take(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<bool> {
     let done = sqlx::query!(

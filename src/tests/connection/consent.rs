@@ -10,6 +10,7 @@ use crate::{
     domain::{
         access::Role,
         connection::{GrantType, State, StateName},
+        problem::Code,
         provider::Profile,
     },
     sandbox::TokenRequest,
@@ -450,7 +451,7 @@ async fn a_connection_that_nobody_consented_to_is_taken_over(pool: PgPool) {
     assert_eq!(browser.get(&abandoned).await.location(), "/relink/outcome/expired");
     let token = relink.url.rsplit('/').next().unwrap();
     let refused = world.browser().begin_relink(token).await;
-    assert_eq!(refused.location(), format!("/relink/{token}"));
+    assert_eq!(refused.location(), format!("/relink/{token}?outcome=failed"));
     let landed = world.consent(&mut browser, second, "alice").await;
     assert_eq!(landed, format!("/connections/{id}?connected=1"));
 
@@ -464,9 +465,9 @@ async fn a_connection_that_nobody_consented_to_is_taken_over(pool: PgPool) {
     assert!(refused.field("external_id").is_some(), "its history stays: {refused:?}");
 }
 
-/// Even when the first one's code is being redeemed at that moment.
+/// But not while its code is being redeemed: its tokens would be thrown away.
 #[sqlx::test]
-async fn what_was_taken_over_gets_no_late_tokens(pool: PgPool) {
+async fn what_is_being_stored_is_not_taken_over(pool: PgPool) {
     use crate::sandbox::Hold;
     let world = World::new(pool).await;
     let mut browser = world.sign_in(Role::Admin).await;
@@ -478,8 +479,35 @@ async fn what_was_taken_over_gets_no_late_tokens(pool: PgPool) {
     let mut coming = browser.clone();
     let landing = tokio::spawn(async move { coming.get(&callback).await.location() });
     world.control().until_held(1).await;
-    browser.call("connection/connect", &form).await.location();
+    let refused = browser.call("connection/connect", &form).await.problem();
+    assert_eq!(refused.code, Code::Conflict, "{refused:?}");
     world.control().release();
-    assert!(landing.await.unwrap().ends_with("?problem=expired"));
-    assert_eq!(world.count("SELECT count(*) FROM token_sets").await, 0);
+    assert!(landing.await.unwrap().ends_with("?connected=1"));
+    assert_eq!(world.count("SELECT count(*) FROM token_sets").await, 1);
+    assert_eq!(world.count("SELECT count(*) FROM connections").await, 1);
+}
+
+/// One that came to nothing keeps nobody waiting, and one whose process died not for long.
+#[sqlx::test]
+async fn what_failed_is_taken_over_at_once_and_what_was_left_behind_in_time(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await.to_string();
+    let form = [("client_id", &*client), ("label", ""), ("external_id", "7")];
+    let first = browser.call("connection/connect", &form).await.location();
+    let leaving = browser.get(&first).await.location();
+    let state = parameter(&leaving, "state").unwrap();
+    let denied = format!("/oauth/callback?error=access_denied&state={state}");
+    assert!(browser.get(&denied).await.location().ends_with("?problem=denied"));
+    let second = browser.call("connection/connect", &form).await.location();
+
+    let leaving = browser.get(&second).await.location();
+    assert!(leaving.contains("state="));
+    world.execute("UPDATE flows SET used_at = timestamptz '2026-03-01 12:00:00+00'").await;
+    let refused = browser.call("connection/connect", &form).await.problem();
+    assert_eq!(refused.code, Code::Conflict, "{refused:?}");
+    world.pass(Duration::minutes(3));
+    let third = browser.call("connection/connect", &form).await.location();
+    let landed = world.consent(&mut browser, third, "alice").await;
+    assert!(landed.ends_with("?connected=1"), "{landed}");
 }

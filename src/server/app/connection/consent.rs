@@ -1,6 +1,7 @@
 //! From a person's consent to the connection's next generation, whichever way consent came.
 
 use serde_json::json;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
@@ -12,7 +13,7 @@ use crate::{
     domain::connection::{Connection, Reason, State},
     server::{
         app::client::Caller,
-        provider::{Grant, account},
+        provider::{DEADLINE, Grant, account},
         store,
     },
 };
@@ -22,6 +23,29 @@ const SETTLE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
 const SETTLE_RETRY: std::time::Duration = std::time::Duration::from_millis(250);
 
 pub use crate::domain::relink::Outcome;
+
+/// How long ago a code may have been spent whose tokens are not stored yet: the provider is asked for
+/// them and whose they are, and then they are offered to the database. One spent earlier went down
+/// with its process.
+pub(in crate::server::app) const ON_ITS_WAY: time::Duration = time::Duration::seconds(
+    2 * DEADLINE.as_secs().cast_signed() + SETTLE_DEADLINE.as_secs().cast_signed() + 30,
+);
+
+/// Voids whatever a connection waits for. Refused while a consent is being stored: its tokens exist
+/// nowhere else, and without what it began with they would be thrown away.
+pub(super) async fn void_waiting(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    let now = app.now();
+    let idle = store::flow::withdraw_idle(conn, id, now - ON_ITS_WAY).await?
+        && store::device::withdraw_idle(conn, id, now).await?;
+    if idle { Ok(()) } else { Err(being_stored()) }
+}
+
+pub(super) fn being_stored() -> Error {
+    Error::Conflict(
+        "The provider is answering a consent to this connection just now. Try again in a moment."
+            .into(),
+    )
+}
 
 /// What was consented to, and who had asked for it.
 pub(super) struct Consent<'a> {

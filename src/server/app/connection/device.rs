@@ -170,7 +170,10 @@ async fn keep(
         expires_at: begun.expires_at,
         due_at: (now + Duration::seconds(interval.into())).min(begun.expires_at),
     };
-    store::device::replace(conn, &new).await?;
+    if !store::device::withdraw_idle(conn, connection_id, now).await? {
+        return Err(consent::being_stored());
+    }
+    store::device::insert(conn, &new).await?;
     find(app, conn, connection_id).await?.ok_or(Error::NotFound("device authorization"))
 }
 

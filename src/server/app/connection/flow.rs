@@ -250,6 +250,7 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
         if let Some(id) = flow.relink_id {
             store::relink::note_failure(&mut tx, id, outcome, &detail, app.now()).await?;
         }
+        store::flow::finish(&mut tx, flow.id).await?;
         let subject = Subject::new(connection.id, connection.name());
         let detail = json!({ "outcome": outcome.as_str(), "why": detail });
         audit::record(app, &mut tx, who(&flow), "connection.consent_failed", subject, detail)

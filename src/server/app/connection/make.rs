@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject, load};
+use super::{Actor, App, Error, Result, audit, audit::Subject, consent, load};
 use crate::{
     domain::{
         access::Permission,
@@ -240,9 +240,8 @@ pub(super) async fn insert(
         store::connection::make::insert(conn, &row).await?;
         return Ok(id);
     }
+    consent::void_waiting(app, conn, id).await?;
     store::connection::make::begin_anew(conn, &row).await?;
-    store::flow::withdraw(conn, id).await?;
-    store::device::withdraw(conn, id).await?;
     store::relink::end_open(conn, id, Ended::Replaced, app.now()).await?;
     Ok(id)
 }

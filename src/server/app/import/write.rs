@@ -16,6 +16,7 @@ use crate::{
         app::{
             Result,
             audit::{self, Subject},
+            connection::ON_ITS_WAY,
         },
         store::{
             self,
@@ -36,10 +37,10 @@ pub(super) async fn batch(job: &Job, batch: Batch) -> Result<bool> {
         problems: batch.problems,
         ..Progress::default()
     };
-    let rows = sift(&mut tx, job.caller.client.id, batch.rows, &mut progress).await?;
+    let Sifted { rows, abandoned } = sift(job, &mut tx, batch.rows, &mut progress).await?;
     progress.imported = count(rows.len());
     if !job.dry_run && !rows.is_empty() {
-        let stored = insert(job, &mut tx, &rows).await?;
+        let stored = insert(job, &mut tx, &rows, &abandoned).await?;
         progress.imported = count(stored);
         progress.skipped += count(rows.len() - stored);
     }
@@ -50,17 +51,28 @@ pub(super) async fn batch(job: &Job, batch: Batch) -> Result<bool> {
     Ok(ours)
 }
 
+/// What of a batch is to be stored.
+struct Sifted {
+    rows: Vec<Imported>,
+    /// Connections with the external ids of some of them that nobody consented to: whoever gave up
+    /// at the provider's page does not keep tokens out.
+    abandoned: Vec<Uuid>,
+}
+
 /// The rows that are not here yet. Others that hold one of their refresh tokens wait until our
 /// transaction ends.
 async fn sift(
+    job: &Job,
     conn: &mut PgConnection,
-    client_id: Uuid,
     rows: Vec<Numbered>,
     progress: &mut Progress,
-) -> Result<Vec<Imported>> {
+) -> Result<Sifted> {
     let ids: Vec<String> = rows.iter().filter_map(|(_, row)| row.external_id.clone()).collect();
-    let known = bulk::known_external_ids(conn, client_id, &ids).await?;
-    let known: HashSet<String> = known.into_iter().collect();
+    let (client, now) = (job.caller.client.id, job.app.now());
+    let known = bulk::known_external_ids(conn, client, &ids, now - ON_ITS_WAY, now).await?;
+    let (abandoned, known): (Vec<_>, Vec<_>) =
+        known.into_iter().partition(|known| known.is_abandoned);
+    let known: HashSet<String> = known.into_iter().map(|known| known.external_id).collect();
     let (known, new): (Vec<_>, Vec<_>) = rows
         .into_iter()
         .partition(|(_, row)| row.external_id.as_ref().is_some_and(|id| known.contains(id)));
@@ -82,19 +94,36 @@ async fn sift(
     }));
     // In one order everywhere, so that two imports of the same ids don't wait for each other.
     new.sort_by(|(_, one), (_, other)| one.external_id.cmp(&other.external_id));
-    Ok(new.into_iter().map(|(_, row)| row).collect())
+    let rows: Vec<_> = new.into_iter().map(|(_, row)| row).collect();
+    let ids: HashSet<&str> = rows.iter().filter_map(|row| row.external_id.as_deref()).collect();
+    let abandoned = abandoned.into_iter().filter(|known| ids.contains(&*known.external_id));
+    let abandoned = abandoned.map(|known| known.id).collect();
+    Ok(Sifted { rows, abandoned })
 }
 
-/// Inserts rows but those whose external id somebody else was faster with; says how many.
-async fn insert(job: &Job, conn: &mut PgConnection, rows: &[Imported]) -> Result<usize> {
-    let client = &job.caller.client;
-    let stored = bulk::insert_imported(conn, client.id, rows, job.app.now()).await?;
+/// Inserts rows, some in place of what was abandoned, but those whose external id somebody else was
+/// faster with; says how many.
+async fn insert(
+    job: &Job,
+    conn: &mut PgConnection,
+    rows: &[Imported],
+    abandoned: &[Uuid],
+) -> Result<usize> {
+    let (client, now) = (&job.caller.client, job.app.now());
+    let replaced = match abandoned {
+        [] => Vec::new(),
+        ids => bulk::delete_abandoned(conn, ids, now - ON_ITS_WAY, now).await?,
+    };
+    let stored = bulk::insert_imported(conn, client.id, rows, now).await?;
     let stored: HashSet<Uuid> = stored.into_iter().collect();
     let sets: Vec<_> =
         rows.iter().filter(|row| stored.contains(&row.id)).map(|row| &row.set).collect();
     store::token_set::insert_many(conn, &sets).await?;
     let subject = Subject::new(client.id, &client.name);
-    let detail = json!({ "import": job.id, "connections": sets.len() });
+    let mut detail = json!({ "import": job.id, "connections": sets.len() });
+    if !replaced.is_empty() {
+        detail["replaced"] = json!(replaced);
+    }
     audit::record(&job.app, conn, &job.actor, "connection.import_many", subject, detail).await?;
     Ok(sets.len())
 }

@@ -29,17 +29,79 @@ pub struct Imported {
     pub set: TokenSet,
 }
 
-/// Which of these external ids a client has.
+/// A connection of a client with an external id.
+pub struct Known {
+    pub id: Uuid,
+    pub external_id: String,
+    /// Nobody consented to it, and nobody's consent is on its way.
+    pub is_abandoned: bool,
+}
+
+/// Which of these external ids a client has. `since`: a code that was used later may be being
+/// redeemed.
 pub async fn known_external_ids(
     conn: &mut PgConnection,
     client_id: Uuid,
     external_ids: &[String],
-) -> Result<Vec<String>> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT external_id AS "external_id!" FROM connections
+    since: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<Vec<Known>> {
+    Ok(sqlx::query_as!(
+        Known,
+        r#"SELECT id, external_id AS "external_id!",
+                  state = 'pending' AND generation = 0
+                  AND NOT EXISTS (SELECT FROM flows WHERE connection_id = c.id AND used_at > $3)
+                  AND NOT EXISTS (SELECT FROM device_codes
+                                  WHERE connection_id = c.id AND leased_until > $4) AS "is_abandoned!"
+           FROM connections c
            WHERE client_id = $1 AND external_id = ANY ($2)"#,
         client_id,
-        external_ids
+        external_ids,
+        since,
+        now
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Deletes connections that nobody consented to, but those to which somebody's consent is on its way
+/// by now; gives the ids of those that are gone.
+pub async fn delete_abandoned(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+    since: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<Vec<Uuid>> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM connections
+         WHERE id = ANY ($1) AND state = 'pending' AND generation = 0 ORDER BY id FOR UPDATE",
+        ids
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    // First what is idle, row by row: what is used while we wait for its row stays, and its
+    // connection with it.
+    sqlx::query!(
+        "DELETE FROM flows WHERE connection_id = ANY ($1) AND (used_at IS NULL OR used_at <= $2)",
+        &ids,
+        since
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM device_codes
+         WHERE connection_id = ANY ($1) AND (leased_until IS NULL OR leased_until <= $2)",
+        &ids,
+        now
+    )
+    .execute(&mut *conn)
+    .await?;
+    Ok(sqlx::query_scalar!(
+        "DELETE FROM connections c
+         WHERE id = ANY ($1) AND NOT EXISTS (SELECT FROM flows WHERE connection_id = c.id)
+           AND NOT EXISTS (SELECT FROM device_codes WHERE connection_id = c.id)
+         RETURNING id",
+        &ids
     )
     .fetch_all(conn)
     .await?)
