@@ -4,6 +4,7 @@ pub mod access;
 pub mod api_key;
 pub mod attempt;
 pub mod audit;
+pub mod brand;
 pub mod catalog;
 pub mod client;
 pub mod connection;

@@ -33,7 +33,9 @@ pub use provider::{
     authentication, beginning, choice, encoding, pkce, profile_in_use, refresh_lifetime, renewal,
     rotation,
 };
-pub use relink::{Advice, more_found, relink, relink_revoke, relink_show, relink_word};
+pub use relink::{
+    Advice, brand, brand_contrast, more_found, relink, relink_revoke, relink_show, relink_word,
+};
 
 #[cfg(test)]
 mod tests;

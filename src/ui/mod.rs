@@ -22,7 +22,8 @@ pub use shell::{Assets, shell};
 
 use layout::Frame;
 use pages::{
-    api_key, audit, client, connection, missing, overview, profile, provider, relink, session, user,
+    api_key, audit, client, connection, missing, overview, profile, provider, relink, session,
+    settings, user,
 };
 use patterns::load::Session;
 
@@ -62,6 +63,7 @@ pub fn App() -> impl IntoView {
                     <Route path=at!("/users") view=user::List ssr=SsrMode::Async/>
                     <Route path=at!("/api-keys") view=api_key::List ssr=SsrMode::Async/>
                     <Route path=at!("/audit") view=audit::List ssr=SsrMode::Async/>
+                    <Route path=at!("/settings") view=settings::Page ssr=SsrMode::Async/>
                     <Route path=at!("/profile") view=profile::Page ssr=SsrMode::Async/>
                 </ParentRoute>
             </Routes>

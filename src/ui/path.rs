@@ -30,6 +30,11 @@ pub const USERS: &str = "/users";
 pub const API_KEYS: &str = "/api-keys";
 pub const AUDIT: &str = "/audit";
 pub const PROFILE: &str = "/profile";
+pub const SETTINGS: &str = "/settings";
+pub const BRAND_STYLE: &str = "/brand/style.css";
+pub const BRAND_LOGO: &str = "/brand/logo";
+/// Where the file of a logo is sent.
+pub const UPLOAD_LOGO: &str = "/upload/brand/logo";
 
 /// The query parameter that asks for the page that follows.
 pub const AFTER: &str = "after";
@@ -114,6 +119,15 @@ pub fn relink_again(token: &str, outcome: Outcome) -> String {
 
 pub fn in_language(page: &str, language: Language) -> String {
     query(page, [(LANGUAGE, language.tag().to_owned())])
+}
+
+/// The house's colours; the version keeps an old one from being shown.
+pub fn brand_style(version: &str) -> String {
+    query(BRAND_STYLE, [("v", version.to_owned())])
+}
+
+pub fn brand_logo(version: &str) -> String {
+    query(BRAND_LOGO, [("v", version.to_owned())])
 }
 
 /// The page on which one link is watched.

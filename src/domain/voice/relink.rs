@@ -45,6 +45,16 @@ pub fn more_found() -> &'static str {
     "There are more. Type more of the name, the account or the external id."
 }
 
+/// Where the brand is seen.
+pub fn brand() -> &'static str {
+    "What your customers see on the page behind a relink"
+}
+
+/// How well the letters on the brand's colour are read.
+pub fn brand_contrast(ratio: f64) -> String {
+    format!("The letters on this colour have a contrast of {ratio:.1} to 1; 4.5 is needed.")
+}
+
 /// What calling a link off means.
 pub fn relink_revoke() -> &'static str {
     "The link stops working at once, also for whoever has opened it. The connection stays as it is."

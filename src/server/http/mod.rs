@@ -2,6 +2,7 @@
 //! one call of a use case and its answer into a response; no rule stands here.
 
 pub mod api;
+mod brand;
 pub mod caller;
 mod done;
 mod guard;

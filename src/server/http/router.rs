@@ -22,7 +22,7 @@ use tower_http::{
 };
 
 use super::{
-    api, done, guard, health, live, oauth, origin, provider, relink, session, typed, upload,
+    api, brand, done, guard, health, live, oauth, origin, provider, relink, session, typed, upload,
 };
 use crate::{
     server::{app::App, assets::Site},
@@ -87,6 +87,7 @@ pub fn router(app: App, options: Options) -> Router {
         .fallback(leptos_axum::render_app_async_with_context(context, missing))
         .with_state::<()>(web.clone());
     let oauth = oauth::routes().with_state(web.clone());
+    let brand = brand::routes().with_state(web.clone());
     let live = live::routes().with_state(web.clone());
     let relinks = relink::routes().with_state(web.clone());
     let drafts = provider::routes().with_state(web.clone());
@@ -103,7 +104,8 @@ pub fn router(app: App, options: Options) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), session::identify))
         .layer(session::layer(&app))
         .layer(middleware::from_fn_with_state(app.clone(), guard::same_origin))
-        .merge(relinks);
+        .merge(relinks)
+        .merge(brand);
     let secure = app.public_url().scheme() == "https";
     let router = Router::new()
         .merge(browser)

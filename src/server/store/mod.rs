@@ -4,6 +4,7 @@
 pub mod api_key;
 pub mod attempt;
 pub mod audit;
+pub mod brand;
 pub mod client;
 pub mod client_window;
 pub mod clock;

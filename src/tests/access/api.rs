@@ -30,6 +30,10 @@ const TABLE: &[Row] = &[
     ("GET",    "/api-keys/{id}", Some(&[])),
     ("DELETE", "/api-keys/{id}", Some(&[])),
     ("GET",    "/audit", Some(&["audit:read"])),
+    ("GET",    "/brand", Some(&[READ])),
+    ("PUT",    "/brand", Some(&[])),
+    ("PUT",    "/brand/logo", Some(&[])),
+    ("DELETE", "/brand/logo", Some(&[])),
     ("GET",    "/clients", Some(&[READ, CLIENTS])),
     ("POST",   "/clients", Some(&[CLIENTS])),
     ("GET",    "/clients/{id}", Some(&[READ, CLIENTS])),
@@ -88,6 +92,8 @@ fn body(method: &str, path: &str) -> Value {
             json!({ "provider": "nothing-such", "name": "a", "oauth_client_id": "a" })
         }
         (_, "/connections") => json!({ "client_id": nil, "token_response": {} }),
+        (_, "/brand") => json!({ "name": "a" }),
+        (_, "/brand/logo") => json!({}),
         (_, "/clients/{id}/next-secret") => json!({ "client_secret": "a" }),
         (_, "/providers") | ("PUT", _) => json!({ "slug": "nothing-such", "name": "" }),
         (_, "/providers/discover") => json!({ "issuer": "ftp://nonsense" }),

@@ -46,6 +46,7 @@ fn table() -> BTreeMap<&'static str, Seen> {
         ("/relink/{token}", ByAnyone),
         ("/relinks", STAFF),
         ("/relinks/{id}", STAFF),
+        ("/settings", ByAdmins),
         ("/setup/{token}", ByAnyone),
         ("/users", By(&[Auditor])),
     ])

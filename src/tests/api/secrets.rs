@@ -32,6 +32,7 @@ fn readable(connection: &str, client: &str, user: &str, import: &str) -> Vec<Str
         user,
         "/api-keys",
         "/audit",
+        "/brand",
         "/relinks",
         "/openapi.json",
     ]

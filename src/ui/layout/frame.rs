@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-const PLACES: [(&str, &str, Permission); 9] = [
+const PLACES: [(&str, &str, Permission); 10] = [
     (path::HOME, "Overview", Permission::ConnectionsRead),
     (path::CONNECTIONS, "Connections", Permission::ConnectionsRead),
     (path::RELINKS, "Relink desk", Permission::ConnectionsRead),
@@ -25,6 +25,7 @@ const PLACES: [(&str, &str, Permission); 9] = [
     (path::USERS, "Users", Permission::UsersRead),
     (path::API_KEYS, "API keys", Permission::ApiKeysRead),
     (path::AUDIT, "Audit", Permission::AuditRead),
+    (path::SETTINGS, "Settings", Permission::SettingsWrite),
     (path::PROFILE, "Profile", Permission::ConnectionsRead),
 ];
 

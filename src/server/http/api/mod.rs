@@ -7,6 +7,7 @@
 mod api_key;
 mod audit;
 mod auth;
+mod brand;
 mod client;
 mod connection;
 mod document;
@@ -70,6 +71,7 @@ fn parts() -> OpenApiRouter<App> {
         .merge(import::routes())
         .merge(connection::routes())
         .merge(relink::routes())
+        .merge(brand::routes())
         .merge(user::routes())
         .merge(api_key::routes())
         .merge(audit::routes())

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use crate::{
     domain::{
+        brand::Brand,
         device::{DeviceAuthorization, DeviceState},
         language::Language,
         relink::{self, Consent},
@@ -14,7 +15,7 @@ use crate::{
     rpc,
     ui::{
         components::{field::Submit, glyph, notice},
-        layout::Door,
+        layout::hosted,
         path,
         patterns::{live::live_until_another, load::loaded_for_anyone, visit::Visit},
     },
@@ -26,31 +27,34 @@ use super::super::missing;
 pub fn Invitation() -> impl IntoView {
     let params = use_params_map();
     let token = move || params.with(|params| params.get("token")).unwrap_or_default();
-    let invitation = Resource::new_blocking(token, rpc::relink::get);
+    let invitation = Resource::new_blocking(token, |token| async move {
+        Ok((rpc::relink::get(token).await?, rpc::brand::get().await?))
+    });
     let last = use_query_map()
         .with_untracked(|params| params.get("outcome"))
         .and_then(|outcome| outcome.parse::<relink::Outcome>().ok())
         .filter(|outcome| *outcome != relink::Outcome::Done);
     let texts = Visit::texts();
-    loaded_for_anyone(invitation, move |invitation| match invitation {
+    loaded_for_anyone(invitation, move |(invitation, brand)| match invitation {
         relink::Invitation::Open { service, account, consent } => {
-            open(texts, &service, account, consent, &token(), last)
+            open(&brand, &service, account, consent, &token(), last)
         }
-        relink::Invitation::Done => ended(texts.done),
-        relink::Invitation::Used => ended(texts.used),
-        relink::Invitation::Expired => ended(texts.expired),
-        relink::Invitation::Unknown => ended(texts.unknown),
+        relink::Invitation::Done => ended(&brand, texts.done),
+        relink::Invitation::Used => ended(&brand, texts.used),
+        relink::Invitation::Expired => ended(&brand, texts.expired),
+        relink::Invitation::Unknown => ended(&brand, texts.unknown),
     })
 }
 
 fn open(
-    texts: &'static Texts,
+    brand: &Brand,
     service: &str,
     account: Option<String>,
     consent: Consent,
     token: &str,
     last: Option<relink::Outcome>,
 ) -> AnyView {
+    let texts = Visit::texts();
     let named = |text: &str| fill(text, &[("service", service)]);
     let way = match &consent {
         Consent::Page => texts.by_page,
@@ -77,17 +81,15 @@ fn open(
     let (title, needs) = (named(texts.title), named(texts.needs_consent));
     let step = step(texts, service, consent, token, again);
     let languages = languages(&path::relink(token));
-    view! {
-        <Door title=title>
-            {last}
-            <p>{needs} " " {way}</p>
-            {account}
-            {step}
-            <p class="help">{texts.once}</p>
-            {languages}
-        </Door>
-    }
-    .into_any()
+    let content = view! {
+        {last}
+        <p>{needs} " " {way}</p>
+        {account}
+        {step}
+        <p class="help">{texts.once}</p>
+        {languages}
+    };
+    hosted(brand, title, content)
 }
 
 /// How the try before this one ended, where a code was typed.
@@ -175,23 +177,25 @@ pub fn Outcome() -> impl IntoView {
     let kind = use_params_map()
         .with_untracked(|params| params.get("kind"))
         .and_then(|kind| kind.parse::<relink::Outcome>().ok());
+    let brand = Resource::new_blocking(|| (), |()| rpc::brand::get());
     match kind {
-        Some(kind) => ended(Visit::texts().outcome(kind)),
+        Some(kind) => {
+            let ending = Visit::texts().outcome(kind);
+            loaded_for_anyone(brand, move |brand| ended(&brand, ending)).into_any()
+        }
         None => view! { <missing::Page/> }.into_any(),
     }
 }
 
-fn ended(ending: Ending) -> AnyView {
+fn ended(brand: &Brand, ending: Ending) -> AnyView {
     let (tone, shape) = if ending.well { ("well", glyph::TICK) } else { ("ill", glyph::CROSS) };
-    view! {
-        <Door title=ending.title>
-            <div class="verdict" data-tone=tone>
-                {glyph::shape(shape)}
-                <p>{ending.text}</p>
-            </div>
-        </Door>
-    }
-    .into_any()
+    let content = view! {
+        <div class="verdict" data-tone=tone>
+            {glyph::shape(shape)}
+            <p>{ending.text}</p>
+        </div>
+    };
+    hosted(brand, ending.title.to_owned(), content)
 }
 
 /// The page in another language.
