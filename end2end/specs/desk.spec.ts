@@ -4,7 +4,7 @@ import AxeBuilder from "@axe-core/playwright";
 import { join } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
 import { type House, startHouse } from "../support/house.js";
-import { SUPPORT, becomeFirstAdmin, open, section, signIn } from "../support/people.js";
+import { ADMIN, SUPPORT, becomeFirstAdmin, open, section, signIn } from "../support/people.js";
 import { screenshots } from "../support/places.js";
 import {
   type AuthorizationServer,
@@ -19,6 +19,9 @@ import { type Visitor, hydrated, visitor } from "../support/watch.js";
 test.describe.configure({ mode: "serial" });
 
 const SERVICE = "Orchard ID";
+/** The smallest picture there is. */
+const PIXEL =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 const ACCOUNT = "rosalind.franklin";
 const LABEL = "Rosalind's calendar";
 
@@ -61,6 +64,25 @@ test.beforeAll(async ({ browser }) => {
   await hydrated(page);
   await page.getByRole("button", { name: "Refresh now" }).click();
   await expect(page.locator(".head .badge")).toHaveText("needs a person");
+  // The house shows itself; without a script, as every form.
+  const plain = await visitor(browser, house, { javaScriptEnabled: false });
+  await signIn(plain.page, house, ADMIN);
+  await plain.page.goto("/settings");
+  await plain.page.getByLabel("Name").fill("Laboratory 44");
+  await plain.page.getByLabel("Colour").fill("#ffd24d");
+  await plain.page.getByLabel("Help contact").fill("help@laboratory.test");
+  await plain.page.getByRole("button", { name: "Save" }).click();
+  await expect(plain.page.getByText("Saved. The page behind")).toBeVisible();
+  await plain.page.getByLabel("Picture").setInputFiles({
+    name: "logo.png",
+    mimeType: "image/png",
+    buffer: Buffer.from(PIXEL, "base64"),
+  });
+  await plain.page.getByRole("button", { name: "Send the picture" }).click();
+  await expect(plain.page.getByRole("img", { name: "The logo as it is" })).toBeVisible();
+  await plain.page.getByRole("button", { name: "Take it away" }).click();
+  await expect(plain.page.getByRole("img", { name: "The logo as it is" })).toHaveCount(0);
+  await plain.context.close();
   await admin.context.close();
   support = await visitor(browser, house);
 });
@@ -126,6 +148,8 @@ test("each step is seen while it happens", async ({ browser }) => {
 
   await expect(owner.page.locator("html")).toHaveAttribute("lang", "de");
   await hydrated(owner.page);
+  await expect(owner.page.getByText("Laboratory 44")).toBeVisible();
+  await expect(owner.page.getByRole("link", { name: "help@laboratory.test" })).toBeVisible();
   await look(owner.page, "visit-de");
   await owner.page.getByRole("button", { name: `Weiter zu ${SERVICE}` }).click();
   await expect(happened).toContainText(`went on to ${SERVICE}`, { timeout: 3000 });
@@ -167,13 +191,13 @@ test("all of it works without a script", async ({ browser }) => {
   await owner.page.getByRole("button", { name: `Continue to ${SERVICE}` }).click();
   await consent(owner.page, "mallory");
   await owner.page.getByRole("button", { name: "Mit dem richtigen Konto noch einmal" }).click();
-  await owner.page.goto(another);
+  await expect(owner.page).toHaveURL(/\/interaction\//);
   // The page loads itself again.
   await expect(page.locator(".status .headline")).toContainText("went on to", { timeout: 15_000 });
   await page.getByText("Revoke", { exact: true }).first().click();
   await page.getByRole("button", { name: "Revoke" }).click();
   await expect(page.locator(".status .headline")).toContainText("called off");
-  await owner.page.reload();
+  await owner.page.goto(another);
   await expect(owner.page.getByRole("heading", { name: "Dieser Link ist abgelaufen" })).toBeVisible();
   await page.goto("/relinks");
   await expect(section(page, "Links").getByText(LABEL)).toHaveCount(2);

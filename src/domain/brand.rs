@@ -49,7 +49,7 @@ pub struct NewBrand {
 pub struct Color(pub [u8; 3]);
 
 const WHITE: Color = Color([255; 3]);
-const BLACK: Color = Color([17; 3]);
+const BLACK: Color = Color([0; 3]);
 
 impl Color {
     /// Reads `#rrggbb`.
@@ -119,9 +119,9 @@ mod tests {
         }
         assert_eq!(
             Color::parse("#FFcc00").map(|color| color.ink().text()).as_deref(),
-            Some("#111111")
+            Some("#000000")
         );
-        assert!((WHITE.contrast(Color([0; 3])) - 21.0).abs() < 1e-9);
+        assert!((WHITE.contrast(BLACK) - 21.0).abs() < 1e-9);
     }
 
     #[test]

@@ -40,7 +40,7 @@ async fn the_page_behind_a_link_is_the_houses(pool: PgPool) {
     }
     let style = world.browser().get("/brand/style.css").await;
     assert_eq!(style.header("content-type"), "text/css");
-    assert_eq!(style.text, ":root{--brand:#ffcc00;--brand-ink:#111111}");
+    assert_eq!(style.text, ":root{--brand:#ffcc00;--brand-ink:#000000}");
     assert!(world.browser().get("/relink/outcome/done").await.text.contains("Acme"));
     assert!(!world.browser().get("/login").await.text.contains("Acme"), "the staff's is ours");
 

@@ -69,7 +69,7 @@ pub fn relink(relink: &Relink, service: &str, as_of: OffsetDateTime) -> Advice {
     let back = when(relink.returned_at.or(relink.left_at));
     let happened = match stage {
         Stage::Sent => format!(
-            "Nobody has opened the link yet. It works until {}.",
+            "Nobody has opened the link yet. It expires {}.",
             relative(relink.expires_at, as_of)
         ),
         Stage::Opened => format!("The page behind the link was opened{}.", when(relink.opened_at)),

@@ -103,6 +103,6 @@ pub static TEXTS: Texts = Texts {
     mail_body: "die Verbindung zu {service} ist unterbrochen und braucht erneut Ihre Zustimmung. \
                 Bitte öffnen Sie den Link unten, melden Sie sich bei {service} an und erlauben Sie \
                 den Zugriff.",
-    mail_account: "Verwenden Sie das Konto {account}.",
+    mail_account: "Gemeint ist das Konto „{account}“.",
     mail_once: "Der Link gilt einmal, bis zum {until}. Ihr Passwort geben Sie nur bei {service} ein.",
 };

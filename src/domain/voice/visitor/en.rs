@@ -98,7 +98,7 @@ pub static TEXTS: Texts = Texts {
     mail_greeting: "Hello,",
     mail_body: "the connection to {service} has stopped working and needs your consent again. Please \
                 open the link below, sign in at {service} and allow access.",
-    mail_account: "Use the account {account}.",
+    mail_account: "The account is “{account}”.",
     mail_once: "The link works once, until {until}. You enter your password at {service} and nowhere \
                 else.",
 };
