@@ -4,6 +4,9 @@
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
+/// Stands in the place of what the provider said when it accepted a next secret that can't be opened any more.
+pub const UNREADABLE: &str = "unreadable";
+
 /// When the first try came to nothing, the second comes about so much later; each further one after
 /// twice the time before.
 const WAIT: Duration = Duration::minutes(1);

@@ -17,8 +17,8 @@ mod relink;
 pub mod visitor;
 
 pub use client::{
-    call, canaries, client_state, client_state_word, client_trouble, incident, incident_ends,
-    next_secret,
+    REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, client_trouble, incident,
+    incident_ends, next_secret,
 };
 pub use connection::{
     Next, attempt, device, error_class, grant_type, headline, in_short, lifeline, mark, meaning,

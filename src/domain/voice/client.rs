@@ -7,7 +7,7 @@ use crate::domain::{
     client::{Client, StateName},
     incident::Incident,
     provider::IncidentPolicy,
-    rehearsal::NextSecret,
+    rehearsal::{NextSecret, UNREADABLE},
 };
 
 /// The word on the badge.
@@ -70,6 +70,10 @@ pub fn incident(incident: &Incident, provider: &str) -> String {
     }
 }
 
+/// What is said of an incident's client whose credentials are refused as well.
+pub const REFUSED_MEANWHILE: &str =
+    "The provider refuses the client's credentials, too. Replace its secret.";
+
 /// How the connections fared that were tried again.
 pub fn canaries(incident: &Incident) -> String {
     match (incident.tried, incident.confirmed) {
@@ -98,6 +102,10 @@ pub fn incident_ends(incident: &Incident, policy: &IncidentPolicy) -> String {
 /// How the next secret fares.
 pub fn next_secret(next: &NextSecret) -> String {
     match (&next.refused, next.tried) {
+        (Some(said), _) if said == UNREADABLE => {
+            "The next secret works, but what is kept of it can't be opened. Enter it again."
+                .to_owned()
+        }
         (Some(_), _) => "The provider refused the next secret; the one in use stays.".to_owned(),
         (None, 0) => "The next secret waits to be tried.".to_owned(),
         (None, 1) => "The next secret was tried once, without a clear answer.".to_owned(),

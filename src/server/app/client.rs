@@ -201,6 +201,9 @@ pub async fn update(
             client.incident = None;
         }
     }
+    if client.state == StateName::Incident && mended {
+        client.state_detail = None;
+    }
     client.updated_at = app.now();
     store::client::update(&mut tx, &client).await?;
     if state == StateName::Ready && was != StateName::Ready {
@@ -289,7 +292,7 @@ pub async fn spread_some(app: &App) -> Result<bool> {
             &mut conn,
             id,
             since,
-            app.now(),
+            app.database_now(),
             spread,
             RESUME_BATCH,
         )

@@ -68,6 +68,7 @@ struct Inner {
     tasks: TaskTracker,
     stopping: CancellationToken,
     wake: Notify,
+    places: Notify,
     saver: refresh::Saver,
     writing: Arc<Semaphore>,
     flights: refresh::Flights,
@@ -86,6 +87,7 @@ impl App {
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             wake: Notify::new(),
+            places: Notify::new(),
             saver: refresh::Saver::default(),
             writing: Arc::new(Semaphore::new(refresh::save::WRITING)),
             flights: refresh::Flights::default(),
@@ -163,6 +165,11 @@ impl App {
         self.0.contact.heard(self.elapsed()) || self.database_now().is_some()
     }
 
+    /// Notes that the database took long for what it does at once when nobody is in the way.
+    pub(crate) fn database_kept_us_waiting(&self) {
+        self.0.contact.kept_waiting(self.elapsed());
+    }
+
     /// Notes that the database's clock jumped.
     pub(crate) fn database_clock_jumped(&self) {
         self.0.contact.shaken(self.elapsed());
@@ -229,6 +236,16 @@ impl App {
     /// Waits for [`wake_worker`](Self::wake_worker).
     pub async fn woken(&self) {
         self.0.wake.notified().await;
+    }
+
+    /// Tells the worker of this process that there is room again for some of what is due.
+    pub(crate) fn tell_of_places(&self) {
+        self.0.places.notify_one();
+    }
+
+    /// Waits for [`tell_of_places`](Self::tell_of_places).
+    pub async fn places(&self) {
+        self.0.places.notified().await;
     }
 
     pub(crate) fn import_turns(&self) -> &import::Turns {

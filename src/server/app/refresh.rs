@@ -41,13 +41,15 @@ use claim::{Claimed, One};
 pub use contact::Contact;
 pub use engine::LEASE;
 pub use flights::Flights;
-use flights::Hand;
+use flights::{Hand, Place};
 pub use replay::leftovers;
 pub use saver::Saver;
 
 /// How often a caller looks whether its client has room again.
 const ROOM_LOOK: std::time::Duration = std::time::Duration::from_millis(50);
 
+/// For how long the worker leaves places to callers after one found none.
+const CALLERS: Duration = Duration::seconds(2);
 /// How soon the worker looks again after someone else was claiming for a client just when it was about to.
 const BUSY_LOOK: std::time::Duration = std::time::Duration::from_millis(25);
 /// How far the clocks of replicas are apart at most: all follow the database's.
@@ -66,16 +68,30 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
         Ok(false) => {}
         Err(error) => tracing::error!(error = format!("{error:#}"), "spreading failed"),
     }
+    let mut claims = Claims { app, claimed: claim(app, limit).await? };
+    if let Err(error) = canary::due(app, |claimed| claims.claimed.push(claimed)).await {
+        tracing::error!(error = format!("{error:#}"), "looking for canaries failed");
+    }
+    Ok(claims.begin())
+}
+
+/// [`begin_due`], for when there is room again for what was due before: nothing else is looked after.
+pub async fn fill_places(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
+    let _seen = app.tasks().token();
+    if app.stopping().is_cancelled() {
+        return Ok(Vec::new());
+    }
+    let claimed = claim(app, limit).await?;
+    Ok(Claims { app, claimed }.begin())
+}
+
+async fn claim(app: &App, limit: i64) -> Result<Vec<Claimed>> {
     let due = claim::due(app, limit).await?;
     app.flights().set_hungry(due.is_limited);
     if due.was_busy {
         app.wake_worker_in(BUSY_LOOK);
     }
-    let mut claims = Claims { app, claimed: due.claimed };
-    if let Err(error) = canary::due(app, |claimed| claims.claimed.push(claimed)).await {
-        tracing::error!(error = format!("{error:#}"), "looking for canaries failed");
-    }
-    Ok(claims.begin())
+    Ok(due.claimed)
 }
 
 /// What is claimed and not begun. It is begun however the look ends, also when it is cut short: the
@@ -108,8 +124,8 @@ fn begin(app: &App, claimed: Claimed) -> JoinHandle<()> {
         if let Err(error) = make(&running, claimed).await {
             tracing::error!(connection = %id, error = format!("{error:#}"), "a refresh failed");
         }
-        if running.flights().is_hungry() {
-            running.wake_worker();
+        if running.flights().is_full() {
+            running.tell_of_places();
         }
     })
 }
@@ -135,6 +151,7 @@ pub async fn prolong(app: &App) -> Result<()> {
 async fn make(app: &App, claimed: Claimed) -> anyhow::Result<Verdict> {
     let trigger = claimed.trigger;
     let _hand = Hand::take(app.flights(), claimed.leased.id, claimed.leased.lease_id);
+    let _place = Place::take(app.flights(), claimed.attempt_id);
     let verdict = engine::make(app, claimed).await?;
     metrics::counter!(
         "regrant_refreshes_total",
@@ -254,6 +271,10 @@ async fn wait_for_room(app: &App, client_id: Uuid, deadline: Instant) -> Result<
         }),
         _ if Instant::now() >= deadline => Err(busy()),
         _ => {
+            let mut conn = app.pool().acquire().await?;
+            let (seconds, now) = (CALLERS.as_seconds_f64(), app.database_now());
+            store::client::limit::call_for_room(&mut conn, client_id, seconds, now).await?;
+            drop(conn);
             tokio::time::sleep(ROOM_LOOK).await;
             Ok(())
         }
@@ -357,15 +378,17 @@ pub(super) async fn hold(app: &App, id: Uuid) -> Result<(Connection, Option<Held
         if refuse_dead(&connection).is_err() {
             return Ok((connection, None));
         }
-        let lease = claim::lease_of_one(app, id);
+        let (lease, taken) = (claim::lease_of_one(app, id), app.elapsed());
         let leased = lease::claim_one(&mut tx, lease, id, connection.generation).await?;
-        if let Some(leased) = leased {
+        if let Some(leased) = leased
+            && claim::may_keep(app, &mut tx, std::slice::from_ref(&leased), taken).await?
+        {
             let leased = claim::doubt_one(app, &mut tx, leased).await?;
             tx.commit().await?;
             let _hand = Hand::take(app.flights(), id, leased.lease_id);
             return Ok((connection, Some(Held { leased, _hand })));
         }
-        drop(tx);
+        tx.rollback().await?;
         join::until_free(app, id, deadline).await?;
         if Instant::now() > deadline {
             return Err(Error::unavailable("A refresh is under way. Try again in a moment."));

@@ -24,7 +24,7 @@ const ATTEMPTS_FORGOTTEN: Duration = Duration::hours(1);
 /// A clock that is off by more is worth a word.
 const CLOCK_TOLERANCE: Duration = Duration::seconds(5);
 
-/// An answer that takes longer says nothing of what time it is.
+/// An answer that takes longer says too little of what time it is to set a clock by it.
 const CLOCK_LATENCY: Duration = Duration::seconds(1);
 
 /// Sets our clock by the database's, which all replicas share, so that they agree about expiries
@@ -38,7 +38,8 @@ pub async fn check_clock(app: &App) -> Result<()> {
 pub(super) async fn follow_clock(app: &App, conn: &mut PgConnection) -> Result<()> {
     let asked = app.elapsed();
     let shared = store::clock::now(conn).await?;
-    if app.elapsed() - asked > CLOCK_LATENCY {
+    let took = app.elapsed() - asked;
+    if took > CLOCK_LATENCY && least_off(app.now() - shared, took) <= CLOCK_TOLERANCE {
         return Ok(());
     }
     let off = app.agree(shared);
@@ -50,6 +51,11 @@ pub(super) async fn follow_clock(app: &App, conn: &mut PgConnection) -> Result<(
         );
     }
     Ok(())
+}
+
+/// How far off a clock is at least that differs by `seen` from an answer which took so long.
+fn least_off(seen: Duration, took: Duration) -> Duration {
+    if seen.is_negative() { -seen } else { (seen - took).max(Duration::ZERO) }
 }
 
 /// Deletes ended sessions, flows that nobody finished, and old failed logins.

@@ -113,12 +113,15 @@ pub fn router(app: App, options: Options) -> Router {
         .merge(options.site.routes())
         // Has a limit of its own, to refuse in its own form.
         .merge(api::router(app.clone()))
-        .layer(middleware::from_fn(guard::headers))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()))
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-        .layer(middleware::from_fn_with_state(options.trusted_proxies.into(), origin::tell));
+        // The first is the outermost. One `layer` for all: each wraps every route in another box.
+        .layer((
+            middleware::from_fn_with_state(options.trusted_proxies.into(), origin::tell),
+            SetRequestIdLayer::x_request_id(MakeRequestUuid),
+            TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()),
+            PropagateRequestIdLayer::x_request_id(),
+            CatchPanicLayer::custom(panicked),
+            middleware::from_fn(guard::headers),
+        ));
     if secure {
         router.layer(SetResponseHeaderLayer::overriding(
             header::STRICT_TRANSPORT_SECURITY,

@@ -5,7 +5,7 @@ pub mod partition;
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{Error, Result};
@@ -175,23 +175,27 @@ pub struct Abandoned {
     pub generation_before: i64,
 }
 
-/// Ends the attempts of connections whose holders never came back, as in doubt.
+/// Ends the attempts of connections whose holders never came back, as in doubt: those from the id `since`
+/// on.
 pub async fn abandon(
     conn: &mut PgConnection,
     client_ids: &[Uuid],
     connection_ids: &[Uuid],
     lease_id: Uuid,
+    since: Uuid,
     now: OffsetDateTime,
 ) -> Result<Vec<Abandoned>> {
     Ok(sqlx::query_as!(
         Abandoned,
         "UPDATE attempts SET verdict = 'in_doubt', error_class = 'answer_lost', finished_at = $4
-         WHERE client_id = ANY ($1) AND connection_id = ANY ($2) AND lease_id <> $3 AND verdict IS NULL
+         WHERE client_id = ANY ($1) AND connection_id = ANY ($2) AND lease_id <> $3 AND id >= $5
+           AND verdict IS NULL
          RETURNING id, connection_id, generation_before",
         client_ids,
         connection_ids,
         lease_id,
-        now
+        now,
+        since
     )
     .fetch_all(conn)
     .await?)
@@ -223,11 +227,13 @@ pub async fn end_forgotten(
 ) -> Result<u64> {
     Ok(sqlx::query!(
         "UPDATE attempts SET verdict = 'in_doubt', error_class = 'answer_lost', finished_at = $2
-         WHERE verdict IS NULL AND started_at < $1
+         WHERE verdict IS NULL AND started_at < $1 AND id < $3
            AND NOT EXISTS (SELECT FROM connections n
                            WHERE n.id = attempts.connection_id AND n.lease_id = attempts.lease_id)",
         before,
-        now
+        now,
+        // An id is made a moment before or after its attempt's beginning.
+        first_id(before + Duration::minutes(1))
     )
     .execute(conn)
     .await?

@@ -253,8 +253,11 @@ pub async fn reject_credentials(
     now: OffsetDateTime,
 ) -> Result<Option<String>> {
     Ok(sqlx::query_scalar!(
-        "UPDATE clients SET state = 'credentials_rejected', state_since = $3, state_detail = $4
-         WHERE id = $1 AND secret_generation = $2 AND state = 'ready' RETURNING name",
+        "UPDATE clients
+         SET state = CASE state WHEN 'incident' THEN state ELSE 'credentials_rejected' END,
+             state_since = CASE state WHEN 'incident' THEN state_since ELSE $3 END, state_detail = $4
+         WHERE id = $1 AND secret_generation = $2
+           AND (state = 'ready' OR (state = 'incident' AND state_detail IS NULL)) RETURNING name",
         id,
         secret_generation,
         now,

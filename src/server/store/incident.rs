@@ -32,11 +32,15 @@ pub async fn insert(conn: &mut PgConnection, new: &NewRow) -> Result<()> {
     Ok(())
 }
 
-/// Clients with an incident whose canary is due.
+/// Clients with an incident whose canary is due, and that may ask their provider.
 pub async fn list_due(conn: &mut PgConnection, now: OffsetDateTime) -> Result<Vec<Uuid>> {
-    Ok(sqlx::query_scalar!("SELECT client_id FROM incidents WHERE canary_at <= $1", now)
-        .fetch_all(conn)
-        .await?)
+    Ok(sqlx::query_scalar!(
+        "SELECT i.client_id FROM incidents i JOIN clients c ON c.id = i.client_id
+         WHERE i.canary_at <= $1 AND (c.paused_until IS NULL OR c.paused_until <= $1)",
+        now
+    )
+    .fetch_all(conn)
+    .await?)
 }
 
 /// Counts a canary that is about to be tried, if it is time for one; how many were tried before. The

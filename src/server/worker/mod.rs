@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
 use super::app::{App, Result, connection, import, keys, live, refresh, upkeep};
 
@@ -69,13 +69,27 @@ pub fn begin(app: &App, history: time::Duration) -> JoinSet<()> {
     loops
 }
 
+/// What a look is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Whatever may be due.
+    All,
+    /// Connections that had no room before.
+    Places,
+}
+
 async fn refresh_loop(app: App) {
+    let (mut look, mut next) = (Look::All, Instant::now());
     while !app.stopping().is_cancelled() {
         // A connection whose other end is gone without a word would keep us for ever.
-        let looked = tokio::time::timeout(LOOK, tick(&app)).await;
+        let looked = tokio::time::timeout(LOOK, tick(&app, look)).await;
+        if look == Look::All {
+            next = Instant::now() + TICK;
+        }
         let full = match looked {
             Ok(Ok(full)) => full,
             Err(_) => {
+                app.database_kept_us_waiting();
                 tracing::error!("looking for what is due took too long and was given up");
                 false
             }
@@ -84,24 +98,35 @@ async fn refresh_loop(app: App) {
                 false
             }
         };
-        if !full {
-            tokio::select! {
-                () = app.stopping().cancelled() => {}
-                // Several that end together make one look.
-                () = app.woken() => tokio::time::sleep(GATHER).await,
-                () = tokio::time::sleep(TICK) => {}
+        look = tokio::select! {
+            biased;
+            () = app.stopping().cancelled() => return,
+            () = tokio::time::sleep_until(next) => Look::All,
+            // Several that end together make one look.
+            () = app.woken() => {
+                tokio::time::sleep(GATHER).await;
+                Look::All
             }
-        }
+            () = std::future::ready(()), if full => Look::Places,
+            () = app.places() => {
+                tokio::time::sleep(GATHER).await;
+                Look::Places
+            }
+        };
     }
 }
 
 /// Begins what is due and fits. Says whether there may be more that fits.
-async fn tick(app: &App) -> Result<bool> {
+async fn tick(app: &App, look: Look) -> Result<bool> {
     let room = IN_FLIGHT.saturating_sub(app.flights().count()).min(BATCH);
+    app.flights().set_full(room == 0);
     if room == 0 {
         return Ok(false);
     }
     let limit = i64::try_from(room).unwrap_or_default();
+    if look == Look::Places {
+        return Ok(refresh::fill_places(app, limit).await?.len() == room);
+    }
     let begun = refresh::begin_due(app, limit).await?;
     let asked = connection::device::begin_due(app, limit).await?;
     Ok(begun.len().max(asked.len()) == room)

@@ -11,9 +11,9 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::{
-    domain::connection::State,
+    domain::{attempt::Trigger, connection::State},
     server::{
-        app::{self, App},
+        app::{self, App, refresh::claim::One},
         clock::Clock,
     },
     tests::support::World,
@@ -22,13 +22,22 @@ use crate::{
 /// The system's clock as a process sees it, but for the time that passes: that is told.
 struct Told {
     seconds: AtomicI64,
+    /// So many pass whenever it is asked.
+    each: AtomicI64,
+    /// How far the time of day is ahead.
+    ahead: AtomicI64,
     /// How far it is off when it is next compared with the database's.
     off: Mutex<Duration>,
 }
 
 impl Told {
     fn new() -> Arc<Self> {
-        Arc::new(Self { seconds: AtomicI64::new(0), off: Mutex::new(Duration::ZERO) })
+        Arc::new(Self {
+            seconds: AtomicI64::new(0),
+            each: AtomicI64::new(0),
+            ahead: AtomicI64::new(0),
+            off: Mutex::new(Duration::ZERO),
+        })
     }
 
     fn pass(&self, seconds: i64) {
@@ -38,15 +47,18 @@ impl Told {
 
 impl Clock for Told {
     fn now(&self) -> OffsetDateTime {
-        crate::server::clock::SystemClock::new().now()
+        let ahead = Duration::seconds(self.ahead.load(Ordering::Relaxed));
+        crate::server::clock::SystemClock::new().now() + ahead
     }
 
     fn elapsed(&self) -> Duration {
-        Duration::seconds(self.seconds.load(Ordering::Relaxed))
+        let each = self.each.load(Ordering::Relaxed);
+        Duration::seconds(self.seconds.fetch_add(each, Ordering::Relaxed))
     }
 
     fn agree(&self, _shared: OffsetDateTime) -> Duration {
-        std::mem::take(&mut self.off.lock().unwrap())
+        let ahead = Duration::seconds(self.ahead.load(Ordering::Relaxed));
+        std::mem::take(&mut *self.off.lock().unwrap()) + ahead
     }
 }
 
@@ -110,6 +122,99 @@ async fn a_jump_of_the_databases_clock_takes_nothing_from_anyone(pool: PgPool) {
     }
 }
 
+async fn claim_one(app: &App, world: &World, id: Uuid) -> One {
+    let connection = world.connection(id).await;
+    let (client, generation) = (connection.client_id, connection.generation);
+    app::refresh::claim::one(app, id, client, generation, Trigger::Manual, "me").await.unwrap()
+}
+
+/// Whoever asks on demand finds such a jump as well.
+#[sqlx::test]
+async fn a_jump_takes_nothing_from_anyone_on_demand(pool: PgPool) {
+    let world = World::new(pool).await;
+    let id = orphan(&world).await;
+    let clock = Told::new();
+    let app = world.replica_by(clock.clone(), "another").await;
+    look(&app).await;
+    keep_in_touch(&clock, &app);
+    *clock.off.lock().unwrap() = Duration::hours(-1);
+    for _ in 0..7 {
+        assert!(matches!(claim_one(&app, &world, id).await, One::Taken));
+        clock.pass(3);
+    }
+    assert!(matches!(claim_one(&app, &world, id).await, One::Claimed(_)));
+}
+
+/// An answer that took long does not tell the time, but it does tell of a jump.
+#[sqlx::test]
+async fn a_jump_is_seen_through_slow_answers(pool: PgPool) {
+    let world = World::new(pool).await;
+    orphan(&world).await;
+    for (ahead, taken) in [(0, 1), (3600, 0), (-3600, 0)] {
+        world.execute(ORPHANED).await;
+        let clock = Told::new();
+        let app = world.replica_by(clock.clone(), "another").await;
+        look(&app).await;
+        keep_in_touch(&clock, &app);
+        clock.each.store(2, Ordering::Relaxed);
+        clock.ahead.store(ahead, Ordering::Relaxed);
+        app::upkeep::check_clock(&app).await.unwrap();
+        clock.each.store(0, Ordering::Relaxed);
+        clock.ahead.store(0, Ordering::Relaxed);
+        assert_eq!(look(&app).await, taken, "{ahead} seconds off");
+    }
+}
+
+/// Somebody keeps all from changing connections, and lets them read: that is no time to bring answers
+/// either.
+#[sqlx::test]
+async fn who_was_kept_waiting_takes_nothing_from_others_who_were(pool: PgPool) {
+    let world = World::new(pool).await;
+    orphan(&world).await;
+    let clock = Told::new();
+    let app = world.replica_by(clock.clone(), "another").await;
+    assert_eq!(look(&app).await, 0, "it has only just come");
+    keep_in_touch(&clock, &app);
+    let mut other = world.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE connections IN SHARE MODE").execute(&mut *other).await.unwrap();
+    let looking = tokio::spawn({
+        let app = app.clone();
+        async move { look(&app).await }
+    });
+    let waits = "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    world.until_count(waits, 1).await;
+    clock.pass(10);
+    other.rollback().await.unwrap();
+    assert_eq!(looking.await.unwrap(), 0);
+    assert_eq!(look(&app).await, 0);
+    keep_in_touch(&clock, &app);
+    assert_eq!(look(&app).await, 1);
+}
+
+/// What is spread when a client is well again is told by the database's clock from what is in use.
+#[sqlx::test]
+async fn what_is_in_use_is_not_spread(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    world.import(client).await;
+    world.import(client).await;
+    let leased = "UPDATE connections SET due_at = clock_timestamp() - interval '1 hour'";
+    world.execute(leased).await;
+    let leased = "UPDATE connections SET lease_id = gen_random_uuid(),
+                         leased_until = clock_timestamp() + interval '40 seconds'
+                  WHERE id = (SELECT id FROM connections LIMIT 1)";
+    world.execute(leased).await;
+    world.execute("UPDATE clients SET resuming_since = clock_timestamp()").await;
+    let clock = Told::new();
+    clock.ahead.store(3600, Ordering::Relaxed);
+    let app = world.replica_by(clock, "another").await;
+    app::client::spread_some(&app).await.unwrap();
+    let spread =
+        "SELECT count(*) FROM connections WHERE due_at > clock_timestamp() - interval '1 minute'";
+    assert_eq!(world.count(spread).await, 1);
+}
+
 /// Whoever waits for such a connection waits for it to be taken over, and does not look without end.
 #[sqlx::test]
 async fn who_wants_what_others_left_waits_for_it(pool: PgPool) {
@@ -122,6 +227,12 @@ async fn who_wants_what_others_left_waits_for_it(pool: PgPool) {
     let asking =
         tokio::spawn(async move { app::connection::refresh(&asking, &admin, id).await.map(drop) });
     world.until_count("SELECT count(*) FROM audit WHERE action = 'connection.refresh'", 1).await;
+    // Nobody gets it, and the one who asks goes on waiting.
+    for _ in 0..5 {
+        assert!(!matches!(claim_one(&app, &world, id).await, One::Claimed(_)));
+    }
+    assert!(!asking.is_finished());
+    assert_eq!((world.refreshes().len(), world.generation(id).await), (0, 1));
     keep_in_touch(&clock, &app);
     asking.await.unwrap().unwrap();
     assert_eq!(world.generation(id).await, 2);

@@ -11,10 +11,13 @@ use crate::{
         attempt::{Trigger, Verdict},
         client::{Client, ClientPatch, StateName},
         connection::State,
-        rehearsal::NextSecret,
+        rehearsal::{NextSecret, UNREADABLE},
     },
     sandbox::{Fault, Hold, Realm},
-    server::app::{self, App, client::rehearsal},
+    server::{
+        app::{self, App, client::rehearsal},
+        store,
+    },
     tests::support::{SECRET, World},
 };
 
@@ -334,4 +337,47 @@ async fn a_secret_replaced_at_once_ends_the_rehearsal(pool: PgPool) {
     provider_wants(&world, NEW);
     assert_eq!(look(&world.app).await, 0);
     assert_eq!(rehearsals(&world).await, 0);
+}
+
+/// Nobody looks again and again at a rehearsal that can't be made.
+#[sqlx::test]
+async fn a_rehearsal_waits_for_its_client(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (client, _) = with(&world, 1).await;
+    set(&world, client, NEW).await;
+    let due = async || {
+        let mut conn = world.pool.acquire().await.unwrap();
+        store::client::next_secret::list_due(&mut conn, world.now()).await.unwrap()
+    };
+    assert_eq!(due().await, [client]);
+    for (change, wanted) in [
+        ("UPDATE clients SET state = 'disabled'", vec![]),
+        ("UPDATE clients SET state = 'ready', paused_until = now() + interval '9 years'", vec![]),
+        ("UPDATE clients SET paused_until = NULL", vec![client]),
+    ] {
+        world.execute(change).await;
+        assert_eq!(due().await, wanted, "{change}");
+    }
+}
+
+/// What is kept of a secret does not open when the provider has accepted it.
+#[sqlx::test]
+async fn a_next_secret_that_does_not_open_is_not_tried_without_end(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (client, ids) = with(&world, 1).await;
+    provider_wants(&world, NEW);
+    set(&world, client, NEW).await;
+    world.control().hold(Hold::BeforeAnswering);
+    let begun = app::refresh::begin_due(&world.app, 10).await.unwrap();
+    world.control().until_held(1).await;
+    world.execute("UPDATE clients SET sealed_next_secret = sealed_client_secret").await;
+    world.control().release();
+    futures::future::join_all(begun).await;
+    assert_eq!(world.generation(ids[0]).await, 2, "what it was granted is stored");
+    let left = next(&world, client).await.unwrap();
+    assert_eq!((left.refused.as_deref(), left.try_at), (Some(UNREADABLE), None));
+    assert_eq!(world.audit("client.next_secret_refused").await.len(), 1);
+    world.pass(Duration::hours(2));
+    look(&world.app).await;
+    assert_eq!(rehearsals(&world).await, 1);
 }

@@ -476,3 +476,30 @@ async fn an_incident_without_suspects_is_over(pool: PgPool) {
     assert_eq!(incident(&world, client).await, None);
     assert_eq!(world.audit("client.incident_over").await[0].detail["because"], "no_suspects");
 }
+
+/// The credentials are refused while verdicts wait: the page says so, and a new secret helps.
+#[sqlx::test]
+async fn credentials_that_are_refused_meanwhile_are_told_of(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, _) = with(&world, "one", 6).await;
+    world.pass(Duration::minutes(9));
+    refuse(&world, "one");
+    world.tick().await;
+    assert!(incident(&world, id).await.is_some());
+    world.control().clear();
+    world.sandbox.replace_secret(sandbox::Realm::Standard, "one", "another secret");
+    for _ in 0..2 {
+        assert_eq!(canary(&world, id).await, 1);
+    }
+    assert!(incident(&world, id).await.is_some());
+    assert_eq!(world.client_now(id).await.state_detail.as_deref(), Some("invalid_client"));
+    assert_eq!(world.audit("client.credentials_rejected").await.len(), 1);
+    let mut admin = world.sign_in(Role::Admin).await;
+    let page = admin.get(&format!("/clients/{id}")).await;
+    assert!(page.text.contains("credentials, too"), "{}", page.text);
+    let secret = Some("another secret".into());
+    app::client::replace_secret(&world.app, &world.admin, id, secret).await.unwrap();
+    assert_eq!(world.client_now(id).await.state_detail, None);
+    assert_eq!(canary(&world, id).await, 1);
+    assert_eq!(world.client_now(id).await.state, client::StateName::Ready);
+}

@@ -95,6 +95,73 @@ async fn concurrency_is_kept_over_replicas_and_callers(pool: PgPool) {
     assert_eq!(generations(&world, &ids).await, [2; 8]);
 }
 
+/// What is answered and not yet stored takes no place, where it is known; and does not pile up.
+#[sqlx::test]
+async fn a_place_is_free_when_the_answer_is_there(pool: PgPool) {
+    let world = World::new(pool).await;
+    let second = world.replica("second").await;
+    let (_, ids) = limited(&world, "narrow", Some(2), None, 7).await;
+    world.pass(Duration::hours(1));
+    let mut other = world.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE token_sets IN EXCLUSIVE MODE").execute(&mut *other).await.unwrap();
+    let mut begun = begin(&world.app).await;
+    assert_eq!(begun.len(), 2);
+    until_answered(&world.app, 2).await;
+    // Another replica can't know.
+    assert_eq!(begin(&second).await.len(), 0);
+    world.control().hold(Hold::BeforeProcessing);
+    begun.extend(begin(&world.app).await);
+    assert_eq!(begun.len(), 4);
+    world.control().until_held(2).await;
+    assert_eq!(begin(&world.app).await.len() + begin(&second).await.len(), 0);
+    world.control().release();
+    until_answered(&world.app, 4).await;
+    assert_eq!(begin(&world.app).await.len(), 0, "as much waits to be stored as may be under way");
+    other.rollback().await.unwrap();
+    futures::future::join_all(begun).await;
+    assert!(world.app.flights().answered().is_empty());
+    let mut done = generations(&world, &ids).await;
+    done.sort_unstable();
+    assert_eq!(done, [1, 1, 1, 2, 2, 2, 2]);
+    assert_eq!(look(&second).await + look(&world.app).await, 3);
+    assert_eq!(world.refreshes().len(), 7);
+}
+
+async fn until_answered(app: &App, count: usize) {
+    let answered = async {
+        while app.flights().answered().len() < count {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), answered).await.expect("the answers");
+}
+
+/// The worker uses all places of a client that has few, but for one while somebody waits for a token.
+#[sqlx::test]
+async fn a_place_is_kept_while_somebody_waits(pool: PgPool) {
+    let world = World::new(pool).await;
+    let second = world.replica("second").await;
+    let (_, ids) = limited(&world, "narrow", Some(8), None, 40).await;
+    world.pass(Duration::hours(1));
+    world.control().hold(Hold::BeforeProcessing);
+    let begun = begin(&world.app).await;
+    assert_eq!(begun.len(), 8);
+    world.control().until_held(8).await;
+    let (app, id) = (second.clone(), ids[39]);
+    let reader = tokio::spawn(async move {
+        app::connection::token(&app, &app::Actor::System, id, Duration::ZERO).await
+    });
+    let called = "SELECT count(*) FROM clients WHERE callers_until IS NOT NULL";
+    world.until_count(called, 1).await;
+    world.control().release();
+    futures::future::join_all(begun).await;
+    assert_eq!(reader.await.unwrap().unwrap().generation, 2);
+    for (pass, wanted) in [(0, 7), (2, 8)] {
+        world.pass(Duration::seconds(pass));
+        assert_eq!(look(&world.app).await, wanted);
+    }
+}
+
 #[sqlx::test]
 async fn a_rate_is_kept_over_replicas(pool: PgPool) {
     let world = World::new(pool).await;
@@ -312,8 +379,9 @@ async fn who_looks_for_room_waits_for_no_other(pool: PgPool) {
     let (client, ids) = limited(&world, "one", None, None, 1).await;
     let mut other = world.pool.begin().await.unwrap();
     sqlx::query("SELECT FROM clients FOR UPDATE").execute(&mut *other).await.unwrap();
-    let one = app::refresh::claim::one(&world.app, ids[0], client, 1, Trigger::Manual, "me").await;
-    assert!(matches!(one, Ok(One::NoRoom)));
+    let claim = app::refresh::claim::one(&world.app, ids[0], client, 1, Trigger::Manual, "me");
+    let one = tokio::time::timeout(std::time::Duration::from_secs(10), claim).await;
+    assert!(matches!(one.expect("it waits for the other"), Ok(One::NoRoom)));
     other.rollback().await.unwrap();
     let one = app::refresh::claim::one(&world.app, ids[0], client, 1, Trigger::Manual, "me").await;
     assert!(matches!(one, Ok(One::Claimed(_))));

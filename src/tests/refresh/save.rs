@@ -130,13 +130,16 @@ async fn a_slow_save_goes_on_although_nobody_waits_for_it(pool: PgPool) {
     world.control().hold(Hold::BeforeProcessing);
     let begun = app::refresh::begin_due(&world.app, 10).await.unwrap();
     world.control().until_held(1).await;
-    let mut other = world.pool.begin().await.unwrap();
-    sqlx::query("SELECT FROM connections FOR UPDATE").execute(&mut *other).await.unwrap();
+    for slow in SLOW {
+        world.execute(slow).await;
+    }
     world.control().release();
-    // Two transactions wait for the row: one that nobody waits for any more, and the next offer.
+    // One transaction goes on that nobody waits for any more, and the next offer waits for it.
     world.until_count(WAITING, 2).await;
-    other.rollback().await.unwrap();
+    world.execute("INSERT INTO done DEFAULT VALUES").await;
     join_all(begun).await;
+    let by = "SELECT sum(try)::bigint FROM tries";
+    assert_eq!(world.count(by).await, 1, "the first transaction has done it, and no other");
     assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
     let attempts = world.attempts(id).await;
     assert_eq!(attempts.len(), 1);
@@ -144,5 +147,64 @@ async fn a_slow_save_goes_on_although_nobody_waits_for_it(pool: PgPool) {
     assert_eq!(world.refreshes().len(), 1);
 }
 
+/// A database that takes until it is told to be done; which of the tries has stored what.
+const SLOW: [&str; 5] = [
+    "CREATE SEQUENCE try",
+    "CREATE TABLE tries (try bigint)",
+    "CREATE TABLE done (at timestamptz DEFAULT now())",
+    "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+     $$ BEGIN
+         INSERT INTO tries VALUES (nextval('try'));
+         WHILE NOT EXISTS (SELECT FROM done) LOOP PERFORM pg_sleep(0.01); END LOOP;
+         RETURN NEW;
+     END $$",
+    "CREATE TRIGGER slow BEFORE INSERT ON token_sets FOR EACH ROW EXECUTE FUNCTION slow()",
+];
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
-                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+                       WHERE datname = current_database() AND (wait_event_type = 'Lock' OR wait_event = 'PgSleep')";
+
+/// Somebody else's transaction keeps a few rows: what else is stored with them does not wait.
+#[sqlx::test]
+async fn rows_that_somebody_keeps_hold_up_no_others(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("strict", |_| {}).await;
+    let mut ids = Vec::new();
+    for _ in 0..12 {
+        ids.push(world.import(client).await);
+    }
+    world.pass(time::Duration::hours(1));
+    world.control().hold(Hold::BeforeProcessing);
+    let begun = app::refresh::begin_due(&world.app, 20).await.unwrap();
+    world.control().until_held(12).await;
+    let mut other = world.pool.begin().await.unwrap();
+    let keep = "SELECT FROM connections WHERE id = ANY ($1) FOR UPDATE";
+    sqlx::query(keep).bind(&ids[..3]).execute(&mut *other).await.unwrap();
+    // All are answered before the first is stored: two go by themselves, the others together.
+    let turns = world.app.writing().acquire_many_owned(4).await.unwrap();
+    world.control().release();
+    while world.app.flights().answered().len() < 12 {
+        tokio::task::yield_now().await;
+    }
+    drop(turns);
+    world.until_count("SELECT count(*) FROM connections WHERE generation = 2", 9).await;
+    other.rollback().await.unwrap();
+    join_all(begun).await;
+    world.until_count("SELECT count(*) FROM connections WHERE generation = 2", 12).await;
+    assert_eq!(world.refreshes().len(), 12);
+}
+
+/// All groups of a process count in the same few rows: none keeps another from its connections.
+#[sqlx::test]
+async fn what_is_counted_holds_nothing_up(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("strict", |_| {}).await;
+    let (id, other) = (world.import(client).await, world.import(client).await);
+    app::connection::refresh(&world.app, &world.admin, other).await.unwrap();
+    let mut counting = world.pool.begin().await.unwrap();
+    let kept = "SELECT FROM client_windows FOR UPDATE";
+    assert_eq!(sqlx::query(kept).execute(&mut *counting).await.unwrap().rows_affected(), 1);
+    let pressed = app::connection::refresh(&world.app, &world.admin, id).await.unwrap();
+    assert_eq!(pressed.verdict, Some(crate::domain::attempt::Verdict::Refreshed));
+    assert_eq!(world.generation(id).await, 2);
+    counting.rollback().await.unwrap();
+}

@@ -79,17 +79,24 @@ pub struct Found<L = Vec<Leased>> {
     pub was_busy: bool,
 }
 
+/// What a process has in hand.
+#[derive(Clone, Copy)]
+pub struct Hands<'a> {
+    pub except: &'a [Uuid],
+    pub answered: &'a [Uuid],
+}
+
 /// Leases what is due and has room.
 pub async fn claim_due(
     tx: &mut impl Statements,
     lease: Lease,
     limits: &[Limit],
-    except: &[Uuid],
+    hands: Hands<'_>,
     limit: usize,
     now: OffsetDateTime,
 ) -> Result<Found, Gone> {
-    let since = open_since(now);
-    let rooms = tx.run("look for room", |view| view.room(limits, since)).await?;
+    let (since, Hands { except, answered }) = (open_since(now), hands);
+    let rooms = tx.run("look for room", |view| view.room(limits, since, answered)).await?;
     let was_busy = rooms.len() < limits.len();
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
     if rooms.is_empty() {
@@ -109,12 +116,12 @@ pub async fn claim_one(
     tx: &mut impl Statements,
     lease: Lease,
     limit: &Limit,
-    id: Uuid,
-    generation: i64,
+    answered: &[Uuid],
+    (id, generation): (Uuid, i64),
     now: OffsetDateTime,
 ) -> Result<(Option<Leased>, bool), Gone> {
     let (limits, since) = (std::slice::from_ref(limit), open_since(now));
-    let rooms = tx.run("look for room", |view| view.room(limits, since)).await?;
+    let rooms = tx.run("look for room", |view| view.room(limits, since, answered)).await?;
     if rooms.iter().all(|room| room.room <= 0) {
         return Ok((None, false));
     }
@@ -134,7 +141,7 @@ pub async fn intend(
     for (client_id, seconds) in intent::spending(limits, leased) {
         tx.run("count against a rate", |view| view.spend(client_id, seconds)).await?;
     }
-    if let Some(Orphans { lease_id, clients, connections }) = Orphans::among(leased) {
+    if let Some(Orphans { lease_id, clients, connections, .. }) = Orphans::among(leased) {
         let abandon = |view: &mut View<'_>| view.abandon(&clients, &connections, lease_id);
         let abandoned = tx.run("abandon attempts", abandon).await?;
         let doubts = intent::doubt(leased, &abandoned);
@@ -266,7 +273,9 @@ impl Process {
         let taken = self.elapsed();
         let mut tx = self.world.begin(Some(self.replica)).await?;
         let in_hand: Vec<Uuid> = self.flights.held().into_iter().map(|(id, _)| id).collect();
-        let found = claim_due(&mut tx, lease, &limits, &in_hand, limit, self.now()).await?;
+        let answered = self.flights.answered();
+        let hands = Hands { except: &in_hand, answered: &answered };
+        let found = claim_due(&mut tx, lease, &limits, hands, limit, self.now()).await?;
         let Found { leased, is_limited, was_busy } = found;
         let leased = match leased.is_empty() {
             true => Vec::new(),
@@ -290,7 +299,8 @@ impl Process {
         // `claim::lease_of_one`.
         let lease = self.lease();
         let lease = Lease { orphans: lease.orphans && !self.flights.holds(id), ..lease };
-        match claim_one(&mut tx, lease, &limit, id, generation, self.now()).await? {
+        let (answered, one) = (self.flights.answered(), (id, generation));
+        match claim_one(&mut tx, lease, &limit, &answered, one, self.now()).await? {
             (_, false) => Ok(One::NoRoom),
             (None, true) => Ok(One::Taken),
             (Some(leased), true) => {
@@ -302,6 +312,13 @@ impl Process {
                     .map_or(One::Taken, |claimed| One::Claimed(Box::new(claimed))))
             }
         }
+    }
+
+    /// `limit::call_for_room`.
+    pub async fn call_for_room(&self, client_id: Uuid) -> Result<(), Gone> {
+        let mut tx = self.world.begin(Some(self.replica)).await?;
+        tx.run("call for room", |view| view.call_for_room(client_id)).await?;
+        tx.commit().await
     }
 
     async fn known(&self, ids: impl FnOnce(&View<'_>) -> Vec<Uuid>) -> Result<Vec<Known>, Gone> {
@@ -348,7 +365,7 @@ impl Process {
                 Event::Claimed {
                     replica: self.replica,
                     generation: leased.generation,
-                    is_orphan: leased.is_orphan,
+                    is_orphan: leased.is_orphan(),
                     is_forced: trigger == Trigger::Manual,
                 },
             );
@@ -424,5 +441,9 @@ impl saver::Store for Process {
 
     fn is_absence(&self, error: &anyhow::Error) -> bool {
         error.downcast_ref::<Gone>().is_some_and(|gone| gone.is_absence)
+    }
+
+    fn is_blocked(&self, _error: &anyhow::Error) -> bool {
+        false
     }
 }

@@ -30,7 +30,7 @@ use crate::{
         contact::Contact,
         decide::Outcome,
         engine::{self, LEASE, Ports, Task},
-        flights::{Flights, Hand, board},
+        flights::{Flights, Hand, Place, board},
         replay,
         save::WRITING,
         saver::Saver,
@@ -234,9 +234,6 @@ impl Process {
                         let pilot = board(&process.flights, claimed.leased.id, false);
                         process.make(claimed).await;
                         drop(pilot);
-                        if process.flights.is_hungry() {
-                            process.woken.notify_one();
-                        }
                     });
                 }
             }
@@ -281,6 +278,7 @@ impl Process {
     /// `refresh::make`.
     async fn make(&self, claimed: Claimed) {
         let _hand = Hand::take(&self.flights, claimed.leased.id, claimed.leased.lease_id);
+        let _place = Place::take(&self.flights, claimed.attempt_id);
         self.called.notify_one();
         let made = engine::make(self, claimed).await;
         assert!(made.is_ok(), "nothing keeps a grant from being sealed here");

@@ -108,6 +108,7 @@ pub struct Client {
     pub secret_generation: i64,
     pub paused_until: Option<OffsetDateTime>,
     pub next_request_at: Option<OffsetDateTime>,
+    pub callers_until: Option<OffsetDateTime>,
 }
 
 impl Client {

@@ -11,6 +11,7 @@ use crate::{
     domain::{
         access::Permission,
         client::{Client, StateName},
+        rehearsal::UNREADABLE,
     },
     server::{
         app::{keys, provider},
@@ -122,7 +123,7 @@ pub(in crate::server::app) async fn promote(
         // The grant that proved it must be stored all the same.
         Err(Error::Internal(error)) if error.downcast_ref::<store::Error>().is_none() => {
             tracing::error!(client = %id, error = format!("{error:#}"), "a secret does not open");
-            return Ok(());
+            return refuse(app, conn, id, generation, UNREADABLE).await;
         }
         Err(error) => return Err(error),
     };

@@ -273,7 +273,7 @@ pub(super) async fn activate(
         Some(_) => {
             let (id, before) = (connection.id, connection.generation);
             let client = [connection.client_id];
-            store::attempt::abandon(conn, &client, &[id], Uuid::nil(), app.now())
+            store::attempt::abandon(conn, &client, &[id], Uuid::nil(), Uuid::nil(), app.now())
                 .await?
                 .into_iter()
                 .filter(|attempt| attempt.generation_before == before)

@@ -67,7 +67,8 @@ async fn give(app: &App, actor: &Actor, mut held: Held, min_ttl: Duration) -> Re
     }
     let id = held.connection_id;
     if wants_refresh(&held, app.now(), min_ttl) {
-        if let Err(error) = refresh_now(app, actor, &held).await {
+        // It is rare, and what it needs room for is not to be carried through every read.
+        if let Err(error) = Box::pin(refresh_now(app, actor, &held)).await {
             tracing::debug!(connection = %id, error = format!("{error:#}"), "no refresh on demand");
         }
         held = find(app, id).await?;

@@ -20,7 +20,11 @@ use crate::{
             incident::{self as incidents, End},
         },
         failpoint,
-        store::{self, client::next_secret, connection::lease},
+        store::{
+            self,
+            client::next_secret,
+            connection::lease::{self, Lease},
+        },
     },
 };
 
@@ -110,7 +114,7 @@ async fn of_rehearsal(app: &App, client_id: Uuid) -> Result<Option<Claimed>> {
     };
     let wait = rehearsal::wait(made.unsigned_abs(), app.rng().fraction());
     next_secret::put_off(&mut tx, client_id, now + wait).await?;
-    let understudy = next_secret::understudy(&mut tx, client_id, app.database_now()).await?;
+    let understudy = next_secret::understudy(&mut tx, client_id).await?;
     let claimed = match understudy {
         Some((id, generation)) => {
             claim(app, &mut tx, caller, Trigger::Rehearsal, id, generation).await?
@@ -144,8 +148,14 @@ async fn claim(
     generation: i64,
 ) -> Result<Option<Claimed>> {
     let taken = app.elapsed();
-    let leased = lease::claim_one(conn, claim::lease_of_one(app, id), id, generation).await?;
+    let lease = claim::lease_of_one(app, id);
+    // A secret is tried with a connection that is well.
+    let lease = Lease { orphans: lease.orphans && trigger == Trigger::Canary, ..lease };
+    let leased = lease::claim_one(conn, lease, id, generation).await?;
     let Some(leased) = leased else { return Ok(None) };
+    if !claim::may_keep(app, conn, slice::from_ref(&leased), taken).await? {
+        return Ok(None);
+    }
     failpoint::hit(failpoint::CLAIMED);
     let limits = [intent::limit(caller.client.id, Some(&caller.profile))];
     claim::spend(app, conn, &limits, slice::from_ref(&leased)).await?;

@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use secrecy::ExposeSecret;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use time::Duration;
 use uuid::Uuid;
 
@@ -35,6 +35,9 @@ use crate::{
 
 /// Whose connections are refreshed.
 const READY: [client::StateName; 1] = [client::StateName::Ready];
+
+/// A claim that takes longer had to wait for somebody.
+const PROMPT: Duration = Duration::seconds(3);
 
 /// A refresh that is ours to make, or the reason why it can't even be asked for.
 pub type Claimed = Task<std::result::Result<Arc<Caller>, String>>;
@@ -94,9 +97,8 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
         limits.push(intent::reserve(intent::limit(id, profile_of(&caller))));
         callers.insert(id, caller.map(Arc::new).map_err(|error| error.to_string()));
     }
-    drop(conn);
     let taken = app.elapsed();
-    let mut tx = app.begin().await?;
+    let mut tx = conn.begin().await?;
     let rooms = room(app, &mut tx, &limits, &READY).await?;
     let was_busy = rooms.len() < wanting;
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
@@ -106,7 +108,9 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
     }
     let in_hand: Vec<Uuid> = app.flights().held().into_iter().map(|(id, _)| id).collect();
     let leased = lease::claim_due(&mut tx, lease, &rooms, &in_hand, limit).await?;
-    if leased.is_empty() {
+    if leased.is_empty() || !may_keep(app, &mut tx, &leased, taken).await? {
+        // At once, not when somebody next needs the connection: others wait for the client.
+        tx.rollback().await?;
         return Ok(nothing);
     }
     let places: i64 = rooms.iter().map(|room| i64::from(room.room)).sum();
@@ -150,8 +154,13 @@ pub async fn one(
         return Ok(One::NoRoom);
     }
     let Some(leased) = lease::claim_one(&mut tx, lease, id, generation).await? else {
+        tx.rollback().await?;
         return Ok(One::Taken);
     };
+    if !may_keep(app, &mut tx, std::slice::from_ref(&leased), taken).await? {
+        tx.rollback().await?;
+        return Ok(One::Taken);
+    }
     failpoint::hit(failpoint::CLAIMED);
     spend(app, &mut tx, &limits, std::slice::from_ref(&leased)).await?;
     let callers = HashMap::from([(client_id, caller)]);
@@ -162,6 +171,26 @@ pub async fn one(
         Some(claimed) => Ok(One::Claimed(Box::new(claimed))),
         None => Err(Error::Internal(anyhow::anyhow!("a claim came to nothing"))),
     }
+}
+
+/// Whether what was leased, in a claim that began at `taken`, can be kept. What others left can't when the
+/// claim had to wait, as they may have had to, with an answer; nor when the database's clock, by which their
+/// leases ended, has jumped. Otherwise the transaction is to be rolled back.
+pub(super) async fn may_keep(
+    app: &App,
+    conn: &mut PgConnection,
+    leased: &[Leased],
+    taken: Duration,
+) -> Result<bool> {
+    if !leased.iter().any(Leased::is_orphan) {
+        return Ok(true);
+    }
+    if app.elapsed() - taken > PROMPT {
+        app.database_kept_us_waiting();
+        return Ok(false);
+    }
+    upkeep::follow_clock(app, conn).await?;
+    Ok(app.database_was_heard())
 }
 
 fn profile_of(caller: &Result<Caller>) -> Option<&Profile> {
@@ -177,8 +206,8 @@ pub(super) async fn room(
 ) -> Result<Vec<Room>> {
     // What began before takes no room any more: its holder is gone, or has its answer.
     let since = app.now() - UNDER_WAY + Duration::milliseconds(1);
-    let now = app.database_now();
-    Ok(store::client::limit::room(conn, limits, states, since, now).await?)
+    let (answered, now) = (app.flights().answered(), app.database_now());
+    Ok(store::client::limit::room(conn, limits, states, since, &answered, now).await?)
 }
 
 /// Counts what is claimed against the rates of its clients.
@@ -286,11 +315,12 @@ pub(super) async fn doubt_one(
 
 /// What an earlier holder had under way when its lease ran out is in doubt.
 async fn doubt(app: &App, conn: &mut PgConnection, leased: &mut [Leased]) -> Result<()> {
-    let Some(Orphans { lease_id, clients, connections }) = Orphans::among(leased) else {
+    let Some(Orphans { lease_id, clients, connections, since }) = Orphans::among(leased) else {
         return Ok(());
     };
+    let now = app.now();
     let abandoned =
-        store::attempt::abandon(conn, &clients, &connections, lease_id, app.now()).await?;
+        store::attempt::abandon(conn, &clients, &connections, lease_id, since, now).await?;
     let doubts = intent::doubt(leased, &abandoned);
     if !doubts.is_empty() {
         lease::doubt(conn, lease_id, &doubts, app.now()).await?;

@@ -41,6 +41,14 @@ impl Contact {
         wait.is_zero()
     }
 
+    /// Notes that the database kept us waiting for longer than it takes to answer: others too, perhaps, and
+    /// among them those who have answers. It is as after a silence.
+    pub fn kept_waiting(&self, elapsed: Duration) {
+        let mut contact = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = contact.map_or(WAIT, |(_, wait)| wait.max(WAIT));
+        *contact = Some((elapsed, left));
+    }
+
     /// Notes that the database's clock jumped when `elapsed` had passed: leases may have ended while those
     /// who hold them live. They are given the time to prolong them.
     pub fn shaken(&self, elapsed: Duration) {

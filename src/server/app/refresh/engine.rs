@@ -115,6 +115,8 @@ pub trait Ports: Sync {
     /// Asks the provider. A refresh token is in at most one such call at a time.
     fn ask(&self, task: &Task<Self::Caller>)
     -> impl Future<Output = Result<Grant, Refusal>> + Send;
+    /// Notes that an attempt asks its provider nothing (more), though its outcome is not stored yet.
+    fn answered(&self, attempt_id: Uuid);
     /// Makes a grant fit to be stored as the next generation.
     fn seal(&self, task: &Task<Self::Caller>, grant: &Grant) -> anyhow::Result<TokenSet>;
     /// Stores an outcome under its lease and generation. The same outcome may be offered again.
@@ -136,6 +138,7 @@ pub async fn make<P: Ports>(
     match caller {
         Ok(caller) => run(ports, &task.with(caller).0).await,
         Err(why) => {
+            ports.answered(task.attempt_id);
             // Nothing was sent, so nothing is in doubt.
             let outcome = decide::unprepared(&task, &why, ports.now(), ports.jitter());
             Ok(conclude(ports, &outcome, task.ends).await)
@@ -146,15 +149,18 @@ pub async fn make<P: Ports>(
 /// Makes a refresh and saves what it came to.
 pub async fn run<P: Ports>(ports: &P, task: &Task<P::Caller>) -> anyhow::Result<Verdict> {
     if !decide::is_renewable(task) {
+        ports.answered(task.attempt_id);
         return Ok(conclude(ports, &decide::lapse(task, ports.now()), task.ends).await);
     }
     // A process that was stopped for a while may wake up when its lease is nearly over, and another
     // holder would send the same token: then it sends nothing.
     if ports.elapsed() + CALL > task.ends {
+        ports.answered(task.attempt_id);
         return Ok(conclude(ports, &decide::withdraw(task, ports.now()), task.ends).await);
     }
     failpoint::hit(failpoint::SENDING);
     let answer = ports.ask(task).await;
+    ports.answered(task.attempt_id);
     failpoint::hit(failpoint::ANSWERED);
     let outcome = match answer {
         Ok(grant) => {
@@ -175,6 +181,7 @@ pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) ->
     let mut wait = SAVE_RETRY;
     loop {
         failpoint::hit(failpoint::SAVING);
+        let offered = ports.elapsed();
         let mut saving = pin!(ports.save(outcome));
         let saved = tokio::select! {
             biased;
@@ -206,8 +213,12 @@ pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) ->
         if may_end && ports.is_stopping() {
             return Verdict::InDoubt;
         }
-        ports.sleep(wait).await;
-        wait = (wait * 2).min(SAVE_RETRY_CAP);
+        // What took its time waited for a row that somebody has: back into that queue, so that nobody
+        // else takes the row when it is free.
+        if ports.elapsed() - offered < SAVE_RETRY_CAP {
+            ports.sleep(wait).await;
+            wait = (wait * 2).min(SAVE_RETRY_CAP);
+        }
     }
 }
 
@@ -257,6 +268,8 @@ mod tests {
         async fn ask(&self, _task: &Task<()>) -> Result<Grant, Refusal> {
             pending().await
         }
+
+        fn answered(&self, _attempt_id: Uuid) {}
 
         fn seal(&self, _task: &Task<()>, _grant: &Grant) -> anyhow::Result<TokenSet> {
             anyhow::bail!("nothing is sealed here")

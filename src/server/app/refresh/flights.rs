@@ -23,10 +23,14 @@ struct Inner {
     /// Connections in hand, from the claim until the outcome is stored, each with its lease. Claims made
     /// together share one.
     held: Mutex<HashSet<(Uuid, Uuid)>>,
+    /// Attempts whose answers are here and not yet in the store.
+    answered: Mutex<HashSet<Uuid>>,
     /// Who asks for a refresh on demand, by client.
     asking: Mutex<HashMap<Uuid, Arc<Semaphore>>>,
     /// The worker found more due than there was room for.
     hungry: AtomicBool,
+    /// It has as much in hand as it may.
+    full: AtomicBool,
 }
 
 /// How many of one client look for room at once, in this process: each look takes a connection to the
@@ -94,9 +98,28 @@ impl Flights {
         }
     }
 
-    /// Whether the worker is to look again as soon as something has ended.
+    /// Whether the worker is to look again as soon as an answer has come.
     pub fn set_hungry(&self, hungry: bool) {
         self.0.hungry.store(hungry, Ordering::Relaxed);
+    }
+
+    /// Whether the worker is to look again as soon as something has ended.
+    pub fn set_full(&self, full: bool) {
+        self.0.full.store(full, Ordering::Relaxed);
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.0.full.load(Ordering::Relaxed)
+    }
+
+    /// Notes that an attempt asks its provider nothing more: its place at the client is free.
+    pub fn answer(&self, attempt_id: Uuid) {
+        lock(&self.0.answered).insert(attempt_id);
+    }
+
+    /// Attempts whose answers are here and not yet in the store.
+    pub fn answered(&self) -> Vec<Uuid> {
+        lock(&self.0.answered).iter().copied().collect()
     }
 
     pub fn is_hungry(&self) -> bool {
@@ -142,6 +165,24 @@ impl Hand {
 impl Drop for Hand {
     fn drop(&mut self) {
         lock(&self.flights.0.held).remove(&self.held);
+    }
+}
+
+/// An attempt's place at its client, until the attempt has ended.
+pub struct Place {
+    flights: Flights,
+    attempt_id: Uuid,
+}
+
+impl Place {
+    pub fn take(flights: &Flights, attempt_id: Uuid) -> Self {
+        Self { flights: flights.clone(), attempt_id }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.flights.0.answered).remove(&self.attempt_id);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration as StdDuration};
 
 use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 
 use super::{
     decide::Outcome,
@@ -45,6 +46,13 @@ impl Ports for App {
                 provider::token::refresh(self.http(), &registration, token).await
             }
             _ => provider::token::client_credentials(self.http(), &registration).await,
+        }
+    }
+
+    fn answered(&self, attempt_id: Uuid) {
+        self.flights().answer(attempt_id);
+        if self.flights().is_hungry() {
+            self.tell_of_places();
         }
     }
 

@@ -33,6 +33,12 @@ pub const PATIENCE: StdDuration = StdDuration::from_secs(2);
 /// How long its transaction may go on by itself: a slow database gets its work done, and one that fell
 /// silent keeps no connection from the others.
 pub const LIMIT: StdDuration = StdDuration::from_secs(20);
+/// Rows that somebody else has are waited for a little shorter than the group is, so that the others in it
+/// are stored without theirs.
+const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '1500ms'";
+/// What is only counted may be lost with the machine, and is waited for even less.
+const BEGIN_COUNT: &str =
+    "BEGIN; SET LOCAL lock_timeout = '500ms'; SET LOCAL synchronous_commit = off";
 /// How many groups are being written at once, those included that nobody waits for any more.
 pub const WRITING: usize = 4;
 /// What is due within this time is not left to the worker's next look.
@@ -61,16 +67,25 @@ impl saver::Store for App {
     fn is_absence(&self, error: &anyhow::Error) -> bool {
         is_absence(error)
     }
+
+    fn is_blocked(&self, error: &anyhow::Error) -> bool {
+        // Lock not available.
+        matches!(cause(error), Some(sqlx::Error::Database(refused)) if refused.code().is_some_and(|code| code == "55P03"))
+    }
+}
+
+/// What the database, or the way to it, said.
+fn cause(error: &anyhow::Error) -> Option<&sqlx::Error> {
+    // `store::Error` passes its source on as its own, so that the one inside is never a cause itself.
+    match error.downcast_ref::<store::Error>() {
+        Some(store::Error::Database(cause)) => Some(cause),
+        _ => error.downcast_ref::<sqlx::Error>(),
+    }
 }
 
 /// Whether the error says that the database was not there, rather than that it refused.
 pub fn is_absence(error: &anyhow::Error) -> bool {
-    // `store::Error` passes its source on as its own, so that the one inside is never a cause itself.
-    let cause = match error.downcast_ref::<store::Error>() {
-        Some(store::Error::Database(cause)) => Some(cause),
-        _ => error.downcast_ref::<sqlx::Error>(),
-    };
-    match cause {
+    match cause(error) {
         // Connection exceptions, no resources left, a standby, given up while idle, canceled and
         // shutting down.
         Some(sqlx::Error::Database(refused)) => refused.code().is_some_and(|code| {
@@ -103,7 +118,7 @@ async fn transact(
 }
 
 async fn apply(app: &App, conn: &mut PgConnection, outcomes: &[Outcome]) -> Result<Vec<Saved>> {
-    let mut tx = conn.begin().await?;
+    let mut tx = conn.begin_with(BEGIN).await?;
     let watched = weigh::watch(app, &mut tx, outcomes).await?;
     let taken = change(app, &mut tx, outcomes).await?;
     let mut saved = judge(&mut tx, outcomes, &taken).await?;
@@ -122,7 +137,20 @@ async fn apply(app: &App, conn: &mut PgConnection, outcomes: &[Outcome]) -> Resu
         app.flights().wake(id);
     }
     wake_in_time(app, outcomes);
+    if let Err(error) = count(app, conn, &weigh::refreshed(outcomes, &taken)).await {
+        tracing::warn!(error = format!("{error:#}"), "some refreshes are not counted");
+    }
     Ok(outcomes.iter().map(|outcome| saved[&outcome.attempt_id]).collect())
+}
+
+/// Counts refreshes, in a transaction that holds nothing else: all groups of a process meet in these rows.
+async fn count(app: &App, conn: &mut PgConnection, refreshed: &[(Uuid, i64)]) -> Result<()> {
+    if !refreshed.is_empty() {
+        let mut tx = conn.begin_with(BEGIN_COUNT).await?;
+        store::client_window::add(&mut tx, refreshed, app.replica(), app.now()).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// What is due within moments is not left to the worker's next look.

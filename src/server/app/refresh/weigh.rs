@@ -88,13 +88,10 @@ pub async fn weigh(
     outcomes: &[Outcome],
     taken: &HashSet<Uuid>,
 ) -> Result<HashSet<Uuid>> {
+    let refreshed: BTreeMap<Uuid, i64> = refreshed(outcomes, taken).into_iter().collect();
     let taken = || outcomes.iter().filter(|outcome| taken.contains(&outcome.attempt_id));
-    let mut refreshed: BTreeMap<Uuid, i64> = BTreeMap::new();
     let mut refused: BTreeMap<Uuid, Vec<Refused>> = BTreeMap::new();
     for outcome in taken() {
-        if outcome.verdict() == Verdict::Refreshed {
-            *refreshed.entry(outcome.client_id).or_default() += 1;
-        }
         if let Some(reason) = refusal(outcome)
             && let Some(before) = watched.before.get(&outcome.fence.id)
         {
@@ -120,12 +117,18 @@ pub async fn weigh(
             follow(app, conn, client, outcome, suspended.contains(&outcome.attempt_id)).await?;
         }
     }
-    // At last, since others wait for these rows until we commit.
-    if !refreshed.is_empty() {
-        let counts: Vec<(Uuid, i64)> = refreshed.into_iter().collect();
-        store::client_window::add(conn, &counts, app.replica(), app.now()).await?;
-    }
     Ok(suspended)
+}
+
+/// How many connections of each client were refreshed, of the outcomes that were taken.
+pub fn refreshed(outcomes: &[Outcome], taken: &HashSet<Uuid>) -> Vec<(Uuid, i64)> {
+    let mut refreshed: BTreeMap<Uuid, i64> = BTreeMap::new();
+    for outcome in outcomes.iter().filter(|outcome| taken.contains(&outcome.attempt_id)) {
+        if outcome.verdict() == Verdict::Refreshed {
+            *refreshed.entry(outcome.client_id).or_default() += 1;
+        }
+    }
+    refreshed.into_iter().collect()
 }
 
 /// Suspends verdicts on connections of one client, if there is an incident or they make one. `more`

@@ -49,13 +49,16 @@ pub fn router(app: App) -> Router {
         .nest(BASE, router)
         // Nesting leaves this one out.
         .route(&format!("{BASE}/"), any(|| async { Problem::no_route() }))
-        .layer(Extension(Document::new(document)))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(middleware::from_fn(problem::complete))
-        .layer(SetResponseHeaderLayer::if_not_present(
-            header::CACHE_CONTROL,
-            HeaderValue::from_static("no-store"),
+        // The first is the outermost.
+        .layer((
+            SetResponseHeaderLayer::if_not_present(
+                header::CACHE_CONTROL,
+                HeaderValue::from_static("no-store"),
+            ),
+            middleware::from_fn(problem::complete),
+            CatchPanicLayer::custom(problem::panicked),
+            DefaultBodyLimit::max(BODY_LIMIT),
+            Extension(Document::new(document)),
         ))
         .with_state(app)
 }

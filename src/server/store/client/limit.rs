@@ -15,6 +15,8 @@ pub struct Limit {
     pub client_id: Uuid,
     /// Requests under way at once.
     pub concurrency: i32,
+    /// How many of these places are left to callers while some wait.
+    pub yields: i32,
     /// Seconds between two requests, evenly spread; `None`: as many as one likes.
     pub interval: Option<f64>,
     /// How many requests may come at once after a quiet time.
@@ -24,16 +26,19 @@ pub struct Limit {
 /// How many requests each client may begin now. Until our transaction ends, whoever asks for the same
 /// client goes without it: nobody waits here, holding a connection that others need. Clients that are not in one of these states, or
 /// that were asked to pause, are left out. Attempts begun before `open_since` are under way no more, also if
-/// nobody came back to say so.
+/// nobody came back to say so; nor are those whose answers are here, as `answered`. Of these no more than
+/// the client has places are left out, so that what is not stored yet does not pile up.
 pub async fn room(
     conn: &mut PgConnection,
     limits: &[Limit],
     states: &[StateName],
     open_since: OffsetDateTime,
+    answered: &[Uuid],
     now: Option<OffsetDateTime>,
 ) -> Result<Vec<Room>> {
     let ids: Vec<Uuid> = limits.iter().map(|limit| limit.client_id).collect();
     let concurrency: Vec<i32> = limits.iter().map(|limit| limit.concurrency).collect();
+    let yields: Vec<i32> = limits.iter().map(|limit| limit.yields).collect();
     let interval: Vec<Option<f64>> = limits.iter().map(|limit| limit.interval).collect();
     let burst: Vec<f64> = limits.iter().map(|limit| limit.burst).collect();
     let states: Vec<String> = states.iter().map(|state| state.as_str().to_owned()).collect();
@@ -47,16 +52,20 @@ pub async fn room(
         Room,
         r#"SELECT c.id AS client_id,
                   greatest(0, least(
-                      l.concurrency - (SELECT count(*) FROM attempts a
-                                       WHERE a.client_id = c.id AND a.verdict IS NULL AND a.id >= $8),
+                      l.concurrency
+                      - CASE WHEN c.callers_until > coalesce($6::timestamptz, statement_timestamp())
+                             THEN l.yields ELSE 0 END
+                      - (SELECT count(*) - least(count(*) FILTER (WHERE a.id = ANY ($9)), l.concurrency)
+                         FROM attempts a
+                         WHERE a.client_id = c.id AND a.verdict IS NULL AND a.id >= $8),
                       CASE WHEN l.spacing IS NULL THEN l.concurrency
                            ELSE floor(l.burst - coalesce(greatest(0, extract(epoch FROM
                                 c.next_request_at - coalesce($6::timestamptz, statement_timestamp()))), 0)::float8
                                 / l.spacing)
                       END))::int AS "room!"
            FROM clients c
-           JOIN unnest($1::uuid[], $2::int[], $3::float8[], $4::float8[])
-                AS l (id, concurrency, spacing, burst) ON l.id = c.id
+           JOIN unnest($1::uuid[], $2::int[], $3::float8[], $4::float8[], $10::int[])
+                AS l (id, concurrency, spacing, burst, yields) ON l.id = c.id
            WHERE c.id = ANY ($5) AND c.state = ANY ($7)
              AND (c.paused_until IS NULL OR c.paused_until <= coalesce($6::timestamptz, statement_timestamp()))"#,
         &ids,
@@ -66,7 +75,9 @@ pub async fn room(
         &locked,
         now,
         &states,
-        attempt::first_id(open_since)
+        attempt::first_id(open_since),
+        answered,
+        &yields
     )
     .fetch_all(conn)
     .await?)
@@ -87,6 +98,31 @@ pub async fn spend(
         id,
         now,
         seconds
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Notes that somebody waits for a place at a client, for so many seconds. Nobody waits here either.
+pub async fn call_for_room(
+    conn: &mut PgConnection,
+    id: Uuid,
+    seconds: f64,
+    now: Option<OffsetDateTime>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE clients
+         SET callers_until = coalesce($3::timestamptz, statement_timestamp()) + make_interval(secs => $2::float8)
+         WHERE id = (SELECT id FROM clients
+                     WHERE id = $1
+                       AND (callers_until IS NULL
+                            OR callers_until < coalesce($3::timestamptz, statement_timestamp())
+                                               + make_interval(secs => $2::float8 / 2))
+                     FOR NO KEY UPDATE SKIP LOCKED)",
+        id,
+        seconds,
+        now
     )
     .execute(conn)
     .await?;

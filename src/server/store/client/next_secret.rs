@@ -57,11 +57,16 @@ pub async fn try_again(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -
     Ok(())
 }
 
-/// Clients whose next secret is to be tried now.
+/// Clients whose next secret is to be tried now, and that may ask their provider at all.
 pub async fn list_due(conn: &mut PgConnection, now: OffsetDateTime) -> Result<Vec<Uuid>> {
-    Ok(sqlx::query_scalar!("SELECT id FROM clients WHERE rehearsal_at <= $1", now)
-        .fetch_all(conn)
-        .await?)
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM clients
+         WHERE rehearsal_at <= $1 AND state IN ('ready', 'credentials_rejected')
+           AND (paused_until IS NULL OR paused_until <= $1)",
+        now
+    )
+    .fetch_all(conn)
+    .await?)
 }
 
 /// Counts a rehearsal that is about to be made, if it is time for one; how many were made before. The
@@ -124,19 +129,14 @@ pub async fn has_understudy(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
 
 /// A connection to try a secret with: one that is well and nobody is using, the soonest due. As
 /// (id, generation).
-pub async fn understudy(
-    conn: &mut PgConnection,
-    id: Uuid,
-    now: Option<OffsetDateTime>,
-) -> Result<Option<(Uuid, i64)>> {
+pub async fn understudy(conn: &mut PgConnection, id: Uuid) -> Result<Option<(Uuid, i64)>> {
     let row = sqlx::query!(
         "SELECT id, generation FROM connections
          WHERE client_id = $1 AND due_at IS NOT NULL AND state IN ('active', 'retrying')
            AND doubtful_attempt_id IS NULL AND (has_refresh_token OR grant_type = 'client_credentials')
-           AND (leased_until IS NULL OR leased_until <= coalesce($2::timestamptz, statement_timestamp()))
+           AND leased_until IS NULL
          ORDER BY due_at LIMIT 1",
-        id,
-        now
+        id
     )
     .fetch_optional(conn)
     .await?;

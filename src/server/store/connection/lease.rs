@@ -20,8 +20,8 @@ pub struct Leased {
     pub id: Uuid,
     pub client_id: Uuid,
     pub lease_id: Uuid,
-    /// Someone else's lease ran out on it: what came of their attempt is not known.
-    pub is_orphan: bool,
+    /// Someone else's lease that ran out on it: what came of their attempt is not known.
+    pub lease_before: Option<Uuid>,
     /// The label, or else the account's name.
     pub name: String,
     pub generation: i64,
@@ -39,10 +39,17 @@ pub struct Leased {
     pub grant_type: GrantType,
 }
 
+impl Leased {
+    /// Whether somebody else held it and never came back.
+    pub fn is_orphan(&self) -> bool {
+        self.lease_before.is_some()
+    }
+}
+
 struct LeasedRow {
     id: Uuid,
     client_id: Uuid,
-    is_orphan: bool,
+    lease_before: Option<Uuid>,
     name: String,
     generation: i64,
     state: String,
@@ -76,7 +83,7 @@ impl LeasedRow {
             id: self.id,
             client_id: self.client_id,
             lease_id: lease.id,
-            is_orphan: self.is_orphan,
+            lease_before: self.lease_before,
             name: self.name,
             generation: self.generation,
             state: self.state.parse()?,
@@ -141,7 +148,7 @@ pub async fn claim_due(
            SET lease_id = $1,
                leased_until = coalesce($2::timestamptz, statement_timestamp()) + make_interval(secs => $3)
            FROM due WHERE connections.id = due.id
-           RETURNING connections.id, client_id, due.lease_before IS NOT NULL AS "is_orphan!",
+           RETURNING connections.id, client_id, due.lease_before AS "lease_before?",
                      coalesce(nullif(label, ''), account_label, account_id, '') AS "name!",
                      generation, state, failures, doubtful_attempt_id, scopes_requested, variables,
                      obtained_at, access_expires_at, refresh_expires_at, consented_at, due_at, grant_type"#,
@@ -184,7 +191,7 @@ pub async fn claim_one(
                leased_until = coalesce($2::timestamptz, statement_timestamp()) + make_interval(secs => $3),
                due_at = least(found.due_at, coalesce($2::timestamptz, statement_timestamp()))
            FROM found WHERE connections.id = found.id
-           RETURNING connections.id, client_id, found.lease_before IS NOT NULL AS "is_orphan!",
+           RETURNING connections.id, client_id, found.lease_before AS "lease_before?",
                      coalesce(nullif(label, ''), account_label, account_id, '') AS "name!",
                      generation, state, failures, doubtful_attempt_id, scopes_requested, variables,
                      obtained_at, access_expires_at, refresh_expires_at, consented_at, found.due_at, grant_type"#,
@@ -291,14 +298,15 @@ pub async fn resume_some(
     conn: &mut PgConnection,
     client_id: Uuid,
     since: OffsetDateTime,
-    now: OffsetDateTime,
+    now: Option<OffsetDateTime>,
     spread: f64,
     limit: i64,
 ) -> Result<u64> {
     Ok(sqlx::query!(
         "WITH overdue AS (
              SELECT id FROM connections
-             WHERE client_id = $1 AND due_at <= $2 AND (leased_until IS NULL OR leased_until <= $3)
+             WHERE client_id = $1 AND due_at <= $2
+               AND (leased_until IS NULL OR leased_until <= coalesce($3::timestamptz, statement_timestamp()))
              ORDER BY due_at LIMIT $5 FOR UPDATE SKIP LOCKED
          )
          UPDATE connections n

@@ -64,6 +64,7 @@ impl State {
                 secret_generation: 1,
                 paused_until: None,
                 next_request_at: None,
+                callers_until: None,
             },
         );
     }

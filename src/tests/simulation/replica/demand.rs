@@ -101,6 +101,9 @@ impl Process {
                     self.world.sleep(50 * MILLI).await;
                 }
                 Ok(One::NoRoom) => {
+                    if self.call_for_room(client_id).await.is_err() {
+                        return;
+                    }
                     self.world.at("wait for room");
                     self.world.sleep(50 * MILLI).await;
                 }

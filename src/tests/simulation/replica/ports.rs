@@ -4,6 +4,7 @@ use std::{sync::atomic::Ordering, time::Duration as StdDuration};
 
 use secrecy::{ExposeSecret, SecretString};
 use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 
 use super::{Process, Secret};
 use crate::{
@@ -80,6 +81,13 @@ impl Ports for Process {
             extras: serde_json::Map::new(),
             obtained_at,
         })
+    }
+
+    fn answered(&self, attempt_id: Uuid) {
+        self.flights.answer(attempt_id);
+        if self.flights.is_hungry() {
+            self.woken.notify_one();
+        }
     }
 
     fn seal(&self, task: &Task<Secret>, given: &Grant) -> anyhow::Result<TokenSet> {

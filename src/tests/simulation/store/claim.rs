@@ -33,7 +33,12 @@ impl View<'_> {
     }
 
     /// `limit::room`.
-    pub fn room(&mut self, limits: &[Limit], open_since: OffsetDateTime) -> Result<Vec<Room>> {
+    pub fn room(
+        &mut self,
+        limits: &[Limit],
+        open_since: OffsetDateTime,
+        answered: &[Uuid],
+    ) -> Result<Vec<Room>> {
         let known: Vec<&Limit> =
             limits.iter().filter(|limit| self.client(limit.client_id).is_some()).collect();
         let mut rooms = Vec::new();
@@ -46,7 +51,13 @@ impl View<'_> {
             let Some(client) = self.client(limit.client_id).filter(|c| c.may_ask(self.now)) else {
                 continue;
             };
-            let under_way = self.under_way(limit.client_id, open_since);
+            let open = self.open_attempts(limit.client_id, open_since);
+            let answered = open.iter().filter(|id| answered.contains(id)).count() as i32;
+            let yields = match client.callers_until.is_some_and(|until| until > self.now) {
+                true => limit.yields,
+                false => 0,
+            };
+            let under_way = open.len() as i32 - answered.min(limit.concurrency) + yields;
             let by_rate = match limit.interval {
                 None => f64::from(limit.concurrency),
                 Some(interval) => {
@@ -62,12 +73,25 @@ impl View<'_> {
         Ok(rooms)
     }
 
-    /// How many attempts of a client have no verdict yet, and can still be under way.
-    fn under_way(&self, client_id: Uuid, since: OffsetDateTime) -> i32 {
+    /// The attempts of a client that have no verdict yet, and can still be under way.
+    fn open_attempts(&self, client_id: Uuid, since: OffsetDateTime) -> Vec<Uuid> {
         let first = attempt::first_id(since);
         let attempts = self.tables.open.iter().filter_map(|id| self.tables.attempts.get(id));
         let ours = attempts.filter(|attempt| attempt.client_id == client_id);
-        ours.filter(|attempt| attempt.id >= first).count() as i32
+        ours.filter(|attempt| attempt.id >= first).map(|attempt| attempt.id).collect()
+    }
+
+    /// `limit::call_for_room`.
+    pub fn call_for_room(&mut self, id: Uuid) -> Result<()> {
+        let key = Key::Client(id);
+        if !self.is_locked(key)
+            && let Some(mut client) = self.client(id).cloned()
+        {
+            self.lock([key])?;
+            client.callers_until = Some(self.now + Duration::seconds(2));
+            self.open.changes.clients.insert(id, client);
+        }
+        Ok(())
     }
 
     /// `store::client::lock`.
@@ -148,7 +172,7 @@ impl View<'_> {
             id,
             client_id: row.client_id,
             lease_id: lease.id,
-            is_orphan: row.lease_id.is_some(),
+            lease_before: row.lease_id,
             name: String::new(),
             generation: row.generation,
             state: row.state,

@@ -4,7 +4,12 @@ use leptos::prelude::*;
 
 use super::form::secret;
 use crate::{
-    domain::{client::Client, provider::Profile, rehearsal::NextSecret, voice},
+    domain::{
+        client::Client,
+        provider::Profile,
+        rehearsal::{NextSecret, UNREADABLE},
+        voice,
+    },
     rpc::{
         client::ReplaceSecret,
         rehearsal::{Begin, Drop, Set},
@@ -73,7 +78,7 @@ pub fn replace(client: &Client, profile: &Profile, doings: Doings) -> AnyView {
 
 fn waiting(client: &Client, next: &NextSecret, doings: Doings) -> AnyView {
     let id = || hidden("id", client.id);
-    let said = next.refused.clone().map(|said| {
+    let said = next.refused.clone().filter(|said| said != UNREADABLE).map(|said| {
         view! {
             <details class="fold">
                 <summary>"What the provider said"</summary>

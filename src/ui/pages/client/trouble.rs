@@ -49,6 +49,7 @@ pub fn incident(
     let incident = client.incident.as_ref()?;
     let facts = view! {
         <p>{voice::incident(incident, &profile.name)}</p>
+        {client.state_detail.is_some().then(|| view! { <p>{voice::REFUSED_MEANWHILE}</p> })}
         <dl class="facts">
             <div>
                 <dt>"Verdicts that wait"</dt>
