@@ -1,5 +1,10 @@
 //! Relinks: one-time links by which a dead connection is authorized again, in place.
 
+mod desk;
+mod picture;
+
+pub use desk::{get, list_all, revoke};
+
 use secrecy::ExposeSecret;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -16,7 +21,7 @@ use crate::{
         connection::{Connection, State},
         device::{DeviceAuthorization, DeviceState},
         provider::{Profile, merged},
-        relink::{Consent, CreatedRelink, Invitation, LIFETIME, Relink, mask},
+        relink::{Consent, CreatedRelink, Ended, HandedRelink, Invitation, LIFETIME, Relink, mask},
     },
     server::{secret::token, store},
 };
@@ -58,17 +63,34 @@ pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<Cre
         created_at: now,
         expires_at: now + LIFETIME,
         opened_at: None,
+        left_at: None,
+        returned_at: None,
         used_at: None,
+        outcome: None,
+        detail: None,
+        ended: None,
     };
-    store::relink::expire_open(&mut tx, connection_id, now).await?;
+    store::relink::end_open(&mut tx, connection_id, Ended::Replaced, now).await?;
     store::relink::insert(&mut tx, &relink, &token::hash(secret.expose_secret())).await?;
     let subject = Subject::new(connection_id, connection.name());
     let detail = json!({ "relink": relink.id, "expires_at": relink.expires_at.to_string() });
     audit::record(app, &mut tx, actor, "relink.create", subject, detail).await?;
     tx.commit().await?;
     Ok(CreatedRelink {
+        id: relink.id,
         url: app.address(&format!("relink/{}", secret.expose_secret())),
         expires_at: relink.expires_at,
+    })
+}
+
+/// What is needed to hand a link over that was just made.
+pub async fn handed(app: &App, actor: &Actor, made: CreatedRelink) -> Result<HandedRelink> {
+    let entry = get(app, actor, made.id).await?;
+    Ok(HandedRelink {
+        service: entry.service,
+        account: entry.account.as_deref().map(mask),
+        picture: picture::of(&made.url),
+        made,
     })
 }
 
@@ -121,6 +143,7 @@ pub async fn begin(app: &App, given: &str) -> Result<String> {
     }
     let actor = Actor::Relink { id: relink.id };
     let Ways { page, code, .. } = ways(app, &mut tx, &connection).await?;
+    store::relink::mark_left(&mut tx, relink.id, app.now()).await?;
     if page || !code {
         let url =
             connection::flow::open(app, &mut tx, &actor, &connection, Some(relink.id)).await?;
@@ -136,26 +159,16 @@ pub async fn begin(app: &App, given: &str) -> Result<String> {
             ));
         }
         tx.commit().await?;
-        let asked = connection::device::open(app, &actor, connection.id, Some(link)).await;
-        asked.map_err(for_strangers)?;
+        connection::device::open(app, &actor, connection.id, Some(link)).await?;
     }
     Ok(app.address(&format!("relink/{given}")))
 }
 
-/// What the staff is told in detail is nobody else's business.
-fn for_strangers(error: Error) -> Error {
-    match error {
-        Error::ProviderUnavailable { retry_after, .. } => Error::ProviderUnavailable {
-            why: "The service gave no code. Try again later.".into(),
-            retry_after,
-        },
-        Error::Conflict(_) => Error::Conflict(
-            "There is no code to be had just now. Try again in a moment, or ask whoever sent you the \
-             link."
-                .into(),
-        ),
-        other => other,
-    }
+/// Whether this is the token of a link.
+pub async fn is_for(app: &App, given: &str, id: Uuid) -> Result<bool> {
+    let mut conn = app.pool().acquire().await?;
+    let found = store::relink::find_by_token(&mut conn, &token::hash(given)).await?;
+    Ok(found.is_some_and(|relink| relink.id == id))
 }
 
 /// How the owner of a connection's account can give consent.

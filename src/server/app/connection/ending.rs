@@ -13,6 +13,7 @@ use crate::{
         access::Permission,
         audit::AuditFilter,
         connection::{Connection, State, Told},
+        relink::Ended,
     },
     server::{app::client::Caller, provider, store},
 };
@@ -57,7 +58,7 @@ async fn end(app: &App, actor: &Actor, id: Uuid, revoke: bool) -> Result<Told> {
     let now = app.now();
     store::connection::disconnect(&mut tx, id, now).await?;
     store::token_set::forget(&mut tx, id, now).await?;
-    store::relink::expire_open(&mut tx, id, now).await?;
+    store::relink::end_open(&mut tx, id, Ended::Revoked, now).await?;
     let subject = Subject::new(id, connection.name());
     let detail = json!({ "revoked_at_provider": told == Told::Told, "provider": told });
     audit::record(app, &mut tx, actor, DISCONNECT, subject, detail).await?;

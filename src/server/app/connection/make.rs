@@ -16,6 +16,7 @@ use crate::{
         problem::FieldProblem,
         provider::{self, Profile},
         refusal::ErrorClass,
+        relink::Ended,
     },
     server::{
         app::{
@@ -264,7 +265,7 @@ pub(super) async fn insert(
     }
     consent::void_waiting(app, conn, id).await?;
     store::connection::make::begin_anew(conn, &row).await?;
-    store::relink::expire_open(conn, id, app.now()).await?;
+    store::relink::end_open(conn, id, Ended::Replaced, app.now()).await?;
     Ok(id)
 }
 
