@@ -209,7 +209,7 @@ test("the wrong account is refused, and nothing is overwritten", async ({ browse
   expect(await page.content()).not.toContain(ACCOUNT);
   await page.getByRole("button", { name: `Continue to ${SERVICE}` }).click();
   await consent(page, "mallory");
-  await expect(page).toHaveURL(`${house.url}/relink/outcome/wrong_account`);
+  await expect(page).toHaveURL(`${link}?outcome=wrong_account`);
   await expect(page.locator("main")).toContainText("another account");
   expect(stranger.mistakes).toEqual([]);
   await stranger.context.close();
@@ -239,7 +239,7 @@ test("its owner brings it back without a login: same connection, next generation
   await admin.page.goto(connection);
   await expect(badge(admin.page)).toHaveText("alive");
   await expect(fact(admin.page, "Account")).toContainText(ACCOUNT);
-  await expect(section(admin.page, "Relinks")).toContainText("Used");
+  await expect(section(admin.page, "Relinks")).toContainText("came back to life");
   const history = section(admin.page, "Refreshes").locator("tbody");
   await expect(history).toContainText("refused");
   await expect(history).toContainText("refreshed");

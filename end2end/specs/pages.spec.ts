@@ -131,6 +131,8 @@ const PAGES: [string, string | (() => string), ((page: Page) => Promise<void>)?]
       await page.getByLabel(/The key/).waitFor();
     },
   ],
+  ["relinks", "/relinks?q=calendar"],
+  ["settings", "/settings"],
   ["audit", "/audit"],
   ["profile", "/profile"],
 ];

@@ -24,10 +24,11 @@ pub enum Permission {
     UsersWrite,
     ApiKeysRead,
     ApiKeysWrite,
+    SettingsWrite,
 }
 
 impl Permission {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ConnectionsRead,
         Self::ConnectionsWrite,
         Self::ConnectionsRefresh,
@@ -42,6 +43,7 @@ impl Permission {
         Self::UsersWrite,
         Self::ApiKeysRead,
         Self::ApiKeysWrite,
+        Self::SettingsWrite,
     ];
 }
 

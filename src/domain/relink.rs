@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::device::DeviceAuthorization;
+mod stage;
+
+use super::{access::Unknown, device::DeviceAuthorization, page::Page};
+
+pub use stage::{Ended, Outcome, Stage};
 
 /// How long a relink can be opened.
 pub const LIFETIME: time::Duration = time::Duration::hours(72);
@@ -22,17 +26,114 @@ pub struct Relink {
     pub expires_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339::option")]
     pub opened_at: Option<OffsetDateTime>,
+    /// When its visitor last left for the provider.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub left_at: Option<OffsetDateTime>,
+    /// When they came back from there, in the same try.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub returned_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
     pub used_at: Option<OffsetDateTime>,
+    /// What the last try came to.
+    pub outcome: Option<Outcome>,
+    /// What there is to say of it beside that, for the staff.
+    pub detail: Option<String>,
+    /// Why it ended before its time.
+    pub ended: Option<Ended>,
+}
+
+/// A relink and what it is for, as the desk shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct RelinkEntry {
+    pub relink: Relink,
+    pub stage: Stage,
+    /// The connection's name.
+    pub connection: String,
+    pub account: Option<String>,
+    /// The client's name.
+    pub client: String,
+    /// The provider's name as people know it.
+    pub service: String,
+}
+
+/// Which relinks to list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub enum RelinkShow {
+    /// Those that can be used.
+    Open,
+    /// Those, and what ended within a day.
+    #[default]
+    Recent,
+    All,
+}
+
+impl RelinkShow {
+    pub const ALL: [Self; 3] = [Self::Open, Self::Recent, Self::All];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Recent => "recent",
+            Self::All => "all",
+        }
+    }
+}
+
+impl std::str::FromStr for RelinkShow {
+    type Err = Unknown;
+    fn from_str(value: &str) -> Result<Self, Unknown> {
+        Self::ALL
+            .into_iter()
+            .find(|show| show.as_str() == value)
+            .ok_or_else(|| Unknown { noun: "choice of relinks", value: value.into() })
+    }
+}
+
+/// A page of relinks and the moment it was true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelinkList {
+    #[serde(with = "time::serde::rfc3339")]
+    pub as_of: OffsetDateTime,
+    pub page: Page<RelinkEntry>,
+}
+
+/// One relink and the moment it was true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelinkDetail {
+    #[serde(with = "time::serde::rfc3339")]
+    pub as_of: OffsetDateTime,
+    pub entry: RelinkEntry,
 }
 
 /// A relink just made: the only moment at which its address can be seen.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct CreatedRelink {
+    pub id: Uuid,
     pub url: String,
     #[serde(with = "time::serde::rfc3339")]
     pub expires_at: OffsetDateTime,
+}
+
+/// A relink just made, and ways to hand it over.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandedRelink {
+    pub made: CreatedRelink,
+    /// The provider's name as people know it.
+    pub service: String,
+    /// The account, masked.
+    pub account: Option<String>,
+    pub picture: Option<Picture>,
+}
+
+/// A QR code: the path of its dark squares, in a field so many squares wide with a margin around it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picture {
+    pub width: usize,
+    pub path: String,
 }
 
 /// What whoever opens the link is told before consent.

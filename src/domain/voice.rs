@@ -15,6 +15,8 @@ mod moment;
 mod outcome;
 mod people;
 mod provider;
+mod relink;
+pub mod visitor;
 
 pub use client::{
     REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, client_trouble, incident,
@@ -32,13 +34,14 @@ pub use job::{
 };
 pub use list::{FILTER_SAVED, connections, grouped, sort};
 pub use moment::{day, exact, relative, span, stretch, until};
-pub use outcome::{
-    Notice, Outcome, Page, invitation, notice, outcome, relink_standing, see_fields,
-};
+pub use outcome::{Notice, Page, notice, see_fields, stale};
 pub use people::{role, scope};
 pub use provider::{
     authentication, beginning, choice, encoding, pkce, profile_in_use, refresh_lifetime, renewal,
     rotation,
+};
+pub use relink::{
+    Advice, brand, brand_contrast, more_found, relink, relink_revoke, relink_show, relink_word,
 };
 
 #[cfg(test)]

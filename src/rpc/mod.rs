@@ -5,6 +5,7 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod brand;
 pub mod client;
 pub mod connection;
 pub mod dry_run;

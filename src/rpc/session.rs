@@ -14,12 +14,14 @@ pub async fn current() -> Answer<Option<Viewer>> {
 /// Signs in and goes to `next`, a path of ours.
 #[server(prefix = "/rpc", endpoint = "session/login")]
 pub async fn login(email: String, password: String, next: Option<String>) -> Answer<()> {
-    use crate::server::http::caller;
+    use crate::{domain::access::Role, server::http::caller};
     let (app, origin) = caller::anyone().await?;
     let user =
         app.call(crate::server::app::session::login(&app, &origin, &email, password)).await?;
     caller::begin_session(&user).await?;
-    caller::redirect(&caller::local_path(next.as_deref(), "/"));
+    // Where their work is.
+    let home = if user.role == Role::Support { "/relinks" } else { "/" };
+    caller::redirect(&caller::local_path(next.as_deref(), home));
     Ok(())
 }
 

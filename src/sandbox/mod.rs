@@ -155,18 +155,30 @@ impl Sandbox {
     /// there is no way back.
     pub fn consent(&self, authorization_url: &str, account: &str) -> Result<String, String> {
         let account = accounts::find(account).ok_or_else(|| format!("no account {account}"))?;
-        self.decide(authorization_url, Some(account))
+        self.decide(authorization_url, Some(account), |_| true)
+    }
+
+    /// Like [`Sandbox::consent`], by a person who unticks what `keep` does not keep.
+    pub fn consent_in_part(
+        &self,
+        authorization_url: &str,
+        account: &str,
+        keep: impl Fn(&str) -> bool,
+    ) -> Result<String, String> {
+        let account = accounts::find(account).ok_or_else(|| format!("no account {account}"))?;
+        self.decide(authorization_url, Some(account), keep)
     }
 
     /// Like [`Sandbox::consent`], by a person who refuses.
     pub fn deny(&self, authorization_url: &str) -> Result<String, String> {
-        self.decide(authorization_url, None)
+        self.decide(authorization_url, None, |_| true)
     }
 
     fn decide(
         &self,
         authorization_url: &str,
         account: Option<&'static Account>,
+        keep: impl Fn(&str) -> bool,
     ) -> Result<String, String> {
         let elsewhere = || "this is not an address of an authorization endpoint here".to_owned();
         let rest = authorization_url.strip_prefix(self.url()).ok_or_else(elsewhere)?;
@@ -177,6 +189,9 @@ impl Sandbox {
             Err(authorize::Stop::Page(text)) => return Err(text),
             Err(authorize::Stop::Redirect(url)) => return Ok(url.into()),
         };
+        if let Some(pending) = self.0.state().pending.get_mut(&ticket) {
+            pending.scope.retain(|scope| keep(scope));
+        }
         match authorize::decide(&self.0, realm, &ticket, account) {
             Some(authorize::Decided::Back(url)) => Ok(url.into()),
             _ => Err("the page has expired".to_owned()),

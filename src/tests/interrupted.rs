@@ -98,7 +98,7 @@ async fn a_relink_used_meanwhile_costs_no_second_code(pool: PgPool) {
     let (mut one, mut two) = (world.browser(), world.browser());
     let mut callbacks = Vec::new();
     for browser in [&mut one, &mut two] {
-        let begun = browser.call("relink/begin", &[("token", &token)]).await;
+        let begun = browser.begin_relink(&token).await;
         callbacks.push(world.consent_only(browser, begun.location(), "alice").await);
     }
     assert_eq!(one.get(&callbacks[0]).await.location(), "/relink/outcome/done");
@@ -107,6 +107,7 @@ async fn a_relink_used_meanwhile_costs_no_second_code(pool: PgPool) {
         log.iter().filter(|entry| entry.grant.as_deref() == Some("authorization_code")).count()
     };
     let before = exchanges();
-    assert_eq!(two.get(&callbacks[1]).await.location(), "/relink/outcome/expired");
+    let late = format!("/relink/{token}?outcome=expired");
+    assert_eq!(two.get(&callbacks[1]).await.location(), late);
     assert_eq!(exchanges(), before, "the second code was never spent");
 }

@@ -1,5 +1,8 @@
 //! Relinks: made by support, opened without a login, used once, for one account.
 
+mod desk;
+mod visit;
+
 use axum::http::StatusCode;
 use sqlx::PgPool;
 use time::Duration;
@@ -43,7 +46,7 @@ async fn invited(owner: &mut Browser, token: &str) -> Invitation {
 
 /// From the link through the provider's page; where the owner lands.
 async fn follow(world: &World, owner: &mut Browser, token: &str, account: &str) -> String {
-    let begun = owner.call("relink/begin", &[("token", token)]).await;
+    let begun = owner.begin_relink(token).await;
     world.consent(owner, begun.location(), account).await
 }
 
@@ -91,18 +94,20 @@ async fn a_link_works_once(pool: PgPool) {
     let token = token_of(&relink);
     let (mut owner, mut second) = (world.browser(), world.browser());
     // Two open it and both begin; one of them comes first.
-    let begun = second.call("relink/begin", &[("token", &token)]).await.location();
+    let begun = second.begin_relink(&token).await.location();
     let late = world.consent_only(&mut second, begun, "alice").await;
     assert_eq!(follow(&world, &mut owner, &token, "alice").await, "/relink/outcome/done");
     let connection = world.connection(id).await;
-    assert_eq!(second.get(&late).await.location(), "/relink/outcome/expired");
+    assert_eq!(second.get(&late).await.location(), format!("/relink/{token}?outcome=expired"));
     assert_eq!(world.connection(id).await, connection);
 
     assert_eq!(invited(&mut owner, &token).await, Invitation::Used);
     let page = owner.get(&relink.url).await;
     assert!(page.text.contains("This link has been used"), "{}", page.text);
-    let refused = owner.call("relink/begin", &[("token", &token)]).await.problem();
-    assert_eq!(refused.code, Code::Conflict);
+    assert_eq!(
+        owner.begin_relink(&token).await.location(),
+        format!("/relink/{token}?outcome=failed")
+    );
 }
 
 #[sqlx::test]
@@ -117,14 +122,15 @@ async fn an_expired_and_a_foreign_link_say_so(pool: PgPool) {
     world.pass(Duration::seconds(1));
     assert_eq!(invited(&mut owner, &token).await, Invitation::Expired);
     assert!(owner.get(&relink.url).await.text.contains("This link has expired"));
-    let refused = owner.call("relink/begin", &[("token", &token)]).await.problem();
-    assert_eq!(refused.code, Code::Conflict);
+    assert_eq!(
+        owner.begin_relink(&token).await.location(),
+        format!("/relink/{token}?outcome=failed")
+    );
 
     assert_eq!(invited(&mut owner, "forged").await, Invitation::Unknown);
     let page = owner.get("/relink/forged").await;
     assert!(!page.text.contains("Continue to"), "{}", page.text);
-    let refused = owner.call("relink/begin", &[("token", "forged")]).await.problem();
-    assert_eq!(refused.code, Code::NotFound);
+    assert_eq!(owner.begin_relink("forged").await.location(), "/relink/forged?outcome=failed");
     assert_eq!(world.generation(id).await, 1);
 }
 
@@ -136,10 +142,11 @@ async fn consent_that_comes_after_the_links_end_changes_nothing(pool: PgPool) {
     let token = token_of(&made(&mut support, id).await);
     let mut owner = world.browser();
     world.pass(Duration::hours(72) - Duration::seconds(20));
-    let begun = owner.call("relink/begin", &[("token", &token)]).await.location();
+    let begun = owner.begin_relink(&token).await.location();
     let callback = world.consent_only(&mut owner, begun, "alice").await;
     world.pass(Duration::seconds(21));
-    assert_eq!(owner.get(&callback).await.location(), "/relink/outcome/expired");
+    let late = format!("/relink/{token}?outcome=expired");
+    assert_eq!(owner.get(&callback).await.location(), late);
     assert_eq!(world.state(id).await.name(), StateName::NeedsReauth);
 }
 
@@ -151,7 +158,10 @@ async fn a_new_link_voids_the_one_before(pool: PgPool) {
     let second = token_of(&made(&mut support, id).await);
     let mut owner = world.browser();
     assert_eq!(invited(&mut owner, &first).await, Invitation::Expired);
-    assert!(owner.call("relink/begin", &[("token", &first)]).await.status != StatusCode::OK);
+    assert_eq!(
+        owner.begin_relink(&first).await.location(),
+        format!("/relink/{first}?outcome=failed")
+    );
     assert_eq!(follow(&world, &mut owner, &second, "alice").await, "/relink/outcome/done");
 }
 
@@ -162,12 +172,14 @@ async fn another_account_or_a_refusal_leaves_the_link_open(pool: PgPool) {
     let token = token_of(&made(&mut support, id).await);
     let mut owner = world.browser();
     let landed = follow(&world, &mut owner, &token, "bob").await;
-    assert_eq!(landed, "/relink/outcome/wrong_account");
-    assert!(owner.get(&landed).await.text.contains("That was another account"));
-    let begun = owner.call("relink/begin", &[("token", &token)]).await.location();
+    assert_eq!(landed, format!("/relink/{token}?outcome=wrong_account"));
+    let page = owner.get(&landed).await.text;
+    assert!(page.contains("That was another account") && page.contains("Try again with"), "{page}");
+    let begun = owner.begin_relink(&token).await.location();
     let leaving = owner.get(&begun).await.location();
     let callback = world.sandbox.deny(&leaving).unwrap();
-    assert_eq!(owner.get(&callback).await.location(), "/relink/outcome/denied");
+    let denied = format!("/relink/{token}?outcome=denied");
+    assert_eq!(owner.get(&callback).await.location(), denied);
     assert_eq!((world.generation(id).await, world.reason(id).await.is_some()), (1, true));
     assert_eq!(follow(&world, &mut owner, &token, "alice").await, "/relink/outcome/done");
 }
@@ -179,7 +191,7 @@ async fn the_way_to_consent_names_nobody(pool: PgPool) {
     let (id, mut support) = dead(&world).await;
     let token = token_of(&made(&mut support, id).await);
     let mut owner = world.browser();
-    let begun = owner.call("relink/begin", &[("token", &token)]).await.location();
+    let begun = owner.begin_relink(&token).await.location();
     let leaving = owner.get(&begun).await.location();
     assert!(!leaving.contains("alice"), "{leaving}");
 }
@@ -247,36 +259,34 @@ async fn where_there_is_no_page_the_link_shows_a_code(pool: PgPool) {
     assert!(page.contains("Get a code") && !page.contains("Continue to"), "{page}");
     assert!(page.contains("a…@example.com"), "{page}");
 
-    // As a browser without a script does.
-    let form = [("token", token.as_str())];
-    assert_eq!(owner.submit("relink/begin", &form).await.location(), relink.url);
+    assert_eq!(owner.begin_relink(&token).await.location(), relink.url);
     let code = code_of(&world, id).await;
     let page = owner.get(&relink.url).await.text;
     let address = format!("{}/device", world.sandbox.url());
     assert!(page.contains(&code) && page.contains(&address), "{page}");
     assert!(!page.contains("alice") && !page.contains(&id.to_string()), "{page}");
-    owner.submit("relink/begin", &form).await.location();
+    owner.begin_relink(&token).await.location();
     assert_eq!(code_of(&world, id).await, code, "the one that waits is good");
 
     typed(&world, &code, "bob").await;
     let page = owner.get(&relink.url).await.text;
     assert!(page.contains("another account") && page.contains("Get another code"), "{page}");
-    owner.submit("relink/begin", &form).await.location();
+    owner.begin_relink(&token).await.location();
     world.sandbox.deny_device(&code_of(&world, id).await);
     world.pass(Duration::seconds(5));
     device::run_due(&world.app, 10).await.unwrap();
-    assert!(owner.get(&relink.url).await.text.contains("said no"));
+    assert!(owner.get(&relink.url).await.text.contains("Access was not given"));
     assert_eq!((world.generation(id).await, world.reason(id).await.is_some()), (1, true));
 
-    owner.submit("relink/begin", &form).await.location();
+    owner.begin_relink(&token).await.location();
     typed(&world, &code_of(&world, id).await, "alice").await;
     let page = owner.get(&relink.url).await.text;
     assert!(page.contains("It worked"), "{page}");
     assert_eq!(invited(&mut owner, &token).await, Invitation::Done);
     assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
     assert_eq!(world.audit("connection.reauthorized").await[0].actor_kind, "relink");
-    let refused = owner.call("relink/begin", &form).await.problem();
-    assert_eq!(refused.code, Code::Conflict, "once");
+    let refused = owner.begin_relink(&token).await;
+    assert_eq!(refused.location(), format!("/relink/{token}?outcome=failed"), "once");
 }
 
 /// Whoever holds a link is a stranger: they can't keep us asking, nor take what the staff waits for.
@@ -285,26 +295,24 @@ async fn a_link_gets_so_many_codes_and_none_of_the_staffs(pool: PgPool) {
     let world = World::new(pool).await;
     let (id, mut support) = dead_by_code(&world).await;
     let token = token_of(&made(&mut support, id).await);
-    let form = [("token", token.as_str())];
     let mut owner = world.browser();
     let theirs = device::authorize(&world.app, &world.admin, id).await.unwrap();
-    let refused = owner.call("relink/begin", &form).await.problem();
-    assert_eq!(refused.code, Code::Conflict);
+    let refused = owner.begin_relink(&token).await;
+    assert_eq!(refused.location(), format!("/relink/{token}?outcome=failed"));
     assert_eq!(code_of(&world, id).await, theirs.user_code);
 
     // A new link is the staff's own wish.
     let token = token_of(&made(&mut support, id).await);
-    let form = [("token", token.as_str())];
     for _ in 0..10 {
-        owner.submit("relink/begin", &form).await.location();
+        owner.begin_relink(&token).await.location();
         world.sandbox.deny_device(&code_of(&world, id).await);
         world.pass(Duration::seconds(5));
         device::run_due(&world.app, 10).await.unwrap();
     }
     let asked = world.sandbox.log().len();
     let last = code_of(&world, id).await;
-    let refused = owner.call("relink/begin", &form).await.problem();
-    assert_eq!(refused.code, Code::Conflict);
+    let refused = owner.begin_relink(&token).await;
+    assert_eq!(refused.location(), format!("/relink/{token}?outcome=failed"));
     assert_eq!((world.sandbox.log().len(), code_of(&world, id).await), (asked, last));
 }
 
@@ -315,7 +323,7 @@ async fn the_code_of_a_void_link_is_not_redeemed(pool: PgPool) {
     let (id, mut support) = dead_by_code(&world).await;
     let token = token_of(&made(&mut support, id).await);
     let mut owner = world.browser();
-    owner.submit("relink/begin", &[("token", &token)]).await.location();
+    owner.begin_relink(&token).await.location();
     let code = code_of(&world, id).await;
     world.execute("UPDATE relinks SET expires_at = created_at").await;
     let asked = world.sandbox.log().len();

@@ -252,7 +252,7 @@ async fn what_is_secret_is_found_nowhere(pool: PgPool) {
     let mut owner = world.browser();
     owner.get(&format!("/relink/{relink}")).await;
     shown_on_purpose(&mut owner, &canaries, "relink token");
-    let begun = owner.call("relink/begin", &[("token", &relink)]).await.location();
+    let begun = owner.begin_relink(&relink).await.location();
     let landed = world.consent(&mut owner, begun, "alice").await;
     assert_eq!(landed, "/relink/outcome/done");
     plant_cookies(&mut canaries, &owner);

@@ -126,7 +126,7 @@ async fn a_connection_lives_in_its_own_shop_from_consent_to_revocation(pool: PgP
         let relink = app::relink::create(&world.app, &world.admin, id).await.unwrap();
         let token = relink.url.rsplit('/').next().unwrap();
         let mut owner = world.browser();
-        let begun = owner.call("relink/begin", &[("token", token)]).await.location();
+        let begun = owner.begin_relink(token).await.location();
         let callback = mall.consent(&world, &mut owner, &begun, name).await;
         assert_eq!(owner.get(&callback).await.location(), "/relink/outcome/done");
         assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 3));

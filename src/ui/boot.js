@@ -127,17 +127,55 @@ const morph = (old, anew) => {
   before.slice(after.length).forEach((child) => child.remove());
 };
 
-// What moves on a page is looked at again, until it stands still.
+// What moves on a page is looked at again, until it stands still; what has a topic, when the server names
+// it, and now and then, since its times grow old. While the server can't be heard the page says so.
 let sending = 0;
 let next;
+let stream;
+let deaf = false;
+const listen = () => {
+  if (stream) return;
+  stream = new EventSource("/live");
+  stream.onopen = () => (deaf = false);
+  stream.onmessage = ({ data }) => {
+    if (data === "all" || document.querySelector(`[data-topic="${CSS.escape(data)}"]`)) void look();
+  };
+  stream.onerror = () => {
+    deaf = true;
+    for (const said of document.querySelectorAll("[data-topic] > .stale")) said.hidden = false;
+    if (stream.readyState === EventSource.CLOSED) hangUp();
+    follow(5000);
+  };
+};
+const hangUp = () => {
+  stream?.close();
+  stream = undefined;
+};
+addEventListener("pagehide", hangUp);
+addEventListener("pageshow", ({ persisted }) => persisted && follow(0));
 const follow = (wait) => {
   clearTimeout(next);
   const moving = document.querySelector("[data-live=moving]");
+  const told = document.querySelector("[data-topic]");
+  if (told) listen();
   // What a person does elsewhere takes longer than what we do.
-  wait ??= moving?.dataset.then ? 3000 : 1000;
-  if (sending || moving) next = setTimeout(look, wait);
+  wait ??= told ? (deaf ? 5000 : 30_000) : moving?.dataset.then ? 3000 : 1000;
+  if (sending || moving || told) next = setTimeout(look, wait);
 };
+let looking;
+let again = false;
+// What is said while one looks may have come too late for that look.
 const look = async () => {
+  if (looking) return void (again = true);
+  looking = true;
+  await lookOnce();
+  looking = false;
+  if (again) {
+    again = false;
+    await look();
+  }
+};
+const lookOnce = async () => {
   try {
     const answer = await fetch(location, { headers: { accept: "text/html" } });
     if (!answer.ok || new URL(answer.url).pathname !== location.pathname) return;
@@ -149,8 +187,11 @@ const look = async () => {
       if (over && part.dataset.then === "reload" && !document.activeElement?.matches("input, select, textarea")) {
         return location.reload();
       }
-      if (anew) morph(part, anew);
-      else part.dataset.live = "still";
+      if (anew) {
+        const said = anew.querySelector(":scope > .stale");
+        if (said && deaf) said.hidden = false;
+        morph(part, anew);
+      } else part.dataset.live = "still";
     }
     follow();
   } catch {

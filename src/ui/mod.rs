@@ -17,13 +17,13 @@ use leptos_router::{
 };
 
 pub use pages::provider::Posted;
-pub use patterns::typed::Typed;
+pub use patterns::{typed::Typed, visit::Visit};
 pub use shell::{Assets, shell};
 
 use layout::Frame;
 use pages::{
     api_key, audit, client, connection, job, missing, overview, profile, provider, relink, session,
-    user,
+    settings, user,
 };
 use patterns::load::Session;
 
@@ -52,6 +52,8 @@ pub fn App() -> impl IntoView {
                     <Route path=at!("/jobs") view=job::List ssr=SsrMode::Async/>
                     <Route path=at!("/jobs/new") view=job::New ssr=SsrMode::Async/>
                     <Route path=at!("/jobs/:id") view=job::Detail ssr=SsrMode::Async/>
+                    <Route path=at!("/relinks") view=relink::Desk ssr=SsrMode::Async/>
+                    <Route path=at!("/relinks/:id") view=relink::Watch ssr=SsrMode::Async/>
                     <Route path=at!("/clients") view=client::List ssr=SsrMode::Async/>
                     <Route path=at!("/clients/new") view=client::New ssr=SsrMode::Async/>
                     <Route path=at!("/clients/:id") view=client::Detail ssr=SsrMode::Async/>
@@ -64,6 +66,7 @@ pub fn App() -> impl IntoView {
                     <Route path=at!("/users") view=user::List ssr=SsrMode::Async/>
                     <Route path=at!("/api-keys") view=api_key::List ssr=SsrMode::Async/>
                     <Route path=at!("/audit") view=audit::List ssr=SsrMode::Async/>
+                    <Route path=at!("/settings") view=settings::Page ssr=SsrMode::Async/>
                     <Route path=at!("/profile") view=profile::Page ssr=SsrMode::Async/>
                 </ParentRoute>
             </Routes>

@@ -10,8 +10,10 @@ use uuid::Uuid;
 use crate::domain::{
     audit::AuditFilter,
     connection::{ConnectionFilter, StateName},
+    language::Language,
     page::Paging,
     provider::form::View,
+    relink::{Outcome, RelinkShow},
 };
 
 pub const HOME: &str = "/";
@@ -21,6 +23,7 @@ pub const CONNECTION_NEW: &str = "/connections/new";
 pub const CONNECTION_IMPORT: &str = "/connections/import";
 pub const JOBS: &str = "/jobs";
 pub const JOB_NEW: &str = "/jobs/new";
+pub const RELINKS: &str = "/relinks";
 pub const CLIENTS: &str = "/clients";
 pub const CLIENT_NEW: &str = "/clients/new";
 pub const PROVIDERS: &str = "/providers";
@@ -29,6 +32,11 @@ pub const USERS: &str = "/users";
 pub const API_KEYS: &str = "/api-keys";
 pub const AUDIT: &str = "/audit";
 pub const PROFILE: &str = "/profile";
+pub const SETTINGS: &str = "/settings";
+pub const BRAND_STYLE: &str = "/brand/style.css";
+pub const BRAND_LOGO: &str = "/brand/logo";
+/// Where the file of a logo is sent.
+pub const UPLOAD_LOGO: &str = "/upload/brand/logo";
 
 /// The query parameter that asks for the page that follows.
 pub const AFTER: &str = "after";
@@ -36,6 +44,8 @@ pub const AFTER: &str = "after";
 pub const DONE: &str = "__done";
 /// How a profile is shown to whoever writes it.
 pub const VIEW: &str = "as";
+/// In which language a visitor wants to read.
+pub const LANGUAGE: &str = "lang";
 /// Says that a profile was just saved.
 pub const SAVED: &str = "saved";
 
@@ -135,6 +145,48 @@ pub fn provider_copy(slug: &str) -> String {
 /// The page behind a one-time link.
 pub fn relink(token: &str) -> String {
     format!("/relink/{}", escape(token))
+}
+
+/// Where the page behind a link sends its visitor on.
+pub fn relink_begin(token: &str) -> String {
+    format!("{}/begin", relink(token))
+}
+
+/// The page behind a link, after a try that changed nothing.
+pub fn relink_again(token: &str, outcome: Outcome) -> String {
+    query(&relink(token), [("outcome", outcome.as_str().to_owned())])
+}
+
+pub fn in_language(page: &str, language: Language) -> String {
+    query(page, [(LANGUAGE, language.tag().to_owned())])
+}
+
+/// The house's colours; the version keeps an old one from being shown.
+pub fn brand_style(version: &str) -> String {
+    query(BRAND_STYLE, [("v", version.to_owned())])
+}
+
+pub fn brand_logo(version: &str) -> String {
+    query(BRAND_LOGO, [("v", version.to_owned())])
+}
+
+/// The page on which one link is watched.
+pub fn relink_watch(id: Uuid) -> String {
+    format!("{RELINKS}/{id}")
+}
+
+pub fn relinks(show: RelinkShow) -> String {
+    let show = (show != RelinkShow::default()).then(|| ("show", show.as_str().to_owned()));
+    query(RELINKS, show)
+}
+
+pub fn relink_show(params: &ParamsMap) -> RelinkShow {
+    parsed(params, "show").unwrap_or_default()
+}
+
+/// A letter that is begun in the reader's mail program (RFC 6068).
+pub fn mail(subject: &str, body: &str) -> String {
+    format!("mailto:?subject={}&body={}", escape(subject), escape(&body.replace('\n', "\r\n")))
 }
 
 /// The page on which a profile is written: a custom provider's, else a copy of `from`.

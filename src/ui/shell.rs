@@ -6,7 +6,7 @@
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
 
-use super::App;
+use super::{App, Visit};
 
 /// Where the built files are served. Their names carry hashes, so the server has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,10 @@ pub fn shell(assets: Assets) -> impl IntoView {
     let Assets { js, wasm, css } = assets;
     // A build without the browser half serves pages that work without it.
     let scripted = !js.is_empty();
+    let visit = Visit::current();
+    let language = visit.map_or("en", |visit| visit.language.tag());
+    // What a visitor came by is a secret.
+    let referrer = if visit.is_some() { "no-referrer" } else { "same-origin" };
     let bootstrap = format!("import start,* as parts from {js:?};const wasm={wasm:?};{BOOT}");
     // Only islands are handed over with their data; the rest of the page is final.
     if let Some(context) = Owner::current_shared_context() {
@@ -30,12 +34,12 @@ pub fn shell(assets: Assets) -> impl IntoView {
     }
     view! {
         <!DOCTYPE html>
-        <html lang="en">
+        <html lang=language>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
-                <meta name="referrer" content="same-origin"/>
+                <meta name="referrer" content=referrer/>
                 <meta name="robots" content="noindex, nofollow"/>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="stylesheet" href=css/>

@@ -15,6 +15,7 @@ pub enum Empty {
     Providers,
     Attempts,
     Relinks,
+    RelinksSent,
     Users,
     ApiKeys,
     Audit,
@@ -26,7 +27,7 @@ pub enum Empty {
 }
 
 impl Empty {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Everything,
         Self::NeedsHuman,
         Self::ClientsInTrouble,
@@ -38,6 +39,7 @@ impl Empty {
         Self::Providers,
         Self::Attempts,
         Self::Relinks,
+        Self::RelinksSent,
         Self::Users,
         Self::ApiKeys,
         Self::Audit,
@@ -108,6 +110,11 @@ pub fn empty(place: Empty) -> (&'static str, &'static str) {
         Empty::Relinks => (
             "No relinks",
             "A relink is a one-time link by which the account's owner brings this connection back.",
+        ),
+        Empty::RelinksSent => (
+            "No links are under way",
+            "Find a customer's connection above and create a link. How far they are with it will \
+             stand here, while it happens.",
         ),
         Empty::Users => ("Nobody here", "People who may sign in will stand here."),
         Empty::ApiKeys => (

@@ -11,7 +11,7 @@ use crate::domain::{
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
     lifeline::{Life, MarkKind},
     refusal::ErrorClass,
-    relink::Invitation,
+    relink::{Ended, Outcome, Relink, RelinkShow, Stage},
 };
 
 const AS_OF: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
@@ -110,17 +110,35 @@ fn all() -> Vec<String> {
     for place in Empty::ALL {
         said.extend([empty(place).0.into(), empty(place).1.into()]);
     }
-    for end in Outcome::ALL {
-        said.extend([outcome(end).title.into(), outcome(end).text.into()]);
+    let link = Relink {
+        id: Uuid::nil(),
+        connection_id: Uuid::nil(),
+        created_by: "support@example.com".into(),
+        created_at: AS_OF,
+        expires_at: AS_OF + Duration::hours(72),
+        opened_at: Some(AS_OF),
+        left_at: None,
+        returned_at: None,
+        used_at: None,
+        outcome: None,
+        detail: None,
+        ended: None,
+    };
+    for outcome in Outcome::ALL.map(Some).into_iter().chain([None]) {
+        for ended in [None, Some(Ended::Replaced), Some(Ended::Revoked)] {
+            let one = Relink { outcome, ended, ..link.clone() };
+            let advice = relink(&one, "Cronofy", AS_OF);
+            said.extend([advice.happened, advice.say.into()]);
+        }
     }
+    said.extend(Stage::ALL.map(|stage| relink_word(stage).into()));
+    said.extend(RelinkShow::ALL.map(|show| relink_show(show).into()));
+    said.extend([relink_revoke().into(), more_found().into(), stale().into()]);
     for one in Notice::ALL {
         said.extend([notice(one).title.into(), notice(one).text.into()]);
     }
     for end in [Told::Told, Told::NotAsked, Told::Unable, Told::Nothing] {
         said.push(told(end, "Cronofy"));
-    }
-    for closed in [Invitation::Done, Invitation::Used, Invitation::Expired, Invitation::Unknown] {
-        said.extend(invitation(&closed).map(|page| page.text.to_owned()));
     }
     said.extend(Role::ALL.map(|each| role(each).into()));
     said.extend(Scope::ALL.map(|each| scope(each).into()));

@@ -5,6 +5,7 @@
 pub mod actor;
 pub mod api_key;
 pub mod audit;
+pub mod brand;
 pub mod client;
 pub mod connection;
 pub mod demo;
@@ -16,6 +17,7 @@ pub mod import;
 pub mod incident;
 pub mod job;
 pub mod keys;
+pub mod live;
 pub mod overview;
 pub mod provider;
 pub mod refresh;
@@ -78,6 +80,7 @@ struct Inner {
     readers: connection::Readers,
     import_turns: import::Turns,
     glances: overview::Glances,
+    live: live::Live,
 }
 
 impl App {
@@ -96,6 +99,7 @@ impl App {
             readers: connection::Readers::default(),
             import_turns: import::Turns::default(),
             glances: overview::Glances::default(),
+            live: live::Live::default(),
         }))
     }
 
@@ -180,6 +184,10 @@ impl App {
 
     pub(crate) fn glances(&self) -> &overview::Glances {
         &self.0.glances
+    }
+
+    pub(crate) fn live(&self) -> &live::Live {
+        &self.0.live
     }
 
     /// Whose turn it is to write outcomes.

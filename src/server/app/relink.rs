@@ -1,5 +1,10 @@
 //! Relinks: one-time links by which a dead connection is authorized again, in place.
 
+mod desk;
+mod picture;
+
+pub use desk::{get, list_all, revoke};
+
 use secrecy::ExposeSecret;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -12,7 +17,7 @@ use crate::{
         connection::{Connection, State},
         device::{DeviceAuthorization, DeviceState},
         provider::{Profile, merged},
-        relink::{Consent, CreatedRelink, Invitation, LIFETIME, Relink, mask},
+        relink::{Consent, CreatedRelink, Ended, HandedRelink, Invitation, LIFETIME, Relink, mask},
     },
     server::{secret::token, store},
 };
@@ -54,9 +59,14 @@ pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<Cre
         created_at: now,
         expires_at: now + LIFETIME,
         opened_at: None,
+        left_at: None,
+        returned_at: None,
         used_at: None,
+        outcome: None,
+        detail: None,
+        ended: None,
     };
-    store::relink::expire_open(&mut tx, connection_id, now).await?;
+    store::relink::end_open(&mut tx, connection_id, Ended::Replaced, now).await?;
     // A code that one of the staff asked for would keep the link's holder waiting.
     store::device::withdraw_idle(&mut tx, connection_id, now).await?;
     store::relink::insert(&mut tx, &relink, &token::hash(secret.expose_secret())).await?;
@@ -65,8 +75,20 @@ pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<Cre
     audit::record(app, &mut tx, actor, "relink.create", subject, detail).await?;
     tx.commit().await?;
     Ok(CreatedRelink {
+        id: relink.id,
         url: app.address(&format!("relink/{}", secret.expose_secret())),
         expires_at: relink.expires_at,
+    })
+}
+
+/// What is needed to hand a link over that was just made.
+pub async fn handed(app: &App, actor: &Actor, made: CreatedRelink) -> Result<HandedRelink> {
+    let entry = get(app, actor, made.id).await?;
+    Ok(HandedRelink {
+        service: entry.service,
+        account: entry.account.as_deref().map(mask),
+        picture: picture::of(&made.url),
+        made,
     })
 }
 
@@ -119,6 +141,7 @@ pub async fn begin(app: &App, given: &str) -> Result<String> {
     }
     let actor = Actor::Relink { id: relink.id };
     let Ways { page, code, .. } = ways(app, &mut tx, &connection).await?;
+    store::relink::mark_left(&mut tx, relink.id, app.now()).await?;
     if page || !code {
         let url =
             connection::flow::open(app, &mut tx, &actor, &connection, Some(relink.id)).await?;
@@ -147,6 +170,13 @@ pub async fn begin(app: &App, given: &str) -> Result<String> {
         }
     }
     Ok(app.address(&format!("relink/{given}")))
+}
+
+/// Whether this is the token of a link.
+pub async fn is_for(app: &App, given: &str, id: Uuid) -> Result<bool> {
+    let mut conn = app.pool().acquire().await?;
+    let found = store::relink::find_by_token(&mut conn, &token::hash(given)).await?;
+    Ok(found.is_some_and(|relink| relink.id == id))
 }
 
 /// How the owner of a connection's account can give consent.

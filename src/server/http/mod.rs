@@ -2,14 +2,17 @@
 //! one call of a use case and its answer into a response; no rule stands here.
 
 pub mod api;
+mod brand;
 pub mod caller;
 mod done;
 mod download;
 mod guard;
 mod health;
+mod live;
 mod oauth;
 mod origin;
 mod provider;
+mod relink;
 pub mod router;
 mod session;
 pub(crate) mod typed;

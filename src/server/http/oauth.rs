@@ -9,10 +9,14 @@ use axum::{
 };
 use tower_sessions::Session;
 
-use super::{router::Web, session};
-use crate::server::app::{
-    self, Actor, App,
-    connection::flow::{self, Callback, Landing, Outcome},
+use super::{relink, router::Web, session};
+use crate::{
+    domain::voice::visitor,
+    server::app::{
+        self, Actor, App,
+        connection::flow::{self, Callback, Landing, Outcome},
+    },
+    ui::path,
 };
 
 pub fn routes() -> Router<Web> {
@@ -46,7 +50,7 @@ async fn start(
             } else {
                 Outcome::Failed
             };
-            private(land(Landing { outcome, connection_id: None }, &Actor::Anonymous))
+            private(land(Landing::lost(outcome), &Actor::Anonymous))
         }
     }
 }
@@ -59,11 +63,14 @@ fn leave(headers: &HeaderMap, url: &str) -> Response {
         return Redirect::to(url).into_response();
     }
     let url = escape(url);
+    let language = relink::preferred(headers);
+    let (tag, texts) = (language.tag(), visitor::texts(language));
+    let (on_the_way, go_now) = (texts.on_the_way, texts.go_now);
     Html(format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+        "<!DOCTYPE html><html lang=\"{tag}\"><head><meta charset=\"utf-8\">\
          <meta http-equiv=\"refresh\" content=\"0;url={url}\">\
-         <link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\"><title>On the way</title></head>\
-         <body><p>On the way to the consent page. <a href=\"{url}\">Go there now</a></p></body></html>"
+         <link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\"><title>{on_the_way}</title></head>\
+         <body><p>{on_the_way} <a href=\"{url}\">{go_now}</a></p></body></html>"
     ))
     .into_response()
 }
@@ -77,6 +84,7 @@ async fn callback(
     State(app): State<App>,
     session: Session,
     Extension(actor): Extension<Actor>,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
     let done = async {
@@ -85,16 +93,27 @@ async fn callback(
             .await
             .map_err(|error| app::Error::Internal(error.into()))?;
         let Some(browser) = browser else {
-            return Ok(Landing { outcome: Outcome::Expired, connection_id: None });
+            return Ok(Landing::lost(Outcome::Expired));
         };
         let callback = Callback::parse(query.as_deref().unwrap_or_default());
         flow::complete(&app, &browser, callback).await
     };
     let landing = done.await.unwrap_or_else(|error| {
         tracing::error!(error = format!("{error:#}"), "a callback failed");
-        Landing { outcome: Outcome::Failed, connection_id: None }
+        Landing::lost(Outcome::Failed)
     });
-    private(land(landing, &actor))
+    let again = match relink::left_by(&headers) {
+        Some(token) if landing.outcome != Outcome::Done => back_to(&app, landing, token).await,
+        _ => None,
+    };
+    private(again.unwrap_or_else(|| land(landing, &actor)))
+}
+
+/// To the page behind the link by which this browser left: there is the way to try again.
+async fn back_to(app: &App, landing: Landing, token: String) -> Option<Response> {
+    let is_it = app::relink::is_for(app, &token, landing.relink_id?).await;
+    let is_it = is_it.inspect_err(|error| tracing::error!(%error, "a relink can't be looked up"));
+    is_it.ok()?.then(|| Redirect::to(&path::relink_again(&token, landing.outcome)).into_response())
 }
 
 fn land(landing: Landing, actor: &Actor) -> Response {

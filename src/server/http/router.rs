@@ -21,7 +21,10 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-use super::{api, done, download, guard, health, oauth, origin, provider, session, typed, upload};
+use super::{
+    api, brand, done, download, guard, health, live, oauth, origin, provider, relink, session,
+    typed, upload,
+};
 use crate::{
     server::{app::App, assets::Site},
     ui,
@@ -85,6 +88,9 @@ pub fn router(app: App, options: Options) -> Router {
         .fallback(leptos_axum::render_app_async_with_context(context, missing))
         .with_state::<()>(web.clone());
     let oauth = oauth::routes().with_state(web.clone());
+    let brand = brand::routes().with_state(web.clone());
+    let live = live::routes().with_state(web.clone());
+    let relinks = relink::routes().with_state(web.clone());
     let drafts = provider::routes().with_state(web.clone());
     let downloads = download::routes().with_state(web.clone());
     let uploads = upload::routes().with_state(web.clone());
@@ -95,11 +101,14 @@ pub fn router(app: App, options: Options) -> Router {
         .merge(drafts)
         .merge(downloads)
         .merge(oauth)
+        .merge(live)
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .merge(uploads)
         .layer(middleware::from_fn_with_state(app.clone(), session::identify))
         .layer(session::layer(&app))
-        .layer(middleware::from_fn_with_state(app.clone(), guard::same_origin));
+        .layer(middleware::from_fn_with_state(app.clone(), guard::same_origin))
+        .merge(relinks)
+        .merge(brand);
     let secure = app.public_url().scheme() == "https";
     let router = Router::new()
         .merge(browser)
@@ -144,8 +153,16 @@ fn page_assets(site: &Site) -> ui::Assets {
 pub(super) fn provide_page_context(app: App) {
     provide_context(app);
     let parts = use_context::<Parts>();
-    if let Some(typed) = parts.and_then(|parts| parts.extensions.get::<ui::Typed>().cloned()) {
+    if let Some(typed) =
+        parts.as_ref().and_then(|parts| parts.extensions.get::<ui::Typed>().cloned())
+    {
         provide_context(typed);
+    }
+    if let Some(visit) = parts.as_ref().and_then(relink::visit) {
+        provide_context(visit);
+        if let Some(response) = use_context::<ResponseOptions>() {
+            relink::headers().for_each(|(name, value)| response.insert_header(name, value));
+        }
     }
     if let (Some(nonce), Some(response)) =
         (leptos::nonce::use_nonce(), use_context::<ResponseOptions>())

@@ -13,13 +13,24 @@ use tokio_util::io::StreamReader;
 use uuid::Uuid;
 
 use super::router::Web;
-use crate::server::app::{
-    self, Actor, App,
-    import::{File, Format},
+use crate::{
+    domain::brand::LOGO_LIMIT,
+    server::app::{
+        self, Actor, App,
+        import::{File, Format},
+    },
+    ui::path,
 };
 
 pub fn routes() -> Router<Web> {
-    Router::new().route("/upload/import/{client}", post(import)).layer(DefaultBodyLimit::disable())
+    Router::new()
+        .route("/upload/import/{client}", post(import))
+        .layer(DefaultBodyLimit::disable())
+        .merge(
+            Router::new()
+                .route(path::UPLOAD_LOGO, post(logo))
+                .layer(DefaultBodyLimit::max(LOGO_FORM)),
+        )
 }
 
 /// Takes a form with `dry_run` (if it is one) before `file`, and goes to the page of what came of it.
@@ -48,6 +59,41 @@ async fn import(
                 return take(&app, &actor, client, file).await;
             }
             _ => {}
+        }
+    }
+}
+
+/// A form with a logo in it is hardly longer than the logo.
+const LOGO_FORM: usize = LOGO_LIMIT + 4096;
+
+/// Takes a picture as the house's logo, and goes back to the settings.
+async fn logo(
+    State(app): State<App>,
+    Extension(actor): Extension<Actor>,
+    mut form: Multipart,
+) -> Response {
+    let bytes = match form.next_field().await {
+        Ok(Some(field)) => field.bytes().await,
+        Ok(None) => return refused(StatusCode::BAD_REQUEST, "The form holds no file."),
+        Err(error) => Err(error),
+    };
+    let Ok(bytes) = bytes else {
+        return refused(StatusCode::PAYLOAD_TOO_LARGE, "The picture has to be at most 100 KB.");
+    };
+    match app::brand::set_logo(&app, &actor, &bytes).await {
+        Ok(_) => Redirect::to(path::SETTINGS).into_response(),
+        Err(app::Error::Unauthenticated) => Redirect::to("/login").into_response(),
+        Err(app::Error::Internal(error)) => {
+            tracing::error!(error = format!("{error:#}"), "a logo could not be kept");
+            refused(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something went wrong in Regrant. It was logged.",
+            )
+        }
+        Err(error) => {
+            let problem = error.problem();
+            let why = problem.field("logo").map(|why| format!("The picture {why}."));
+            refused(StatusCode::UNPROCESSABLE_ENTITY, &why.unwrap_or(problem.message))
         }
     }
 }

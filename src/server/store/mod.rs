@@ -4,6 +4,7 @@
 pub mod api_key;
 pub mod attempt;
 pub mod audit;
+pub mod brand;
 pub mod client;
 pub mod client_window;
 pub mod clock;
@@ -15,6 +16,7 @@ pub mod flow;
 pub mod import;
 pub mod incident;
 pub mod job;
+pub mod live;
 pub mod login_failure;
 pub mod overview;
 pub mod provider;

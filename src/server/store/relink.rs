@@ -4,8 +4,89 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Result;
-use crate::domain::relink::Relink;
+use super::{Error, Result};
+use crate::domain::relink::{Ended, Outcome, Relink};
+
+struct RelinkRow {
+    id: Uuid,
+    connection_id: Uuid,
+    created_by: String,
+    created_at: OffsetDateTime,
+    expires_at: OffsetDateTime,
+    opened_at: Option<OffsetDateTime>,
+    left_at: Option<OffsetDateTime>,
+    returned_at: Option<OffsetDateTime>,
+    used_at: Option<OffsetDateTime>,
+    outcome: Option<String>,
+    detail: Option<String>,
+    ended: Option<String>,
+    connection: String,
+    account: Option<String>,
+    client: String,
+    provider: String,
+}
+
+impl TryFrom<RelinkRow> for Relink {
+    type Error = Error;
+    fn try_from(row: RelinkRow) -> Result<Self> {
+        Ok(Self {
+            id: row.id,
+            connection_id: row.connection_id,
+            created_by: row.created_by,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            opened_at: row.opened_at,
+            left_at: row.left_at,
+            returned_at: row.returned_at,
+            used_at: row.used_at,
+            outcome: row.outcome.map(|outcome| outcome.parse()).transpose()?,
+            detail: row.detail,
+            ended: row.ended.map(|ended| ended.parse()).transpose()?,
+        })
+    }
+}
+
+/// A relink and what it is for.
+pub struct Listed {
+    pub relink: Relink,
+    /// The connection's name.
+    pub connection: String,
+    pub account: Option<String>,
+    /// The client's name.
+    pub client: String,
+    /// The provider's slug.
+    pub provider: String,
+}
+
+impl TryFrom<RelinkRow> for Listed {
+    type Error = Error;
+    fn try_from(mut row: RelinkRow) -> Result<Self> {
+        Ok(Self {
+            connection: std::mem::take(&mut row.connection),
+            account: row.account.take(),
+            client: std::mem::take(&mut row.client),
+            provider: std::mem::take(&mut row.provider),
+            relink: row.try_into()?,
+        })
+    }
+}
+
+macro_rules! select {
+    ($tail:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            RelinkRow,
+            r#"SELECT r.id, r.connection_id, r.created_by, r.created_at, r.expires_at, r.opened_at,
+                      r.left_at, r.returned_at, r.used_at, r.outcome, r.detail, r.ended,
+                      coalesce(nullif(n.label, ''), n.account_label, n.account_id, '(no name yet)')
+                          AS "connection!",
+                      coalesce(n.account_label, n.account_id) AS account,
+                      c.name AS client, c.provider
+               FROM relinks r JOIN connections n ON n.id = r.connection_id
+               JOIN clients c ON c.id = n.client_id "# + $tail
+            $(, $argument)*
+        )
+    };
+}
 
 pub async fn insert(conn: &mut PgConnection, relink: &Relink, token_hash: &[u8]) -> Result<()> {
     sqlx::query!(
@@ -24,32 +105,107 @@ pub async fn insert(conn: &mut PgConnection, relink: &Relink, token_hash: &[u8])
 }
 
 pub async fn find_by_token(conn: &mut PgConnection, token_hash: &[u8]) -> Result<Option<Relink>> {
-    Ok(sqlx::query_as!(
-        Relink,
-        "SELECT id, connection_id, created_by, created_at, expires_at, opened_at, used_at
-         FROM relinks WHERE token_hash = $1",
-        token_hash
-    )
-    .fetch_optional(conn)
-    .await?)
+    let row = select!("WHERE r.token_hash = $1", token_hash).fetch_optional(conn).await?;
+    row.map(TryInto::try_into).transpose()
 }
 
-/// The newest first.
+pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Listed>> {
+    let row = select!("WHERE r.id = $1", id).fetch_optional(conn).await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// A connection's, the newest first.
 pub async fn list(conn: &mut PgConnection, connection_id: Uuid) -> Result<Vec<Relink>> {
-    Ok(sqlx::query_as!(
-        Relink,
-        "SELECT id, connection_id, created_by, created_at, expires_at, opened_at, used_at
-         FROM relinks WHERE connection_id = $1 ORDER BY created_at DESC LIMIT 20",
-        connection_id
-    )
-    .fetch_all(conn)
-    .await?)
+    let rows =
+        select!("WHERE r.connection_id = $1 ORDER BY r.created_at DESC LIMIT 20", connection_id)
+            .fetch_all(conn)
+            .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Those of all connections that end after a moment (`None`: all of them), the newest first.
+pub async fn list_ending(
+    conn: &mut PgConnection,
+    since: Option<OffsetDateTime>,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Listed>> {
+    let rows = match since {
+        Some(since) => {
+            select!(
+                "WHERE coalesce(r.used_at, r.expires_at) > $1 AND ($2::uuid IS NULL OR r.id < $2)
+                 ORDER BY r.id DESC LIMIT $3",
+                since,
+                before,
+                limit
+            )
+            .fetch_all(conn)
+            .await?
+        }
+        None => {
+            select!(
+                "WHERE $1::uuid IS NULL OR r.id < $1 ORDER BY r.id DESC LIMIT $2",
+                before,
+                limit
+            )
+            .fetch_all(conn)
+            .await?
+        }
+    };
+    rows.into_iter().map(TryInto::try_into).collect()
 }
 
 pub async fn mark_opened(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<()> {
     sqlx::query!("UPDATE relinks SET opened_at = $2 WHERE id = $1 AND opened_at IS NULL", id, now)
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+/// Its visitor leaves for the provider; what an earlier try came to is over.
+pub async fn mark_left(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<()> {
+    sqlx::query!(
+        "UPDATE relinks SET left_at = $2, returned_at = NULL, outcome = NULL, detail = NULL
+         WHERE id = $1 AND used_at IS NULL",
+        id,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Its visitor came back.
+pub async fn mark_returned(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<()> {
+    sqlx::query!(
+        "UPDATE relinks SET returned_at = $2, outcome = NULL, detail = NULL
+         WHERE id = $1 AND used_at IS NULL",
+        id,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What a try came to that changed nothing.
+pub async fn note_failure(
+    conn: &mut PgConnection,
+    id: Uuid,
+    outcome: Outcome,
+    detail: &str,
+    now: OffsetDateTime,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE relinks SET returned_at = $4, outcome = $2, detail = nullif($3, '')
+         WHERE id = $1 AND used_at IS NULL",
+        id,
+        outcome.as_str(),
+        detail,
+        now
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -77,7 +233,9 @@ pub async fn count_code(conn: &mut PgConnection, id: Uuid, most: i32) -> Result<
 /// Uses the link up. `false`: it was used before, or its time is over.
 pub async fn take(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<bool> {
     let done = sqlx::query!(
-        "UPDATE relinks SET used_at = $2 WHERE id = $1 AND used_at IS NULL AND expires_at > $2",
+        "UPDATE relinks
+         SET used_at = $2, returned_at = coalesce(returned_at, $2), outcome = 'done', detail = NULL
+         WHERE id = $1 AND used_at IS NULL AND expires_at > $2",
         id,
         now
     )
@@ -87,18 +245,33 @@ pub async fn take(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Res
 }
 
 /// Ends the links of a connection that nobody has used.
-pub async fn expire_open(
+pub async fn end_open(
     conn: &mut PgConnection,
     connection_id: Uuid,
+    ended: Ended,
     now: OffsetDateTime,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE relinks SET expires_at = $2
+        "UPDATE relinks SET expires_at = $2, ended = $3
          WHERE connection_id = $1 AND used_at IS NULL AND expires_at > $2",
         connection_id,
-        now
+        now,
+        ended.as_str()
     )
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Calls a link off. `false`: it was over.
+pub async fn revoke(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE relinks SET expires_at = $2, ended = 'revoked'
+         WHERE id = $1 AND used_at IS NULL AND expires_at > $2",
+        id,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
 }

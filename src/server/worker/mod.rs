@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::{task::JoinSet, time::Instant};
 
-use super::app::{App, Result, connection, import, job, keys, refresh, upkeep};
+use super::app::{App, Result, connection, import, job, keys, live, refresh, upkeep};
 
 /// How often the worker looks for what is due, when nobody wakes it.
 const TICK: Duration = Duration::from_secs(1);
@@ -39,6 +39,13 @@ pub fn tend(app: &App) -> JoinSet<()> {
         tokio::select! {
             () = stopping.cancelled() => Ok(()),
             ended = refresh::listen(&app) => ended,
+        }
+    }));
+    loops.spawn(every(app.clone(), "live", LISTEN_AGAIN, |app| async move {
+        let stopping = app.stopping().clone();
+        tokio::select! {
+            () = stopping.cancelled() => Ok(()),
+            ended = live::listen(&app) => ended,
         }
     }));
     loops.spawn(every(app.clone(), "clock", CLOCK, |app| async move {

@@ -50,6 +50,9 @@ fn table() -> BTreeMap<&'static str, Seen> {
         ("/providers/{slug}/edit", ByAdmins),
         ("/relink/outcome/{kind}", ByAnyone),
         ("/relink/{token}", ByAnyone),
+        ("/relinks", STAFF),
+        ("/relinks/{id}", STAFF),
+        ("/settings", ByAdmins),
         ("/setup/{token}", ByAnyone),
         ("/users", By(&[Auditor])),
     ])
@@ -99,10 +102,13 @@ async fn each_page_is_shown_to_whom_its_row_says(pool: PgPool) {
         revoke: false,
     };
     let job = app::job::create(&world.app, &world.admin, &new).await.expect("a job").id;
+    world.execute("UPDATE connections SET account_id = 'acc_1', account_label = 'alice'").await;
+    let relink = app::relink::create(&world.app, &world.admin, connection).await.unwrap().id;
     let filled = |path: &str| {
         let id = match path {
-            _ if path.contains("/clients") => client,
+            "/relinks/{id}" => relink,
             _ if path.contains("/jobs") => job,
+            _ if path.contains("/clients") => client,
             _ => connection,
         };
         path.replace("{id}", &id.to_string())

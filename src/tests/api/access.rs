@@ -18,6 +18,8 @@ fn body(method: &Method, path: &str, profile: &Value) -> Value {
         ("POST" | "PUT", "/providers" | "/providers/{slug}") => profile.clone(),
         ("POST", "/providers/discover") => json!({ "issuer": "ftp://nowhere" }),
         ("PUT", "/clients/{id}/next-secret") => json!({ "client_secret": "a" }),
+        ("PUT", "/brand") => json!({ "name": "Acme" }),
+        ("PUT", "/brand/logo") => json!({}),
         ("POST", "/clients") => makers::client("Another"),
         ("POST", "/connections") => {
             json!({ "client_id": Uuid::from_u128(77), "token_response": {} })

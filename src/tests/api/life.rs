@@ -155,11 +155,23 @@ async fn a_connection_comes_by_consent_and_comes_back_by_relink(pool: PgPool) {
     let listed = admin.get(&format!("{path}/relinks")).await;
     let token = link["url"].as_str().unwrap().rsplit('/').next().unwrap();
     assert!(!listed.text.contains(token));
+    let watched = format!("/relinks/{}", link["id"].as_str().unwrap());
+    assert_eq!(admin.get(&watched).await.ok()["stage"], "sent");
     let mut stranger = world.browser();
-    let begun = stranger.call("relink/begin", &[("token", token)]).await.location();
+    let begun = stranger.begin_relink(token).await.location();
     world.consent(&mut stranger, begun, "alice").await;
     let back = admin.get(&path).await.ok();
     assert_eq!((&back["state"]["name"], &back["generation"]), (&json!("active"), &json!(3)));
+    let done = admin.get(&watched).await.ok();
+    assert_eq!((&done["stage"], &done["relink"]["outcome"]), (&json!("done"), &json!("done")));
+    assert_eq!(admin.delete(&watched).await.refusal(), (409, "conflict".into()));
+    let second = admin.press(&format!("{path}/relink")).await.ok();
+    let second = format!("/relinks/{}", second["id"].as_str().unwrap());
+    assert_eq!(admin.get("/relinks?show=open").await.ok()["items"].as_array().unwrap().len(), 1);
+    assert_eq!(admin.delete(&second).await.status, 204);
+    assert_eq!(admin.get(&second).await.ok()["stage"], "revoked");
+    assert_eq!(admin.get("/relinks?show=open").await.ok()["items"], json!([]));
+    assert_eq!(admin.get("/relinks?show=nonsense").await.field(), "show");
 }
 
 #[sqlx::test]

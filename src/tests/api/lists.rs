@@ -63,11 +63,14 @@ async fn every_list_gives_each_item_once(pool: PgPool) {
         ("/api-keys", "/id", 6),
         (attempts.as_str(), "/id", 5),
         (relinks.as_str(), "/id", 5),
+        ("/relinks", "/relink/id", 5),
+        ("/relinks?show=all", "/relink/id", 5),
+        ("/relinks?show=open", "/relink/id", 1),
         ("/audit?action=user", "/id", 5),
     ] {
         let whole = walk(&admin, path, 200, pointer).await;
         assert_eq!(whole.len(), count, "{path}");
-        for limit in [1, 2, count] {
+        for limit in [1, 2, count.max(2)] {
             assert_eq!(walk(&admin, path, limit, pointer).await, whole, "{path} by {limit}");
         }
     }

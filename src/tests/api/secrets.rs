@@ -32,6 +32,8 @@ fn readable(connection: &str, client: &str, user: &str, import: &str) -> Vec<Str
         user,
         "/api-keys",
         "/audit",
+        "/brand",
+        "/relinks",
         "/openapi.json",
     ]
     .map(str::to_owned)
@@ -92,6 +94,10 @@ async fn no_answer_holds_a_secret_but_the_token_endpoint(pool: PgPool) {
         format!("/jobs/{job}/outcomes"),
         "/saved-filters".to_owned(),
     ]);
+    world.execute("UPDATE connections SET account_id = 'acc_1'").await;
+    let relink = admin.press(&format!("{connection}/relink")).await.ok();
+    let relink = format!("/relinks/{}", relink["id"].as_str().unwrap());
+    paths.push(relink);
     let covered = admin.contract.operations();
     let covered = covered.iter().filter(|(method, path, _)| {
         method == "GET" && !path.ends_with("/token") && path != "/api-keys/{id}"

@@ -450,8 +450,8 @@ async fn a_connection_that_nobody_consented_to_is_taken_over(pool: PgPool) {
     // What was begun before is void, also by way of a relink.
     assert_eq!(browser.get(&abandoned).await.location(), "/relink/outcome/expired");
     let token = relink.url.rsplit('/').next().unwrap();
-    let refused = world.browser().call("relink/begin", &[("token", token)]).await;
-    assert_ne!(refused.status, StatusCode::OK);
+    let refused = world.browser().begin_relink(token).await;
+    assert_eq!(refused.location(), format!("/relink/{token}?outcome=failed"));
     let landed = world.consent(&mut browser, second, "alice").await;
     assert_eq!(landed, format!("/connections/{id}?connected=1"));
 

@@ -114,8 +114,8 @@ async fn disconnecting_voids_what_could_bring_it_back(pool: PgPool) {
     let form = [("id", &*id.to_string()), ("revoke", "false")];
     browser.call("connection/disconnect", &form).await;
     let token = relink.url.rsplit('/').next().unwrap();
-    let refused = world.browser().call("relink/begin", &[("token", token)]).await.problem();
-    assert_eq!(refused.code, Code::Conflict);
+    let refused = world.browser().begin_relink(token).await;
+    assert_eq!(refused.location(), format!("/relink/{token}?outcome=failed"));
     let refused = app::relink::create(&world.app, &world.admin, id).await;
     assert!(matches!(refused, Err(app::Error::Conflict(_))));
     assert_eq!(world.state(id).await.name(), StateName::Disconnected);

@@ -82,6 +82,12 @@ impl Browser {
         self.send(request.body(Body::empty()).expect("a request")).await
     }
 
+    /// Presses the button of the page behind a relink.
+    pub async fn begin_relink(&mut self, token: &str) -> Page {
+        let request = Request::post(format!("/relink/{token}/begin"));
+        self.send(request.body(Body::empty()).expect("a request")).await
+    }
+
     /// Calls a server function as our script does.
     pub async fn call(&mut self, function: &str, form: &[(&str, &str)]) -> Page {
         self.post(function, form, "application/json").await

@@ -16,14 +16,16 @@ use crate::{
     },
 };
 
-const PLACES: [(&str, &str, Permission); 8] = [
+const PLACES: [(&str, &str, Permission); 10] = [
     (path::HOME, "Overview", Permission::ConnectionsRead),
     (path::CONNECTIONS, "Connections", Permission::ConnectionsRead),
+    (path::RELINKS, "Relink desk", Permission::ConnectionsRead),
     (path::CLIENTS, "Clients", Permission::ClientsRead),
     (path::PROVIDERS, "Providers", Permission::ProvidersRead),
     (path::USERS, "Users", Permission::UsersRead),
     (path::API_KEYS, "API keys", Permission::ApiKeysRead),
     (path::AUDIT, "Audit", Permission::AuditRead),
+    (path::SETTINGS, "Settings", Permission::SettingsWrite),
     (path::PROFILE, "Profile", Permission::ConnectionsRead),
 ];
 

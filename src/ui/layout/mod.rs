@@ -2,6 +2,8 @@
 
 mod door;
 mod frame;
+mod hosted;
 
 pub use door::Door;
 pub use frame::Frame;
+pub use hosted::hosted;

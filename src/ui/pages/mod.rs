@@ -12,4 +12,5 @@ pub mod profile;
 pub mod provider;
 pub mod relink;
 pub mod session;
+pub mod settings;
 pub mod user;

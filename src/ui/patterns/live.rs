@@ -4,6 +4,8 @@
 
 use leptos::prelude::*;
 
+use crate::domain::voice;
+
 /// A part that may move. `id` tells it from others of the page.
 pub fn live(id: &'static str, moves: bool, content: impl IntoView + 'static) -> AnyView {
     part(id, moves, None, content.into_any())
@@ -22,6 +24,21 @@ fn part(id: &'static str, moves: bool, then: Option<&'static str>, content: AnyV
     let state = if moves { "moving" } else { "still" };
     view! {
         <div class="stack" id=id data-live=state data-then=then>
+            {content}
+        </div>
+    }
+    .into_any()
+}
+
+/// A part that is looked at again when the server says that something became of `topic`, and now and
+/// then. It says when the server can't be heard.
+pub fn live_on(id: &'static str, topic: &'static str, content: impl IntoView + 'static) -> AnyView {
+    let content = content.into_any();
+    view! {
+        <div class="stack" id=id data-live="still" data-topic=topic>
+            <p class="stale" hidden>
+                {voice::stale()}
+            </p>
             {content}
         </div>
     }

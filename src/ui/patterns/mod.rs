@@ -12,3 +12,4 @@ pub mod pager;
 pub mod relinks;
 pub mod typed;
 pub mod variables;
+pub mod visit;

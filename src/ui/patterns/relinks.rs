@@ -1,30 +1,40 @@
-//! The links sent for a connection and where each stands, and the one just made.
+//! The links sent for a connection or for all, where each stands, and the one just made.
 
 use leptos::prelude::*;
 use time::OffsetDateTime;
 
 use crate::{
     domain::{
-        relink::{CreatedRelink, Relink},
-        voice::{self, Empty},
+        language::Language,
+        relink::{CreatedRelink, HandedRelink, Picture, Relink, RelinkEntry, Stage},
+        voice::{self, Empty, visitor},
     },
-    ui::components::{copy::Copyable, moment::Day, notice::nothing},
+    ui::{
+        components::{
+            copy::Copyable,
+            head::link,
+            moment::{Ago, Day},
+            notice::nothing,
+        },
+        path,
+    },
 };
 
-pub fn relinks(relinks: &[Relink], as_of: OffsetDateTime) -> AnyView {
+/// A connection's own.
+pub fn relinks(relinks: &[Relink], service: &str, as_of: OffsetDateTime) -> AnyView {
     if relinks.is_empty() {
         return nothing(Empty::Relinks, ());
     }
     let rows = relinks
         .iter()
         .map(|relink| {
-            let (word, text) = voice::relink_standing(relink, as_of);
             view! {
                 <li>
-                    <span class="tag">{word}</span>
-                    <span>{text}</span>
+                    {stage(Stage::of(relink, as_of))}
+                    <span>{voice::relink(relink, service, as_of).happened}</span>
                     <span class="quiet">
                         "made by " {relink.created_by.clone()} " on " <Day at=relink.created_at/>
+                        " · " {link(path::relink_watch(relink.id), "", "watch")}
                     </span>
                 </li>
             }
@@ -33,16 +43,176 @@ pub fn relinks(relinks: &[Relink], as_of: OffsetDateTime) -> AnyView {
     view! { <ul class="lines">{rows}</ul> }.into_any()
 }
 
+/// Those of all connections.
+pub fn entries(entries: Vec<RelinkEntry>, as_of: OffsetDateTime) -> AnyView {
+    let rows = entries
+        .into_iter()
+        .map(|entry| {
+            let happened = voice::relink(&entry.relink, &entry.service, as_of).happened;
+            let account = entry.account.filter(|account| *account != entry.connection);
+            view! {
+                <li class="found">
+                    {stage(entry.stage)}
+                    <div class="found-name">
+                        {link(path::relink_watch(entry.relink.id), "", entry.connection)}
+                        <p>{happened}</p>
+                        <p class="sub">
+                            {entry.client} {account.map(|account| format!(" · {account}"))}
+                            " · made " <Ago at=entry.relink.created_at as_of/> " by "
+                            {entry.relink.created_by}
+                        </p>
+                    </div>
+                </li>
+            }
+        })
+        .collect::<Vec<_>>();
+    view! { <ul class="lines">{rows}</ul> }.into_any()
+}
+
+/// The colour of a stage is that of the state it leads to.
+fn stage(stage: Stage) -> AnyView {
+    let state = match stage {
+        Stage::Done => "alive",
+        Stage::Opened | Stage::Away | Stage::Consented => "retrying",
+        Stage::WrongAccount | Stage::Denied | Stage::MissingScope => "soon",
+        Stage::Failed | Stage::TookTooLong => "soon",
+        Stage::Sent | Stage::Expired | Stage::Replaced | Stage::Revoked => "paused",
+    };
+    view! {
+        <span class="tag" data-state=state>
+            {voice::relink_word(stage)}
+        </span>
+    }
+    .into_any()
+}
+
+/// Where a link stands, and what to say to the customer.
+pub fn advice(entry: &RelinkEntry, as_of: OffsetDateTime) -> AnyView {
+    let advice = voice::relink(&entry.relink, &entry.service, as_of);
+    let state = match advice.well {
+        Some(true) => "alive",
+        Some(false) => "needs-person",
+        None => "retrying",
+    };
+    let detail = entry.relink.detail.clone().filter(|_| !entry.stage.is_over());
+    view! {
+        <div class="status" data-state=state role="status">
+            <p class="headline">{advice.happened}</p>
+            <dl class="facts">
+                <div>
+                    <dt>"Say"</dt>
+                    <dd>{advice.say}</dd>
+                </div>
+            </dl>
+            {detail
+                .map(|detail| {
+                    view! {
+                        <details class="fold">
+                            <summary>"What came back"</summary>
+                            <pre>{detail}</pre>
+                        </details>
+                    }
+                })}
+        </div>
+    }
+    .into_any()
+}
+
+/// The way through, with the time of each step that was made.
+pub fn steps(relink: &Relink, as_of: OffsetDateTime) -> AnyView {
+    let way = [
+        ("Made", Some(relink.created_at)),
+        ("Opened", relink.opened_at),
+        ("At the provider", relink.left_at),
+        ("Came back", relink.returned_at),
+        ("Connected", relink.used_at),
+    ];
+    let steps = way
+        .into_iter()
+        .map(|(name, at)| {
+            let made = at.is_some().to_string();
+            view! {
+                <li data-made=made>
+                    <span>{name}</span>
+                    {match at {
+                        Some(at) => view! { <Ago at as_of/> }.into_any(),
+                        None => view! { <span class="quiet">"not yet"</span> }.into_any(),
+                    }}
+                </li>
+            }
+        })
+        .collect::<Vec<_>>();
+    view! { <ol class="steps">{steps}</ol> }.into_any()
+}
+
 /// A link to give to the account's owner. It is never shown again.
 pub fn made(relink: CreatedRelink, as_of: OffsetDateTime) -> AnyView {
+    let watch = path::relink_watch(relink.id);
+    view! {
+        <div class="once">
+            {field(&relink, as_of)}
+            <p>{link(watch, "", "Watch how far they are")}</p>
+        </div>
+    }
+    .into_any()
+}
+
+fn field(relink: &CreatedRelink, as_of: OffsetDateTime) -> AnyView {
     let help = format!(
         "Send it to the account's owner. It works once, expires {}, and is not shown again.",
         voice::relative(relink.expires_at, as_of)
     );
+    view! { <Copyable id="relink-url" label="Relink" value=relink.url.clone() help=help/> }
+        .into_any()
+}
+
+/// [`made`], with a picture for a telephone's camera and a text for an e-mail.
+pub fn hand_over(handed: HandedRelink, as_of: OffsetDateTime) -> AnyView {
+    let HandedRelink { made, service, account, picture } = handed;
+    let mails = Language::ALL
+        .into_iter()
+        .map(|language| {
+            let account = account.as_deref();
+            let (subject, body) =
+                visitor::mail(language, &service, account, &made.url, made.expires_at);
+            let name = visitor::texts(language).language;
+            view! {
+                <details class="fold">
+                    <summary>"E-mail · " <span lang=language.tag()>{name}</span></summary>
+                    <p>
+                        <a class="button is-small" href=path::mail(&subject, &body)>
+                            "Open in the mail program"
+                        </a>
+                    </p>
+                    <Copyable id=format!("relink-mail-{}", language.tag()) label=subject value=body rows=10/>
+                </details>
+            }
+        })
+        .collect::<Vec<_>>();
     view! {
-        <div class="once">
-            <Copyable id="relink-url" label="Relink" value=relink.url help=help/>
+        <div class="once is-handed">
+            <div class="stack">{field(&made, as_of)} {mails}</div>
+            {picture.map(code)}
         </div>
+    }
+    .into_any()
+}
+
+fn code(picture: Picture) -> AnyView {
+    let Picture { width, path } = picture;
+    view! {
+        <figure class="qr">
+            <svg
+                role="img"
+                aria-label="The link as a QR code"
+                viewBox=format!("0 0 {width} {width}")
+                shape-rendering="crispEdges"
+            >
+                <rect width=width height=width></rect>
+                <path d=path></path>
+            </svg>
+            <figcaption>"Or scan it with a telephone"</figcaption>
+        </figure>
     }
     .into_any()
 }

@@ -10,7 +10,7 @@ use super::{
     load_for_update, make,
 };
 use crate::{
-    domain::connection::Reason,
+    domain::connection::{Connection, Reason, State},
     server::{
         app::client::Caller,
         provider::{DEADLINE, Grant, account},
@@ -21,6 +21,8 @@ use crate::{
 /// For how long a grant that can't be stored is offered to the database again.
 const SETTLE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
 const SETTLE_RETRY: std::time::Duration = std::time::Duration::from_millis(250);
+
+pub use crate::domain::relink::Outcome;
 
 /// How long ago a code may have been spent whose tokens are not stored yet: the provider is asked for
 /// them and whose they are, and then they are offered to the database. One spent earlier went down
@@ -43,32 +45,6 @@ pub(super) fn being_stored() -> Error {
         "The provider is answering a consent to this connection just now. Try again in a moment."
             .into(),
     )
-}
-
-/// Where asking for consent ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Done,
-    /// Another account than the connection's gave consent; nothing was changed.
-    WrongAccount,
-    /// The person said no.
-    Denied,
-    /// The flow is unknown, used, too old, or another browser's.
-    Expired,
-    /// The provider refused, or could not be understood; the audit log says more.
-    Failed,
-}
-
-impl Outcome {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::WrongAccount => "wrong_account",
-            Self::Denied => "denied",
-            Self::Expired => "expired",
-            Self::Failed => "failed",
-        }
-    }
 }
 
 /// What was consented to, and who had asked for it.
@@ -175,6 +151,10 @@ async fn settle(
             }
         }
     }
+    let missing = missing_scopes(&connection, given);
+    if !missing.is_empty() {
+        return refused(Outcome::MissingScope, &missing.join(" "));
+    }
     // Without a refresh token in the response the one we hold goes on; it may be being replaced.
     if given.refresh_token.is_none()
         && store::connection::lease::is_held(&mut tx, connection.id, app.database_now()).await?
@@ -212,6 +192,21 @@ async fn settle(
     tx.commit().await?;
     app.wake_worker();
     Ok(Some((Outcome::Done, String::new())))
+}
+
+/// What a dead connection was allowed, still asks for, and is not allowed any more: whoever unticked a
+/// box is asked again. A connection that lives takes what it gets, for its old tokens may be void by now.
+fn missing_scopes(connection: &Connection, given: &Grant) -> Vec<String> {
+    let Some(granted) = &given.scopes else { return Vec::new() };
+    if !matches!(connection.state, State::NeedsReauth { .. }) {
+        return Vec::new();
+    }
+    connection
+        .scopes_requested
+        .iter()
+        .filter(|scope| connection.scopes_granted.contains(scope) && !granted.contains(scope))
+        .cloned()
+        .collect()
 }
 
 #[cfg(test)]

@@ -324,9 +324,9 @@ async fn receive(
         Outcome::WrongAccount => DeviceState::WrongAccount,
         Outcome::Denied => DeviceState::Denied,
         Outcome::Expired => DeviceState::Expired,
-        Outcome::Failed => DeviceState::Failed,
+        Outcome::Failed | Outcome::MissingScope => DeviceState::Failed,
     };
-    end(app, held, state, &why).await
+    end_as(app, held, state, outcome, &why).await
 }
 
 /// What an answer without tokens means (RFC 8628 section 3.5). The codes say it, whatever their
@@ -373,10 +373,30 @@ async fn again(
 
 /// Ends it without tokens. Its connection stands as it stood.
 async fn end(app: &App, held: &Held, state: DeviceState, why: &str) -> Result<()> {
+    let outcome = match state {
+        DeviceState::Denied => Outcome::Denied,
+        DeviceState::Expired => Outcome::Expired,
+        DeviceState::WrongAccount => Outcome::WrongAccount,
+        DeviceState::Waiting | DeviceState::Done | DeviceState::Failed => Outcome::Failed,
+    };
+    end_as(app, held, state, outcome, why).await
+}
+
+/// [`end`], where more is known than the device authorization says.
+async fn end_as(
+    app: &App,
+    held: &Held,
+    state: DeviceState,
+    outcome: Outcome,
+    why: &str,
+) -> Result<()> {
     let mut tx = app.begin().await?;
     let connection = load(&mut tx, held.connection_id).await?;
     if !store::device::fail(&mut tx, held, state, Some(why)).await? {
         return Ok(());
+    }
+    if let Some(id) = held.relink_id {
+        store::relink::note_failure(&mut tx, id, outcome, why, app.now()).await?;
     }
     let subject = Subject::new(connection.id, connection.name());
     let detail = json!({ "outcome": state.as_str(), "why": why });

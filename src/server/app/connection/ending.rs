@@ -12,6 +12,7 @@ use crate::{
         access::Permission,
         audit::AuditFilter,
         connection::{Connection, State, Told},
+        relink::Ended,
     },
     server::{
         app::{client::Caller, keys},
@@ -47,7 +48,7 @@ async fn end(app: &App, actor: &Actor, id: Uuid, revoke: bool) -> Result<Told> {
     let now = app.now();
     store::connection::disconnect(&mut tx, id, now).await?;
     store::token_set::forget(&mut tx, id, now).await?;
-    store::relink::expire_open(&mut tx, id, now).await?;
+    store::relink::end_open(&mut tx, id, Ended::Revoked, now).await?;
     store::device::withdraw(&mut tx, id).await?;
     store::flow::withdraw(&mut tx, id).await?;
     let subject = Subject::new(id, connection.name());

@@ -43,6 +43,15 @@ pub struct Landing {
     pub outcome: Outcome,
     /// The connection, for whoever is signed in; `None` when the flow came by a relink.
     pub connection_id: Option<Uuid>,
+    /// That relink.
+    pub relink_id: Option<Uuid>,
+}
+
+impl Landing {
+    /// Where nothing is known of the flow.
+    pub fn lost(outcome: Outcome) -> Self {
+        Self { outcome, connection_id: None, relink_id: None }
+    }
 }
 
 /// What the browser brought back (RFC 6749 section 4.1.2, RFC 9207). Which parameter is the code is
@@ -201,8 +210,11 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
     let (states, browser) = (callback.states(), secret::hash(browser));
     let flow = store::flow::take(&mut conn, &states, &browser, app.now()).await?;
     let Some(flow) = flow else {
-        return Ok(Landing { outcome: Outcome::Expired, connection_id: None });
+        return Ok(Landing::lost(Outcome::Expired));
     };
+    if let Some(id) = flow.relink_id {
+        store::relink::mark_returned(&mut conn, id, app.now()).await?;
+    }
     let connection = load(&mut conn, flow.connection_id).await?;
     let scopes = connection.scopes_requested.clone();
     let caller = Caller::load(app, &mut conn, connection.client_id, scopes).await?;
@@ -235,6 +247,9 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
     };
     if outcome != Outcome::Done {
         let mut tx = app.begin().await?;
+        if let Some(id) = flow.relink_id {
+            store::relink::note_failure(&mut tx, id, outcome, &detail, app.now()).await?;
+        }
         store::flow::finish(&mut tx, flow.id).await?;
         let subject = Subject::new(connection.id, connection.name());
         let detail = json!({ "outcome": outcome.as_str(), "why": detail });
@@ -243,7 +258,7 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
         tx.commit().await?;
     }
     let connection_id = flow.relink_id.is_none().then_some(flow.connection_id);
-    Ok(Landing { outcome, connection_id })
+    Ok(Landing { outcome, connection_id, relink_id: flow.relink_id })
 }
 
 async fn open_verifier(app: &App, conn: &mut PgConnection, flow: &Flow) -> Result<SecretString> {

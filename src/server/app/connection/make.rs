@@ -15,6 +15,7 @@ use crate::{
         connection::{Connection, GrantType},
         problem::FieldProblem,
         provider::{self, Profile},
+        relink::Ended,
     },
     server::{
         app::{
@@ -241,7 +242,7 @@ pub(super) async fn insert(
     }
     consent::void_waiting(app, conn, id).await?;
     store::connection::make::begin_anew(conn, &row).await?;
-    store::relink::expire_open(conn, id, app.now()).await?;
+    store::relink::end_open(conn, id, Ended::Replaced, app.now()).await?;
     Ok(id)
 }
 

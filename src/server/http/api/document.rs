@@ -48,6 +48,7 @@ A refusal is a problem of RFC 9457 with a stable `code`; `detail` is for people 
         (name = "saved_filters", description = "Filters of the list of connections that were given a name."),
         (name = "imports", description = "Many connections brought over from elsewhere."),
         (name = "relinks", description = "One-time links by which a dead connection is authorized again, in place."),
+        (name = "brand", description = "How the house shows itself to people outside, on the page behind a relink."),
         (name = "users", description = "People who sign in."),
         (name = "api_keys", description = "Keys for programs."),
         (name = "audit", description = "Who did what to what, and when."),

@@ -7,6 +7,7 @@
 mod api_key;
 mod audit;
 mod auth;
+mod brand;
 mod client;
 mod connection;
 mod document;
@@ -79,6 +80,7 @@ fn parts() -> OpenApiRouter<App> {
         .merge(job::routes())
         .merge(saved_filter::routes())
         .merge(relink::routes())
+        .merge(brand::routes())
         .merge(user::routes())
         .merge(api_key::routes())
         .merge(audit::routes())

@@ -75,6 +75,7 @@ fn show(
     let standing = connection.standing(as_of);
     let life = Life::of(&connection, &history.items, as_of);
     let relinked = doings.relink.answer();
+    let service = provider_name.clone();
     let may_relink = may.allows(Permission::ConnectionsRelink);
     let disconnected = standing == Standing::Disconnected;
     view! {
@@ -113,7 +114,7 @@ fn show(
         })}
         {(may_relink || !sent.is_empty())
             .then(|| {
-                section("Relinks", "", relinks::relinks(&sent, as_of))
+                section("Relinks", "", relinks::relinks(&sent, &service, as_of))
             })}
         {may.allows(Permission::ConnectionsWrite).then(|| manage(&connection, &variables, doings))}
     }

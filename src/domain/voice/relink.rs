@@ -1,0 +1,150 @@
+//! What the desk is told of a relink while its visitor is on the way, and what to say to them.
+
+use time::OffsetDateTime;
+
+use super::relative;
+use crate::domain::relink::{Relink, RelinkShow, Stage};
+
+/// What happened, and what to tell the customer.
+pub struct Advice {
+    pub happened: String,
+    pub say: &'static str,
+    /// Whether things are well; `None`: nothing is wrong, and nothing is done yet.
+    pub well: Option<bool>,
+}
+
+/// A stage in a word or three.
+pub fn relink_word(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Sent => "not opened",
+        Stage::Opened => "opened",
+        Stage::Away => "at the provider",
+        Stage::Consented => "consented",
+        Stage::Done => "done",
+        Stage::WrongAccount => "wrong account",
+        Stage::Denied => "declined",
+        Stage::MissingScope => "permission missing",
+        Stage::Failed => "failed",
+        Stage::TookTooLong => "took too long",
+        Stage::Expired => "expired",
+        Stage::Replaced => "replaced",
+        Stage::Revoked => "revoked",
+    }
+}
+
+pub fn relink_show(show: RelinkShow) -> &'static str {
+    match show {
+        RelinkShow::Open => "that still work",
+        RelinkShow::Recent => "of the last day",
+        RelinkShow::All => "all",
+    }
+}
+
+/// What stands below a search that found more than it shows.
+pub fn more_found() -> &'static str {
+    "There are more. Type more of the name, the account or the external id."
+}
+
+/// Where the brand is seen.
+pub fn brand() -> &'static str {
+    "What your customers see on the page behind a relink"
+}
+
+/// How well the letters on the brand's colour are read.
+pub fn brand_contrast(ratio: f64) -> String {
+    format!("The letters on this colour have a contrast of {ratio:.1} to 1; 4.5 is needed.")
+}
+
+/// What calling a link off means.
+pub fn relink_revoke() -> &'static str {
+    "The link stops working at once, also for whoever has opened it. The connection stays as it is."
+}
+
+/// Where a relink stands, for the staff who sent it.
+pub fn relink(relink: &Relink, service: &str, as_of: OffsetDateTime) -> Advice {
+    let when = |at: Option<OffsetDateTime>| {
+        at.map(|at| format!(" {}", relative(at, as_of))).unwrap_or_default()
+    };
+    let stage = Stage::of(relink, as_of);
+    let back = when(relink.returned_at.or(relink.left_at));
+    let happened = match stage {
+        Stage::Sent => format!(
+            "Nobody has opened the link yet. It expires {}.",
+            relative(relink.expires_at, as_of)
+        ),
+        Stage::Opened => format!("The page behind the link was opened{}.", when(relink.opened_at)),
+        Stage::Away => format!("They went on to {service}{}.", when(relink.left_at)),
+        Stage::Consented => {
+            format!("They gave consent at {service}, and it is being made good.")
+        }
+        Stage::Done => format!("The connection came back to life{}.", when(relink.used_at)),
+        Stage::WrongAccount => {
+            format!("They came back{back} with another account. Nothing was changed.")
+        }
+        Stage::Denied => format!("They said no at {service}{back}. Nothing was changed."),
+        Stage::MissingScope => format!(
+            "They gave consent{back}, but without a permission that the connection had. Nothing \
+             was changed."
+        ),
+        Stage::Failed => {
+            format!("{service} could not finish it{back}. Nothing was changed.")
+        }
+        Stage::TookTooLong => {
+            format!("The time for giving consent at {service} ran out{back}. Nothing was changed.")
+        }
+        Stage::Expired => {
+            format!("The link expired {} and works no longer.", relative(relink.expires_at, as_of))
+        }
+        Stage::Replaced => {
+            format!("A newer link took its place {}.", relative(relink.expires_at, as_of))
+        }
+        Stage::Revoked => format!("It was called off {}.", relative(relink.expires_at, as_of)),
+    };
+    let well = match stage {
+        Stage::Done => Some(true),
+        Stage::Sent | Stage::Opened | Stage::Away | Stage::Consented => None,
+        _ => Some(false),
+    };
+    Advice { happened, say: say(stage), well }
+}
+
+fn say(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Sent => {
+            "“I have sent you a link. Please open it on a device on which you can sign in there. If \
+             the e-mail is not there, look among the unwanted ones.”"
+        }
+        Stage::Opened => {
+            "“You should see a page with one button. Press it, and sign in there.” If they see no \
+             such page, their mail program may have opened the link to check it."
+        }
+        Stage::Away => {
+            "“Sign in with the account that our page named, and allow everything it asks for.” The \
+             page there waits for half an hour at most."
+        }
+        Stage::Consented => "“One moment, it is nearly done.”",
+        Stage::Done => "“It works again. You can close the page.”",
+        Stage::WrongAccount => {
+            "“You were signed in there with another account. Sign out there, open the link again, \
+             and sign in with the account that our page names.” A private window helps where the \
+             service signs them in by itself."
+        }
+        Stage::Denied => {
+            "“There you chose not to allow it. Open the link again and choose to allow.” If they \
+             have no right to, ask who manages the account and send the link to them."
+        }
+        Stage::MissingScope => {
+            "“One of the boxes was not ticked. Open the link again and leave all of them ticked.”"
+        }
+        Stage::Failed => {
+            "“That was not your fault. Please wait a minute and open the link again.” If it fails \
+             again, ask an admin to look at the connection's page."
+        }
+        Stage::TookTooLong => {
+            "“It took too long there. Open the link again, and go through it in one go.”"
+        }
+        Stage::Expired => "“That link is too old. I am sending you a new one.” Create it below.",
+        Stage::Replaced => "“Please use the newest link I sent; the older ones work no longer.”",
+        Stage::Revoked => "“That link was called off.” Create a new one if it was a slip.",
+    }
+}

@@ -1,0 +1,108 @@
+//! German.
+
+use super::{Ending, Texts};
+
+pub static TEXTS: Texts = Texts {
+    language: "Deutsch",
+    months: [
+        "Januar",
+        "Februar",
+        "März",
+        "April",
+        "Mai",
+        "Juni",
+        "Juli",
+        "August",
+        "September",
+        "Oktober",
+        "November",
+        "Dezember",
+    ],
+    title: "{service} neu verbinden",
+    needs_consent: "Die Verbindung zu {service} braucht erneut Ihre Zustimmung.",
+    by_page: "Sie melden sich dort an und werden gefragt, ob Sie den Zugriff erlauben. Ihr Passwort \
+              geben Sie nur dort ein.",
+    by_code: "Sie erhalten einen Code und geben ihn dort ein, wo Sie angemeldet sind, auf einem \
+              beliebigen Gerät. Ihr Passwort geben Sie nur dort ein.",
+    which_account: "Verwenden Sie dieses Konto",
+    which_account_help: "Ein Teil ist verdeckt, denn ein Link kann in falsche Hände geraten. Mit \
+                         einem anderen Konto wird nichts geändert.",
+    once: "Der Link gilt einmal. Bis Sie zustimmen, wird nichts geändert.",
+    go_on: "Weiter zu {service}",
+    go_on_again: "Mit dem richtigen Konto noch einmal versuchen",
+    get_code: "Code anfordern",
+    get_code_again: "Neuen Code anfordern",
+    code_where: "Öffnen Sie auf einem beliebigen Gerät diese Adresse und geben Sie den Code ein:",
+    code_or: "Adresse mit eingesetztem Code öffnen und beide vergleichen",
+    code_until: "Der Code gilt bis {until}. Diese Seite meldet, wenn alles erledigt ist.",
+    code_reload: "Noch einmal nachsehen",
+    on_the_way: "Einen Augenblick …",
+    go_now: "Jetzt dorthin gehen",
+    help: "Fragen? Wenden Sie sich an {contact}.",
+    done: Ending {
+        title: "Es hat geklappt",
+        text: "Die Verbindung besteht wieder. Sie können diese Seite schließen; mehr ist nicht zu \
+               tun.",
+        well: true,
+    },
+    wrong_account: Ending {
+        title: "Das war ein anderes Konto",
+        text: "Sie haben sich mit einem anderen Konto angemeldet als dem, zu dem diese Verbindung \
+               gehört; deshalb wurde nichts geändert. Melden Sie sich bei dem Dienst ab oder nehmen \
+               Sie ein privates Fenster, und wählen Sie das Konto, das die Seite hinter dem Link \
+               nennt.",
+        well: false,
+    },
+    denied: Ending {
+        title: "Der Zugriff wurde nicht erlaubt",
+        text: "Der Dienst meldet, dass der Zugriff abgelehnt wurde; deshalb wurde nichts geändert. \
+               War das ein Versehen, öffnen Sie den Link noch einmal und stimmen Sie zu. Dürfen Sie \
+               nicht zustimmen, fragen Sie, wer das Konto verwaltet.",
+        well: false,
+    },
+    missing_scope: Ending {
+        title: "Eine Berechtigung fehlt",
+        text: "Sie haben zugestimmt, aber ohne eine der Berechtigungen, die die Verbindung braucht; \
+               deshalb wurde nichts geändert. Öffnen Sie den Link noch einmal und lassen Sie alle \
+               Häkchen gesetzt.",
+        well: false,
+    },
+    failed: Ending {
+        title: "Diesmal hat es nicht geklappt",
+        text: "Der Dienst konnte die Anfrage nicht abschließen. Es wurde nichts geändert. Öffnen Sie \
+               den Link in ein paar Minuten noch einmal; klappt es weiterhin nicht, sagen Sie es der \
+               Person, die Ihnen den Link geschickt hat.",
+        well: false,
+    },
+    took_too_long: Ending {
+        title: "Es hat zu lange gedauert",
+        text: "Die Zeit für die Zustimmung ist abgelaufen, oder die Seite wurde in einem anderen \
+               Browser geöffnet. Es wurde nichts geändert. Öffnen Sie den Link noch einmal, in einem \
+               einzigen Browser.",
+        well: false,
+    },
+    used: Ending {
+        title: "Dieser Link wurde schon benutzt",
+        text: "Jeder Link gilt einmal. Besteht die Verbindung wieder, ist nichts mehr zu tun. Wenn \
+               nicht, bitten Sie um einen neuen Link.",
+        well: true,
+    },
+    expired: Ending {
+        title: "Dieser Link ist abgelaufen",
+        text: "Links gelten nur einige Tage. Bitten Sie um einen neuen Link.",
+        well: false,
+    },
+    unknown: Ending {
+        title: "Dieser Link ist nicht bekannt",
+        text: "Vielleicht wurde er beim Kopieren abgeschnitten. Kopieren Sie ihn noch einmal ganz, \
+               oder bitten Sie um einen neuen Link.",
+        well: false,
+    },
+    mail_subject: "Bitte {service} neu verbinden",
+    mail_greeting: "Guten Tag,",
+    mail_body: "die Verbindung zu {service} ist unterbrochen und braucht erneut Ihre Zustimmung. \
+                Bitte öffnen Sie den Link unten, melden Sie sich bei {service} an und erlauben Sie \
+                den Zugriff.",
+    mail_account: "Gemeint ist das Konto „{account}“.",
+    mail_once: "Der Link gilt einmal, bis zum {until}. Ihr Passwort geben Sie nur bei {service} ein.",
+};

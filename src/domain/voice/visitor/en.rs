@@ -1,0 +1,104 @@
+//! English.
+
+use super::{Ending, Texts};
+
+pub static TEXTS: Texts = Texts {
+    language: "English",
+    months: [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ],
+    title: "Reconnect {service}",
+    needs_consent: "The connection to {service} needs your consent again.",
+    by_page: "You will sign in there and be asked to allow access. Your password is entered there and \
+              nowhere else.",
+    by_code: "You will be given a code and type it where you are signed in there, on any device. Your \
+              password is entered there and nowhere else.",
+    which_account: "Use this account",
+    which_account_help: "Some of it is hidden, since a link may go astray. With another account \
+                         nothing is changed.",
+    once: "The link works once. Nothing is changed until you allow it.",
+    go_on: "Continue to {service}",
+    go_on_again: "Try again with the right account",
+    get_code: "Get a code",
+    get_code_again: "Get another code",
+    code_where: "On any device, open this address and type the code:",
+    code_or: "Open the address with the code in it, and compare the two",
+    code_until: "The code works until {until}. This page says when it is done.",
+    code_reload: "Look again",
+    on_the_way: "On the way …",
+    go_now: "Go there now",
+    help: "Questions? Ask {contact}.",
+    done: Ending {
+        title: "It worked",
+        text: "The connection is alive again. You can close this page; nothing more is needed from \
+               you.",
+        well: true,
+    },
+    wrong_account: Ending {
+        title: "That was another account",
+        text: "You signed in with a different account than the one this connection belongs to, so \
+               nothing was changed. Sign out of that service, or use a private window, and choose \
+               the account that the page behind the link names.",
+        well: false,
+    },
+    denied: Ending {
+        title: "Access was not given",
+        text: "The service says that access was declined, so nothing was changed. If that was a \
+               slip, open the link again and accept. If you may not accept, ask whoever manages the \
+               account.",
+        well: false,
+    },
+    missing_scope: Ending {
+        title: "A permission is missing",
+        text: "You let us in, but without one of the permissions that the connection needs, so \
+               nothing was changed. Open the link again and leave every permission ticked.",
+        well: false,
+    },
+    failed: Ending {
+        title: "It did not work this time",
+        text: "The service could not finish the request. Nothing was changed. Open the link again in \
+               a few minutes; if it goes on failing, tell whoever sent you the link.",
+        well: false,
+    },
+    took_too_long: Ending {
+        title: "It took too long",
+        text: "The time for giving consent ran out, or the page was opened in another browser. \
+               Nothing was changed. Open the link again, in one browser.",
+        well: false,
+    },
+    used: Ending {
+        title: "This link has been used",
+        text: "Each link works once. If the connection was brought back, nothing more is needed from \
+               you. If not, ask whoever sent it for another one.",
+        well: true,
+    },
+    expired: Ending {
+        title: "This link has expired",
+        text: "Links work for a few days only. Ask whoever sent it for another one.",
+        well: false,
+    },
+    unknown: Ending {
+        title: "This link is not known",
+        text: "It may have been cut off when it was copied. Copy the whole link again, or ask whoever \
+               sent it for another one.",
+        well: false,
+    },
+    mail_subject: "Please reconnect {service}",
+    mail_greeting: "Hello,",
+    mail_body: "the connection to {service} has stopped working and needs your consent again. Please \
+                open the link below, sign in at {service} and allow access.",
+    mail_account: "The account is “{account}”.",
+    mail_once: "The link works once, until {until}. You enter your password at {service} and nowhere \
+                else.",
+};

@@ -1,0 +1,50 @@
+//! One stream a tab, on which is said that what the page shows may have changed (server-sent events).
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    Extension, Router,
+    extract::State,
+    http::{HeaderName, StatusCode},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+    routing::get,
+};
+use futures::{StreamExt, stream};
+
+use super::router::Web;
+use crate::server::app::{self, Actor, App, live};
+
+/// A stream is begun anew after so long, so that nobody listens who may not any more.
+const LENGTH: Duration = Duration::from_secs(5 * 60);
+/// How often a silent stream says that it is there.
+const PULSE: Duration = Duration::from_secs(15);
+
+pub fn routes() -> Router<Web> {
+    Router::new().route("/live", get(events))
+}
+
+async fn events(State(app): State<App>, Extension(actor): Extension<Actor>) -> Response {
+    let ear = match live::hear(&app, &actor) {
+        Ok(ear) => ear,
+        Err(app::Error::Unauthenticated) => return StatusCode::UNAUTHORIZED.into_response(),
+        Err(_) => return StatusCode::FORBIDDEN.into_response(),
+    };
+    let stopping = app.stopping().clone();
+    let end = async move {
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = tokio::time::sleep(LENGTH) => {}
+        }
+    };
+    let topics = stream::unfold(ear, |mut ear| async move {
+        let topic = ear.next().await?;
+        Some((Ok::<_, Infallible>(Event::default().data(topic.as_str())), ear))
+    });
+    let events = Sse::new(topics.take_until(Box::pin(end)))
+        .keep_alive(KeepAlive::new().interval(PULSE).text(""));
+    // A proxy in between is not to wait for more.
+    ([(HeaderName::from_static("x-accel-buffering"), "no")], events).into_response()
+}

@@ -1,0 +1,89 @@
+//! The door of whoever holds a relink. It needs no login and no proof that a page of ours sent the
+//! form: the link is the right, and whoever knows it may as well open it. So its pages can keep their
+//! address from everyone, ourselves included.
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
+    response::{IntoResponse, Redirect, Response},
+    routing::post,
+};
+
+use super::router::Web;
+use crate::{
+    domain::{language::Language, relink::Outcome},
+    server::app::{self, App},
+    ui::{Visit, path},
+};
+
+/// Remembers, in the visitor's own browser, by which link they left, so that they find back to it.
+const COOKIE: &str = "regrant-relink";
+/// As long as the page of the provider may stay open.
+const LENGTH: u32 = 30 * 60;
+/// What every answer carries besides.
+const HEADERS: [(HeaderName, HeaderValue); 3] = [
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex, nofollow")),
+];
+
+pub fn routes() -> Router<Web> {
+    Router::new().route("/relink/{token}/begin", post(begin))
+}
+
+/// Whether a page is for whoever holds a link, and the language it is in.
+pub fn visit(parts: &Parts) -> Option<Visit> {
+    parts.uri.path().starts_with("/relink/").then(|| Visit { language: language(parts) })
+}
+
+fn language(parts: &Parts) -> Language {
+    let chosen = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
+        .find(|(name, _)| name == path::LANGUAGE)
+        .and_then(|(_, value)| value.parse().ok());
+    chosen.unwrap_or_else(|| preferred(&parts.headers))
+}
+
+pub fn preferred(headers: &HeaderMap) -> Language {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Language::accepted(accepted.unwrap_or_default())
+}
+
+/// What the pages of a visit say in their headers.
+pub fn headers() -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    HEADERS.into_iter()
+}
+
+async fn begin(State(app): State<App>, Path(token): Path<String>) -> Response {
+    let mut response = match app::relink::begin(&app, &token).await {
+        Ok(url) => {
+            let mut response = Redirect::to(&url).into_response();
+            let cookie = cookie(&app, &token, LENGTH);
+            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            response
+        }
+        Err(error) => {
+            if matches!(error, app::Error::Internal(_)) {
+                tracing::error!(error = format!("{error:#}"), "a relink could not begin");
+            }
+            // The page says by itself when the link works no longer.
+            Redirect::to(&path::relink_again(&token, Outcome::Failed)).into_response()
+        }
+    };
+    response.headers_mut().extend(headers());
+    response
+}
+
+fn cookie(app: &App, value: &str, age: u32) -> String {
+    let secure = if app.public_url().scheme() == "https" { "; Secure" } else { "" };
+    format!("{COOKIE}={value}; Path=/oauth/callback; Max-Age={age}; HttpOnly; SameSite=Lax{secure}")
+}
+
+/// The link by which this browser left, as it says; whoever takes it has to see that it is that one.
+pub fn left_by(headers: &HeaderMap) -> Option<String> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = all.flat_map(|cookies| cookies.split(';'));
+    pairs.find_map(|pair| Some(pair.trim().strip_prefix(COOKIE)?.strip_prefix('=')?.to_owned()))
+}

@@ -1,0 +1,68 @@
+//! The page behind a link: in its reader's language, and told to nobody else.
+
+use axum::{body::Body, http::Request};
+use sqlx::PgPool;
+
+use super::{dead, follow, made, token_of};
+use crate::tests::support::{Page, World};
+
+async fn read(world: &World, address: &str, language: &str) -> Page {
+    let path = address.strip_prefix("http://127.0.0.1:3000").unwrap_or(address);
+    let request =
+        Request::get(path).header("accept-language", language).header("accept", "text/html");
+    world.browser().send(request.body(Body::empty()).unwrap()).await
+}
+
+#[sqlx::test]
+async fn it_speaks_its_readers_language(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let url = made(&mut support, id).await.url;
+    for (address, accepted, tag, words) in [
+        (url.clone(), "de-CH,de;q=0.9,en;q=0.5", "de", "Weiter zu Service strict"),
+        (url.clone(), "fr", "en", "Continue to Service strict"),
+        (format!("{url}?lang=de"), "en", "de", "Verwenden Sie dieses Konto"),
+        ("/relink/outcome/done".into(), "de", "de", "Es hat geklappt"),
+        ("/relink/nonsense".into(), "de", "de", "nicht bekannt"),
+    ] {
+        let page = read(&world, &address, accepted).await;
+        assert!(page.text.contains(&format!("<html lang=\"{tag}\"")), "{}", page.text);
+        assert!(page.text.contains(words), "{words} in {}", page.text);
+    }
+    // The staff read English.
+    assert!(read(&world, "/login", "de").await.text.contains("<html lang=\"en\""));
+}
+
+#[sqlx::test]
+async fn its_address_is_told_to_nobody(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let relink = made(&mut support, id).await;
+    let token = token_of(&relink);
+    let mut owner = world.browser();
+    let page = owner.get(&relink.url).await;
+    let begun = owner.begin_relink(&token).await;
+    for page in [&page, &begun, &owner.get("/relink/outcome/denied").await] {
+        assert_eq!(page.header("referrer-policy"), "no-referrer");
+        assert_eq!(page.header("cache-control"), "no-store");
+        assert!(page.header("x-robots-tag").contains("noindex"));
+        assert_eq!(page.header("x-frame-options"), "DENY");
+    }
+    assert!(page.text.contains("name=\"referrer\" content=\"no-referrer\""), "{}", page.text);
+    let kept = owner.cookies.get("regrant-relink");
+    assert_eq!(kept, Some(&token), "by which the visitor finds back");
+}
+
+/// The way back is shown only to the browser that left by that very link.
+#[sqlx::test]
+async fn another_links_visitor_is_not_sent_to_this_one(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let token = token_of(&made(&mut support, id).await);
+    let mut owner = world.browser();
+    let begun = owner.begin_relink(&token).await.location();
+    owner.cookies.insert("regrant-relink".into(), "of-another".into());
+    let landed = world.consent(&mut owner, begun, "bob").await;
+    assert_eq!(landed, "/relink/outcome/wrong_account");
+    assert_eq!(follow(&world, &mut owner, &token, "alice").await, "/relink/outcome/done");
+}

@@ -1,0 +1,155 @@
+//! Support's home: find the customer's connection, send a link, see how far everyone is.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use crate::{
+    domain::{
+        access::Permission,
+        connection::{Connection, ConnectionFilter, ConnectionList, Sort, State},
+        page::Paging,
+        relink::{RelinkList, RelinkShow},
+        voice::{self, Empty},
+    },
+    rpc::{self, relink::Create},
+    ui::{
+        components::{
+            badge::StandingBadge,
+            field::Submit,
+            head::{head, link, section},
+            notice::{Answered, nothing},
+        },
+        path,
+        patterns::{
+            action::{Doing, action_form, hidden},
+            filter::{filter_bar, typed},
+            live::live_on,
+            load::{May, loaded},
+            pager::Pager,
+            relinks::entries,
+        },
+    },
+};
+
+/// How many connections a search shows: whoever it is has to be told apart at a glance.
+const FOUND: u32 = 12;
+
+#[component]
+pub fn Desk() -> impl IntoView {
+    let params = use_query_map();
+    let create = Doing::<Create>::new();
+    let query = move || {
+        params.with(|params| {
+            (path::filled(params, "q"), path::relink_show(params), path::paging(params))
+        })
+    };
+    let desk = Resource::new_blocking(query, |(q, show, paging)| async move {
+        let found = match q {
+            Some(q) => Some(rpc::connection::list(asked(q), first()).await?),
+            None => None,
+        };
+        Ok((found, rpc::relink::list(show, paging).await?))
+    });
+    loaded(desk, move |(found, list), may| {
+        let q = params.with_untracked(|params| path::filled(params, "q"));
+        let show = params.with_untracked(path::relink_show);
+        view! {
+            {head("Relink desk", None, ())}
+            {filter_bar(
+                path::RELINKS,
+                q.is_some(),
+                typed("q", "Whose connection? Label, account or external id", "search", q.unwrap_or_default()),
+            )}
+            {found.map(|found| section("Found", "What needs a person soonest comes first", results(found, &may, create)))}
+            {section("Links", "", links(list, show))}
+        }
+    })
+}
+
+fn asked(q: String) -> ConnectionFilter {
+    ConnectionFilter { q: Some(q), sort: Some(Sort::NeedsHumanBy), ..ConnectionFilter::default() }
+}
+
+fn first() -> Paging {
+    Paging { cursor: None, limit: Some(FOUND) }
+}
+
+fn results(found: ConnectionList, may: &May, create: Doing<Create>) -> AnyView {
+    if found.page.items.is_empty() {
+        return nothing(Empty::ConnectionsFound, ());
+    }
+    let more = found.page.next.is_some();
+    let as_of = found.as_of;
+    let rows = found
+        .page
+        .items
+        .into_iter()
+        .map(|connection| {
+            let standing = connection.standing(as_of);
+            let name = connection.name().to_owned();
+            let account = connection.account_label.clone().filter(|account| *account != name);
+            let external = connection.external_id.clone();
+            let makes = may.allows(Permission::ConnectionsRelink) && can_be_sent(&connection);
+            let form = makes.then(|| {
+                let sent = view! {
+                    {hidden("id", connection.id)}
+                    <Submit label="Create a link" pending=create.pending weight="primary"/>
+                };
+                action_form(create, "form is-inline", sent)
+            });
+            view! {
+                <li class="found">
+                    <StandingBadge standing/>
+                    <div class="found-name">
+                        {link(path::connection(connection.id), "", name)}
+                        <p class="sub">
+                            {connection.client_name}
+                            {account.map(|account| format!(" · {account}"))}
+                            {external.map(|external| format!(" · {external}"))}
+                        </p>
+                    </div>
+                    {form}
+                </li>
+            }
+        })
+        .collect::<Vec<_>>();
+    view! {
+        <Answered trouble=create.trouble/>
+        <ul class="lines">{rows}</ul>
+        {more.then(|| view! { <p class="help">{voice::more_found()}</p> })}
+    }
+    .into_any()
+}
+
+/// Whether a link makes sense. The server knows better and says why not.
+fn can_be_sent(connection: &Connection) -> bool {
+    connection.can_reauthorize()
+        && connection.state != State::Disconnected
+        && (connection.account_id.is_some()
+            || matches!(connection.state, State::NeedsReauth { .. } | State::Pending))
+}
+
+fn links(list: RelinkList, shown: RelinkShow) -> AnyView {
+    let shows = RelinkShow::ALL
+        .into_iter()
+        .map(|show| {
+            let current = (show == shown).then_some("page");
+            view! {
+                <a href=path::relinks(show) aria-current=current>
+                    {voice::relink_show(show)}
+                </a>
+            }
+        })
+        .collect::<Vec<_>>();
+    let content = if list.page.items.is_empty() {
+        nothing(Empty::RelinksSent, ())
+    } else {
+        entries(list.page.items, list.as_of)
+    };
+    view! {
+        <nav class="links" aria-label="Which links">{shows}</nav>
+        {live_on("relinks", "relinks", content)}
+        <Pager next=list.page.next/>
+    }
+    .into_any()
+}

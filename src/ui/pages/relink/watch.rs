@@ -1,0 +1,94 @@
+//! One link: handing it over, and then seeing how far its visitor is while they are on the telephone.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        access::Permission,
+        relink::{HandedRelink, RelinkDetail, Stage},
+        voice,
+    },
+    rpc::{
+        self,
+        relink::{Create, Revoke},
+    },
+    ui::{
+        components::{
+            confirm::confirm,
+            head::{head, link},
+        },
+        path,
+        patterns::{
+            action::{Doing, button_form, hidden},
+            live::{live_on, reload},
+            load::{May, loaded, missing},
+            relinks::{advice, hand_over, steps},
+        },
+    },
+};
+
+#[component]
+pub fn Watch() -> impl IntoView {
+    let params = use_params_map();
+    let (create, revoke) = (Doing::<Create>::new(), Doing::<Revoke>::new());
+    let id = move || params.with(|params| params.get("id")?.parse::<Uuid>().ok());
+    let relink = Resource::new_blocking(
+        move || (id(), revoke.version.get()),
+        |(id, _)| async move {
+            let Some(id) = id else { return missing("relink") };
+            let detail = rpc::relink::detail(id).await?;
+            // Who may not make links has none waiting.
+            let handed = rpc::relink::handed().await.ok().flatten();
+            Ok((detail, handed.filter(|handed| handed.made.id == id)))
+        },
+    );
+    loaded(relink, move |(detail, handed), may| show(detail, handed, &may, create, revoke))
+}
+
+fn show(
+    detail: RelinkDetail,
+    handed: Option<HandedRelink>,
+    may: &May,
+    create: Doing<Create>,
+    revoke: Doing<Revoke>,
+) -> AnyView {
+    let RelinkDetail { as_of, entry } = detail;
+    let connection = entry.relink.connection_id;
+    let about = [Some(entry.client.clone()), entry.account.clone()]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" · ");
+    let stage = entry.stage;
+    let sent = handed.is_none();
+    let makes = may.allows(Permission::ConnectionsRelink);
+    let anew = (makes && stage != Stage::Done)
+        .then(|| button_form(create, hidden("id", connection), "Create a new link", ""));
+    let off = (makes && !stage.is_over()).then(|| {
+        let form = button_form(revoke, hidden("id", entry.relink.id), "Revoke", "grave");
+        confirm("Revoke", voice::relink_revoke(), form)
+    });
+    let standing = view! {
+        {advice(&entry, as_of)}
+        {steps(&entry.relink, as_of)}
+        <div class="actions">
+            {(stage == Stage::Done)
+                .then(|| link(path::connection(connection), "button is-primary", "To the connection"))}
+            {anew}
+            {off}
+        </div>
+    };
+    view! {
+        {head(entry.connection.clone(), Some(("Relink desk", path::RELINKS)), ())}
+        <p class="sub">
+            {link(path::connection(connection), "", entry.service.clone())} " · " {about}
+        </p>
+        {handed.map(|handed| hand_over(handed, as_of))}
+        {live_on("relink", "relinks", standing)}
+        // A link that is shown once would be gone with the page.
+        {reload(sent && !stage.is_over())}
+    }
+    .into_any()
+}
