@@ -105,7 +105,7 @@ fn waiting(client: &Client, next: &NextSecret, doings: Doings) -> AnyView {
         </div>
     };
     // The first try is made at once, and the page says what came of it.
-    let moves = next.refused.is_none() && next.tried == 0;
+    let moves = next.refused.is_none() && next.tried <= 1;
     live_until_another("rehearsal", moves, shown)
 }
 
