@@ -108,7 +108,10 @@ pub fn next_secret(next: &NextSecret) -> String {
         }
         (Some(_), _) => "The provider refused the next secret; the one in use stays.".to_owned(),
         (None, 0) => "The next secret waits to be tried.".to_owned(),
-        (None, 1) => "The next secret was tried; the provider has not answered yet, or not clearly.".to_owned(),
+        (None, 1) => {
+            "The next secret was tried; the provider has not answered yet, or not clearly."
+                .to_owned()
+        }
         (None, tried) => {
             format!("The next secret was tried {tried} times, without a clear answer.")
         }
