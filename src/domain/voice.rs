@@ -5,6 +5,7 @@
 //! place; pages only place them. A provider's own words are shown beside ours, folded, never
 //! instead.
 
+mod audit;
 mod client;
 mod connection;
 mod empty;
@@ -18,6 +19,7 @@ mod provider;
 mod relink;
 pub mod visitor;
 
+pub use audit::{AUDIT_NOUNS, audit};
 pub use client::{
     REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, client_trouble, incident,
     incident_ends, next_secret, unreadable_expiry,

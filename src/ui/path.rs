@@ -209,7 +209,7 @@ pub fn provider_saved(slug: &str) -> String {
 }
 
 pub fn audit_of(subject: &str) -> String {
-    query(AUDIT, [("subject", subject.to_owned())])
+    audit(&AuditFilter { subject: Some(subject.to_owned()), ..AuditFilter::default() })
 }
 
 /// Reads the filter of the list of connections out of its address.
@@ -250,7 +250,33 @@ pub fn audit_filter(params: &ParamsMap) -> AuditFilter {
         action: filled(params, "action"),
         subject: filled(params, "subject"),
         actor: filled(params, "actor"),
+        from: moment(params, "from"),
+        before: moment(params, "before"),
     }
+}
+
+/// The log as a filter has it.
+pub fn audit(filter: &AuditFilter) -> String {
+    query(AUDIT, audit_pairs(filter))
+}
+
+/// Where the log comes from as a file. `format`: csv or ndjson.
+pub fn audit_export(filter: &AuditFilter, format: &str) -> String {
+    query(&format!("/download/audit.{format}"), audit_pairs(filter))
+}
+
+/// A filter as it stands in an address; [`audit_filter`] reads it.
+fn audit_pairs(filter: &AuditFilter) -> impl Iterator<Item = (&'static str, String)> {
+    let text = |name, value: &Option<String>| Some((name, value.clone()?));
+    [
+        text("action", &filter.action),
+        text("subject", &filter.subject),
+        text("actor", &filter.actor),
+        filter.from.map(|at| ("from", instant(at))),
+        filter.before.map(|at| ("before", instant(at))),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 pub fn paging(params: &ParamsMap) -> Paging {
@@ -402,6 +428,21 @@ mod tests {
             filter_pairs(&all).map(|(name, value)| (name.to_owned(), value)).collect();
         assert_eq!(connection_filter(&pairs), all);
         assert_eq!(connections(&ConnectionFilter::default()), "/connections");
+    }
+
+    #[test]
+    fn a_filter_of_the_log_is_read_as_it_was_written() {
+        let all = AuditFilter {
+            action: Some("connection.refresh".into()),
+            subject: Some("7 & 8".into()),
+            actor: Some("a@b".into()),
+            from: Some(datetime!(2026-03-01 0:00 UTC)),
+            before: Some(datetime!(2026-03-01 12:30:01 UTC)),
+        };
+        let pairs: ParamsMap =
+            audit_pairs(&all).map(|(name, value)| (name.to_owned(), value)).collect();
+        assert_eq!(audit_filter(&pairs), all);
+        assert_eq!(audit_of("x"), "/audit?subject=x");
     }
 
     #[test]

@@ -21,25 +21,30 @@ use crate::{
 
 pub fn routes() -> Router<Web> {
     Router::new()
-        .route("/download/{file}", get(connections))
+        .route("/download/{file}", get(list))
         .route("/download/jobs/{file}", get(job))
 }
 
-async fn connections(
+/// What a list shows, with the filters of its page.
+async fn list(
     State(app): State<App>,
     Extension(actor): Extension<Actor>,
     Path(file): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let Some(format) = file.strip_prefix("connections.").and_then(Format::named) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
     let query = query.unwrap_or_default();
     let params: ParamsMap = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    let filter = path::connection_filter(&params);
-    match app::connection::export(&app, &actor, filter, format).await {
-        Ok(pieces) => sent(&file, format, pieces),
-        Err(error) => refused(&error),
+    let named = file.split_once('.').and_then(|(list, name)| Some((list, Format::named(name)?)));
+    match named {
+        Some(("connections", format)) => {
+            let filter = path::connection_filter(&params);
+            answer(&file, format, app::connection::export(&app, &actor, filter, format).await)
+        }
+        Some(("audit", format)) => {
+            let filter = path::audit_filter(&params);
+            answer(&file, format, app::audit::export(&app, &actor, filter, format).await)
+        }
+        _ => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
@@ -52,8 +57,16 @@ async fn job(
         .split_once('.')
         .and_then(|(id, format)| Some((id.parse::<Uuid>().ok()?, Format::named(format)?)));
     let Some((id, format)) = named else { return StatusCode::NOT_FOUND.into_response() };
-    match app::job::export(&app, &actor, id, format).await {
-        Ok(pieces) => sent(&format!("job-{file}"), format, pieces),
+    answer(&format!("job-{file}"), format, app::job::export(&app, &actor, id, format).await)
+}
+
+fn answer(
+    name: &str,
+    format: Format,
+    file: app::Result<impl Stream<Item = app::Result<Vec<u8>>> + Send + 'static>,
+) -> Response {
+    match file {
+        Ok(pieces) => sent(name, format, pieces),
         Err(error) => refused(&error),
     }
 }

@@ -47,6 +47,7 @@ const TABLE: &[Row] = &[
     ("DELETE", "/clients/{id}/next-secret", Some(&[CLIENTS])),
     ("POST",   "/clients/{id}/rehearse", Some(&[CLIENTS])),
     ("POST",   "/clients/{id}/resume", Some(&[CLIENTS])),
+    ("GET",    "/exports/audit", Some(&["audit:read"])),
     ("GET",    "/exports/connections", Some(&[READ])),
     ("GET",    "/imports/{id}", Some(&[READ])),
     ("GET",    "/connections", Some(&[READ])),

@@ -6,7 +6,7 @@ use leptos_router::hooks::use_query_map;
 use crate::{
     domain::{
         audit::{AuditEntry, AuditFilter},
-        voice::Empty,
+        voice::{self, Empty},
     },
     rpc,
     ui::{
@@ -17,7 +17,8 @@ use crate::{
         },
         path,
         patterns::{
-            filter::{filter_bar, typed},
+            files::files,
+            filter::{chosen, filter_bar, typed},
             load::loaded,
             pager::Pager,
         },
@@ -56,21 +57,33 @@ pub fn List() -> impl IntoView {
         };
         view! {
             {head("Audit", None, ())}
-            {bar(filter, filtered)}
+            {bar(&filter, filtered)}
+            <div class="found">
+                <p>"The newest first"</p>
+                <p class="found-files">{files(|format| path::audit_export(&filter, format))}</p>
+            </div>
             {list}
             <Pager next=page.next/>
         }
     })
 }
 
-fn bar(filter: AuditFilter, filtered: bool) -> AnyView {
-    let field = |name, label, value: Option<String>| {
-        typed(name, label, "search", value.unwrap_or_default())
-    };
+fn bar(filter: &AuditFilter, filtered: bool) -> AnyView {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let day = |at: Option<time::OffsetDateTime>| at.map(path::day).unwrap_or_default();
+    let about = text(&filter.action);
+    let mut abouts = vec![(String::new(), "anything".to_owned())];
+    abouts.extend(voice::AUDIT_NOUNS.iter().map(|(noun, word)| ((*noun).into(), (*word).into())));
+    if abouts.iter().all(|(known, _)| *known != about) {
+        let word = voice::audit(&about).map_or_else(|| about.clone(), ToOwned::to_owned);
+        abouts.push((about.clone(), word));
+    }
     let fields = vec![
-        field("actor", "Who", filter.actor),
-        field("action", "Action begins with", filter.action),
-        field("subject", "Id of what", filter.subject),
+        typed("actor", "Who", "search", text(&filter.actor)),
+        chosen("action", "About", abouts, &about),
+        typed("from", "From", "date", day(filter.from)),
+        typed("before", "Before", "date", day(filter.before)),
+        typed("subject", "Id of what", "search", text(&filter.subject)),
     ];
     filter_bar(path::AUDIT, filtered, fields)
 }
@@ -81,6 +94,8 @@ fn row(entry: AuditEntry) -> AnyView {
         serde_json::Value::Object(fields) if fields.is_empty() => None,
         detail => serde_json::to_string_pretty(detail).ok(),
     };
+    let alike = AuditFilter { action: Some(entry.action.clone()), ..AuditFilter::default() };
+    let words = voice::audit(&entry.action).map_or_else(|| entry.action.clone(), ToOwned::to_owned);
     let same = entry.subject_id.as_deref().map(path::audit_of);
     let label = if entry.subject_label.is_empty() {
         entry.subject_id.clone().unwrap_or_default()
@@ -96,7 +111,9 @@ fn row(entry: AuditEntry) -> AnyView {
                 {entry.actor_label} <p class="sub">{entry.actor_kind.replace('_', " ")}</p>
             </td>
             <td>
-                <code>{entry.action}</code>
+                {link(path::audit(&alike), "", words)} <p class="sub">
+                    <code>{entry.action}</code>
+                </p>
                 {detail
                     .map(|detail| {
                         view! {

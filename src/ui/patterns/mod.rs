@@ -5,6 +5,7 @@ pub mod attempts;
 pub mod board;
 pub mod device;
 pub mod discover;
+pub mod files;
 pub mod filter;
 pub mod live;
 pub mod load;
