@@ -57,8 +57,12 @@ async fn a_stretch_of_time_has_its_beginning_and_not_its_end(pool: PgPool) {
         (format!("from={}&before={}", at(1), at(1)), vec![]),
     ] {
         let page = reader.get(&format!("/audit?action=connection.import&{query}")).await.ok();
-        let found: Vec<&str> =
-            page["items"].as_array().unwrap().iter().map(|row| row["at"].as_str().unwrap()).collect();
+        let found: Vec<&str> = page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["at"].as_str().unwrap())
+            .collect();
         let expected: Vec<String> = expected.into_iter().map(at).collect();
         assert_eq!(found, expected, "{query}");
     }

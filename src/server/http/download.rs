@@ -20,9 +20,7 @@ use crate::{
 };
 
 pub fn routes() -> Router<Web> {
-    Router::new()
-        .route("/download/{file}", get(list))
-        .route("/download/jobs/{file}", get(job))
+    Router::new().route("/download/{file}", get(list)).route("/download/jobs/{file}", get(job))
 }
 
 /// What a list shows, with the filters of its page.

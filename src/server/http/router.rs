@@ -16,10 +16,7 @@ use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::{
     CompressionLevel,
     catch_panic::CatchPanicLayer,
-    compression::{
-        CompressionLayer, DefaultPredicate, Predicate,
-        predicate::SizeAbove,
-    },
+    compression::{CompressionLayer, DefaultPredicate, Predicate, predicate::SizeAbove},
     limit::RequestBodyLimitLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     set_header::SetResponseHeaderLayer,

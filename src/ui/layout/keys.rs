@@ -19,8 +19,10 @@ pub fn list(places: Vec<(String, &'static str)>) -> AnyView {
     let rows = everywhere
         .chain(places)
         .map(|(keys, does)| {
-            let keys =
-                keys.split(' ').map(|key| view! { <kbd>{key.to_owned()}</kbd> }).collect::<Vec<_>>();
+            let keys = keys
+                .split(' ')
+                .map(|key| view! { <kbd>{key.to_owned()}</kbd> })
+                .collect::<Vec<_>>();
             view! {
                 <div>
                     <dt>{keys}</dt>
