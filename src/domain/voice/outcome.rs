@@ -28,6 +28,7 @@ pub enum Notice {
     Denied,
     WrongAccount,
     MissingScope,
+    AlreadyConnected,
     Failed,
     Expired,
     UnreadableExpiry,
@@ -36,7 +37,7 @@ pub enum Notice {
 }
 
 impl Notice {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Said(Liveness::Alive),
         Self::Said(Liveness::Renewable),
         Self::Said(Liveness::LastOne),
@@ -45,6 +46,7 @@ impl Notice {
         Self::Denied,
         Self::WrongAccount,
         Self::MissingScope,
+        Self::AlreadyConnected,
         Self::Failed,
         Self::Expired,
         Self::UnreadableExpiry,
@@ -56,6 +58,7 @@ impl Notice {
             "denied" => Self::Denied,
             "wrong_account" => Self::WrongAccount,
             "missing_scope" => Self::MissingScope,
+            "already_connected" => Self::AlreadyConnected,
             "expired" => Self::Expired,
             "unreadable_expiry" => Self::UnreadableExpiry,
             _ => Self::Failed,
@@ -83,6 +86,14 @@ pub fn notice(notice: Notice) -> Page {
             "A permission is missing",
             "Consent was given without a permission that the client asks for, so nothing was \
              changed. Try again and leave every permission ticked.",
+            false,
+        ),
+        Notice::AlreadyConnected => (
+            "This account is connected already",
+            "Consent was given, but the provider gave the refresh token that another connection \
+             holds. Sent from two, it might be taken from both; so nothing was changed here or there. \
+             Use the other connection. To have the account here, disconnect that one without revoking, \
+             and authorize this one again.",
             false,
         ),
         Notice::Failed => (

@@ -44,6 +44,7 @@ pub struct Texts {
     pub wrong_account: Ending,
     pub denied: Ending,
     pub missing_scope: Ending,
+    pub already_connected: Ending,
     pub failed: Ending,
     pub took_too_long: Ending,
     pub used: Ending,
@@ -70,6 +71,7 @@ impl Texts {
             Outcome::WrongAccount => self.wrong_account,
             Outcome::Denied => self.denied,
             Outcome::MissingScope => self.missing_scope,
+            Outcome::AlreadyConnected => self.already_connected,
             Outcome::Failed => self.failed,
             Outcome::Expired => self.took_too_long,
         }
@@ -127,6 +129,7 @@ mod tests {
             texts.wrong_account,
             texts.denied,
             texts.missing_scope,
+            texts.already_connected,
             texts.failed,
             texts.took_too_long,
             texts.used,

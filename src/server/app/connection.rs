@@ -7,6 +7,7 @@ pub mod ending;
 pub mod exchange;
 mod export;
 pub mod flow;
+mod home;
 mod introspection;
 pub mod make;
 mod pause;

@@ -121,6 +121,9 @@ fn land(landing: Landing, actor: &Actor) -> Response {
     match landing.connection_id {
         Some(id) if matches!(actor, Actor::User { .. }) => Redirect::to(&match outcome {
             Outcome::Done => format!("/connections/{id}?connected=1"),
+            _ if let Some(home) = landing.home => {
+                format!("/connections/{id}?problem={}&home={home}", outcome.as_str())
+            }
             _ => format!("/connections/{id}?problem={}", outcome.as_str()),
         }),
         _ => Redirect::to(&format!("/relink/outcome/{}", outcome.as_str())),

@@ -67,6 +67,13 @@ pub static TEXTS: Texts = Texts {
                Häkchen gesetzt.",
         well: false,
     },
+    already_connected: Ending {
+        title: "Dieses Konto ist schon verbunden",
+        text: "Sie haben zugestimmt, aber der Dienst hat uns gegeben, was schon eine andere \
+               Verbindung hat. Es wurde nichts geändert, und nichts ging verloren. Sagen Sie es der \
+               Person, die Ihnen den Link geschickt hat; mehr ist nicht zu tun.",
+        well: false,
+    },
     failed: Ending {
         title: "Diesmal hat es nicht geklappt",
         text: "Der Dienst konnte die Anfrage nicht abschließen. Es wurde nichts geändert. Öffnen Sie \

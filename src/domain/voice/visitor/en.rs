@@ -64,6 +64,13 @@ pub static TEXTS: Texts = Texts {
                nothing was changed. Open the link again and leave every permission ticked.",
         well: false,
     },
+    already_connected: Ending {
+        title: "This account is connected already",
+        text: "You let us in, but the service gave us what another connection of ours has already. \
+               Nothing was changed and nothing was lost. Tell whoever sent you the link; nothing more \
+               is needed from you.",
+        well: false,
+    },
     failed: Ending {
         title: "It did not work this time",
         text: "The service could not finish the request. Nothing was changed. Open the link again in \

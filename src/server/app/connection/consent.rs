@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     App, Error, Result, audit,
     audit::{Subject, Who},
-    load_for_update, make,
+    home, load_for_update, make,
 };
 use crate::{
     domain::connection::{Connection, Reason, State},
@@ -82,6 +82,26 @@ pub(super) struct Consent<'a> {
     pub who: Who<'a>,
 }
 
+/// What came of a consent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub outcome: Outcome,
+    /// For the staff; empty where all is well.
+    pub why: String,
+    /// The connection that has the grant already.
+    pub home: Option<Uuid>,
+}
+
+impl Settled {
+    fn done() -> Self {
+        Self::refused(Outcome::Done, "")
+    }
+
+    pub fn refused(outcome: Outcome, why: impl Into<String>) -> Self {
+        Self { outcome, why: why.into(), home: None }
+    }
+}
+
 /// Stores a grant and says whose it is. Where the provider's answer does not say, it is asked: before
 /// the grant is stored if the connection has an account to compare with (`is_known`), else after, so
 /// that nothing comes between the answer and its record.
@@ -91,12 +111,12 @@ pub(super) async fn receive(
     caller: &Caller,
     mut given: Grant,
     is_known: bool,
-) -> Result<(Outcome, String)> {
+) -> Result<Settled> {
     if is_known && given.account.is_none() {
         given.account = account::identify(app.http(), &caller.registration(), &given).await;
     }
     let settled = settle_patiently(app, consent, caller, &given).await?;
-    if settled.0 == Outcome::Done && !is_known {
+    if settled.outcome == Outcome::Done && !is_known {
         name(app, consent.connection_id, caller, &given).await?;
     }
     Ok(settled)
@@ -123,7 +143,7 @@ async fn settle_patiently(
     consent: &Consent<'_>,
     caller: &Caller,
     given: &Grant,
-) -> Result<(Outcome, String)> {
+) -> Result<Settled> {
     let deadline = tokio::time::Instant::now() + SETTLE_DEADLINE;
     let mut is_again = false;
     loop {
@@ -134,7 +154,8 @@ async fn settle_patiently(
                 tokio::time::sleep(SETTLE_RETRY).await;
             }
             Ok(None) => {
-                return Ok((Outcome::Failed, "the connection was busy for too long".into()));
+                let why = "the connection was busy for too long";
+                return Ok(Settled::refused(Outcome::Failed, why));
             }
             Err(error) => return Err(error),
         }
@@ -149,9 +170,10 @@ async fn settle(
     caller: &Caller,
     given: &Grant,
     is_again: bool,
-) -> Result<Option<(Outcome, String)>> {
-    let refused = |outcome, why: &str| Ok(Some((outcome, why.to_owned())));
+) -> Result<Option<Settled>> {
+    let refused = |outcome, why: &str| Ok(Some(Settled::refused(outcome, why)));
     let mut tx = app.begin().await?;
+    let home = home::find(app, &mut tx, given).await?;
     if !caller.confirm(&mut tx).await? {
         return refused(Outcome::Failed, "the client's settings changed meanwhile");
     }
@@ -160,7 +182,7 @@ async fn settle(
     if is_again
         && store::connection::consented_at(&mut tx, connection.id).await? == Some(given.obtained_at)
     {
-        return Ok(Some((Outcome::Done, String::new())));
+        return Ok(Some(Settled::done()));
     }
     if !caller.is_for(&connection) {
         return refused(Outcome::Failed, "the connection's settings changed meanwhile");
@@ -173,6 +195,13 @@ async fn settle(
                 return refused(Outcome::Failed, "the provider did not say whose account it is");
             }
         }
+    }
+    // Some providers give an account the refresh token that it has. The other connection goes on with
+    // it, and what we held before stays.
+    if let Some(home) = home.filter(|home| home.id != connection.id) {
+        let why = format!("the provider gave the refresh token of {}", home::named(&home));
+        let home = Some(home.id);
+        return Ok(Some(Settled { home, ..Settled::refused(Outcome::AlreadyConnected, why) }));
     }
     let missing = missing_scopes(&connection, given);
     if !missing.is_empty() {
@@ -214,7 +243,7 @@ async fn settle(
     audit::record(app, &mut tx, consent.who, action, subject, detail).await?;
     tx.commit().await?;
     app.wake_worker();
-    Ok(Some((Outcome::Done, String::new())))
+    Ok(Some(Settled::done()))
 }
 
 /// What a dead connection was allowed, still asks for, and is not allowed any more: whoever unticked a
@@ -282,7 +311,7 @@ mod tests {
         let caller = Caller::load(&world.app, &mut conn, client, Vec::new()).await.unwrap();
         for (is_again, generation) in [(false, 2), (true, 3)] {
             let settled = settle(&world.app, &consent, &caller, &given, is_again).await.unwrap();
-            assert_eq!(settled, Some((Outcome::Done, String::new())));
+            assert_eq!(settled, Some(Settled::done()));
             assert_eq!(world.generation(id).await, generation);
             world.until_due(id).await;
             assert_eq!(world.tick().await, 1);

@@ -367,15 +367,15 @@ async fn receive(
         device_id: Some(held.id),
         who: who(held),
     };
-    let (outcome, why) = consent::receive(app, &consent, caller, given, is_known).await?;
-    let state = match outcome {
+    let settled = consent::receive(app, &consent, caller, given, is_known).await?;
+    let state = match settled.outcome {
         Outcome::Done => return Ok(()),
         Outcome::WrongAccount => DeviceState::WrongAccount,
         Outcome::Denied => DeviceState::Denied,
         Outcome::Expired => DeviceState::Expired,
-        Outcome::Failed | Outcome::MissingScope => DeviceState::Failed,
+        Outcome::Failed | Outcome::MissingScope | Outcome::AlreadyConnected => DeviceState::Failed,
     };
-    end_as(app, held, state, outcome, &why).await
+    end_as(app, held, state, settled.outcome, &settled.why).await
 }
 
 /// What an answer without tokens means (RFC 8628 section 3.5). The codes say it, whatever their

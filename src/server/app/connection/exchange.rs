@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{
     Actor, App, Error, Result, audit,
     audit::Subject,
-    consent, load,
+    consent, home, load,
     make::{self, NewConnection},
 };
 use crate::{
@@ -91,6 +91,7 @@ async fn exchange(
         .await
         .map_err(|refusal| make::refused(name, &refusal))?;
     let mut tx = app.begin().await?;
+    home::refuse_second(app, &mut tx, &given).await?;
     make::refuse_changed(&caller, &mut tx).await?;
     let id = make::insert(app, &mut tx, &new, GrantType::TokenExchange).await?;
     let connection = load(&mut tx, id).await?;

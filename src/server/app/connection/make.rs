@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject, consent, load};
+use super::{Actor, App, Error, Result, audit, audit::Subject, consent, home, load};
 use crate::{
     domain::{
         access::Permission,
@@ -90,15 +90,20 @@ pub async fn import(
     actor.require(Permission::ConnectionsWrite)?;
     let now = app.now();
     let obtained_at = check_obtained_at(obtained_at.unwrap_or(now), now)?;
+    check(&new)?;
     let mut tx = app.begin().await?;
-    let id = insert(app, &mut tx, &new, GrantType::Import).await?;
-    let connection = load(&mut tx, id).await?;
-    let scopes = connection.scopes_requested.clone();
-    let caller = Caller::load(app, &mut tx, new.client_id, scopes).await?;
-    let caller = caller.for_connection(&connection);
+    let scopes = new.scopes.clone().unwrap_or_default();
+    let mut caller = load_caller(app, &mut tx, new.client_id, scopes).await?;
+    if new.scopes.is_none() {
+        caller.scopes.clone_from(&caller.client.scopes);
+    }
+    let own = check_variables(&caller.profile, &caller.client.variables, &new.variables)?;
+    let caller = caller.with_variables(own);
     let given = token::import(&caller.registration(), response, obtained_at)
         .map_err(|refusal| Error::invalid("token_response", reading(&refusal)))?;
-    refuse_second_home(app, &mut tx, &given).await?;
+    home::refuse_second(app, &mut tx, &given).await?;
+    let id = insert(app, &mut tx, &new, GrantType::Import).await?;
+    let connection = load(&mut tx, id).await?;
     activate(app, &mut tx, &connection, &caller, &given, Some(obtained_at)).await?;
     let subject = Subject::new(id, connection.name());
     let detail = json!({ "client": caller.client.name });
@@ -114,19 +119,6 @@ pub async fn import(
 
 pub(in crate::server::app) fn unreadable_expiry(at: &str) -> String {
     format!("the expiry at {at} can't be read")
-}
-
-/// A refresh token in two connections would be sent twice, and a strict server would then kill the
-/// grant. The same import twice is refused with the name of the first.
-async fn refuse_second_home(app: &App, conn: &mut PgConnection, given: &Grant) -> Result<()> {
-    let Some(token) = &given.refresh_token else { return Ok(()) };
-    let fingerprint = app.keyring().fingerprint(token);
-    match store::token_set::find_home(conn, &fingerprint).await? {
-        Some(id) => Err(Error::Conflict(format!(
-            "This refresh token belongs to a connection already: {id}."
-        ))),
-        None => Ok(()),
-    }
 }
 
 pub(in crate::server::app) fn reading(refusal: &Refusal) -> String {
@@ -158,6 +150,7 @@ async fn ask_for_grant(app: &App, actor: &Actor, new: NewConnection) -> Result<C
         .await
         .map_err(|refusal| refused(&caller.profile.name, &refusal))?;
     let mut tx = app.begin().await?;
+    home::refuse_second(app, &mut tx, &given).await?;
     refuse_changed(&caller, &mut tx).await?;
     let id = insert(app, &mut tx, &new, GrantType::ClientCredentials).await?;
     let connection = load(&mut tx, id).await?;
@@ -174,11 +167,7 @@ async fn ask_for_grant(app: &App, actor: &Actor, new: NewConnection) -> Result<C
 pub(super) async fn caller(app: &App, new: &NewConnection) -> Result<Caller> {
     let mut conn = app.pool().acquire().await?;
     let scopes = new.scopes.clone().unwrap_or_default();
-    let mut caller =
-        Caller::load(app, &mut conn, new.client_id, scopes).await.map_err(|error| match error {
-            Error::NotFound("client") => Error::invalid("client_id", "is no client of ours"),
-            other => other,
-        })?;
+    let mut caller = load_caller(app, &mut conn, new.client_id, scopes).await?;
     if let Some(scopes) = &new.scopes {
         scopes::check(&caller.profile, scopes)?;
     } else {
@@ -196,6 +185,18 @@ pub(super) async fn caller(app: &App, new: &NewConnection) -> Result<Caller> {
         }
     }
     Ok(caller.with_variables(own))
+}
+
+async fn load_caller(
+    app: &App,
+    conn: &mut PgConnection,
+    client_id: Uuid,
+    scopes: Vec<String>,
+) -> Result<Caller> {
+    Caller::load(app, conn, client_id, scopes).await.map_err(|error| match error {
+        Error::NotFound("client") => Error::invalid("client_id", "is no client of ours"),
+        other => other,
+    })
 }
 
 /// Refuses to store what a client was given before it was changed.

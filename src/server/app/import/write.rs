@@ -60,7 +60,7 @@ struct Sifted {
 }
 
 /// The rows that are not here yet. Others that hold one of their refresh tokens wait until our
-/// transaction ends.
+/// transaction ends: that is its first lock, as with a single connection (`connection/home.rs`).
 async fn sift(
     job: &Job,
     conn: &mut PgConnection,
@@ -137,6 +137,8 @@ async fn replace(
     rows: &[Imported],
     abandoned: &[Uuid],
 ) -> Result<()> {
+    // The client before its connections, as everywhere: whoever changes it voids what they wait for.
+    store::client::keep(conn, job.caller.client.id).await?;
     bulk::lock(conn, abandoned).await?;
     let (client, now) = (job.caller.client.id, job.app.now());
     let ids: Vec<String> = rows.iter().filter_map(|row| row.external_id.clone()).collect();
