@@ -152,6 +152,14 @@ pub fn relink_begin(token: &str) -> String {
     format!("{}/begin", relink(token))
 }
 
+/// What [`outcome`] says of an address at which nothing begins any more.
+pub const SPENT: &str = "spent";
+
+/// The page for whoever comes back to nowhere.
+pub fn outcome(kind: &str) -> String {
+    format!("/relink/outcome/{kind}")
+}
+
 /// The page behind a link, after a try that changed nothing.
 pub fn relink_again(token: &str, outcome: Outcome) -> String {
     query(&relink(token), [("outcome", outcome.as_str().to_owned())])

@@ -182,6 +182,7 @@ async fn an_exchange_and_a_grant_that_bring_the_token_of_another_connection_make
         body["client_id"] = json!(stingy.client);
         let page = program.post("/connections", &body).await;
         assert_eq!(page.refusal(), (409, "conflict".into()), "{body}: {}", page.text);
+        assert_eq!(page.json::<serde_json::Value>()["reason"], "already_connected");
         assert!(page.text.contains(&stingy.first.id.to_string()), "{}", page.text);
         assert_eq!(world.count("SELECT count(*) FROM connections").await, 1);
     }

@@ -3,19 +3,19 @@
 
 use serde_json::json;
 
-use super::{create, discover_named, get, load, schema, update};
+use super::{create, discover_named, get, load, refuse_preset, schema, update, whole};
 use crate::{
     domain::{
         access::Permission,
         problem::{FieldProblem, Problem},
         provider::{
-            Profile,
+            FieldError, Profile,
             form::{Change, Content, Editing, Form, Issuer, View},
         },
         voice,
     },
     server::{
-        app::{Actor, App, Error, Result, explain::explain},
+        app::{Actor, App, Error, Result, explain::Reading},
         store,
     },
 };
@@ -111,18 +111,20 @@ impl Sent<'_> {
         }
     }
 
-    fn profile(&self) -> Result<Profile> {
+    fn profile(&self) -> Result<Reading<Profile>> {
         read(self.shown(), &self.content())
     }
 }
 
 async fn save(app: &App, actor: &Actor, sent: &Sent<'_>) -> Result<Step> {
-    let saved = match (sent.profile(), sent.of) {
-        (Err(error), _) => Err(error),
-        (Ok(profile), Some(slug)) => update(app, actor, slug, profile).await,
-        (Ok(profile), None) => create(app, actor, profile).await,
+    let saved = async {
+        let profile = whole(app, actor, sent.profile()?, sent.of).await?;
+        match sent.of {
+            Some(slug) => update(app, actor, slug, profile).await,
+            None => create(app, actor, profile).await,
+        }
     };
-    match saved {
+    match saved.await {
         Ok(entry) => Ok(Step::Saved(entry.profile.slug)),
         Err(error) => {
             let editing = refused(app, actor, sent, error).await?;
@@ -133,7 +135,8 @@ async fn save(app: &App, actor: &Actor, sent: &Sent<'_>) -> Result<Step> {
 
 /// The other way to see the same. What can't be read stays as it was shown.
 async fn show_otherwise(app: &App, actor: &Actor, sent: &Sent<'_>) -> Result<Editing> {
-    match sent.profile().and_then(|profile| show(&profile, sent.view)) {
+    let profile = sent.profile().and_then(|read| read.whole().map_err(Error::Invalid));
+    match profile.and_then(|profile| show(&profile, sent.view)) {
         Ok(content) => {
             let mut editing = open(app, actor, sent.of, sent.view, content).await?;
             editing.next = Some(SWITCH.into());
@@ -229,11 +232,7 @@ async fn open(
 }
 
 async fn changeable(app: &App, actor: &Actor, slug: &str) -> Result<Profile> {
-    if app.catalog().find(slug).is_some() {
-        return Err(Error::Conflict(
-            "This is a preset. Copy it under another slug and change the copy.".into(),
-        ));
-    }
+    refuse_preset(app, slug)?;
     actor.require(Permission::ProvidersRead)?;
     let mut conn = app.pool().acquire().await?;
     load(app, &mut conn, slug).await
@@ -251,9 +250,13 @@ fn show(profile: &Profile, view: View) -> Result<Content> {
 }
 
 /// The profile that was meant, or what keeps it from being any, field by field.
-fn read(view: View, content: &Content) -> Result<Profile> {
+fn read(view: View, content: &Content) -> Result<Reading<Profile>> {
     match content {
-        Content::Form(form) => typed(form.value()?),
+        Content::Form(form) => {
+            let (value, errors) = form.value();
+            let told = |error: FieldError| FieldProblem::new(error.field, error.message);
+            Ok(Reading::of(value, errors.into_iter().map(told).collect()))
+        }
         Content::Text(text) if view == View::Toml => {
             let table: toml::Table = toml::from_str(text).map_err(|error| {
                 let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(""));
@@ -261,25 +264,14 @@ fn read(view: View, content: &Content) -> Result<Profile> {
                 let why = format!("is no TOML: {} at line {line}", error.message());
                 Error::invalid("text", why)
             })?;
-            typed(table)
+            Ok(Reading::of(serde_json::to_value(table)?, Vec::new()))
         }
         Content::Text(text) => {
             let value: serde_json::Value = serde_json::from_str(text)
                 .map_err(|error| Error::invalid("text", format!("is no JSON: {error}")))?;
-            typed(value)
+            Ok(Reading::of(value, Vec::new()))
         }
     }
-}
-
-fn typed<'de, D>(value: D) -> Result<Profile>
-where
-    D: serde::Deserializer<'de>,
-    D::Error: std::fmt::Display,
-{
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let (field, message) = explain(error.path(), &error.inner().to_string());
-        Error::Invalid(vec![FieldProblem::new(field, message)])
-    })
 }
 
 #[cfg(test)]
