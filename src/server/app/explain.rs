@@ -139,15 +139,13 @@ fn mend(
     let Some(place) = follow(value, &steps).filter(|_| !steps.is_empty()) else { return false };
     // "unknown variant `x`, expected one of `a`, `b`"
     let variant = message.split_once("expected ").and_then(|(_, rest)| rest.split('`').nth(1));
-    let fits = [
-        Value::Null,
-        variant.unwrap_or_default().into(),
-        "".into(),
-        0.into(),
-        false.into(),
-        json!([]),
-        json!({}),
-    ];
+    if let Some(variant) =
+        variant.filter(|name| message.starts_with("unknown variant ") && *place != **name)
+    {
+        *place = variant.into();
+        return true;
+    }
+    let fits = [Value::Null, "".into(), 0.into(), false.into(), json!([]), json!({})];
     let next = tried.entry(path.to_string()).or_default();
     let Some(other) = fits.into_iter().nth(*next) else { return false };
     *next += 1;

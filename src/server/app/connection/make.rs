@@ -99,6 +99,13 @@ pub async fn import(
     }
     let own = fields::check_variables(&caller.profile, &caller.client.variables, &new.variables)?;
     let caller = caller.with_variables(own);
+    // Said first, for whoever imports the same twice; what is waited for comes after that.
+    if let Some(text) = fields::check_external_id(new.external_id.as_deref())?
+        && let Some((_, false)) =
+            store::connection::make::find_by_external_id(&mut tx, new.client_id, &text).await?
+    {
+        return Err(Error::invalid("external_id", error::EXTERNAL_ID_TAKEN));
+    }
     let given = token::import(&caller.registration(), response, obtained_at)
         .map_err(|refusal| Error::invalid("token_response", reading(&refusal)))?;
     home::refuse_second(app, &mut tx, &given).await?;

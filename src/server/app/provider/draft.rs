@@ -27,6 +27,8 @@ const SWITCH: &str = "as";
 pub enum Step {
     /// The provider of this slug is as it was written.
     Saved(String),
+    /// Nothing was changed, and nothing is.
+    Left,
     /// There is more to do.
     Open(Box<Editing>),
 }
@@ -36,6 +38,8 @@ pub enum Step {
 struct Sent<'a> {
     pairs: &'a [(String, String)],
     of: Option<&'a str>,
+    /// What it was copied from.
+    from: Option<&'a str>,
     /// How it is to be shown next.
     view: View,
 }
@@ -48,8 +52,22 @@ pub async fn begin(
     from: Option<&str>,
     view: View,
 ) -> Result<Editing> {
+    let (profile, origin) = beginning(app, actor, of, from).await?;
+    let content = show(&profile, view)?;
+    let mut editing = open(app, actor, of, view, content).await?;
+    editing.origin = origin;
+    Ok(editing)
+}
+
+/// What stands there at first, and where it came from.
+async fn beginning(
+    app: &App,
+    actor: &Actor,
+    of: Option<&str>,
+    from: Option<&str>,
+) -> Result<(Profile, Option<String>)> {
     actor.require(Permission::ProvidersRead)?;
-    let (profile, origin) = match (of, from) {
+    Ok(match (of, from) {
         (Some(slug), _) => (changeable(app, actor, slug).await?, None),
         (None, Some(slug)) => {
             let mut profile = get(app, actor, slug).await?.profile;
@@ -59,11 +77,7 @@ pub async fn begin(
             (profile, Some(origin))
         }
         (None, None) => (Profile::new("my-provider", "My provider"), None),
-    };
-    let content = show(&profile, view)?;
-    let mut editing = open(app, actor, of, view, content).await?;
-    editing.origin = origin;
-    Ok(editing)
+    })
 }
 
 /// Does what a button asked for, with what stood on the page.
@@ -71,15 +85,17 @@ pub async fn step(
     app: &App,
     actor: &Actor,
     of: Option<&str>,
+    from: Option<&str>,
     view: View,
     pairs: &[(String, String)],
 ) -> Result<Step> {
     actor.require(Permission::ProvidersWrite)?;
-    let sent = Sent { pairs, of, view };
+    let sent = Sent { pairs, of, from, view };
     let editing = match sent.text("do") {
         "discover" => look_up(app, actor, &sent).await?,
         "show" => show_otherwise(app, actor, &sent).await?,
         "save" => return save(app, actor, &sent).await,
+        "leave" => return leave(app, actor, &sent).await,
         other => change(app, actor, &sent, Change::parse(other)).await?,
     };
     Ok(Step::Open(Box::new(sent.of_origin(editing))))
@@ -131,6 +147,18 @@ async fn save(app: &App, actor: &Actor, sent: &Sent<'_>) -> Result<Step> {
             Ok(Step::Open(Box::new(sent.of_origin(editing))))
         }
     }
+}
+
+/// Leaves, unless that would lose what was typed: then it is shown again, with the way out beside it.
+async fn leave(app: &App, actor: &Actor, sent: &Sent<'_>) -> Result<Step> {
+    let (before, _) = beginning(app, actor, sent.of, sent.from).await?;
+    let now = sent.profile().and_then(|read| read.whole().map_err(Error::Invalid));
+    if now.is_ok_and(|now| now == before) {
+        return Ok(Step::Left);
+    }
+    let mut editing = open(app, actor, sent.of, sent.shown(), sent.content()).await?;
+    editing.leaving = true;
+    Ok(Step::Open(Box::new(sent.of_origin(editing))))
 }
 
 /// The other way to see the same. What can't be read stays as it was shown.
@@ -213,6 +241,7 @@ async fn open(
         title: "Add a provider".into(),
         view,
         content,
+        leaving: false,
         warnings: Vec::new(),
         origin: None,
         problem: None,
