@@ -4,5 +4,6 @@
 mod consent;
 mod end;
 mod export;
+mod home;
 mod import;
 mod list;

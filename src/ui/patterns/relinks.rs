@@ -75,7 +75,7 @@ fn stage(stage: Stage) -> AnyView {
         Stage::Done => "alive",
         Stage::Opened | Stage::Away | Stage::Consented => "retrying",
         Stage::WrongAccount | Stage::Denied | Stage::MissingScope => "soon",
-        Stage::Failed | Stage::TookTooLong => "soon",
+        Stage::AlreadyConnected | Stage::Failed | Stage::TookTooLong => "soon",
         Stage::Sent | Stage::Expired | Stage::Replaced | Stage::Revoked => "paused",
     };
     view! {
