@@ -35,6 +35,7 @@ pub use provider::{
 };
 pub use relink::{
     Advice, brand, brand_contrast, more_found, relink, relink_revoke, relink_show, relink_word,
+    renewed,
 };
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub enum Empty {
     Clients,
     Providers,
     Attempts,
+    Lineage,
     Relinks,
     RelinksSent,
     Users,
@@ -24,7 +25,7 @@ pub enum Empty {
 }
 
 impl Empty {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Everything,
         Self::NeedsHuman,
         Self::ClientsInTrouble,
@@ -35,6 +36,7 @@ impl Empty {
         Self::Clients,
         Self::Providers,
         Self::Attempts,
+        Self::Lineage,
         Self::Relinks,
         Self::RelinksSent,
         Self::Users,
@@ -92,6 +94,10 @@ pub fn empty(place: Empty) -> (&'static str, &'static str) {
         Empty::Attempts => (
             "Not refreshed yet",
             "Every try to refresh this connection will stand here, with how it ended.",
+        ),
+        Empty::Lineage => (
+            "No later generation yet",
+            "Which token came from which will stand here, once this connection is refreshed.",
         ),
         Empty::Relinks => (
             "No relinks",

@@ -132,6 +132,7 @@ fn all() -> Vec<String> {
     }
     said.extend(Stage::ALL.map(|stage| relink_word(stage).into()));
     said.extend(RelinkShow::ALL.map(|show| relink_show(show).into()));
+    said.extend([None, Some("a"), Some("b")].map(|after| renewed(Some("a"), after).into()));
     said.extend([relink_revoke().into(), more_found().into(), stale().into()]);
     for one in Notice::ALL {
         said.extend([notice(one).title.into(), notice(one).text.into()]);

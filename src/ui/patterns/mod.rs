@@ -6,6 +6,7 @@ pub mod board;
 pub mod device;
 pub mod discover;
 pub mod filter;
+pub mod lineage;
 pub mod live;
 pub mod load;
 pub mod pager;

@@ -29,6 +29,7 @@ use crate::{
         patterns::{
             attempts::{attempts, own_words},
             device,
+            lineage::lineage,
             load::{May, loaded, missing},
             relinks,
             variables::shown,
@@ -85,11 +86,6 @@ fn show(
         {notice()}
         <div class="status" data-state=standing.as_str()>
             <p class="headline">{voice::headline(&connection, as_of)}</p>
-            <p>
-                {voice::why(&connection, &provider_name, as_of)}
-                {told.map(|told| format!(" {}", voice::told(told, &provider_name)))}
-            </p>
-            {last_error(&connection, &provider_name, as_of)}
             {device.and_then(|device| device::waiting(&device, &connection, &provider_name, as_of))}
             {actions(
                 &connection,
@@ -108,13 +104,27 @@ fn show(
             }}
         </div>
         {(!disconnected).then(|| lifeline::large(&life, standing))}
+        <div class="why">
+            <p>
+                {voice::why(&connection, &provider_name, as_of)}
+                {told.map(|told| format!(" {}", voice::told(told, &provider_name)))}
+            </p>
+            {last_error(&connection, &provider_name, as_of)}
+        </div>
         {section("Facts", "", facts(&connection, &variables, extras, &provider_name, as_of))}
+        {section("Lineage", "Which token came from which, newest first", lineage(&history.items, as_of))}
         {section("Refreshes", "Newest first", view! {
             {attempts(&history.items, &provider_name, as_of)}
         })}
         {(may_relink || !sent.is_empty())
             .then(|| {
                 section("Relinks", "", relinks::relinks(&sent, &service, as_of))
+            })}
+        {may
+            .allows(Permission::AuditRead)
+            .then(|| {
+                let audit = path::audit_of(&connection.id.to_string());
+                section("Audit", "", link(audit, "", "All that was done with this connection, and by whom"))
             })}
         {may.allows(Permission::ConnectionsWrite).then(|| manage(&connection, &variables, doings))}
     }
