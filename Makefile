@@ -2,7 +2,7 @@
 # and can be repeated.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test torture torture-short soak dev figures sqlx fuzz bench bench-provider bench-import setup
+.PHONY: help run test torture torture-short soak dev figures sqlx fuzz bench bench-provider bench-import bench-pages setup
 
 help:
 	@echo 'make run      build Regrant and run it with sample data'
@@ -16,6 +16,7 @@ help:
 	@echo 'make fuzz     fuzz the reading of token responses, for FUZZ_SECONDS (1800)'
 	@echo 'make bench    speed, in ratios to what PostgreSQL does beside it, against its aims'
 	@echo 'make bench-provider  what each preset costs, against its limits'
+	@echo 'make bench-pages     how long pages take with 100,000 connections, and how much they weigh'
 	@echo 'make bench-import    how fast 100,000 connections are imported, against its limits'
 
 setup:
@@ -66,3 +67,6 @@ bench-provider: setup
 bench-import: setup
 	@cargo xtask build --release
 	@cargo xtask bench-import
+
+bench-pages: setup
+	@cargo xtask bench pages

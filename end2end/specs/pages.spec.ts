@@ -51,6 +51,7 @@ const PAGES: [string, string | (() => string), ((page: Page) => Promise<void>)?]
   ["overview", "/"],
   ["connections", "/connections"],
   ["connections-filtered", "/connections?state=needs_reauth"],
+  ["connections-more", "/connections?owner=example&sort=refreshed"],
   ["connections-none", "/connections?q=nothing+is+called+so"],
   ["connection-alive", connection("Alice's calendar")],
   ["connection-soon", connection("Carol's newsletter")],
@@ -80,6 +81,9 @@ const PAGES: [string, string | (() => string), ((page: Page) => Promise<void>)?]
       await page.locator(".wrong").first().waitFor();
     },
   ],
+  ["jobs-none", "/jobs"],
+  ["job-confirm", "/jobs/new?action=disconnect&of=all&state=active"],
+  ["job-tag", "/jobs/new?action=tag&of=all&state=active"],
   ["clients", "/clients"],
   ["client", client("Support desk")],
   ["client-refused", client("Warehouse sync")],

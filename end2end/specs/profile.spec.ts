@@ -104,7 +104,7 @@ for (const scripted of [true, false]) {
       const text = await toml.inputValue();
       await toml.fill("slug =");
       await page.getByRole("button", { name: "Form", exact: true }).click();
-      await expect(page.getByText("is no TOML")).toBeVisible();
+      await expect(summary().getByText("is no TOML")).toBeVisible();
       await expect(toml).toHaveValue("slug =");
       await toml.fill(text);
       await page.getByRole("button", { name: "Form", exact: true }).click();

@@ -86,6 +86,15 @@ pub struct Client {
     pub updated_at: OffsetDateTime,
 }
 
+/// What a client is called, where nothing else of it is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientName {
+    pub id: Uuid,
+    pub name: String,
+    /// The provider's slug.
+    pub provider: String,
+}
+
 /// What is changed on a client; absent fields stay. A change of `variables` can move the addresses
 /// that the secret is sent to, so it demands the secret anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

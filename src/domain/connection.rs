@@ -242,6 +242,9 @@ pub struct Connection {
     /// When the worker looks at it next.
     #[serde(with = "time::serde::rfc3339::option")]
     pub due_at: Option<OffsetDateTime>,
+    /// Since when it rests: it is not refreshed by itself.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub paused_at: Option<OffsetDateTime>,
     /// The earliest moment at which only a person can keep it alive; `None`: not in sight.
     #[serde(with = "time::serde::rfc3339::option")]
     pub needs_human_by: Option<OffsetDateTime>,
@@ -280,6 +283,7 @@ impl Connection {
         match (&self.state, self.client_state) {
             (State::Disconnected, _) => Standing::Disconnected,
             (_, client::StateName::Disabled) => Standing::Paused,
+            _ if self.paused_at.is_some() => Standing::Paused,
             (_, client::StateName::CredentialsRejected | client::StateName::Incident) => {
                 Standing::ClientRefused
             }
@@ -369,6 +373,7 @@ pub struct ConnectionPatch {
 pub struct ConnectionList {
     #[serde(with = "time::serde::rfc3339")]
     pub as_of: OffsetDateTime,
+    pub count: super::page::Count,
     pub page: super::page::Page<Connection>,
 }
 
@@ -389,6 +394,8 @@ pub struct ConnectionDetail {
     pub offers_page: bool,
     /// Whether consent can be given anew with a code on another device.
     pub offers_device: bool,
+    /// Whether there are tokens, and the provider can be asked about them (RFC 7662).
+    pub can_be_asked: bool,
     /// What the provider said beside the tokens and is no secret, by name.
     pub extras: Vec<(String, String)>,
     /// Whether the provider knows, once it is disconnected.

@@ -19,10 +19,11 @@ pub struct DryRun {
 
 /// One request. What changes from call to call, and every secret, is a word in capitals:
 /// `REFRESH-TOKEN`, `CLIENT-SECRET`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct DryRequest {
-    /// `authorize`, `exchange`, `refresh`, `client_credentials` or `revoke`.
+    /// `authorize`, `exchange`, `device_authorization`, `device_token`, `token_exchange`,
+    /// `client_credentials`, `refresh`, `userinfo`, `introspect` or `revoke`.
     pub call: String,
     pub method: String,
     pub url: String,
@@ -68,7 +69,7 @@ pub enum Answered {
 #[serde(tag = "outcome", rename_all = "snake_case")]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub enum Reading {
-    Grant(GrantReading),
+    Grant(Box<GrantReading>),
     Refusal(RefusalReading),
 }
 
@@ -97,6 +98,8 @@ pub struct GrantReading {
     pub account_label: Option<String>,
     /// Why the id token would be refused after a consent.
     pub id_token_problem: Option<String>,
+    /// Where the answer says when a token ends, in a way that can't be read (JSON pointers).
+    pub unreadable_expiries: Vec<String>,
     /// What is kept besides; values that are sealed for good are left out.
     pub extras: BTreeMap<String, serde_json::Value>,
 }

@@ -29,7 +29,7 @@ pub fn is_unusual(counts: Counts, policy: &IncidentPolicy) -> bool {
         && i128::from(counts.refused) * 100 >= all * i128::from(policy.share_percent)
 }
 
-/// How long until the next canary, after `tried` of them. `jitter` is a fraction in 0..1.
+/// How long until the next canary, after `tried` of them that were answered. `jitter` is a fraction in 0..1.
 pub fn canary_wait(policy: &IncidentPolicy, tried: u32, jitter: f64) -> Duration {
     let first = seconds(policy.canary_seconds);
     let wait = first.saturating_mul(1 << tried.min(16)).min(CANARY_CAP.max(first));

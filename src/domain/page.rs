@@ -38,3 +38,10 @@ impl Paging {
         self.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT)
     }
 }
+
+/// How many there are, counted no further than it says anything to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Count {
+    Exactly(i64),
+    MoreThan(i64),
+}

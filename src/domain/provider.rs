@@ -59,6 +59,9 @@ pub struct Profile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ssr", schema(content_media_type = "text/plain"))]
     pub notes: Option<String>,
+    /// Other words by which people look for it: its products, its former name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keywords: Vec<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub links: Links,
     /// The issuer identifier (RFC 8414 section 2), a template. When it is there, the `iss` of a
@@ -105,6 +108,7 @@ impl Profile {
             name: name.into(),
             category: None,
             notes: None,
+            keywords: Vec::new(),
             links: Links::default(),
             issuer: None,
             default_client_id: None,
@@ -128,8 +132,13 @@ impl Profile {
 
     /// Whether some token request proves who the client is by a secret or a key.
     pub fn needs_client_secret(&self) -> bool {
+        let device =
+            self.allows(GrantType::DeviceCode).then_some([Call::Device, Call::DeviceToken]);
+        let exchange = self.allows(GrantType::TokenExchange).then_some(Call::TokenExchange);
         [Call::Exchange, Call::Refresh, Call::ClientCredentials, Call::Revocation]
             .into_iter()
+            .chain(device.into_iter().flatten())
+            .chain(exchange)
             .any(|call| self.request.authentication(call).method.needs_secret())
     }
 

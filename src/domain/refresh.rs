@@ -37,6 +37,8 @@ pub struct Situation {
     pub refresh_expires_at: Option<OffsetDateTime>,
     /// How long a replaced refresh token still works, where the provider says so.
     pub grace: Option<Duration>,
+    /// Whether the provider ever replaces a refresh token.
+    pub rotates: bool,
 }
 
 /// What the provider answered, when it was not a token set.
@@ -143,7 +145,7 @@ fn as_before(situation: &Situation, attempt_id: Uuid, now: OffsetDateTime) -> St
 fn why_refused(situation: &Situation, now: OffsetDateTime) -> Reason {
     if situation.refresh_expires_at.is_some_and(|end| end <= now) {
         Reason::RefreshTokenExpired
-    } else if situation.doubtful {
+    } else if situation.doubtful && situation.rotates {
         Reason::RotationLost
     } else {
         Reason::Revoked
@@ -183,6 +185,7 @@ mod tests {
             doubtful: false,
             refresh_expires_at: None,
             grace: None,
+            rotates: true,
         }
     }
 
@@ -230,6 +233,8 @@ mod tests {
         };
         assert_eq!(reason(&calm()), Reason::Revoked);
         assert_eq!(reason(&Situation { doubtful: true, ..calm() }), Reason::RotationLost);
+        let steady = Situation { doubtful: true, rotates: false, ..calm() };
+        assert_eq!(reason(&steady), Reason::Revoked, "none was to be lost");
         let expired = Situation { refresh_expires_at: Some(NOW), doubtful: true, ..calm() };
         assert_eq!(reason(&expired), Reason::RefreshTokenExpired);
     }

@@ -9,6 +9,8 @@ mod client;
 mod connection;
 mod empty;
 mod import;
+mod job;
+mod list;
 mod moment;
 mod outcome;
 mod people;
@@ -18,7 +20,7 @@ pub mod visitor;
 
 pub use client::{
     REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, client_trouble, incident,
-    incident_ends, next_secret,
+    incident_ends, next_secret, unreadable_expiry,
 };
 pub use connection::{
     Next, attempt, device, error_class, grant_type, headline, in_short, lifeline, mark, meaning,
@@ -26,6 +28,11 @@ pub use connection::{
 };
 pub use empty::{Empty, empty};
 pub use import::import;
+pub use job::{
+    job, job_action, job_disconnected, job_done, job_gone, job_meaning, job_not_allowed,
+    job_nothing_to_do, job_outcome, job_relink, job_revoked, job_selection,
+};
+pub use list::{FILTER_SAVED, connections, grouped, sort};
 pub use moment::{day, exact, relative, span, stretch, until};
 pub use outcome::{Notice, Page, notice, see_fields, stale};
 pub use people::{role, scope};

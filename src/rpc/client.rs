@@ -6,12 +6,19 @@ use leptos::prelude::*;
 use uuid::Uuid;
 
 use super::Answer;
-use crate::domain::client::Client;
+use crate::domain::client::{Client, ClientName};
 
 #[server(prefix = "/rpc", endpoint = "client/list")]
 pub async fn list() -> Answer<Vec<Client>> {
     let (app, actor) = crate::server::http::caller::actor().await?;
     app.call(crate::server::app::client::list(&app, &actor)).await
+}
+
+/// What every client is called, to choose from.
+#[server(prefix = "/rpc", endpoint = "client/names")]
+pub async fn names() -> Answer<Vec<ClientName>> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::client::names(&app, &actor)).await
 }
 
 #[server(prefix = "/rpc", endpoint = "client/get")]

@@ -20,9 +20,7 @@ pub async fn list(
     #[server(default)] paging: Paging,
 ) -> Answer<ConnectionList> {
     let (app, actor) = crate::server::http::caller::actor().await?;
-    let page =
-        app.call(crate::server::app::connection::list(&app, &actor, &filter, &paging)).await?;
-    Ok(ConnectionList { as_of: app.now(), page })
+    app.call(crate::server::app::connection::look(&app, &actor, &filter, &paging)).await
 }
 
 #[server(prefix = "/rpc", endpoint = "connection/get")]
@@ -208,6 +206,20 @@ pub async fn refresh(id: Uuid) -> Answer<Attempt> {
     app.call(crate::server::app::connection::refresh(&app, &actor, id)).await
 }
 
+/// Has it refreshed no more by itself.
+#[server(prefix = "/rpc", endpoint = "connection/pause")]
+pub async fn pause(id: Uuid) -> Answer<()> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::connection::pause(&app, &actor, id)).await.map(drop)
+}
+
+/// Has it kept alive again.
+#[server(prefix = "/rpc", endpoint = "connection/resume")]
+pub async fn resume(id: Uuid) -> Answer<()> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::connection::resume(&app, &actor, id, None)).await.map(drop)
+}
+
 /// Forgets the tokens; with `revoke` tells the provider too (RFC 7009).
 #[server(prefix = "/rpc", endpoint = "connection/disconnect")]
 pub async fn disconnect(id: Uuid, #[server(default)] revoke: bool) -> Answer<()> {
@@ -252,4 +264,14 @@ pub async fn made_relink() -> Answer<Option<CreatedRelink>> {
     use crate::server::http::caller;
     let (app, _) = caller::actor().await?;
     caller::take_from_last_page(&app).await
+}
+
+/// Asks the provider how the tokens are; the page says what came of it.
+#[server(prefix = "/rpc", endpoint = "connection/introspect")]
+pub async fn introspect(id: Uuid) -> Answer<()> {
+    use crate::server::{app::connection, http::caller};
+    let (app, actor) = caller::actor().await?;
+    let said = app.call(connection::introspect(&app, &actor, id)).await?;
+    caller::redirect(&format!("/connections/{id}?said={}", said.liveness().as_str()));
+    Ok(())
 }

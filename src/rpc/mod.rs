@@ -11,10 +11,12 @@ pub mod connection;
 pub mod dry_run;
 pub mod import;
 pub mod incident;
+pub mod job;
 pub mod overview;
 pub mod provider;
 pub mod rehearsal;
 pub mod relink;
+pub mod saved_filter;
 pub mod session;
 pub mod user;
 

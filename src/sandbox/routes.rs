@@ -13,7 +13,9 @@ use serde_json::Value;
 use super::{
     Sandbox, authorize, ctl, device,
     dialects::{Endpoint, Realm},
-    discovery, front, inspect, pages, params,
+    discovery,
+    faults::Hold,
+    front, inspect, pages, params,
     wire::{OAuthError, Raw},
 };
 
@@ -138,7 +140,10 @@ async fn introspect(State(sandbox): State<Sandbox>, request: Request) -> Respons
 }
 
 async fn device_authorization(State(sandbox): State<Sandbox>, request: Request) -> Response {
-    with_raw(request, |raw| or_refuse(Realm::Standard, device::authorize(&sandbox.0, &raw))).await
+    let answer = |raw| or_refuse(Realm::Standard, device::authorize(&sandbox.0, &raw));
+    let answer = with_raw(request, answer).await;
+    sandbox.0.control.pass(Hold::BeforeAnswering).await;
+    answer
 }
 
 async fn device_page(State(sandbox): State<Sandbox>, request: Request) -> Response {

@@ -3,4 +3,6 @@
 
 mod consent;
 mod end;
+mod export;
 mod import;
+mod list;

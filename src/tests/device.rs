@@ -269,8 +269,13 @@ async fn a_code_that_is_being_redeemed_is_not_replaced(pool: PgPool) {
     world.control().hold(Hold::BeforeAnswering);
     let asked = device::begin_due(&world.app, 100).await.unwrap();
     world.control().until_held(1).await;
+    // However long it takes until the answer is stored.
+    world.pass(Duration::minutes(2));
+    assert_eq!(look(&world.replica("second").await).await, 0);
     let again = device::authorize(&world.app, &world.admin, begun.id).await;
     assert!(matches!(again, Err(app::Error::Conflict(_))), "{again:?}");
+    let ended = app::connection::disconnect(&world.app, &world.admin, begun.id, true).await;
+    assert!(matches!(ended, Err(app::Error::Conflict(_))), "{ended:?}");
     world.control().release();
     futures::future::join_all(asked).await;
     assert_eq!(world.state(begun.id).await, State::Active);
@@ -413,7 +418,7 @@ async fn what_can_not_be_begun_leaves_nothing_behind(pool: PgPool) {
     let ask = |client: Uuid| json!({ "client_id": client, "grant": "device_code" });
     assert_eq!(admin.post("/connections", &ask(plain)).await.refusal(), (409, "conflict".into()));
     let answer = admin.post("/connections", &ask(refused)).await;
-    assert_eq!(answer.refusal(), (503, "provider_unavailable".into()));
+    assert_eq!(answer.refusal(), (409, "conflict".into()));
     assert!(answer.text.contains("unauthorized_client") || answer.text.contains("may not use"));
     let mut both = ask(television);
     both["subject_token"] = json!("x");
@@ -428,6 +433,48 @@ async fn what_can_not_be_begun_leaves_nothing_behind(pool: PgPool) {
     assert_eq!(admin.press(&format!("{path}/device")).await.refusal().0, 409);
     world.pass(INTERVAL);
     assert_eq!(look(&world.app).await, 0);
+}
+
+/// A code is asked for while somebody changes what it is asked for.
+#[sqlx::test]
+async fn a_code_that_was_asked_for_before_a_change_is_not_kept(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let client = client(&world).await;
+    let begun = begin(&admin, client).await;
+    for change in ["disconnect", "client"] {
+        world.control().hold(Hold::BeforeAnswering);
+        let (app, actor, id) = (world.app.clone(), world.admin.clone(), begun.id);
+        let asking = tokio::spawn(async move { device::authorize(&app, &actor, id).await });
+        world.control().until_held(1).await;
+        match change {
+            "client" => world.execute("UPDATE clients SET oauth_client_id = 'another'").await,
+            _ => {
+                let ended = app::connection::disconnect(&world.app, &world.admin, id, false).await;
+                ended.map(|_| ()).unwrap();
+            }
+        }
+        world.control().release();
+        let refused = asking.await.unwrap();
+        assert!(matches!(refused, Err(app::Error::Conflict(_))), "{change}: {refused:?}");
+        assert_eq!(
+            world.count("SELECT count(*) FROM device_codes WHERE state = 'waiting'").await,
+            0
+        );
+        world.execute("UPDATE connections SET state = 'pending', reason = NULL").await;
+    }
+}
+
+/// And one that waits belongs to the client as it was.
+#[sqlx::test]
+async fn another_client_id_voids_the_codes_that_wait(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let client = client(&world).await;
+    begin(&admin, client).await;
+    let change = json!({ "oauth_client_id": "another", "client_secret": "another-secret" });
+    admin.patch(&format!("/clients/{client}"), &change).await.ok();
+    assert_eq!(world.count("SELECT count(*) FROM device_codes").await, 0);
 }
 
 #[sqlx::test]

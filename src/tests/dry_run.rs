@@ -116,7 +116,11 @@ async fn a_sample_is_read_by_the_profile_and_its_tokens_are_masked(pool: PgPool)
     assert_eq!(reading["outcome"], "grant");
     assert_eq!(reading["access_token"], "a-ve… (40 characters)");
     assert_eq!((&reading["refresh_token"], &reading["scopes"]), (&Value::Null, &json!(["a", "b"])));
-    assert_eq!(reading["access_expires_at"], reading["due_at"]);
+    assert!(reading["access_expires_at"].is_string() && reading["due_at"].is_null(), "{reading}");
+    assert_eq!(reading["unreadable_expiries"], json!([]));
+    let body = json!({ "data": { "accessToken": token }, "expires_in": "soon" });
+    let reading = read(body.to_string(), 200).await;
+    assert_eq!(reading["unreadable_expiries"], json!(["/expires_in"]));
     let plain = json!({ "data": { "accessToken": token }, "expires_in": 3600 }).to_string();
     for (answers, human) in [("exchange", true), ("refresh", false), ("client_credentials", false)]
     {

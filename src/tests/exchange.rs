@@ -165,7 +165,7 @@ async fn what_is_refused_leaves_nothing_behind_and_says_nothing_of_the_token(poo
         with("scopes", json!(["unheard-of"])),
     ] {
         let page = admin.post("/connections", &body).await;
-        assert_eq!(page.refusal(), (503, "provider_unavailable".into()), "{}", page.text);
+        assert_eq!(page.refusal(), (409, "conflict".into()), "{}", page.text);
         assert!(!page.text.contains("a-token-that") && !page.text.contains(&subject));
     }
     world.control().fail_next(Fault::DropAfter, 1);
@@ -212,4 +212,21 @@ async fn people_exchange_a_token_by_a_form(pool: PgPool) {
     let refused = browser.call("connection/exchange", &sent).await;
     assert!(!refused.text.contains("a-token-that"), "{}", refused.text);
     assert_eq!(world.count("SELECT count(*) FROM connections").await, 1);
+}
+
+/// What can't be stored is not asked for: the other token may be good for one exchange.
+#[sqlx::test]
+async fn nothing_is_exchanged_for_an_external_id_that_is_taken(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    world.provider("exchanger", offers).await;
+    let client = world.client_of("exchanger", "broker", |_| {}).await;
+    let mut asked = body(client, &subject(&world).await);
+    asked["external_id"] = json!("7");
+    admin.post("/connections", &asked).await.ok();
+    let before = world.sandbox.log().len();
+    let refused = admin.post("/connections", &asked).await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    assert!(refused.text.contains("external_id"), "{}", refused.text);
+    assert_eq!(world.sandbox.log().len(), before);
 }

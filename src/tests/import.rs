@@ -111,36 +111,46 @@ async fn a_file_becomes_connections_that_live_and_comes_again_without_harm(pool:
     assert_eq!(world.count("SELECT count(*) FROM connections").await, 2);
 }
 
-/// Whoever gave up at the provider's page does not keep tokens out; whoever is coming back from it
-/// does.
+/// Whoever gave up at the provider's page does not keep tokens out, once nobody can consent any more;
+/// until then the row says what it waits for.
 #[sqlx::test]
-async fn an_external_id_that_nobody_consented_to_is_free(pool: PgPool) {
+async fn an_external_id_that_nobody_can_consent_to_is_free(pool: PgPool) {
     let world = World::new(pool).await;
     let client = world.client("one", |_| {}).await;
     let program = world.program(&[Scope::ConnectionsWrite]).await;
     let mut file = String::new();
-    for account in ["alice", "bob"] {
+    for account in ["alice", "bob", "carol"] {
         let begun = app::connection::NewConnection {
             external_id: Some(account.into()),
             ..new_connection(client)
         };
-        app::connection::connect(&world.app, &world.admin, begun).await.unwrap();
+        let (made, _) =
+            app::connection::flow::create(&world.app, &world.admin, begun).await.unwrap();
+        if account == "carol" {
+            app::relink::create(&world.app, &world.admin, made.id).await.unwrap();
+        }
         file += &line(account, &world.token_response(client, account).await);
     }
-    let coming = "UPDATE flows SET used_at = timestamptz '2026-03-01 12:00:00+00'
+    let kind = "application/x-ndjson";
+    let done = send(&program, client, "", kind, file.clone()).await.ok();
+    assert_eq!((&done["imported"], &done["failed"]), (&json!(0), &json!(3)));
+    let why = "a connection with this external id waits for consent";
+    assert_eq!(done["problems"][0]["message"], why, "{done}");
+
+    // Bob is coming back at the last moment, and carol's link works for days.
+    world.pass(Duration::minutes(31));
+    let coming = "UPDATE flows SET used_at = timestamptz '2026-03-01 12:30:00+00'
                   WHERE connection_id = (SELECT id FROM connections WHERE external_id = 'bob')";
     world.execute(coming).await;
-    let kind = "application/x-ndjson";
     for query in ["?dry_run=true", ""] {
         let done = send(&program, client, query, kind, file.clone()).await.ok();
-        assert_eq!((&done["imported"], &done["skipped"]), (&json!(1), &json!(1)), "{query}");
+        assert_eq!((&done["imported"], &done["failed"]), (&json!(1), &json!(2)), "{query}");
     }
     let alive = "SELECT external_id FROM connections WHERE state = 'active'";
     let alive: Vec<String> = sqlx::query_scalar(alive).fetch_all(&world.pool).await.unwrap();
     assert_eq!(alive, ["alice"]);
-    assert_eq!(world.count("SELECT count(*) FROM connections").await, 2);
-    let told = &world.audit("connection.import_many").await[0];
-    assert_eq!(told.detail["replaced"].as_array().map(Vec::len), Some(1), "{:?}", told.detail);
+    assert_eq!(world.count("SELECT count(*) FROM connections").await, 3);
+    assert_eq!(world.audit("connection.delete").await.len(), 1);
 }
 
 #[sqlx::test]

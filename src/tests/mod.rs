@@ -15,6 +15,8 @@ mod extras;
 mod history;
 mod import;
 mod interrupted;
+mod introspection;
+mod job;
 mod keys;
 mod overview;
 mod provider;

@@ -16,6 +16,7 @@ use crate::{
         provider::GrantType,
         relink::{Consent, CreatedRelink, Invitation},
     },
+    sandbox::Hold,
     server::app::{self, Actor, connection::device},
     tests::support::{Browser, World, new_connection},
 };
@@ -148,6 +149,46 @@ async fn consent_that_comes_after_the_links_end_changes_nothing(pool: PgPool) {
     let late = format!("/relink/{token}?outcome=expired");
     assert_eq!(owner.get(&callback).await.location(), late);
     assert_eq!(world.state(id).await.name(), StateName::NeedsReauth);
+}
+
+/// What was spent while the first link worked is not thrown away by a second.
+#[sqlx::test]
+async fn a_new_link_throws_no_consent_away(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let token = token_of(&made(&mut support, id).await);
+    let mut owner = world.browser();
+    let start = owner.begin_relink(&token).await.location();
+    let callback = world.consent_only(&mut owner, start, "alice").await;
+    world.control().hold(Hold::BeforeAnswering);
+    let mut coming = owner.clone();
+    let landing = tokio::spawn(async move { coming.get(&callback).await.location() });
+    world.control().until_held(1).await;
+    world.pass(Duration::seconds(1));
+    made(&mut support, id).await;
+    world.control().release();
+    assert_eq!(landing.await.unwrap(), "/relink/outcome/done");
+    assert_eq!(world.state(id).await, State::Active);
+}
+
+#[sqlx::test]
+async fn nor_one_by_a_code(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead_by_code(&world).await;
+    let token = token_of(&made(&mut support, id).await);
+    let mut owner = world.browser();
+    owner.begin_relink(&token).await.location();
+    assert!(world.sandbox.approve_device(&code_of(&world, id).await, "alice"));
+    world.pass(Duration::seconds(5));
+    world.control().hold(Hold::BeforeAnswering);
+    let asked = device::begin_due(&world.app, 10).await.unwrap();
+    world.control().until_held(1).await;
+    world.pass(Duration::seconds(46));
+    made(&mut support, id).await;
+    assert_eq!(device::run_due(&world.app, 10).await.unwrap(), 0, "it is being asked about");
+    world.control().release();
+    futures::future::join_all(asked).await;
+    assert_eq!(world.state(id).await, State::Active);
 }
 
 #[sqlx::test]
@@ -296,12 +337,14 @@ async fn a_link_gets_so_many_codes_and_none_of_the_staffs(pool: PgPool) {
     let (id, mut support) = dead_by_code(&world).await;
     let token = token_of(&made(&mut support, id).await);
     let mut owner = world.browser();
+    world.pass(Duration::seconds(1));
     let theirs = device::authorize(&world.app, &world.admin, id).await.unwrap();
     let refused = owner.begin_relink(&token).await;
     assert_eq!(refused.location(), format!("/relink/{token}?outcome=failed"));
     assert_eq!(code_of(&world, id).await, theirs.user_code);
 
     // A new link is the staff's own wish.
+    world.pass(Duration::seconds(1));
     let token = token_of(&made(&mut support, id).await);
     for _ in 0..10 {
         owner.begin_relink(&token).await.location();
@@ -335,6 +378,24 @@ async fn the_code_of_a_void_link_is_not_redeemed(pool: PgPool) {
     let Invitation::Open { consent: Consent::Code, .. } = invited(&mut owner, &second).await else {
         panic!("the second begins afresh")
     };
+}
+
+/// Whoever holds a link learns nothing of how we are set up.
+#[sqlx::test]
+async fn a_stranger_is_not_told_what_the_staff_is(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead_by_code(&world).await;
+    let token = token_of(&made(&mut support, id).await);
+    let mut owner = world.browser();
+    for trouble in
+        ["UPDATE clients SET oauth_client_id = 'nobody'", "UPDATE clients SET state = 'disabled'"]
+    {
+        world.execute(trouble).await;
+        let refused = owner.begin_relink(&token).await;
+        assert_eq!(refused.location(), format!("/relink/{token}?outcome=failed"));
+        let page = owner.get(&refused.location()).await.text;
+        assert!(!page.contains("Client tv") && !page.contains("invalid_client"), "{page}");
+    }
 }
 
 #[sqlx::test]

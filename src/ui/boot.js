@@ -228,6 +228,37 @@ const stay = async (form, submitter) => {
   }
 };
 
+// A list that follows what is typed: only what was found is another, and the address.
+let typing;
+let asked = 0;
+const narrow = async (form) => {
+  const at = new URL(form.getAttribute("action"), location);
+  at.search = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+  const mine = ++asked;
+  try {
+    const page = await pageOf(await fetch(at, { headers: { accept: "text/html" } }));
+    const anew = page.getElementById("found");
+    if (mine !== asked || !anew) return;
+    document.getElementById("found").replaceWith(anew);
+    history.replaceState(null, "", at);
+    wake();
+  } catch (error) {
+    // The button is still there.
+    console.warn(error);
+  }
+};
+document.addEventListener("input", ({ target }) => {
+  if (target.type !== "search" || !target.form || !document.getElementById("found")) return;
+  clearTimeout(typing);
+  typing = setTimeout(narrow, 250, target.form);
+});
+
+// One box that ticks all of its kind.
+document.addEventListener("change", ({ target }) => {
+  if (!target.dataset.all) return;
+  for (const box of document.getElementsByName(target.dataset.all)) box.checked = target.checked;
+});
+
 // A file, with a bar that says how far it is.
 const upload = (form, submitter) => {
   busy(form, true);

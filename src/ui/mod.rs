@@ -22,7 +22,7 @@ pub use shell::{Assets, shell};
 
 use layout::Frame;
 use pages::{
-    api_key, audit, client, connection, missing, overview, profile, provider, relink, session,
+    api_key, audit, client, connection, job, missing, overview, profile, provider, relink, session,
     settings, user,
 };
 use patterns::load::Session;
@@ -49,6 +49,9 @@ pub fn App() -> impl IntoView {
                     <Route path=at!("/connections/new") view=connection::New ssr=SsrMode::Async/>
                     <Route path=at!("/connections/import") view=connection::ForImport ssr=SsrMode::Async/>
                     <Route path=at!("/connections/:id") view=connection::Detail ssr=SsrMode::Async/>
+                    <Route path=at!("/jobs") view=job::List ssr=SsrMode::Async/>
+                    <Route path=at!("/jobs/new") view=job::New ssr=SsrMode::Async/>
+                    <Route path=at!("/jobs/:id") view=job::Detail ssr=SsrMode::Async/>
                     <Route path=at!("/relinks") view=relink::Desk ssr=SsrMode::Async/>
                     <Route path=at!("/relinks/:id") view=relink::Watch ssr=SsrMode::Async/>
                     <Route path=at!("/clients") view=client::List ssr=SsrMode::Async/>

@@ -21,6 +21,8 @@ pub const LOGIN: &str = "/login";
 pub const CONNECTIONS: &str = "/connections";
 pub const CONNECTION_NEW: &str = "/connections/new";
 pub const CONNECTION_IMPORT: &str = "/connections/import";
+pub const JOBS: &str = "/jobs";
+pub const JOB_NEW: &str = "/jobs/new";
 pub const RELINKS: &str = "/relinks";
 pub const CLIENTS: &str = "/clients";
 pub const CLIENT_NEW: &str = "/clients/new";
@@ -65,6 +67,44 @@ pub fn connections_in(state: StateName) -> String {
 
 pub fn connections_of_client(client: Uuid) -> String {
     query(CONNECTIONS, [("client", client.to_string())])
+}
+
+pub fn job(id: Uuid) -> String {
+    format!("{JOBS}/{id}")
+}
+
+/// Where the outcomes of a job come from as a file. `format`: csv or ndjson.
+pub fn job_export(id: Uuid, format: &str) -> String {
+    format!("/download/jobs/{id}.{format}")
+}
+
+/// The list as a filter has it.
+pub fn connections(filter: &ConnectionFilter) -> String {
+    query(CONNECTIONS, filter_pairs(filter))
+}
+
+/// Where the list comes from as a file. `format`: csv or ndjson.
+pub fn connection_export(filter: &ConnectionFilter, format: &str) -> String {
+    query(&format!("/download/connections.{format}"), filter_pairs(filter))
+}
+
+/// A filter as it stands in an address; [`connection_filter`] reads it.
+pub fn filter_pairs(filter: &ConnectionFilter) -> impl Iterator<Item = (&'static str, String)> {
+    let text = |name, value: &Option<String>| Some((name, value.clone()?));
+    [
+        filter.state.map(|state| ("state", state.as_str().to_owned())),
+        filter.client.map(|id| ("client", id.to_string())),
+        text("provider", &filter.provider),
+        text("q", &filter.q),
+        text("label", &filter.label),
+        text("owner", &filter.owner),
+        text("tag", &filter.tag),
+        filter.expires_before.map(|at| ("expires_before", instant(at))),
+        filter.needs_human_before.map(|at| ("needs_human_before", instant(at))),
+        filter.sort.map(|sort| ("sort", sort.as_str().to_owned())),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// What needs a human before a moment, soonest first.
@@ -179,6 +219,9 @@ pub fn connection_filter(params: &ParamsMap) -> ConnectionFilter {
         client: parsed(params, "client"),
         provider: filled(params, "provider"),
         q: filled(params, "q"),
+        label: filled(params, "label"),
+        owner: filled(params, "owner"),
+        tag: filled(params, "tag"),
         expires_before: moment(params, "expires_before"),
         needs_human_before: moment(params, "needs_human_before"),
         sort: parsed(params, "sort"),
@@ -247,6 +290,15 @@ fn moment(params: &ParamsMap, key: &str) -> Option<OffsetDateTime> {
     let text = filled(params, key)?;
     let text = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text };
     OffsetDateTime::parse(&text, &Rfc3339).ok()
+}
+
+/// A moment in an address: a day where it is the beginning of one.
+fn instant(moment: OffsetDateTime) -> String {
+    let moment = moment.to_offset(time::UtcOffset::UTC);
+    if moment.time() == time::Time::MIDNIGHT {
+        return day(moment);
+    }
+    moment.format(&Rfc3339).unwrap_or_default()
 }
 
 /// A day as a date field reads it: the first that begins after `moment`, or at it.
@@ -330,6 +382,26 @@ mod tests {
         assert_eq!((filter.provider, filter.client), (None, None));
         assert_eq!(filter.needs_human_before, Some(datetime!(2026-03-01 0:00 UTC)));
         assert_eq!(filter.expires_before, Some(datetime!(2026-03-01 12:00 UTC)));
+    }
+
+    #[test]
+    fn a_filter_is_read_as_it_was_written() {
+        let all = ConnectionFilter {
+            state: Some(StateName::InDoubt),
+            client: Some(Uuid::from_u128(7)),
+            provider: Some("a".into()),
+            q: Some("b & c".into()),
+            label: Some("+".into()),
+            owner: Some("d@e".into()),
+            tag: Some("é".into()),
+            expires_before: Some(datetime!(2026-03-01 0:00 UTC)),
+            needs_human_before: Some(datetime!(2026-03-01 12:30:01 UTC)),
+            sort: Some(crate::domain::connection::Sort::Refreshed),
+        };
+        let pairs: ParamsMap =
+            filter_pairs(&all).map(|(name, value)| (name.to_owned(), value)).collect();
+        assert_eq!(connection_filter(&pairs), all);
+        assert_eq!(connections(&ConnectionFilter::default()), "/connections");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::domain::access::Unknown;
 /// Which connections to list. Empty fields ask for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams, utoipa::ToSchema))]
 #[cfg_attr(feature = "ssr", into_params(parameter_in = Query))]
 pub struct ConnectionFilter {
     pub state: Option<StateName>,
@@ -18,8 +18,15 @@ pub struct ConnectionFilter {
     pub client: Option<Uuid>,
     /// The provider's slug.
     pub provider: Option<String>,
-    /// Part of the label, the account or the external id, in any case.
+    /// Part of the label, the account or the external id, in any case; of one or two letters: how a
+    /// word in them begins.
     pub q: Option<String>,
+    /// Part of the label.
+    pub label: Option<String>,
+    /// Part of the name or the id of the account, whose owner gave consent.
+    pub owner: Option<String>,
+    /// One of the tags.
+    pub tag: Option<String>,
     #[serde(with = "time::serde::rfc3339::option")]
     pub expires_before: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
@@ -40,18 +47,29 @@ pub enum Sort {
     NeedsHumanBy,
     /// What the access token of expires first comes first.
     Expires,
+    /// What was refreshed last comes first.
+    Refreshed,
     /// By label.
     Label,
 }
 
+impl ConnectionFilter {
+    /// Whether it leaves anything out.
+    pub fn narrows(&self) -> bool {
+        Self { sort: None, ..self.clone() } != Self::default()
+    }
+}
+
 impl Sort {
-    pub const ALL: [Self; 4] = [Self::Newest, Self::NeedsHumanBy, Self::Expires, Self::Label];
+    pub const ALL: [Self; 5] =
+        [Self::Newest, Self::NeedsHumanBy, Self::Expires, Self::Refreshed, Self::Label];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Newest => "newest",
             Self::NeedsHumanBy => "needs_human_by",
             Self::Expires => "expires",
+            Self::Refreshed => "refreshed",
             Self::Label => "label",
         }
     }

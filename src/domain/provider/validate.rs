@@ -88,6 +88,11 @@ impl Check<'_> {
         if profile.category.as_deref().is_some_and(|category| !is_slug(category)) {
             self.fail("category", "one word of lower-case letters, digits and '-'");
         }
+        for (at, keyword) in profile.keywords.iter().enumerate() {
+            if keyword.trim().is_empty() || keyword.chars().count() > 40 {
+                self.fail(format!("keywords[{at}]"), "1 to 40 characters");
+            }
+        }
         let links = [
             ("links.docs", &profile.links.docs),
             ("links.register_client", &profile.links.register_client),
@@ -199,6 +204,8 @@ impl Check<'_> {
             self.fail(field, "must be an absolute https URL (http on loopback only)");
         } else if text.contains('#') {
             self.fail(field, "must have no fragment");
+        } else if has_user(text) {
+            self.fail(field, "must hold no user name or password: it is shown and logged");
         }
     }
 
@@ -277,6 +284,12 @@ pub(super) fn is_web_address(text: &str) -> bool {
     let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control());
     clean
         && (text.strip_prefix("https://").is_some_and(|r| !r.is_empty()) || is_loopback_http(text))
+}
+
+/// Whether somebody's name stands before the host (RFC 3986 section 3.2.1).
+fn has_user(text: &str) -> bool {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default().contains('@')
 }
 
 fn is_loopback_http(text: &str) -> bool {

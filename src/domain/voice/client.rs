@@ -108,11 +108,22 @@ pub fn next_secret(next: &NextSecret) -> String {
         }
         (Some(_), _) => "The provider refused the next secret; the one in use stays.".to_owned(),
         (None, 0) => "The next secret waits to be tried.".to_owned(),
-        (None, 1) => "The next secret was tried once, without a clear answer.".to_owned(),
+        (None, 1) => {
+            "The next secret was tried; the provider has not answered yet, or not clearly."
+                .to_owned()
+        }
         (None, tried) => {
             format!("The next secret was tried {tried} times, without a clear answer.")
         }
     }
+}
+
+/// An expiry in an answer that can't be read; `at` is a JSON pointer.
+pub fn unreadable_expiry(at: String) -> String {
+    format!(
+        "What stands at {at} says when a token ends, in a way that this profile does not read: the \
+         token would be taken for one whose end is not known."
+    )
 }
 
 /// What a request of a dry run is for.
@@ -123,6 +134,11 @@ pub fn call(call: &str) -> &'static str {
         "refresh" => "The token is refreshed",
         "client_credentials" => "The client asks for a token of its own",
         "revoke" => "The grant is revoked",
+        "device_authorization" => "A code for another device is asked for",
+        "device_token" => "The provider is asked whether the code was typed",
+        "token_exchange" => "Another token is exchanged",
+        "userinfo" => "The provider is asked whose account it is",
+        "introspect" => "The provider is asked how a token is",
         _ => "Another request",
     }
 }

@@ -25,12 +25,15 @@ pub enum Next {
     Replace,
     /// The client has to be mended or switched on.
     MendClient,
+    /// It rests until somebody ends that.
+    Resume,
 }
 
 pub fn next(connection: &Connection, as_of: OffsetDateTime) -> Next {
     match connection.standing(as_of) {
         Standing::Alive | Standing::Disconnected => Next::Nothing,
         Standing::Retrying => Next::Wait,
+        Standing::Paused if connection.paused_at.is_some() => Next::Resume,
         Standing::ClientRefused | Standing::Paused => Next::MendClient,
         Standing::Soon | Standing::NeedsPerson | Standing::Pending => {
             if connection.can_reauthorize() { Next::Consent } else { Next::Replace }
@@ -48,7 +51,7 @@ pub fn meaning(standing: Standing) -> &'static str {
         Standing::ClientRefused => {
             "The provider refuses its client. It waits until that is mended."
         }
-        Standing::Paused => "Its client is switched off.",
+        Standing::Paused => "It rests: it was paused, or its client is switched off.",
         Standing::Pending => "Nobody has given consent yet.",
         Standing::Disconnected => "Disconnected on purpose. Nothing is kept alive.",
     }
@@ -90,7 +93,10 @@ pub fn headline(connection: &Connection, as_of: OffsetDateTime) -> String {
         }
         (Standing::NeedsPerson, _) => "Needs a person.".into(),
         (Standing::ClientRefused, _) => "Waiting: its client is refused.".into(),
-        (Standing::Paused, _) => "Paused: its client is switched off.".into(),
+        (Standing::Paused, _) => match connection.paused_at {
+            Some(at) => format!("Paused {}.", ago(at, as_of)),
+            None => "Paused: its client is switched off.".into(),
+        },
         (Standing::Pending, _) => "Waiting for consent.".into(),
         (Standing::Disconnected, _) => "Disconnected.".into(),
     }
@@ -138,6 +144,11 @@ fn cause(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> Stri
             "{provider} refused unusually many connections of the client “{client}” at once. \
              Regrant holds them all and tries one now and then, until it is sure what happened."
         ),
+        _ if connection.paused_at.is_some() => {
+            "Somebody paused it, so it is not refreshed by itself. \
+             Resume it, and Regrant keeps it alive again."
+                .into()
+        }
         (_, State::Pending) => format!(
             "It was made, but nobody has given consent at {provider} yet. Go there now, or send a \
              relink to the account's owner."
@@ -159,7 +170,10 @@ fn cause(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> Stri
 }
 
 fn alive(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> String {
+    let renews =
+        connection.has_refresh_token || connection.grant_type == GrantType::ClientCredentials;
     let renewal = match connection.due_at {
+        _ if !renews => "It works until its access token ends.".into(),
         Some(due) if due > as_of => format!("Regrant refreshes it {}.", relative(due, as_of)),
         Some(_) => "Regrant is about to refresh it.".into(),
         None => "It needs no refresh.".into(),
@@ -176,6 +190,13 @@ fn alive(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> Stri
         ),
         (None, GrantType::ClientCredentials) => {
             " It belongs to the client itself, so nobody has to give consent.".into()
+        }
+        (None, _) if !connection.has_refresh_token => {
+            format!(" {provider} gave no refresh token, and Regrant does not know when that is.")
+        }
+        (None, _) if connection.refresh_expires_at.is_some() => {
+            " As long as it is refreshed in time, it goes on for ever as far as Regrant knows."
+                .into()
         }
         (None, _) => " As far as Regrant knows, it can go on for ever.".into(),
     };
@@ -316,11 +337,11 @@ pub fn attempt(attempt: &Attempt, provider: &str) -> (String, bool) {
 /// How it came to be.
 pub fn grant_type(grant: GrantType) -> &'static str {
     match grant {
-        GrantType::AuthorizationCode => "a person gave consent",
+        GrantType::AuthorizationCode => "a person's consent",
         GrantType::ClientCredentials => "the client's own access",
-        GrantType::Import => "imported",
-        GrantType::DeviceCode => "a person gave consent on another device",
-        GrantType::TokenExchange => "another token was exchanged",
+        GrantType::Import => "an import",
+        GrantType::DeviceCode => "a person's consent on another device",
+        GrantType::TokenExchange => "the exchange of another token",
     }
 }
 

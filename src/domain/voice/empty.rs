@@ -22,10 +22,13 @@ pub enum Empty {
     Audit,
     AuditFound,
     Imports,
+    Jobs,
+    /// No connection was chosen for a job.
+    Chosen,
 }
 
 impl Empty {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Everything,
         Self::NeedsHuman,
         Self::ClientsInTrouble,
@@ -44,6 +47,8 @@ impl Empty {
         Self::Audit,
         Self::AuditFound,
         Self::Imports,
+        Self::Jobs,
+        Self::Chosen,
     ];
 }
 
@@ -76,6 +81,15 @@ pub fn empty(place: Empty) -> (&'static str, &'static str) {
         Empty::ConnectionsFound => (
             "No connection fits",
             "Nothing matches these filters. Loosen one of them, or clear them all.",
+        ),
+        Empty::Jobs => (
+            "No jobs yet",
+            "What you do with many connections at once, and what came of it, will stand here. Choose \
+             connections in their list.",
+        ),
+        Empty::Chosen => (
+            "No connection is chosen",
+            "Tick connections in their list, or take all that a filter lets through.",
         ),
         Empty::Imports => (
             "No imports yet",

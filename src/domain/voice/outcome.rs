@@ -1,5 +1,7 @@
 //! How a visit to a provider's consent page ended, for the staff.
 
+use crate::domain::introspection::Liveness;
+
 /// A title and a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -29,10 +31,16 @@ pub enum Notice {
     Failed,
     Expired,
     UnreadableExpiry,
+    /// What the provider says of the tokens.
+    Said(Liveness),
 }
 
 impl Notice {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
+        Self::Said(Liveness::Alive),
+        Self::Said(Liveness::Renewable),
+        Self::Said(Liveness::LastOne),
+        Self::Said(Liveness::Dead),
         Self::Connected,
         Self::Denied,
         Self::WrongAccount,
@@ -87,6 +95,27 @@ pub fn notice(notice: Notice) -> Page {
             "It took too long",
             "The time for giving consent ran out, or the page came back to another browser. Nothing \
              was changed. Try again.",
+            false,
+        ),
+        Notice::Said(Liveness::Alive) => {
+            ("The provider says: alive", "It knows the tokens and takes them.", true)
+        }
+        Notice::Said(Liveness::Renewable) => (
+            "The provider says: it can be refreshed",
+            "The access token works no more there, but the refresh token does. Refresh it now to have \
+             a new one.",
+            true,
+        ),
+        Notice::Said(Liveness::LastOne) => (
+            "The provider says: not for long",
+            "The access token still works there, but the refresh token does not. A person will be \
+             needed when it ends; create a relink in time. Only a refresh proves it.",
+            false,
+        ),
+        Notice::Said(Liveness::Dead) => (
+            "The provider says: no longer",
+            "It does not take the tokens any more. Nothing was changed here: refresh it now to be \
+             certain, and then send a relink to the account's owner.",
             false,
         ),
         Notice::UnreadableExpiry => (

@@ -39,6 +39,7 @@ fn connection(state: State) -> Connection {
         access_expires_at: Some(AS_OF + Duration::hours(1)),
         refresh_expires_at: None,
         due_at: Some(AS_OF + Duration::minutes(50)),
+        paused_at: None,
         needs_human_by: None,
         last_error: None,
         created_at: AS_OF - Duration::days(9),

@@ -12,11 +12,11 @@ use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject, incident};
+use super::{Actor, App, Error, Result, audit, audit::Subject, connection, incident};
 use crate::{
     domain::{
         access::Permission,
-        client::{Client, ClientPatch, StateName},
+        client::{Client, ClientName, ClientPatch, StateName},
         provider::Profile,
     },
     server::{
@@ -51,6 +51,13 @@ pub async fn list(app: &App, actor: &Actor) -> Result<Vec<Client>> {
     Ok(stored.into_iter().map(|client| client.seen(app.redirect_uri(), app.now())).collect())
 }
 
+/// What every client is called; nothing is counted for it.
+pub async fn names(app: &App, actor: &Actor) -> Result<Vec<ClientName>> {
+    actor.require(Permission::ClientsRead)?;
+    let mut conn = app.pool().acquire().await?;
+    Ok(store::client::names(&mut conn).await?)
+}
+
 pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Client> {
     actor.require(Permission::ClientsRead)?;
     let mut conn = app.pool().acquire().await?;
@@ -59,6 +66,11 @@ pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Client> {
 
 pub(super) async fn load(conn: &mut PgConnection, id: Uuid) -> Result<Stored> {
     store::client::find(conn, id).await?.ok_or(Error::NotFound("client"))
+}
+
+/// [`load`], without counting its connections.
+pub(super) async fn load_bare(conn: &mut PgConnection, id: Uuid) -> Result<Stored> {
+    store::client::find_bare(conn, id).await?.ok_or(Error::NotFound("client"))
 }
 
 pub async fn create(app: &App, actor: &Actor, new: NewClient) -> Result<Client> {
@@ -158,6 +170,8 @@ pub async fn update(
                     .into(),
             ));
         }
+        // A code belongs to the client and the address it was asked for at.
+        connection::void_waiting_of_client(app, &mut tx, id).await?;
     }
     let is_older = client_secret.is_some();
     if (other_id.is_some() || other_variables.is_some() || is_older)

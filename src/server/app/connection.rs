@@ -5,15 +5,21 @@ mod consent;
 pub mod device;
 pub mod ending;
 pub mod exchange;
+mod export;
 pub mod flow;
+mod introspection;
 pub mod make;
+mod pause;
 mod reader;
 mod token;
 
-pub(super) use consent::ON_ITS_WAY;
+pub(super) use consent::{ON_ITS_WAY, void_waiting_of_client};
 pub use ending::{delete, disconnect};
+pub use export::export;
 pub use flow::{authorize, connect};
+pub use introspection::introspect;
 pub use make::{NewConnection, TokenResponse, grant_client_credentials, import, import_text};
+pub use pause::{pause, resume};
 pub use reader::Readers;
 pub use token::{LiveToken, token, token_for_key};
 
@@ -29,11 +35,16 @@ use crate::{
     domain::{
         access::Permission,
         attempt::{Attempt, Trigger},
-        connection::{Connection, ConnectionDetail, ConnectionFilter, ConnectionPatch},
-        page::{Page, Paging},
+        connection::{
+            Connection, ConnectionDetail, ConnectionFilter, ConnectionList, ConnectionPatch,
+        },
+        page::{Count, Page, Paging},
         provider::merged,
     },
-    server::{store, store::connection::After},
+    server::{
+        store,
+        store::connection::list::{After, COUNTED, Found},
+    },
 };
 
 /// How many attempts the connection's own page shows at first.
@@ -45,14 +56,44 @@ pub async fn list(
     filter: &ConnectionFilter,
     paging: &Paging,
 ) -> Result<Page<Connection>> {
+    Ok(look(app, actor, filter, paging).await?.page)
+}
+
+/// [`list`], and how many there are.
+pub async fn look(
+    app: &App,
+    actor: &Actor,
+    filter: &ConnectionFilter,
+    paging: &Paging,
+) -> Result<ConnectionList> {
     actor.require(Permission::ConnectionsRead)?;
     let after = paging.cursor.as_deref().map(decode).transpose()?;
-    let limit = paging.limit();
-    let mut conn = app.pool().acquire().await?;
+    let (sort, limit) = (filter.sort.unwrap_or_default(), paging.limit());
+    let mut tx = app.begin().await?;
+    store::connection::list::plan_by_values(&mut tx).await?;
+    let found = find(&mut tx, filter).await?;
     let items =
-        store::connection::list(&mut conn, filter, after.as_ref(), i64::from(limit) + 1).await?;
-    let sort = filter.sort.unwrap_or_default();
-    Ok(audit::page(items, limit, |item| encode(&store::connection::after(item, sort))))
+        store::connection::list::page(&mut tx, &found, sort, after.as_ref(), i64::from(limit) + 1)
+            .await?;
+    tx.commit().await?;
+    Ok(ConnectionList {
+        as_of: app.now(),
+        count: found.count.map_or(Count::MoreThan(COUNTED), Count::Exactly),
+        page: audit::page(items, limit, |item| encode(&store::connection::list::after(item, sort))),
+    })
+}
+
+/// What a filter lets through.
+pub(super) async fn find(conn: &mut PgConnection, filter: &ConnectionFilter) -> Result<Found> {
+    let mut clients = match &filter.provider {
+        Some(provider) => Some(store::client::ids_of_provider(conn, provider).await?),
+        None => None,
+    };
+    if let Some(client) = filter.client {
+        let is_there = clients.is_none_or(|clients| clients.contains(&client));
+        clients = Some(is_there.then_some(client).into_iter().collect());
+    }
+    Ok(store::connection::list::count(conn, filter, clients).await?)
 }
 
 fn encode(after: &After) -> String {
@@ -87,7 +128,7 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
     let mut conn = app.pool().acquire().await?;
     let connection = load(&mut conn, id).await?;
     let provider = super::provider::load(app, &mut conn, &connection.provider).await?;
-    let client = super::client::load(&mut conn, connection.client_id).await?;
+    let client = super::client::load_bare(&mut conn, connection.client_id).await?;
     let values = merged(&client.variables, &connection.variables);
     let device = match actor.allows(Permission::ConnectionsWrite) {
         true => device::find(app, &mut conn, id).await?,
@@ -102,6 +143,7 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
         relinks: store::relink::list(&mut conn, id).await?,
         offers_page: connection.can_reauthorize() && provider.offers_page(&values),
         offers_device: connection.can_reauthorize() && provider.offers_code(&values),
+        can_be_asked: connection.holds_tokens() && provider.endpoints.introspection.is_some(),
         extras: token::open_extras(app, &mut conn, &provider, connection.id).await?,
         told: ending::told(&mut conn, &connection).await?,
         device,
@@ -168,7 +210,7 @@ async fn fill(
     connection: &mut Connection,
     values: &BTreeMap<String, String>,
 ) -> Result<()> {
-    let client = super::client::load(conn, connection.client_id).await?;
+    let client = super::client::load_bare(conn, connection.client_id).await?;
     let profile = super::provider::load(app, conn, &client.provider).await?;
     let values = make::check_variables(&profile, &client.variables, values)?;
     let effect = |own| merged(&client.variables, own);

@@ -11,8 +11,12 @@ use crate::{
         access::Permission,
         connection::GrantType,
         dry_run::{Answered, DryRun, GrantReading, Reading, RefusalReading, Sample},
+        provider::Renewal,
     },
-    server::provider::{Grant, dry_run, profile::Fillable},
+    server::provider::{
+        dry_run::{self, Taken},
+        profile::Fillable,
+    },
 };
 
 /// A sample is no longer than this, in bytes.
@@ -50,9 +54,7 @@ fn read(app: &App, caller: &Caller, sample: &Sample) -> Result<Reading> {
     }
     let read = dry_run::read(&caller.registration(), sample, app.now());
     Ok(match read {
-        Ok((given, verdict)) => {
-            Reading::Grant(grant_reading(app, caller, &given, verdict, sample.answers))
-        }
+        Ok(taken) => Reading::Grant(Box::new(grant_reading(app, caller, taken, sample.answers))),
         Err(refusal) => Reading::Refusal(RefusalReading {
             class: refusal.class,
             code: refusal.code,
@@ -61,13 +63,8 @@ fn read(app: &App, caller: &Caller, sample: &Sample) -> Result<Reading> {
     })
 }
 
-fn grant_reading(
-    app: &App,
-    caller: &Caller,
-    given: &Grant,
-    verdict: std::result::Result<(), &'static str>,
-    answers: Answered,
-) -> GrantReading {
+fn grant_reading(app: &App, caller: &Caller, taken: Taken, answers: Answered) -> GrantReading {
+    let Taken { grant: given, id_token, unreadable } = taken;
     let before = grant::Before {
         grant_type: match answers {
             Answered::ClientCredentials => GrantType::ClientCredentials,
@@ -78,7 +75,10 @@ fn grant_reading(
         refresh_expires_at: None,
         consented_at: Some(given.obtained_at),
     };
-    let dates = grant::dates(app, &caller.profile, &before, given);
+    let dates = grant::dates(app, &caller.profile, &before, &given);
+    let renews = given.refresh_token.is_some()
+        || before.has_refresh_token
+        || caller.profile.renewal == Renewal::ClientCredentials;
     let is_open = |name: &str| {
         caller.profile.response.extras.iter().any(|extra| extra.name == name && !extra.encrypted)
     };
@@ -90,11 +90,13 @@ fn grant_reading(
         scopes: given.scopes.clone(),
         access_expires_at: dates.clock.access_expires_at,
         refresh_expires_at: dates.clock.refresh_expires_at,
-        due_at: dates.due_at,
+        // Without a refresh token that is when its end is noticed.
+        due_at: dates.due_at.filter(|_| renews),
         needs_human_by: dates.needs_human_by,
         account_label: account.as_ref().and_then(|account| account.label.clone()),
         account_id: account.map(|account| account.id),
-        id_token_problem: verdict.err().map(Into::into),
+        id_token_problem: id_token.err().map(Into::into),
+        unreadable_expiries: unreadable,
         extras: given
             .extras
             .iter()

@@ -114,6 +114,8 @@ impl From<store::Error> for Error {
     }
 }
 
+pub(super) const EXTERNAL_ID_TAKEN: &str = "another connection of this client has it already";
+
 /// Database constraints by name, as the field errors they are.
 fn constraint(name: &str) -> Error {
     match name {
@@ -121,8 +123,9 @@ fn constraint(name: &str) -> Error {
         "clients_name_unique" => Error::invalid("name", "a client of this name exists already"),
         "providers_pkey" => Error::invalid("slug", "a provider of this slug exists already"),
         "api_keys_name_filled" => Error::invalid("name", "must be filled in"),
-        "connections_external_id_unique" => {
-            Error::invalid("external_id", "another connection of this client has it already")
+        "connections_external_id_unique" => Error::invalid("external_id", EXTERNAL_ID_TAKEN),
+        "saved_filters_name_unique" => {
+            Error::invalid("name", "you have a filter of this name already")
         }
         "connections_client_exists" => {
             Error::Conflict("The client has connections. Disconnect them first.".into())

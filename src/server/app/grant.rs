@@ -1,17 +1,22 @@
 //! A provider's grant, made fit to be stored: sealed, dated, fingerprinted.
 
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{App, Result};
+use super::{App, Result, keys};
 use crate::{
     domain::{
         connection::GrantType,
         provider::{Profile, RefreshLifetime, Renewal},
         schedule::{self, Policy, TokenClock},
     },
-    server::{provider::Grant, secret::seal::Place, store::token_set::TokenSet},
+    server::{
+        provider::Grant,
+        secret::seal::Place,
+        store::{self, token_set::TokenSet},
+    },
 };
 
 /// What a provider said beside the tokens, by the names of its profile.
@@ -27,6 +32,31 @@ pub(super) fn refresh_place(row: Uuid, generation: i64) -> Place {
 
 pub(super) fn extras_place(row: Uuid, generation: i64) -> Place {
     Place { table: "token_sets", column: "sealed_extras", row, generation }
+}
+
+/// A connection's tokens, in the clear.
+pub(super) struct Open {
+    pub access: Option<SecretString>,
+    pub refresh: Option<SecretString>,
+}
+
+/// Opens the tokens of a generation; there may be none.
+pub(super) async fn open(
+    app: &App,
+    conn: &mut PgConnection,
+    id: Uuid,
+    generation: i64,
+) -> Result<Open> {
+    let Some(set) = store::token_set::find(conn, id, generation).await? else {
+        return Ok(Open { access: None, refresh: None });
+    };
+    let mut open = async |place, sealed: Option<Vec<u8>>| match sealed {
+        Some(sealed) => keys::open_text(app, conn, place, &sealed).await.map(Some),
+        None => Ok(None),
+    };
+    let access = open(access_place(id, generation), set.sealed_access_token).await?;
+    let refresh = open(refresh_place(id, generation), set.sealed_refresh_token).await?;
+    Ok(Open { access, refresh })
 }
 
 /// Seals a grant as generation `generation` of a connection. When the response brought no refresh

@@ -9,7 +9,10 @@ use crate::{
         connection::{ConnectionFilter, SOON, Sort},
         overview::Overview,
     },
-    server::store,
+    server::{
+        store,
+        store::connection::list::{self, Found},
+    },
 };
 pub use glance::Glances;
 
@@ -22,10 +25,10 @@ pub async fn get(app: &App, actor: &Actor) -> Result<Overview> {
     let mut conn = app.pool().acquire().await?;
     let soonest = ConnectionFilter {
         needs_human_before: Some(glance.as_of + SOON),
-        sort: Some(Sort::NeedsHumanBy),
         ..ConnectionFilter::default()
     };
-    let needs_human = store::connection::list(&mut conn, &soonest, None, NAMED).await?;
+    let soonest = Found::walked(&soonest);
+    let needs_human = list::page(&mut conn, &soonest, Sort::NeedsHumanBy, None, NAMED).await?;
     let in_trouble = store::client::list_in_trouble(&mut conn).await?;
     Ok(Overview {
         as_of: glance.as_of,

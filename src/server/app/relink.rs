@@ -10,7 +10,11 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject, connection};
+use super::{
+    Actor, App, Error, Result, audit,
+    audit::Subject,
+    connection::{self, device::Link},
+};
 use crate::{
     domain::{
         access::Permission,
@@ -25,7 +29,7 @@ use crate::{
 /// How many codes for another device whoever holds a link can ask the provider for.
 const MOST_CODES: i32 = 10;
 
-/// Makes a link and voids what the connection waited for before: earlier links, and a code. Its address is in the answer and nowhere
+/// Makes a link and voids the connection's earlier ones. Its address is in the answer and nowhere
 /// else. Refused for connections that need no person's consent.
 pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<CreatedRelink> {
     actor.require(Permission::ConnectionsRelink)?;
@@ -67,8 +71,6 @@ pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<Cre
         ended: None,
     };
     store::relink::end_open(&mut tx, connection_id, Ended::Replaced, now).await?;
-    // A code that one of the staff asked for would keep the link's holder waiting.
-    store::device::withdraw_idle(&mut tx, connection_id, now).await?;
     store::relink::insert(&mut tx, &relink, &token::hash(secret.expose_secret())).await?;
     let subject = Subject::new(connection_id, connection.name());
     let detail = json!({ "relink": relink.id, "expires_at": relink.expires_at.to_string() });
@@ -148,26 +150,16 @@ pub async fn begin(app: &App, given: &str) -> Result<String> {
         tx.commit().await?;
         return Ok(url);
     }
-    let newest = connection::device::find_with_relink(app, &mut tx, connection.id).await?;
-    match newest.filter(|(device, _)| device.state == DeviceState::Waiting) {
-        Some((_, by)) if by == Some(relink.id) => {}
-        // Whoever holds the link takes nothing from the staff, or from a newer link.
-        Some(_) => {
-            return Err(Error::Conflict(
-                "Somebody is about to authorize this account. Try again in a quarter of an hour."
-                    .into(),
-            ));
-        }
-        None if !store::relink::count_code(&mut tx, relink.id, MOST_CODES).await? => {
+    let link = Link { id: relink.id, created_at: relink.created_at };
+    if !connection::device::follow(app, &mut tx, connection.id, &link).await? {
+        if !store::relink::count_code(&mut tx, relink.id, MOST_CODES).await? {
             return Err(Error::Conflict(
                 "Too many codes were asked for. Ask whoever sent you the link for a new one."
                     .into(),
             ));
         }
-        None => {
-            tx.commit().await?;
-            connection::device::open(app, &actor, connection.id, Some(relink.id)).await?;
-        }
+        tx.commit().await?;
+        connection::device::open(app, &actor, connection.id, Some(link)).await?;
     }
     Ok(app.address(&format!("relink/{given}")))
 }
@@ -188,7 +180,7 @@ struct Ways {
 
 async fn ways(app: &App, conn: &mut PgConnection, connection: &Connection) -> Result<Ways> {
     let profile = super::provider::load(app, conn, &connection.provider).await?;
-    let client = super::client::load(conn, connection.client_id).await?;
+    let client = super::client::load_bare(conn, connection.client_id).await?;
     let values = merged(&client.variables, &connection.variables);
     let can = connection.can_reauthorize();
     let (page, code) = (profile.offers_page(&values), profile.offers_code(&values));

@@ -6,13 +6,16 @@ use sqlx::PgConnection;
 use time::Duration;
 
 use super::{App, Result};
-use crate::server::store;
+use crate::{domain::relink, server::store};
 
 /// Failed logins matter for minutes; they are kept a little longer than the window they count in.
 const LOGIN_FAILURES_KEPT: Duration = Duration::hours(1);
 
 /// What came of a device authorization is shown for a while.
 const DEVICE_CODES_KEPT: Duration = Duration::days(1);
+
+/// What came of a job can be looked up for so long.
+const JOBS_KEPT: Duration = Duration::days(30);
 
 /// No window in which refusals are counted is longer than a day.
 const COUNTS_KEPT: Duration = Duration::days(2);
@@ -67,6 +70,8 @@ pub async fn sweep(app: &App) -> Result<()> {
     store::device::delete_expired(&mut conn, now - DEVICE_CODES_KEPT).await?;
     store::attempt::end_forgotten(&mut conn, now - ATTEMPTS_FORGOTTEN, now).await?;
     store::login_failure::delete_before(&mut conn, now - LOGIN_FAILURES_KEPT).await?;
+    store::job::item::forget_links(&mut conn, now - relink::LIFETIME).await?;
+    store::job::delete_before(&mut conn, now - JOBS_KEPT).await?;
     store::client_window::delete_before(&mut conn, now - COUNTS_KEPT).await?;
     store::suspect::delete_before(&mut conn, now - COUNTS_KEPT).await?;
     Ok(())

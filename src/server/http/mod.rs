@@ -5,6 +5,7 @@ pub mod api;
 mod brand;
 pub mod caller;
 mod done;
+mod download;
 mod guard;
 mod health;
 mod live;

@@ -22,7 +22,8 @@ use tower_http::{
 };
 
 use super::{
-    api, brand, done, guard, health, live, oauth, origin, provider, relink, session, typed, upload,
+    api, brand, done, download, guard, health, live, oauth, origin, provider, relink, session,
+    typed, upload,
 };
 use crate::{
     server::{app::App, assets::Site},
@@ -91,12 +92,14 @@ pub fn router(app: App, options: Options) -> Router {
     let live = live::routes().with_state(web.clone());
     let relinks = relink::routes().with_state(web.clone());
     let drafts = provider::routes().with_state(web.clone());
+    let downloads = download::routes().with_state(web.clone());
     let uploads = upload::routes().with_state(web.clone());
     // Server functions come with the pages, so the guard stands around all of it.
     let browser = pages
         .layer(middleware::from_fn(done::mark))
         .layer(middleware::from_fn_with_state(app.clone(), typed::carry))
         .merge(drafts)
+        .merge(downloads)
         .merge(oauth)
         .merge(live)
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))

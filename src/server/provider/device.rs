@@ -5,8 +5,11 @@ use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 use url::Url;
 
-use super::{Http, Refusal, Registration, classify, dialect, guard, token};
-use crate::domain::{provider::Call, refusal::ErrorClass};
+use super::{Error, Http, Refusal, Registration, classify, dialect, guard, token};
+use crate::{
+    domain::{provider::Call, refusal::ErrorClass},
+    server::clock::Rng,
+};
 
 /// RFC 8628 section 3.2, where the provider is silent.
 const INTERVAL: Duration = Duration::seconds(5);
@@ -30,10 +33,8 @@ pub struct Begun {
 
 /// Begins a device authorization.
 pub async fn begin(http: &Http, registration: &Registration<'_>) -> Result<Begun, Refusal> {
-    let template = registration.profile.endpoints.device_authorization.as_deref();
-    let endpoint = registration.endpoint("device_authorization", template)?;
     let (sent_at, rng) = (http.0.clock.now(), http.0.rng.as_ref());
-    let prepared = dialect::build(registration, Call::Device, endpoint, &[], sent_at, rng)?;
+    let prepared = prepare(registration, sent_at, rng)?;
     let (answer, redactor, sent_basic) = token::send(http, prepared).await?;
     let value = token::data(&answer);
     let well = (200..300).contains(&answer.status);
@@ -48,6 +49,17 @@ pub async fn begin(http: &Http, registration: &Registration<'_>) -> Result<Begun
         return Err(Refusal { class: ErrorClass::RequestRefused, description, ..refusal });
     }
     Err(refusal)
+}
+
+/// The request for a code.
+pub(super) fn prepare(
+    registration: &Registration<'_>,
+    now: OffsetDateTime,
+    rng: &dyn Rng,
+) -> Result<dialect::Prepared, Error> {
+    let template = registration.profile.endpoints.device_authorization.as_deref();
+    let endpoint = registration.endpoint("device_authorization", template)?;
+    dialect::build(registration, Call::Device, endpoint, &[], now, rng)
 }
 
 /// Reads the answer. None: something that can't be done without is missing, or nobody could use it.

@@ -85,14 +85,15 @@ fn places(issuer: &Url) -> Vec<Url> {
 }
 
 async fn fetch(http: &Http, url: Url) -> Result<Result<Vec<u8>, String>, Error> {
-    let mut request = reqwest::Request::new(reqwest::Method::GET, url);
+    let asked = |why: &str| Error::Discovery(format!("{why} (asked {url})"));
+    let mut request = reqwest::Request::new(reqwest::Method::GET, url.clone());
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
     match http.0.client.send(request).await {
         Ok(answer) if answer.status == 200 => Ok(Ok(answer.body)),
         Ok(answer) => Ok(Err(format!("answered {}", answer.status))),
         Err(Failure::Blocked(why)) => Err(Error::Blocked(why)),
-        Err(Failure::Connect(why)) => Err(Error::Discovery(why)),
-        Err(Failure::Lost { what, .. }) => Err(Error::Discovery(what.into())),
+        Err(Failure::Connect(why)) => Err(asked(&why)),
+        Err(Failure::Lost { what, .. }) => Err(asked(what)),
     }
 }
 

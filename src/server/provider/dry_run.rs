@@ -5,10 +5,10 @@ use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 
 use super::{
-    Error, Grant, Refusal, Registration, authorize,
+    Error, Grant, Refusal, Registration, account, authorize, device,
     dialect::Prepared,
     guard::Answer,
-    jwt,
+    introspect, jwt,
     redact::Redactor,
     response::Origin,
     revoke,
@@ -32,6 +32,7 @@ pub fn requests(
     let stand_in = |text: &str| SecretString::from(text);
     let (code, verifier) = (stand_in("CODE"), stand_in("CODE-VERIFIER"));
     let (refresh_token, secret) = (stand_in("REFRESH-TOKEN"), stand_in("CLIENT-SECRET"));
+    let (device_code, subject_token) = (stand_in("DEVICE-CODE"), stand_in("SUBJECT-TOKEN"));
     let profile = registration.profile;
     let offers_code = profile.allows(GrantType::AuthorizationCode);
     let ask = |call, intent| {
@@ -52,12 +53,36 @@ pub fn requests(
         let intent = Intent::Exchange { code: &code, code_verifier: &verifier };
         requests.push(ask(Call::Exchange, intent));
     }
+    if profile.allows(GrantType::DeviceCode) {
+        requests.push(shown(registration, Call::Device, &secret, |registration| {
+            device::prepare(registration, now, rng)
+        }));
+        requests.push(ask(Call::DeviceToken, Intent::Device { device_code: &device_code }));
+    }
+    if profile.allows(GrantType::TokenExchange) {
+        let subject = token::Subject {
+            token: &subject_token,
+            token_type: "urn:ietf:params:oauth:token-type:access_token",
+            audience: None,
+            resource: None,
+        };
+        requests.push(ask(Call::TokenExchange, Intent::TokenExchange(subject)));
+    }
     if profile.allows(GrantType::ClientCredentials) || profile.renewal == Renewal::ClientCredentials
     {
         requests.push(ask(Call::ClientCredentials, Intent::ClientCredentials));
     }
     if profile.renewal == Renewal::RefreshToken {
         requests.push(ask(Call::Refresh, Intent::Refresh { refresh_token: &refresh_token }));
+    }
+    let access_token = stand_in("ACCESS-TOKEN");
+    if profile.endpoints.userinfo.is_some() {
+        requests.push(userinfo(account::prepare(registration, &access_token)));
+    }
+    if profile.endpoints.introspection.is_some() {
+        requests.push(shown(registration, Call::Introspection, &secret, |registration| {
+            introspect::prepare(registration, "access_token", &access_token, now, rng)
+        }));
     }
     if profile.endpoints.revocation.is_some() {
         requests.push(shown(registration, Call::Revocation, &secret, |registration| {
@@ -84,10 +109,28 @@ fn authorization(
         call: "authorize".into(),
         method: "GET".into(),
         url,
-        headers: Vec::new(),
-        body: String::new(),
         problem,
+        ..DryRequest::default()
     }
+}
+
+fn userinfo(prepared: Result<reqwest::Request, Error>) -> DryRequest {
+    let mut shown = DryRequest { call: "userinfo".into(), ..DryRequest::default() };
+    match prepared {
+        Ok(request) => {
+            shown.method = request.method().to_string();
+            shown.url = request.url().to_string();
+            let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+            shown.headers = request
+                .headers()
+                .iter()
+                .map(|(name, value)| DryHeader { name: name.to_string(), value: text(value) })
+                .collect();
+            shown.headers.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        Err(error) => shown.problem = Some(error.to_string()),
+    }
+    shown
 }
 
 fn shown(
@@ -102,14 +145,7 @@ fn shown(
         AuthenticationMethod::PrivateKeyJwt | AuthenticationMethod::ClientSecretJwt
     );
     let client_secret = registration.client_secret.map(|real| if signs { real } else { stand_in });
-    let mut request = DryRequest {
-        call: name(call).into(),
-        method: String::new(),
-        url: String::new(),
-        headers: Vec::new(),
-        body: String::new(),
-        problem: None,
-    };
+    let mut request = DryRequest { call: name(call).into(), ..DryRequest::default() };
     let prepared = match build(&Registration { client_secret, ..*registration }) {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -143,17 +179,28 @@ fn name(call: Call) -> &'static str {
         Call::Refresh => "refresh",
         Call::ClientCredentials => "client_credentials",
         Call::Revocation => "revoke",
-        _ => "other",
+        Call::Introspection => "introspect",
+        Call::Device => "device_authorization",
+        Call::DeviceToken => "device_token",
+        Call::TokenExchange => "token_exchange",
     }
 }
 
-/// Reads a sample as if it had just come: the grant and whether its id token would be taken after a
-/// consent, or the refusal.
+/// What would be taken of a sample.
+pub struct Taken {
+    pub grant: Grant,
+    /// Whether its id token would be taken after a consent.
+    pub id_token: Result<(), &'static str>,
+    /// Where it says something of an expiry that can't be read.
+    pub unreadable: Vec<String>,
+}
+
+/// Reads a sample as if it had just come.
 pub fn read(
     registration: &Registration<'_>,
     sample: &Sample,
     now: OffsetDateTime,
-) -> Result<(Grant, Result<(), &'static str>), Refusal> {
+) -> Result<Taken, Refusal> {
     let kind = sample.content_type.as_deref().unwrap_or("application/json");
     let mut headers = HeaderMap::new();
     if let Ok(value) = HeaderValue::from_str(kind) {
@@ -168,5 +215,10 @@ pub fn read(
         Answered::Refresh => Origin::Refresh,
         Answered::Exchange | Answered::ClientCredentials => Origin::Beginning,
     };
-    token::read(registration, &answer, origin, &expected, &Redactor::default(), false, now)
+    let hidden = Redactor::default();
+    let (grant, id_token) =
+        token::read(registration, &answer, origin, &expected, &hidden, false, now)?;
+    let value = token::data(&answer).unwrap_or_default();
+    let unreadable = token::unreadable_expiries(registration, &value, now);
+    Ok(Taken { grant, id_token, unreadable: unreadable.map(str::to_owned).collect() })
 }

@@ -88,9 +88,8 @@ fn numeric(number: f64, form: ExpiryForm, sent_at: OffsetDateTime) -> Expiry {
         ExpiryForm::EpochSeconds => epoch(number),
         ExpiryForm::EpochMillis => millis(number),
         ExpiryForm::Auto if number >= 100_000_000_000 => millis(number),
-        ExpiryForm::Auto if number >= 1_000_000_000 => {
-            epoch(number).filter(|at| *at >= sent_at).or_else(relative)
-        }
+        // Nothing lives for thirty years: what is as large is a date, also one that is over.
+        ExpiryForm::Auto if number >= 1_000_000_000 => epoch(number),
         ExpiryForm::Auto => relative(),
         ExpiryForm::Date | ExpiryForm::Jwt => None,
     };

@@ -30,6 +30,7 @@ mod error;
 mod expiry;
 mod fill;
 pub mod guard;
+pub mod introspect;
 mod jwt;
 pub mod profile;
 mod redact;

@@ -13,7 +13,7 @@ pub use limit::Limit;
 
 use super::{Error, Result};
 use crate::domain::{
-    client::{Client, StateName},
+    client::{Client, ClientName, StateName},
     incident::Incident,
     rehearsal::NextSecret,
 };
@@ -161,6 +161,20 @@ pub async fn list(conn: &mut PgConnection) -> Result<Vec<Stored>> {
         .into_iter()
         .map(TryInto::try_into)
         .collect()
+}
+
+/// What every client is called.
+pub async fn names(conn: &mut PgConnection) -> Result<Vec<ClientName>> {
+    Ok(sqlx::query_as!(ClientName, "SELECT id, name, provider FROM clients ORDER BY lower(name)")
+        .fetch_all(conn)
+        .await?)
+}
+
+/// The clients of a provider.
+pub async fn ids_of_provider(conn: &mut PgConnection, provider: &str) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!("SELECT id FROM clients WHERE provider = $1", provider)
+        .fetch_all(conn)
+        .await?)
 }
 
 /// Clients that the provider refuses.

@@ -1,17 +1,18 @@
-//! Connections: reading and changing them. Leases are in [`lease`], what refreshes came to in
-//! [`outcome`].
+//! Connections: reading and changing them. Lists are in [`list`], leases in [`lease`], what refreshes
+//! came to in [`outcome`].
 
 pub mod bulk;
 pub mod lease;
 pub mod make;
 pub mod outcome;
+pub mod pause;
 
 use sqlx::{PgConnection, postgres::PgListener};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Error, Result};
-use crate::domain::connection::{Connection, ConnectionFilter, LastError, Sort, State, StateName};
+use crate::domain::connection::{Connection, LastError, State, StateName};
 
 struct ConnectionRow {
     id: Uuid,
@@ -41,6 +42,7 @@ struct ConnectionRow {
     refresh_expires_at: Option<OffsetDateTime>,
     needs_human_by: Option<OffsetDateTime>,
     due_at: Option<OffsetDateTime>,
+    paused_at: Option<OffsetDateTime>,
     created_at: OffsetDateTime,
     updated_at: OffsetDateTime,
 }
@@ -96,6 +98,7 @@ impl TryFrom<ConnectionRow> for Connection {
             access_expires_at: row.access_expires_at,
             refresh_expires_at: row.refresh_expires_at,
             due_at: row.due_at,
+            paused_at: row.paused_at,
             needs_human_by: row.needs_human_by,
             last_error,
             created_at: row.created_at,
@@ -113,124 +116,14 @@ macro_rules! select {
                     n.state_since, n.reason, n.failures, n.doubtful_attempt_id, n.last_error, n.generation,
                     n.scopes_requested, n.scopes_granted, n.has_refresh_token, n.obtained_at,
                     n.access_expires_at, n.refresh_expires_at, n.needs_human_by, n.due_at,
-                    n.created_at, n.updated_at
+                    n.paused_at, n.created_at, n.updated_at
              FROM connections n JOIN clients c ON c.id = n.client_id " + $tail $(+ $more)*
             $(, $argument)*
         )
     };
 }
 
-macro_rules! select_page {
-    ($filter:expr, $limit:expr, $tail:literal $(, $argument:expr)*) => {
-        select!(
-            "WHERE ($1::text IS NULL OR n.state = $1)
-               AND ($2::uuid IS NULL OR n.client_id = $2)
-               AND ($3::text IS NULL OR c.provider = $3)
-               AND ($4::text IS NULL OR position(lower($4) IN lower(n.label)) > 0
-                    OR position(lower($4) IN lower(coalesce(n.account_label, ''))) > 0
-                    OR position(lower($4) IN lower(coalesce(n.account_id, ''))) > 0
-                    OR position(lower($4) IN lower(coalesce(n.external_id, ''))) > 0)
-               AND ($5::timestamptz IS NULL
-                    OR coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00') < $5)
-               AND ($6::timestamptz IS NULL
-                    OR coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00') < $6)
-             " + $tail,
-            $filter.state.map(StateName::as_str),
-            $filter.client,
-            $filter.provider.as_deref(),
-            $filter.q.as_deref(),
-            $filter.expires_before,
-            $filter.needs_human_before,
-            $limit
-            $(, $argument)*
-        )
-    };
-}
-
-/// Where a page begins: behind the item with this key and id.
-#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub struct After {
-    pub id: Uuid,
-    #[serde(with = "time::serde::rfc3339::option")]
-    pub at: Option<OffsetDateTime>,
-    pub text: Option<String>,
-}
-
-/// The key that a connection has in an order; what a next page begins behind.
-pub fn after(connection: &Connection, sort: Sort) -> After {
-    let last = time::macros::datetime!(9999-01-01 00:00 UTC);
-    After {
-        id: connection.id,
-        at: match sort {
-            Sort::NeedsHumanBy => Some(connection.needs_human_by.unwrap_or(last)),
-            Sort::Expires => Some(connection.access_expires_at.unwrap_or(last)),
-            Sort::Newest | Sort::Label => None,
-        },
-        text: (sort == Sort::Label).then(|| connection.label.clone()),
-    }
-}
-
-pub async fn list(
-    conn: &mut PgConnection,
-    filter: &ConnectionFilter,
-    after: Option<&After>,
-    limit: i64,
-) -> Result<Vec<Connection>> {
-    let id = after.map(|after| after.id);
-    let at = after.and_then(|after| after.at);
-    let text = after.and_then(|after| after.text.as_deref());
-    let rows = match filter.sort.unwrap_or_default() {
-        Sort::Newest => {
-            select_page!(
-                filter,
-                limit,
-                "AND ($8::uuid IS NULL OR n.id < $8) ORDER BY n.id DESC LIMIT $7",
-                id
-            )
-            .fetch_all(conn)
-            .await?
-        }
-        Sort::NeedsHumanBy => {
-            select_page!(
-                filter,
-                limit,
-                "AND ($8::uuid IS NULL
-                      OR (coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00'), n.id) > ($9, $8))
-                 ORDER BY coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00'), n.id LIMIT $7",
-                id,
-                at
-            )
-            .fetch_all(conn)
-            .await?
-        }
-        Sort::Expires => {
-            select_page!(
-                filter,
-                limit,
-                "AND ($8::uuid IS NULL
-                      OR (coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00'), n.id) > ($9, $8))
-                 ORDER BY coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00'), n.id LIMIT $7",
-                id,
-                at
-            )
-            .fetch_all(conn)
-            .await?
-        }
-        Sort::Label => {
-            select_page!(
-                filter,
-                limit,
-                "AND ($8::uuid IS NULL OR (lower(n.label), n.id) > (lower($9), $8))
-                 ORDER BY lower(n.label), n.id LIMIT $7",
-                id,
-                text
-            )
-            .fetch_all(conn)
-            .await?
-        }
-    };
-    rows.into_iter().map(TryInto::try_into).collect()
-}
+pub mod list;
 
 pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Connection>> {
     select!("WHERE n.id = $1", id).fetch_optional(conn).await?.map(TryInto::try_into).transpose()
@@ -294,7 +187,7 @@ pub async fn disconnect(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) 
          SET state = 'disconnected', state_since = $2, reason = NULL, due_at = NULL, needs_human_by = NULL,
              access_expires_at = NULL, refresh_expires_at = NULL, has_refresh_token = false,
              doubtful_attempt_id = NULL, failures = 0, lease_id = NULL, leased_until = NULL,
-             updated_at = $2
+             paused_at = NULL, resume_at = NULL, updated_at = $2
          WHERE id = $1",
         id,
         now

@@ -16,7 +16,8 @@ use crate::domain::{
 pub async fn clear(conn: &mut PgConnection) -> Result<()> {
     sqlx::query!(
         "TRUNCATE users, setup_tokens, sessions, login_failures, api_keys, providers, clients, connections,
-                  token_sets, attempts, relinks, flows, device_codes, imports, audit, client_windows,
+                  connection_search, token_sets, attempts, relinks, flows, device_codes, imports, audit, jobs, job_items, saved_filters,
+                  client_windows,
                   suspects, incidents"
     )
     .execute(conn)
@@ -26,7 +27,9 @@ pub async fn clear(conn: &mut PgConnection) -> Result<()> {
 
 /// Lets the next query be planned by what is there now.
 pub async fn analyze(conn: &mut PgConnection) -> Result<()> {
-    sqlx::query!("ANALYZE connections, token_sets, attempts, audit").execute(conn).await?;
+    sqlx::query!("ANALYZE connections, connection_search, token_sets, attempts, audit")
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -212,15 +212,8 @@ pub async fn succeed(conn: &mut PgConnection, connection_id: Uuid, id: Uuid) -> 
     Ok(done.rows_affected() > 0)
 }
 
-/// Forgets what a connection waits for.
-pub async fn withdraw(conn: &mut PgConnection, connection_id: Uuid) -> Result<()> {
-    sqlx::query!("DELETE FROM device_codes WHERE connection_id = $1", connection_id)
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-/// [`withdraw`], unless somebody is asking the provider about it. `false`: somebody is.
+/// Forgets what a connection waits for, unless somebody is asking the provider about it. `false`:
+/// somebody is.
 pub async fn withdraw_idle(
     conn: &mut PgConnection,
     connection_id: Uuid,
@@ -237,6 +230,46 @@ pub async fn withdraw_idle(
     Ok(sqlx::query_scalar!(
         r#"SELECT NOT EXISTS (SELECT FROM device_codes WHERE connection_id = $1) AS "none!""#,
         connection_id
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// [`withdraw_idle`] for all connections of a client.
+pub async fn withdraw_idle_of_client(
+    conn: &mut PgConnection,
+    client_id: Uuid,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    sqlx::query!(
+        "DELETE FROM device_codes d USING connections c
+         WHERE c.id = d.connection_id AND c.client_id = $1
+           AND (d.leased_until IS NULL OR d.leased_until <= $2)",
+        client_id,
+        now
+    )
+    .execute(&mut *conn)
+    .await?;
+    Ok(sqlx::query_scalar!(
+        r#"SELECT NOT EXISTS (SELECT FROM device_codes d JOIN connections c ON c.id = d.connection_id
+                              WHERE c.client_id = $1) AS "none!""#,
+        client_id
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Whether somebody is asking the provider about it.
+pub async fn is_held(
+    conn: &mut PgConnection,
+    connection_id: Uuid,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM device_codes
+                          WHERE connection_id = $1 AND leased_until > $2) AS "held!""#,
+        connection_id,
+        now
     )
     .fetch_one(conn)
     .await?)

@@ -105,12 +105,6 @@ pub async fn take(
     .await?)
 }
 
-/// Forgets the flows of a connection, whoever is on the way in them.
-pub async fn withdraw(conn: &mut PgConnection, connection_id: Uuid) -> Result<()> {
-    sqlx::query!("DELETE FROM flows WHERE connection_id = $1", connection_id).execute(conn).await?;
-    Ok(())
-}
-
 /// Forgets the flows of a connection but those whose code is being redeemed: used after `since`.
 /// `false`: there are such.
 pub async fn withdraw_idle(
@@ -129,6 +123,45 @@ pub async fn withdraw_idle(
     Ok(sqlx::query_scalar!(
         r#"SELECT NOT EXISTS (SELECT FROM flows WHERE connection_id = $1) AS "none!""#,
         connection_id
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// [`withdraw_idle`] for all connections of a client.
+pub async fn withdraw_idle_of_client(
+    conn: &mut PgConnection,
+    client_id: Uuid,
+    since: OffsetDateTime,
+) -> Result<bool> {
+    sqlx::query!(
+        "DELETE FROM flows f USING connections c
+         WHERE c.id = f.connection_id AND c.client_id = $1 AND (used_at IS NULL OR used_at <= $2)",
+        client_id,
+        since
+    )
+    .execute(&mut *conn)
+    .await?;
+    Ok(sqlx::query_scalar!(
+        r#"SELECT NOT EXISTS (SELECT FROM flows f JOIN connections c ON c.id = f.connection_id
+                              WHERE c.client_id = $1) AS "none!""#,
+        client_id
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Whether a code that was brought back after `since` may be being redeemed.
+pub async fn is_being_redeemed(
+    conn: &mut PgConnection,
+    connection_id: Uuid,
+    since: OffsetDateTime,
+) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM flows
+                          WHERE connection_id = $1 AND used_at > $2) AS "some!""#,
+        connection_id,
+        since
     )
     .fetch_one(conn)
     .await?)

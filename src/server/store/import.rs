@@ -94,6 +94,15 @@ pub struct Progress {
     pub problems: Vec<RowProblem>,
 }
 
+impl Progress {
+    /// Counts a row that can't be imported, and says why.
+    pub fn fail(&mut self, row: i64, external_id: Option<String>, field: &str, message: &str) {
+        self.failed += 1;
+        let (field, message) = (field.into(), message.into());
+        self.problems.push(RowProblem { row, external_id, field, message });
+    }
+}
+
 /// Counts a batch, which may come before one that stood before it. Of the problems the first thousand
 /// are kept, by their rows. `false`: the import was ended meanwhile, and nothing may follow.
 pub async fn add(

@@ -43,8 +43,9 @@ pub async fn list_due(conn: &mut PgConnection, now: OffsetDateTime) -> Result<Ve
     .await?)
 }
 
-/// Counts a canary that is about to be tried, if it is time for one; how many were tried before. The
-/// caller holds the client's row.
+/// Counts a canary that is about to be tried, if it is time for one; how many were refused before: what
+/// a provider that is away leaves unanswered does not put off the next. The caller holds the client's
+/// row.
 pub async fn take_turn(
     conn: &mut PgConnection,
     client_id: Uuid,
@@ -52,7 +53,7 @@ pub async fn take_turn(
 ) -> Result<Option<i32>> {
     Ok(sqlx::query_scalar!(
         r#"UPDATE incidents SET tried = tried + 1 WHERE client_id = $1 AND canary_at <= $2
-           RETURNING tried - 1 AS "tried!""#,
+           RETURNING confirmed"#,
         client_id,
         now
     )

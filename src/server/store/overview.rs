@@ -16,15 +16,17 @@ pub struct Count {
     pub state: StateName,
     pub client_state: client::StateName,
     pub soon: bool,
+    pub paused: bool,
     pub count: i64,
 }
 
 pub async fn count(conn: &mut PgConnection, soon: OffsetDateTime) -> Result<Vec<Count>> {
     sqlx::query!(
         r#"SELECT n.state, c.state AS client_state, coalesce(n.needs_human_by <= $1, false) AS "soon!",
+                  n.paused_at IS NOT NULL AS "paused!",
                   count(*) AS "count!"
            FROM connections n JOIN clients c ON c.id = n.client_id
-           GROUP BY 1, 2, 3"#,
+           GROUP BY 1, 2, 3, 4"#,
         soon
     )
     .fetch_all(conn)
@@ -35,6 +37,7 @@ pub async fn count(conn: &mut PgConnection, soon: OffsetDateTime) -> Result<Vec<
             state: row.state.parse()?,
             client_state: row.client_state.parse()?,
             soon: row.soon,
+            paused: row.paused,
             count: row.count,
         })
     })

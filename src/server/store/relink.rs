@@ -230,13 +230,20 @@ pub async fn count_code(conn: &mut PgConnection, id: Uuid, most: i32) -> Result<
     Ok(done.rows_affected() > 0)
 }
 
-/// Uses the link up. `false`: it was used before, or its time is over.
-pub async fn take(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<bool> {
+/// Uses a link up that was open at `open_at`. `false`: it was used before, or its time was over.
+pub async fn take(
+    conn: &mut PgConnection,
+    id: Uuid,
+    open_at: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<bool> {
     let done = sqlx::query!(
         "UPDATE relinks
-         SET used_at = $2, returned_at = coalesce(returned_at, $2), outcome = 'done', detail = NULL
+         SET used_at = $3, returned_at = coalesce(returned_at, $3), outcome = 'done', detail = NULL,
+             ended = NULL
          WHERE id = $1 AND used_at IS NULL AND expires_at > $2",
         id,
+        open_at,
         now
     )
     .execute(conn)

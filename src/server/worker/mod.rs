@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::{task::JoinSet, time::Instant};
 
-use super::app::{App, Result, connection, import, keys, live, refresh, upkeep};
+use super::app::{App, Result, connection, import, job, keys, live, refresh, upkeep};
 
 /// How often the worker looks for what is due, when nobody wakes it.
 const TICK: Duration = Duration::from_secs(1);
@@ -26,6 +26,7 @@ const CLOCK: Duration = Duration::from_secs(15);
 const KEYS: Duration = Duration::from_secs(60);
 const HISTORY: Duration = Duration::from_secs(10 * 60);
 const IMPORTS: Duration = Duration::from_secs(30);
+const JOBS: Duration = Duration::from_secs(1);
 
 /// Begins the loops that every process needs: people refresh by hand in those that do no other work.
 pub fn tend(app: &App) -> JoinSet<()> {
@@ -63,6 +64,9 @@ pub fn begin(app: &App, history: time::Duration) -> JoinSet<()> {
         upkeep::history::keep(&app, history).await
     }));
     loops.spawn(every(app.clone(), "keys", KEYS, |app| async move { keep_keys(&app).await }));
+    loops.spawn(every(app.clone(), "jobs", JOBS, |app| async move {
+        job::run_due(&app).await.map(drop)
+    }));
     loops.spawn(every(app.clone(), "imports", IMPORTS, |app| async move {
         import::end_silent(&app).await.map(drop)
     }));

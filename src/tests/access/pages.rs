@@ -6,7 +6,10 @@ use axum::http::StatusCode;
 use sqlx::PgPool;
 
 use crate::{
-    domain::access::Role::{self, Admin, Auditor, Support},
+    domain::{
+        access::Role::{self, Admin, Auditor, Support},
+        job::{Action, NewJob},
+    },
     server::{app, http::router::page_paths},
     tests::support::{Page, World},
 };
@@ -36,6 +39,9 @@ fn table() -> BTreeMap<&'static str, Seen> {
         ("/connections/import", ByAdmins),
         ("/connections/new", ByAdmins),
         ("/connections/{id}", STAFF),
+        ("/jobs", STAFF),
+        ("/jobs/new", STAFF),
+        ("/jobs/{id}", STAFF),
         ("/login", ByAnyone),
         ("/profile", STAFF),
         ("/providers", STAFF),
@@ -88,11 +94,20 @@ async fn each_page_is_shown_to_whom_its_row_says(pool: PgPool) {
     let world = World::new(pool).await;
     let client = world.client("one", |_| {}).await;
     let connection = world.import(client).await;
+    let new = NewJob {
+        action: Action::Pause,
+        ids: Some(vec![connection]),
+        filter: None,
+        tag: None,
+        revoke: false,
+    };
+    let job = app::job::create(&world.app, &world.admin, &new).await.expect("a job").id;
     world.execute("UPDATE connections SET account_id = 'acc_1', account_label = 'alice'").await;
     let relink = app::relink::create(&world.app, &world.admin, connection).await.unwrap().id;
     let filled = |path: &str| {
         let id = match path {
             "/relinks/{id}" => relink,
+            _ if path.contains("/jobs") => job,
             _ if path.contains("/clients") => client,
             _ => connection,
         };

@@ -24,6 +24,9 @@ fn body(method: &Method, path: &str, profile: &Value) -> Value {
         ("POST", "/connections") => {
             json!({ "client_id": Uuid::from_u128(77), "token_response": {} })
         }
+        // Chooses nothing: what it does is asked only then.
+        ("POST", "/jobs" | "/jobs/preview") => json!({ "action": "refresh" }),
+        ("POST", "/saved-filters") => json!({ "name": "a" }),
         ("POST", "/users") => makers::user("someone@people.test"),
         ("POST", "/api-keys") => makers::key("another"),
         ("PATCH", _) | ("POST", "/clients/{id}/dry-run" | "/clients/{id}/imports") => json!({}),

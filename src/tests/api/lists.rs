@@ -57,6 +57,7 @@ async fn every_list_gives_each_item_once(pool: PgPool) {
         ("/connections?sort=needs_human_by", "/id", 5),
         ("/connections?sort=expires", "/id", 5),
         ("/connections?sort=label", "/id", 5),
+        ("/connections?sort=refreshed", "/id", 5),
         ("/clients", "/id", 6),
         ("/users", "/id", 5),
         ("/api-keys", "/id", 6),

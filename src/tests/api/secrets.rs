@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::makers;
-use crate::{domain::access::Scope, tests::support::World};
+use crate::{domain::access::Scope, server::app, tests::support::World};
 
 const SECRETS: [&str; 5] = [
     "canary-client-secret",
@@ -81,11 +81,22 @@ async fn no_answer_holds_a_secret_but_the_token_endpoint(pool: PgPool) {
         .unwrap();
     let import = admin.send(request).await.ok();
     let import = format!("/imports/{}", import["id"].as_str().unwrap());
+    let id = connection.rsplit('/').next().unwrap();
+    let job = json!({ "action": "refresh", "ids": [id] });
+    let job = admin.post("/jobs", &job).await.ok()["id"].as_str().unwrap().to_owned();
+    app::job::run_due(&world.app).await.unwrap();
+    let mut paths = readable(&connection, &client, &user, &import);
+    paths.extend([
+        "/exports/connections".to_owned(),
+        format!("/exports/jobs/{job}"),
+        "/jobs".to_owned(),
+        format!("/jobs/{job}"),
+        format!("/jobs/{job}/outcomes"),
+        "/saved-filters".to_owned(),
+    ]);
     world.execute("UPDATE connections SET account_id = 'acc_1'").await;
     let relink = admin.press(&format!("{connection}/relink")).await.ok();
-    let relink = format!("/relinks/{}", relink["id"].as_str().unwrap());
-    let mut paths = readable(&connection, &client, &user, &import);
-    paths.push(relink);
+    paths.push(format!("/relinks/{}", relink["id"].as_str().unwrap()));
     let covered = admin.contract.operations();
     let covered = covered.iter().filter(|(method, path, _)| {
         method == "GET" && !path.ends_with("/token") && path != "/api-keys/{id}"

@@ -269,6 +269,25 @@ async fn a_canary_that_is_granted_ends_it_and_all_go_on(pool: PgPool) {
 }
 
 /// Many people did withdraw their consent at once, while others of the client's connections work.
+/// However long it is away: what waits for the client must not wait an hour more when it is back.
+#[sqlx::test]
+async fn a_provider_that_is_away_does_not_put_off_the_next_canary(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (client, ids) = in_an_incident(&world).await;
+    world.control().clear();
+    world.control().fail_next(Fault::Unavailable, 8);
+    for _ in 0..8 {
+        assert_eq!(canary(&world, client).await, 1);
+        let next = incident(&world, client).await.unwrap().canary_at;
+        assert!(next - world.now() <= Duration::minutes(5), "{next}");
+    }
+    assert_eq!(canary(&world, client).await, 1);
+    assert!(incident(&world, client).await.is_none(), "the first answer ends it");
+    world.pass(Duration::minutes(10));
+    world.tick().await;
+    assert_eq!(names(&world, &ids).await, [StateName::Active; 6]);
+}
+
 #[sqlx::test]
 async fn what_canaries_confirm_is_tried_once_more_and_then_condemned(pool: PgPool) {
     let world = World::new(pool).await;

@@ -5,6 +5,7 @@ mod browser;
 mod people;
 mod program;
 mod provider;
+mod questions;
 mod reading;
 mod stub;
 
@@ -21,6 +22,7 @@ pub use self::{
     people::{PASSWORD, email},
     program::Program,
     provider::{PROVIDER, SECRET, new_connection},
+    questions::Questions,
 };
 use crate::{
     domain::access::Role,

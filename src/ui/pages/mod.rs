@@ -5,6 +5,7 @@ pub mod api_key;
 pub mod audit;
 pub mod client;
 pub mod connection;
+pub mod job;
 pub mod missing;
 pub mod overview;
 pub mod profile;

@@ -135,7 +135,7 @@ fn counts(overview: &Overview) -> AnyView {
             view! {
                 <li data-state=standing.as_str() class:is-none=count == 0>
                     <A href=address(standing, overview) attr:title=voice::meaning(standing)>
-                        <span class="count">{grouped(count)}</span>
+                        <span class="count">{voice::grouped(count)}</span>
                         <span class="count-word">{glyph::standing(standing)} {standing.word()}</span>
                     </A>
                 </li>
@@ -182,17 +182,4 @@ fn card(client: &Client, as_of: time::OffsetDateTime) -> AnyView {
         </li>
     }
     .into_any()
-}
-
-/// Thousands apart: "12 480".
-fn grouped(count: i64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + 4);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
 }

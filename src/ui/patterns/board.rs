@@ -16,19 +16,57 @@ use crate::{
 };
 
 pub fn board(connections: Vec<Connection>, as_of: OffsetDateTime) -> AnyView {
+    board_of(connections, as_of, None)
+}
+
+/// A board whose rows can be chosen: their boxes belong to the form of this id.
+pub fn board_to_choose(
+    connections: Vec<Connection>,
+    as_of: OffsetDateTime,
+    form: &'static str,
+) -> AnyView {
+    board_of(connections, as_of, Some(form))
+}
+
+fn board_of(
+    connections: Vec<Connection>,
+    as_of: OffsetDateTime,
+    form: Option<&'static str>,
+) -> AnyView {
     let rows = connections
         .into_iter()
-        .map(|connection| view! { <li class="board-row">{row(connection, as_of)}</li> })
+        .map(|connection| {
+            let choice = form.map(|form| choice(&connection, form));
+            view! { <li class="board-row">{choice} {row(connection, as_of)}</li> }
+        })
         .collect::<Vec<_>>();
+    let class = if form.is_some() { "board is-choosing" } else { "board" };
     view! {
-        <div class="board">
+        <div class=class>
             <div class="board-head" aria-hidden="true">
+                {form.map(|_| view! { <span></span> })}
                 <span>"State"</span>
                 <span>"Connection"</span>
                 {lifeline::axis()}
                 <span class="board-by">"Needs a person"</span>
             </div>
             <ol>{rows}</ol>
+        </div>
+    }
+    .into_any()
+}
+
+fn choice(connection: &Connection, form: &'static str) -> AnyView {
+    let label = format!("Choose {}", connection.name());
+    view! {
+        <div class="board-choice">
+            <input
+                type="checkbox"
+                name="id"
+                value=connection.id.to_string()
+                form=form
+                aria-label=label
+            />
         </div>
     }
     .into_any()

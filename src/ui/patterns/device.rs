@@ -56,9 +56,7 @@ pub fn code(
                 </a>
                 " and type this code:"
             </p>
-            <p class="headline">
-                <code>{device.user_code.clone()}</code>
-            </p>
+            <p class="code">{device.user_code.clone()}</p>
             {complete}
             <p class="help">
                 {format!(

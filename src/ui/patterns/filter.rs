@@ -67,6 +67,17 @@ pub fn typed(
     .into_any()
 }
 
+/// Fields that are needed now and then.
+pub fn folded(label: &'static str, open: bool, fields: Vec<AnyView>) -> AnyView {
+    view! {
+        <details class="bar-more" open=open>
+            <summary>{label}</summary>
+            <div class="bar-fields">{fields}</div>
+        </details>
+    }
+    .into_any()
+}
+
 /// A field of the bar to choose from.
 pub fn chosen(
     name: impl Into<String>,

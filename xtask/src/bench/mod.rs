@@ -15,6 +15,7 @@ mod ratio;
 mod refresh;
 mod stored;
 mod token;
+mod weight;
 
 use std::process::ExitCode;
 

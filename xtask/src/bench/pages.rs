@@ -7,6 +7,7 @@ use super::ground::{Database, Ground};
 use super::load::Load;
 use super::program::{self, Server};
 use super::ratio::{Aim, Line, Series};
+use super::weight;
 
 const PEOPLE: usize = 10;
 /// How many connections are looked at in detail.
@@ -19,7 +20,11 @@ pub fn measure(ground: &Ground) -> Result<Vec<Line>> {
     database.settle()?;
     let cookie = program::sign_in(server.address, "admin@example.com", &password)?;
     let mut lines = Vec::new();
-    for (name, paths) in kinds(&database)? {
+    let kinds = kinds(&database)?;
+    let first = |paths: &str| paths.lines().next().unwrap_or_default().to_owned();
+    let pages: Vec<_> = kinds.iter().map(|(name, paths)| (*name, first(paths))).collect();
+    lines.extend(weight::lines(server.address, &cookie, &pages)?);
+    for (name, paths) in kinds {
         let (mut medians, mut tails) = (Series::default(), Series::default());
         for _ in 0..ground.effort.rounds {
             let load = Load {
@@ -59,12 +64,13 @@ fn kinds(database: &Database) -> Result<Vec<(&'static str, String)>> {
     let ids = database.sql(&format!(
         "SELECT '/connections/' || id FROM connections ORDER BY md5(id::text) LIMIT {LOOKED_AT}"
     ))?;
+    let tomorrow = database.sql("SELECT (now() + interval '1 day')::date")?;
     let list = |query: &str| format!("/connections?{query}");
     Ok(vec![
         ("the overview", "/".to_owned()),
         (
             "the list in each order",
-            ["newest", "needs_human_by", "expires", "label"]
+            ["newest", "needs_human_by", "expires", "refreshed", "label"]
                 .map(|sort| list(&format!("sort={sort}")))
                 .join("\n"),
         ),
@@ -81,9 +87,21 @@ fn kinds(database: &Database) -> Result<Vec<(&'static str, String)>> {
                 .join("\n"),
         ),
         (
+            "the list by provider, tag, account or time",
+            [
+                "provider=sample-zoom&sort=expires".to_owned(),
+                "tag=eu&sort=refreshed".to_owned(),
+                "owner=harbour&sort=label".to_owned(),
+                format!("expires_before={tomorrow}&state=active&sort=needs_human_by"),
+                format!("needs_human_before={tomorrow}&sort=label"),
+            ]
+            .map(|query| list(&query))
+            .join("\n"),
+        ),
+        (
             "the list searched",
-            [word.to_owned(), "crm-0012".to_owned(), "nobody-has-this".to_owned()]
-                .map(|text| list(&format!("q={text}")))
+            [word.to_owned(), "crm-0012".to_owned(), "nobody-has-this".to_owned(), "zq".to_owned()]
+                .map(|text| list(&format!("q={text}&sort=label")))
                 .join("\n"),
         ),
         ("a connection", ids),

@@ -213,6 +213,14 @@ pub fn get(address: SocketAddr, path: &str) -> Result<(String, String)> {
     ask(address, &format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"))
 }
 
+/// [`get`], for whoever has this cookie.
+pub fn get_as(address: SocketAddr, path: &str, cookie: &str) -> Result<(String, String)> {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\ncookie: {cookie}\r\naccept: text/html\r\nconnection: close\r\n\r\n"
+    );
+    ask(address, &request)
+}
+
 fn ask(address: SocketAddr, request: &str) -> Result<(String, String)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;

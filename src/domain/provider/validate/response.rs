@@ -15,6 +15,9 @@ impl Check<'_> {
     fn pointer(&mut self, field: &str, pointer: &str) {
         if !pointer.starts_with('/') {
             self.fail(field, "must be a JSON pointer: it begins with '/'");
+        } else if pointer.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1'])) {
+            // RFC 6901 section 3.
+            self.fail(field, "must be a JSON pointer: '~' stands there as '~0', and '/' as '~1'");
         }
     }
 

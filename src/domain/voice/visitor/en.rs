@@ -41,8 +41,7 @@ pub static TEXTS: Texts = Texts {
     help: "Questions? Ask {contact}.",
     done: Ending {
         title: "It worked",
-        text: "The connection is alive again. You can close this page; nothing more is needed from \
-               you.",
+        text: "The connection is alive. You can close this page; nothing more is needed from you.",
         well: true,
     },
     wrong_account: Ending {

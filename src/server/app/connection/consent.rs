@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
@@ -40,9 +41,30 @@ pub(super) async fn void_waiting(app: &App, conn: &mut PgConnection, id: Uuid) -
     if idle { Ok(()) } else { Err(being_stored()) }
 }
 
+/// [`void_waiting`] for all connections of a client.
+pub(in crate::server::app) async fn void_waiting_of_client(
+    app: &App,
+    conn: &mut PgConnection,
+    client_id: Uuid,
+) -> Result<()> {
+    let now = app.now();
+    let idle = store::flow::withdraw_idle_of_client(conn, client_id, now - ON_ITS_WAY).await?
+        && store::device::withdraw_idle_of_client(conn, client_id, now).await?;
+    if idle { Ok(()) } else { Err(being_stored()) }
+}
+
+/// Refuses while a consent is being stored, without voiding any.
+pub(super) async fn refuse_on_its_way(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    let now = app.now();
+    let on_its_way = store::flow::is_being_redeemed(conn, id, now - ON_ITS_WAY).await?
+        || store::device::is_held(conn, id, now).await?;
+    if on_its_way { Err(being_stored()) } else { Ok(()) }
+}
+
 pub(super) fn being_stored() -> Error {
     Error::Conflict(
-        "The provider is answering a consent to this connection just now. Try again in a moment."
+        "The provider is being asked about a consent just now, and what it gives must not be lost. \
+         Try again in a moment."
             .into(),
     )
 }
@@ -52,8 +74,9 @@ pub(super) struct Consent<'a> {
     pub connection_id: Uuid,
     /// The authorization that it ends, if it came through a browser.
     pub flow_id: Option<Uuid>,
-    /// The relink that it uses up.
-    pub relink_id: Option<Uuid>,
+    /// The relink that it uses up, and when that was seen to be open: what ends it later does not
+    /// throw away what was spent by then.
+    pub relink: Option<(Uuid, OffsetDateTime)>,
     /// The device authorization that it ends.
     pub device_id: Option<Uuid>,
     pub who: Who<'a>,
@@ -161,8 +184,8 @@ async fn settle(
     {
         return Ok(None);
     }
-    if let Some(relink_id) = consent.relink_id
-        && !store::relink::take(&mut tx, relink_id, app.now()).await?
+    if let Some((relink_id, open_at)) = consent.relink
+        && !store::relink::take(&mut tx, relink_id, open_at, app.now()).await?
     {
         return refused(Outcome::Expired, "the relink was used or had expired");
     }
@@ -250,7 +273,7 @@ mod tests {
         let given = Grant { account, ..granted(&world, &response) };
         let consent = Consent {
             connection_id: id,
-            relink_id: None,
+            relink: None,
             device_id: None,
             flow_id: None,
             who: (&Actor::Operator).into(),

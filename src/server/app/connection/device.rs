@@ -9,7 +9,7 @@ use futures::future::join_all;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sqlx::PgConnection;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -28,9 +28,10 @@ use crate::{
         device::{DeviceAuthorization, DeviceState},
         provider::GrantType as Offered,
         refusal::ErrorClass,
+        voice,
     },
     server::{
-        app::{client::Caller, keys, refresh},
+        app::{client::Caller, keys},
         provider::{self, Refusal, token},
         secret::seal::Place,
         store::{
@@ -44,6 +45,9 @@ use crate::{
 const SLOWER: i32 = 5;
 /// A provider that does not answer is asked less and less often, but not less than this.
 const SLOWEST: i32 = 60;
+/// For how long whoever asks may be about to store what came of it. Longer than it takes, so that
+/// nobody asks again meanwhile or throws it away; a holder that died keeps a code waiting for so long.
+const LEASE: Duration = consent::ON_ITS_WAY;
 /// How long a call to a provider takes at most.
 const CALL: Duration = Duration::seconds(provider::DEADLINE.as_secs().cast_signed());
 
@@ -67,6 +71,7 @@ async fn begin_new(
     let caller = make::caller(app, &new).await?;
     let begun = ask(app, &caller).await?;
     let mut tx = app.begin().await?;
+    make::refuse_changed(&caller, &mut tx).await?;
     let id = make::insert(app, &mut tx, &new, GrantType::DeviceCode).await?;
     let connection = load(&mut tx, id).await?;
     let subject = Subject::new(id, connection.name());
@@ -82,43 +87,85 @@ pub async fn authorize(app: &App, actor: &Actor, id: Uuid) -> Result<DeviceAutho
     open(app, actor, id, None).await
 }
 
-/// [`authorize`], for whoever may: with `relink_id` the right is a link.
+/// [`authorize`], for whoever may: with `link` that is the right to it.
 pub(in crate::server::app) async fn open(
     app: &App,
     actor: &Actor,
     id: Uuid,
-    relink_id: Option<Uuid>,
+    link: Option<Link>,
 ) -> Result<DeviceAuthorization> {
     let (running, actor) = (app.clone(), actor.clone());
-    app.finish(async move { begin_again(&running, &actor, id, relink_id).await }).await
+    app.finish(async move { begin_again(&running, &actor, id, link).await }).await
 }
 
 async fn begin_again(
     app: &App,
     actor: &Actor,
     id: Uuid,
-    relink_id: Option<Uuid>,
+    link: Option<Link>,
 ) -> Result<DeviceAuthorization> {
     let mut conn = app.pool().acquire().await?;
     let connection = load(&mut conn, id).await?;
     let scopes = connection.scopes_requested.clone();
     let caller = Caller::load(app, &mut conn, connection.client_id, scopes).await?;
     let caller = caller.for_connection(&connection);
+    check(&connection)?;
+    consent::refuse_on_its_way(app, &mut conn, id).await?;
     drop(conn);
+    let begun = ask(app, &caller).await?;
+    let mut tx = app.begin().await?;
+    make::refuse_changed(&caller, &mut tx).await?;
+    let connection = super::load_for_update(&mut tx, id).await?;
+    check(&connection)?;
+    if !caller.is_for(&connection) {
+        return Err(make::changed());
+    }
+    if let Some(link) = &link {
+        follow(app, &mut tx, id, link).await?;
+    }
+    let relink_id = link.map(|link| link.id);
+    let subject = Subject::new(id, connection.name());
+    audit::record(app, &mut tx, actor, "connection.authorize", subject, by_device()).await?;
+    let device = keep(app, &mut tx, actor, id, relink_id, &begun).await?;
+    tx.commit().await?;
+    Ok(device)
+}
+
+fn check(connection: &Connection) -> Result<()> {
     if !connection.can_reauthorize() {
         return Err(Error::Conflict("This connection needs no person's consent.".into()));
     }
     if connection.state == State::Disconnected {
         return Err(Error::Conflict("This connection was disconnected on purpose.".into()));
     }
-    let begun = ask(app, &caller).await?;
-    let mut tx = app.begin().await?;
-    let connection = super::load_for_update(&mut tx, id).await?;
-    let subject = Subject::new(id, connection.name());
-    audit::record(app, &mut tx, actor, "connection.authorize", subject, by_device()).await?;
-    let device = keep(app, &mut tx, actor, id, relink_id, &begun).await?;
-    tx.commit().await?;
-    Ok(device)
+    Ok(())
+}
+
+/// The relink by which somebody asks for a code.
+#[derive(Clone, Copy)]
+pub(in crate::server::app) struct Link {
+    pub id: Uuid,
+    pub created_at: OffsetDateTime,
+}
+
+/// Whether the code that was asked for by a link waits to be typed. Refused while another does that
+/// was asked for after the link was made: whoever holds a link is a stranger, and takes nothing from
+/// the staff or from a newer link.
+pub(in crate::server::app) async fn follow(
+    app: &App,
+    conn: &mut PgConnection,
+    connection_id: Uuid,
+    link: &Link,
+) -> Result<bool> {
+    let newest = find_with_relink(app, conn, connection_id).await?;
+    match newest.filter(|(device, _)| device.state == DeviceState::Waiting) {
+        Some((_, by)) if by == Some(link.id) => Ok(true),
+        Some((device, _)) if device.created_at > link.created_at => Err(Error::Conflict(format!(
+            "Somebody else was given a code for this account, which works until {}.",
+            voice::exact(device.expires_at)
+        ))),
+        _ => Ok(false),
+    }
 }
 
 fn by_device() -> serde_json::Value {
@@ -136,9 +183,8 @@ async fn ask(app: &App, caller: &Caller) -> Result<provider::device::Begun> {
         return Err(Error::Conflict(format!("The client {client} is switched off.")));
     }
     let begun = provider::device::begin(app.http(), &caller.registration()).await;
-    begun.map_err(|refusal| Error::ProviderUnavailable {
-        why: format!("{name} did not give a code: {refusal}"),
-        retry_after: refusal.retry_after,
+    begun.map_err(|refusal| {
+        make::unavailable(format!("{name} did not give a code: {refusal}"), &refusal)
     })
 }
 
@@ -225,8 +271,7 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
     }
     let mut conn = app.pool().acquire().await?;
     let (now, lease_id) = (app.now(), app.new_id());
-    let held =
-        store::device::claim_due(&mut conn, lease_id, now, now + refresh::LEASE, limit).await?;
+    let held = store::device::claim_due(&mut conn, lease_id, now, now + LEASE, limit).await?;
     let begun = held.into_iter().map(|held| {
         let running = app.clone();
         app.tasks().spawn(async move {
@@ -248,7 +293,7 @@ pub async fn run_due(app: &App, limit: i64) -> Result<usize> {
 }
 
 async fn poll(app: &App, held: &Held) -> Result<()> {
-    let Ready { caller, device_code, is_known } = match prepare(app, held).await {
+    let Ready { caller, device_code, is_known, asked_at } = match prepare(app, held).await {
         Ok(Some(ready)) => ready,
         Ok(None) => return Ok(()),
         Err(error) => {
@@ -258,7 +303,7 @@ async fn poll(app: &App, held: &Held) -> Result<()> {
         }
     };
     match token::device(app.http(), &caller.registration(), &device_code).await {
-        Ok(given) => receive(app, held, &caller, given, is_known).await,
+        Ok(given) => receive(app, held, &caller, given, is_known, asked_at).await,
         Err(refusal) => refused(app, held, &refusal).await,
     }
 }
@@ -269,6 +314,8 @@ struct Ready {
     device_code: SecretString,
     /// Whether the connection has an account already.
     is_known: bool,
+    /// When its relink was seen to be open.
+    asked_at: OffsetDateTime,
 }
 
 /// `None`: the request is not to be made.
@@ -278,9 +325,10 @@ async fn prepare(app: &App, held: &Held) -> Result<Option<Ready>> {
         return Ok(None);
     }
     let mut conn = app.pool().acquire().await?;
+    let asked_at = app.now();
     // Asked before the code is spent: tokens that the link no longer allows would be lost.
     if let Some(relink_id) = held.relink_id
-        && !store::relink::is_open(&mut conn, relink_id, app.now()).await?
+        && !store::relink::is_open(&mut conn, relink_id, asked_at).await?
     {
         drop(conn);
         end(app, held, DeviceState::Expired, "the relink was used or had expired").await?;
@@ -300,7 +348,7 @@ async fn prepare(app: &App, held: &Held) -> Result<Option<Ready>> {
         again(app, held, held.interval_seconds, false, None).await?;
         return Ok(None);
     }
-    Ok(Some(Ready { caller, device_code, is_known }))
+    Ok(Some(Ready { caller, device_code, is_known, asked_at }))
 }
 
 /// Gives the connection its tokens, if they are its account's.
@@ -310,11 +358,12 @@ async fn receive(
     caller: &Caller,
     given: provider::Grant,
     is_known: bool,
+    asked_at: OffsetDateTime,
 ) -> Result<()> {
     let consent = Consent {
         connection_id: held.connection_id,
         flow_id: None,
-        relink_id: held.relink_id,
+        relink: held.relink_id.map(|id| (id, asked_at)),
         device_id: Some(held.id),
         who: who(held),
     };

@@ -5,7 +5,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Actor, App, Error, Result, audit, audit::Subject, grant, load, load_for_update, refresh,
+    Actor, App, Error, Result, audit, audit::Subject, consent, grant, load, load_for_update,
+    refresh,
 };
 use crate::{
     domain::{
@@ -14,10 +15,7 @@ use crate::{
         connection::{Connection, State, Told},
         relink::Ended,
     },
-    server::{
-        app::{client::Caller, keys},
-        provider, store,
-    },
+    server::{app::client::Caller, provider, store},
 };
 
 const DISCONNECT: &str = "connection.disconnect";
@@ -36,21 +34,31 @@ async fn end(app: &App, actor: &Actor, id: Uuid, revoke: bool) -> Result<Told> {
     if let Some(told) = told(&mut conn, &connection).await? {
         return Ok(told);
     }
+    // Its tokens would come after the end, and nobody could revoke them.
+    consent::refuse_on_its_way(app, &mut conn, id).await?;
     drop(conn);
-    let told = match revoke {
-        _ if connection.generation == 0 => Told::Nothing,
-        true if revoke_tokens(app, id).await? => Told::Told,
-        true => Told::Unable,
-        false => Told::NotAsked,
+    let (told, revoked) = match revoke {
+        _ if connection.generation == 0 => (Told::Nothing, Some(0)),
+        true => {
+            let (is_told, generation) = revoke_tokens(app, id).await?;
+            (if is_told { Told::Told } else { Told::Unable }, Some(generation))
+        }
+        false => (Told::NotAsked, None),
     };
     let mut tx = app.begin().await?;
     let connection = load_for_update(&mut tx, id).await?;
+    if revoked.is_some_and(|generation| generation != connection.generation) {
+        return Err(Error::Conflict(
+            "Somebody has just given consent anew, and the provider does not know that this is over. \
+             Disconnect again."
+                .into(),
+        ));
+    }
+    consent::void_waiting(app, &mut tx, id).await?;
     let now = app.now();
     store::connection::disconnect(&mut tx, id, now).await?;
     store::token_set::forget(&mut tx, id, now).await?;
     store::relink::end_open(&mut tx, id, Ended::Revoked, now).await?;
-    store::device::withdraw(&mut tx, id).await?;
-    store::flow::withdraw(&mut tx, id).await?;
     let subject = Subject::new(id, connection.name());
     let detail = json!({ "revoked_at_provider": told == Told::Told, "provider": told });
     audit::record(app, &mut tx, actor, DISCONNECT, subject, detail).await?;
@@ -86,15 +94,15 @@ pub async fn delete(app: &App, actor: &Actor, id: Uuid, revoke: bool) -> Result<
     Ok(())
 }
 
-/// Tells the provider. The lease is held meanwhile: a refresh under way would bring a token that
-/// nobody revokes.
-async fn revoke_tokens(app: &App, id: Uuid) -> Result<bool> {
+/// Tells the provider: whether it could be told, and about which generation. The lease is held
+/// meanwhile: a refresh under way would bring a token that nobody revokes.
+async fn revoke_tokens(app: &App, id: Uuid) -> Result<(bool, i64)> {
     let (connection, held) = refresh::hold(app, id).await?;
     let told = tell(app, &connection).await;
     if let (Err(_), Some(held)) = (&told, held) {
         held.release(app).await?;
     }
-    told
+    Ok((told?, connection.generation))
 }
 
 async fn tell(app: &App, connection: &Connection) -> Result<bool> {
@@ -102,16 +110,11 @@ async fn tell(app: &App, connection: &Connection) -> Result<bool> {
     let mut conn = app.pool().acquire().await?;
     let caller = Caller::load(app, &mut conn, connection.client_id, Vec::new()).await?;
     let caller = caller.for_connection(connection);
-    let Some(set) = store::token_set::find(&mut conn, id, generation).await? else {
-        return Ok(false);
-    };
-    let mut open = async |place, sealed: Option<Vec<u8>>| match sealed {
-        Some(sealed) => keys::open_text(app, &mut conn, place, &sealed).await.map(Some),
-        None => Ok(None),
-    };
-    let access = open(grant::access_place(id, generation), set.sealed_access_token).await?;
-    let refresh = open(grant::refresh_place(id, generation), set.sealed_refresh_token).await?;
+    let grant::Open { access, refresh } = grant::open(app, &mut conn, id, generation).await?;
     drop(conn);
+    if access.is_none() && refresh.is_none() {
+        return Ok(false);
+    }
     let registration = caller.registration();
     provider::revoke::revoke(app.http(), &registration, refresh.as_ref(), access.as_ref())
         .await

@@ -207,8 +207,8 @@ pub async fn complete(app: &App, browser: &str, callback: Callback) -> Result<La
 async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> {
     let mut conn = app.pool().acquire().await?;
     // Spent before anything else, so that no second request can follow with the same state.
-    let (states, browser) = (callback.states(), secret::hash(browser));
-    let flow = store::flow::take(&mut conn, &states, &browser, app.now()).await?;
+    let (states, browser, now) = (callback.states(), secret::hash(browser), app.now());
+    let flow = store::flow::take(&mut conn, &states, &browser, now).await?;
     let Some(flow) = flow else {
         return Ok(Landing::lost(Outcome::Expired));
     };
@@ -223,7 +223,7 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
     // Asked before the code is spent too: where an account has one grant, a second one kills the
     // first.
     let open = match flow.relink_id {
-        Some(id) => store::relink::is_open(&mut conn, id, app.now()).await?,
+        Some(id) => store::relink::is_open(&mut conn, id, now).await?,
         None => true,
     };
     drop(conn);
@@ -237,7 +237,7 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
             let consent = Consent {
                 connection_id: flow.connection_id,
                 flow_id: Some(flow.id),
-                relink_id: flow.relink_id,
+                relink: flow.relink_id.map(|id| (id, now)),
                 device_id: None,
                 who: who(&flow),
             };

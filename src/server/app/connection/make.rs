@@ -15,12 +15,13 @@ use crate::{
         connection::{Connection, GrantType},
         problem::FieldProblem,
         provider::{self, Profile},
+        refusal::ErrorClass,
         relink::Ended,
     },
     server::{
         app::{
             client::{Caller, scopes},
-            grant,
+            error, grant,
         },
         provider::{Grant, Refusal, profile::Fillable, token},
         store,
@@ -184,6 +185,16 @@ pub(super) async fn caller(app: &App, new: &NewConnection) -> Result<Caller> {
         caller.scopes.clone_from(&caller.client.scopes);
     }
     let own = check_variables(&caller.profile, &caller.client.variables, &new.variables)?;
+    // What can't be stored is not asked for: what is given for it may be given once.
+    if let Some(text) = check_external_id(new.external_id.as_deref())? {
+        match store::connection::make::find_by_external_id(&mut conn, new.client_id, &text).await? {
+            Some((id, true)) => consent::refuse_on_its_way(app, &mut conn, id).await?,
+            Some((_, false)) => {
+                return Err(Error::invalid("external_id", error::EXTERNAL_ID_TAKEN));
+            }
+            None => {}
+        }
+    }
     Ok(caller.with_variables(own))
 }
 
@@ -191,17 +202,29 @@ pub(super) async fn caller(app: &App, new: &NewConnection) -> Result<Caller> {
 pub(super) async fn refuse_changed(caller: &Caller, conn: &mut PgConnection) -> Result<()> {
     match caller.confirm(conn).await? {
         true => Ok(()),
-        false => Err(Error::Conflict(
-            "The client's settings changed while the provider was asked. Ask again.".into(),
-        )),
+        false => Err(changed()),
     }
+}
+
+pub(super) fn changed() -> Error {
+    Error::Conflict("The settings changed while the provider was asked. Ask again.".into())
 }
 
 /// A refusal in words for whoever is waiting.
 pub(crate) fn refused(provider: &str, refusal: &Refusal) -> Error {
-    Error::ProviderUnavailable {
-        why: format!("{provider} did not give a token: {refusal}"),
-        retry_after: refusal.retry_after,
+    unavailable(format!("{provider} did not give a token: {refusal}"), refusal)
+}
+
+/// `why` it did not work, as an error that says whether asking again can help.
+pub(super) fn unavailable(why: String, refusal: &Refusal) -> Error {
+    match refusal.class {
+        ErrorClass::RateLimited | ErrorClass::Transient | ErrorClass::AnswerLost => {
+            Error::ProviderUnavailable { why, retry_after: refusal.retry_after }
+        }
+        ErrorClass::GrantRefused
+        | ErrorClass::ScopeRefused
+        | ErrorClass::ClientRefused
+        | ErrorClass::RequestRefused => Error::Conflict(why),
     }
 }
 
@@ -406,6 +429,10 @@ pub(in crate::server::app) fn check_tags(tags: &[String]) -> Result<Vec<String>>
         return Err(Error::invalid("tags", "can be at most 50, of 1 to 100 characters each"));
     }
     no_control("tags", &tags.concat())?;
+    // Blanks separate tags wherever people write them.
+    if tags.iter().any(|tag| tag.contains(char::is_whitespace)) {
+        return Err(Error::invalid("tags", "must be words without blanks"));
+    }
     let mut tags = tags.to_vec();
     tags.sort();
     tags.dedup();

@@ -2,7 +2,7 @@
 //! the processor, so it has a thread of its own.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     hash::{BuildHasher, RandomState},
     io::Read,
 };
@@ -15,7 +15,7 @@ use super::{
     rows::{self, Format, Row},
 };
 use crate::{
-    domain::{connection::GrantType, import::RowProblem},
+    domain::{connection::GrantType, import::RowProblem, provider::Profile},
     server::{
         app::{Error, Result, connection::make, grant},
         provider::{profile::Fillable, token},
@@ -58,7 +58,8 @@ pub(super) fn all(
     let fillable = Fillable::new(&job.caller.profile, &job.caller.client.variables);
     let mut seen = Seen::default();
     let mut batch = Batch::default();
-    let end = rows::read(stream, format, |row, at| {
+    let fields = fields(&job.caller.profile);
+    let end = rows::read(stream, format, &fields, |row, at| {
         match row.and_then(|row| prepare(job, &fillable, row)).and_then(|row| seen.take(row)) {
             Ok(row) => batch.rows.push(row),
             Err(problem) => batch.problems.push(problem),
@@ -75,6 +76,30 @@ pub(super) fn all(
         _ = batches.blocking_send(batch);
     }
     end.err().map(|error| error.to_string())
+}
+
+/// The fields of a token response that the profile reads, as columns of a table: those at its top.
+fn fields(profile: &Profile) -> BTreeSet<String> {
+    let response = &profile.response;
+    let lists = [
+        &response.access_token,
+        &response.refresh_token,
+        &response.id_token,
+        &response.token_type,
+        &response.scope,
+    ];
+    let expiries = response.expiry.iter().chain(&response.refresh_expiry);
+    let accounts = response.account.id.iter().chain(&response.account.label);
+    lists
+        .into_iter()
+        .flatten()
+        .chain(expiries.map(|source| &source.pointer))
+        .chain(response.extras.iter().map(|extra| &extra.pointer))
+        .chain(accounts.map(|source| &source.pointer))
+        .filter_map(|pointer| pointer.strip_prefix('/'))
+        .filter(|name| !name.contains(['/', '~']))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// What stood in the file before: a few bytes of each row.

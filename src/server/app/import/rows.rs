@@ -3,7 +3,7 @@
 
 use std::{
     cell::Cell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, BufRead, BufReader, Read},
     rc::Rc,
 };
@@ -11,7 +11,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::domain::import::RowProblem;
+use crate::{domain::import::RowProblem, server::app::explain::explain};
 
 /// A row is no longer than this, in bytes.
 const ROW_LIMIT: u64 = 256 * 1024;
@@ -58,13 +58,17 @@ pub type Parsed = Result<Row, RowProblem>;
 
 /// Reads rows, each with the place in the file where it ends, until `each` wants no more. Fails when
 /// the stream breaks or a row has no end; what stands in the file is in no error.
+///
+/// Of a table, `fields` are the columns that have a meaning besides; one that has none is refused
+/// before the first row: what it holds would be lost without a word.
 pub fn read(
     stream: impl Read,
     format: Format,
+    fields: &BTreeSet<String>,
     mut each: impl FnMut(Parsed, u64) -> bool,
 ) -> io::Result<()> {
     match format {
-        Format::Csv => csv(stream, &mut each),
+        Format::Csv => csv(stream, fields, &mut each),
         Format::Ndjson => ndjson(BufReader::with_capacity(BUFFER, stream), &mut each),
     }
 }
@@ -91,16 +95,9 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) 
         }
         number += 1;
         let row = serde_json::from_slice::<Row>(text).map(|row| Row { number, ..row });
-        // The error may quote what it read, so only its place is told.
-        let row = row.map_err(|error| {
-            let column = error.column();
-            problem(number, "", match error.classify() {
-                serde_json::error::Category::Data => format!(
-                    "is no import row: token_response is missing, or a field is unknown or of another \
-                     type (column {column})"
-                ),
-                _ => format!("is not JSON (column {column})"),
-            })
+        let row = row.map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => misfit(number, text),
+            _ => problem(number, "", format!("is not JSON (column {})", error.column())),
         });
         if !each(row, at) {
             return Ok(());
@@ -108,7 +105,55 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) 
     }
 }
 
-fn csv(stream: impl Read, each: &mut impl FnMut(Parsed, u64) -> bool) -> io::Result<()> {
+/// What is wrong with a row that is JSON. It is read again, slower, to find the place; nothing of what
+/// stands there is told but the external id.
+fn misfit(number: i64, text: &[u8]) -> RowProblem {
+    let external_id = serde_json::from_slice::<Value>(text)
+        .ok()
+        .and_then(|row| Some(row.get("external_id")?.as_str()?.chars().take(200).collect()));
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    match serde_path_to_error::deserialize::<_, Row>(&mut reader) {
+        Ok(_) => problem(number, "", "is no import row"),
+        Err(error) => {
+            let (field, message) = explain(error.path(), &error.inner().to_string());
+            RowProblem { external_id, ..problem(number, &field, message) }
+        }
+    }
+}
+
+/// The columns that mean the same for every provider.
+const COLUMNS: &[&str] =
+    &["external_id", "label", "tags", "scopes", "obtained_at", "token_response"];
+
+/// The names of the columns. People write "External ID" for `external_id`. A column without a meaning
+/// is told by its place: in a file without a heading a token may stand there.
+fn columns(heading: &csv::StringRecord, fields: &BTreeSet<String>) -> io::Result<Vec<String>> {
+    let plain = |name: &str| name.trim().to_lowercase().replace([' ', '-'], "_");
+    let known = |name: &str| COLUMNS.contains(&name) || fields.contains(name);
+    let named = heading.iter().enumerate().map(|(at, name)| {
+        let name = name.trim_start_matches('\u{feff}').trim();
+        if known(name) || name.starts_with("variables.") {
+            return Ok(name.to_owned());
+        }
+        Some(plain(name)).filter(|name| known(name)).ok_or_else(|| {
+            let names = COLUMNS.iter().copied().chain(fields.iter().map(String::as_str));
+            let why = format!(
+                "the heading of column {} is none of: {}, variables.NAME; take the column out, or \
+                 give the token response whole",
+                at + 1,
+                names.collect::<Vec<_>>().join(", ")
+            );
+            io::Error::new(io::ErrorKind::InvalidData, why)
+        })
+    });
+    named.collect()
+}
+
+fn csv(
+    stream: impl Read,
+    fields: &BTreeSet<String>,
+    each: &mut impl FnMut(Parsed, u64) -> bool,
+) -> io::Result<()> {
     let taken = Rc::new(Cell::new(0));
     let (separator, stream) = separated(stream)?;
     let stream = Capped { stream, taken: taken.clone() };
@@ -121,7 +166,7 @@ fn csv(stream: impl Read, each: &mut impl FnMut(Parsed, u64) -> bool) -> io::Res
         csv::ErrorKind::Io(error) => error,
         _ => io::Error::new(io::ErrorKind::InvalidData, "the file is not CSV in UTF-8"),
     };
-    let heading = reader.headers().map_err(broken)?.clone();
+    let heading = columns(reader.headers().map_err(broken)?, fields)?;
     let mut record = csv::StringRecord::new();
     let mut number = 0;
     loop {
@@ -160,7 +205,7 @@ fn separated(mut stream: impl Read) -> io::Result<(u8, impl Read)> {
     Ok((most.unwrap_or(b','), io::Cursor::new(heading).chain(stream)))
 }
 
-fn from_record(number: i64, heading: &csv::StringRecord, record: &csv::StringRecord) -> Parsed {
+fn from_record(number: i64, heading: &[String], record: &csv::StringRecord) -> Parsed {
     if record.len() != heading.len() {
         let (wanted, got) = (heading.len(), record.len());
         return Err(problem(number, "", format!("has {got} columns, the heading {wanted}")));
@@ -177,7 +222,8 @@ fn from_record(number: i64, heading: &csv::StringRecord, record: &csv::StringRec
     };
     let words = |text: &str| text.split_whitespace().map(Into::into).collect();
     let mut fields = Map::new();
-    let filled = heading.iter().map(str::trim).zip(record).filter(|(_, value)| !value.is_empty());
+    let filled =
+        heading.iter().map(String::as_str).zip(record).filter(|(_, value)| !value.is_empty());
     for (name, value) in filled {
         match name {
             "external_id" => row.external_id = Some(value.into()),
@@ -233,7 +279,8 @@ mod tests {
     fn rows(format: Format, text: &str) -> (Vec<Parsed>, io::Result<()>) {
         let mut rows = Vec::new();
         let mut last = 0;
-        let end = read(text.as_bytes(), format, |row, at| {
+        let fields = ["access_token", "expires_in"].map(str::to_owned).into();
+        let end = read(text.as_bytes(), format, &fields, |row, at| {
             assert!(at > last && at <= text.len() as u64, "{at} after {last}");
             last = at;
             rows.push(row);
@@ -307,5 +354,29 @@ mod tests {
         let (rows, end) = rows(Format::Csv, &text);
         end.unwrap();
         assert_eq!(rows.len(), 400_000);
+    }
+
+    /// What it holds would be lost without a word; and a file without a heading has tokens there.
+    #[test]
+    fn a_column_without_a_meaning_is_refused_and_not_quoted() {
+        let (rows, end) = rows(Format::Csv, "external_id,secret-token\n7,other\n");
+        let why = end.unwrap_err().to_string();
+        assert!(rows.is_empty() && why.contains("column 2") && !why.contains("secret"), "{why}");
+        let (rows, end) = self::rows(Format::Csv, "\u{feff}External ID,Access Token\n7,secret\n");
+        end.unwrap();
+        let row = rows[0].as_ref().unwrap_or_else(|_| panic!("a row"));
+        assert_eq!(
+            (row.external_id.as_deref(), &row.token_response["access_token"]),
+            (Some("7"), &"secret".into())
+        );
+    }
+
+    #[test]
+    fn a_row_that_does_not_fit_names_its_field_and_external_id() {
+        let row = r#"{"external_id":"7","lable":"secret","token_response":{}}"#;
+        let (rows, _) = rows(Format::Ndjson, row);
+        let told = rows[0].as_ref().err().unwrap();
+        assert_eq!((&*told.field, told.external_id.as_deref()), ("lable", Some("7")));
+        assert_eq!(told.message, "is no field that is known here");
     }
 }

@@ -1,6 +1,6 @@
 //! Storing a batch of an import.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 use sqlx::PgConnection;
@@ -10,19 +10,19 @@ use super::{
     Job,
     read::{Batch, Numbered},
 };
-use crate::{
-    domain::import::RowProblem,
-    server::{
-        app::{
-            Result,
-            audit::{self, Subject},
-            connection::ON_ITS_WAY,
+use crate::server::{
+    app::{
+        Result,
+        audit::{self, Subject},
+        connection::ON_ITS_WAY,
+    },
+    store::{
+        self,
+        connection::{
+            bulk,
+            bulk::{Imported, Standing},
         },
-        store::{
-            self,
-            connection::{bulk, bulk::Imported},
-            import::Progress,
-        },
+        import::Progress,
     },
 };
 
@@ -70,13 +70,20 @@ async fn sift(
     let ids: Vec<String> = rows.iter().filter_map(|(_, row)| row.external_id.clone()).collect();
     let (client, now) = (job.caller.client.id, job.app.now());
     let known = bulk::known_external_ids(conn, client, &ids, now - ON_ITS_WAY, now).await?;
-    let (abandoned, known): (Vec<_>, Vec<_>) =
-        known.into_iter().partition(|known| known.is_abandoned);
-    let known: HashSet<String> = known.into_iter().map(|known| known.external_id).collect();
-    let (known, new): (Vec<_>, Vec<_>) = rows
-        .into_iter()
-        .partition(|(_, row)| row.external_id.as_ref().is_some_and(|id| known.contains(id)));
-    progress.skipped += count(known.len());
+    let standing: HashMap<&str, Standing> =
+        known.iter().map(|known| (known.external_id.as_str(), known.standing)).collect();
+    let standing = |row: &Imported| standing.get(row.external_id.as_deref()?).copied();
+    let mut new = Vec::with_capacity(rows.len());
+    for (number, row) in rows {
+        match standing(&row) {
+            Some(Standing::Settled) => progress.skipped += 1,
+            Some(Standing::Waiting) => {
+                let message = "a connection with this external id waits for consent";
+                progress.fail(number, row.external_id, "external_id", message);
+            }
+            Some(Standing::Abandoned) | None => new.push((number, row)),
+        }
+    }
 
     let prints: Vec<String> =
         new.iter().filter_map(|(_, row)| row.set.fingerprint.clone()).collect();
@@ -85,18 +92,16 @@ async fn sift(
     let (strays, mut new): (Vec<_>, Vec<_>) = new
         .into_iter()
         .partition(|(_, row)| row.set.fingerprint.as_ref().is_some_and(|it| homes.contains(it)));
-    progress.failed += count(strays.len());
-    progress.problems.extend(strays.into_iter().map(|(number, row)| RowProblem {
-        row: number,
-        external_id: row.external_id,
-        field: "token_response".into(),
-        message: "its refresh token belongs to a connection already".into(),
-    }));
+    for (number, row) in strays {
+        let message = "its refresh token belongs to a connection already";
+        progress.fail(number, row.external_id, "token_response", message);
+    }
     // In one order everywhere, so that two imports of the same ids don't wait for each other.
     new.sort_by(|(_, one), (_, other)| one.external_id.cmp(&other.external_id));
     let rows: Vec<_> = new.into_iter().map(|(_, row)| row).collect();
     let ids: HashSet<&str> = rows.iter().filter_map(|row| row.external_id.as_deref()).collect();
-    let abandoned = abandoned.into_iter().filter(|known| ids.contains(&*known.external_id));
+    let abandoned = known.iter().filter(|known| known.standing == Standing::Abandoned);
+    let abandoned = abandoned.filter(|known| ids.contains(&*known.external_id));
     let abandoned = abandoned.map(|known| known.id).collect();
     Ok(Sifted { rows, abandoned })
 }
@@ -110,22 +115,43 @@ async fn insert(
     abandoned: &[Uuid],
 ) -> Result<usize> {
     let (client, now) = (&job.caller.client, job.app.now());
-    let replaced = match abandoned {
-        [] => Vec::new(),
-        ids => bulk::delete_abandoned(conn, ids, now - ON_ITS_WAY, now).await?,
-    };
+    if !abandoned.is_empty() {
+        replace(job, conn, rows, abandoned).await?;
+    }
     let stored = bulk::insert_imported(conn, client.id, rows, now).await?;
     let stored: HashSet<Uuid> = stored.into_iter().collect();
     let sets: Vec<_> =
         rows.iter().filter(|row| stored.contains(&row.id)).map(|row| &row.set).collect();
     store::token_set::insert_many(conn, &sets).await?;
     let subject = Subject::new(client.id, &client.name);
-    let mut detail = json!({ "import": job.id, "connections": sets.len() });
-    if !replaced.is_empty() {
-        detail["replaced"] = json!(replaced);
-    }
+    let detail = json!({ "import": job.id, "connections": sets.len() });
     audit::record(&job.app, conn, &job.actor, "connection.import_many", subject, detail).await?;
     Ok(sets.len())
+}
+
+/// Makes room: deletes what still is abandoned. What somebody began to consent to meanwhile stays,
+/// and its row is left out.
+async fn replace(
+    job: &Job,
+    conn: &mut PgConnection,
+    rows: &[Imported],
+    abandoned: &[Uuid],
+) -> Result<()> {
+    bulk::lock(conn, abandoned).await?;
+    let (client, now) = (job.caller.client.id, job.app.now());
+    let ids: Vec<String> = rows.iter().filter_map(|row| row.external_id.clone()).collect();
+    let known = bulk::known_external_ids(conn, client, &ids, now - ON_ITS_WAY, now).await?;
+    let gone: Vec<_> = known
+        .into_iter()
+        .filter(|known| known.standing == Standing::Abandoned && abandoned.contains(&known.id))
+        .collect();
+    bulk::delete(conn, &gone.iter().map(|known| known.id).collect::<Vec<_>>()).await?;
+    for known in gone {
+        let subject = Subject::new(known.id, &known.external_id);
+        let detail = json!({ "import": job.id, "why": "nobody consented to it" });
+        audit::record(&job.app, conn, &job.actor, "connection.delete", subject, detail).await?;
+    }
+    Ok(())
 }
 
 fn count(length: usize) -> i64 {

@@ -126,6 +126,7 @@ fn standing(row: &Count) -> Standing {
     match (row.state, row.client_state) {
         (StateName::Disconnected, _) => Standing::Disconnected,
         (_, client::StateName::Disabled) => Standing::Paused,
+        _ if row.paused => Standing::Paused,
         (_, client::StateName::CredentialsRejected | client::StateName::Incident) => {
             Standing::ClientRefused
         }

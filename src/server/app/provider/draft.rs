@@ -15,7 +15,7 @@ use crate::{
         voice,
     },
     server::{
-        app::{Actor, App, Error, Result},
+        app::{Actor, App, Error, Result, explain::explain},
         store,
     },
 };
@@ -277,9 +277,8 @@ where
     D::Error: std::fmt::Display,
 {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        let field = if path == "." { String::new() } else { path };
-        Error::Invalid(vec![FieldProblem::new(field, error.inner().to_string())])
+        let (field, message) = explain(error.path(), &error.inner().to_string());
+        Error::Invalid(vec![FieldProblem::new(field, message)])
     })
 }
 

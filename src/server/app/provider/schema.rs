@@ -30,7 +30,44 @@ pub fn profile() -> Value {
         schema.insert("$defs".into(), json!(parts));
     }
     point_inside(&mut schema);
+    for (place, keyword, bound) in bounds() {
+        if let Some(Value::Object(part)) = schema.pointer_mut(place) {
+            part.insert(keyword.into(), bound);
+        }
+    }
     schema
+}
+
+/// What [`Profile::validate`] asks of single values, where a schema can say it.
+fn bounds() -> Vec<(&'static str, &'static str, Value)> {
+    let (least, most) = ("minimum", "maximum");
+    let slug = json!("^[a-z0-9-]{1,64}$");
+    let pointer = json!("^/([^~]|~[01])*$");
+    vec![
+        ("/properties/schema_version", "const", json!(SCHEMA_VERSION)),
+        ("/properties/slug", "pattern", slug.clone()),
+        ("/properties/category", "pattern", slug),
+        ("/properties/name", "pattern", json!(r"\S")),
+        ("/properties/name", "maxLength", json!(100)),
+        ("/properties/grants", "uniqueItems", json!(true)),
+        ("/$defs/Variable/properties/name", "pattern", json!("^[a-z][a-z0-9_]{0,63}$")),
+        ("/$defs/Variable/properties/label", "pattern", json!(r"\S")),
+        ("/$defs/Lifetimes/properties/access_seconds", least, json!(1)),
+        ("/$defs/Lifetimes/properties/refresh_seconds", least, json!(1)),
+        ("/$defs/Lifetimes/properties/refresh_idle_seconds", least, json!(1)),
+        ("/$defs/Policy/properties/concurrency", least, json!(1)),
+        ("/$defs/Policy/properties/requests_per_minute", least, json!(1)),
+        ("/$defs/Response/properties/access_token", "minItems", json!(1)),
+        ("/$defs/Response/properties/access_token/items", "pattern", pointer.clone()),
+        ("/$defs/Response/properties/refresh_token/items", "pattern", pointer.clone()),
+        ("/$defs/Response/properties/id_token/items", "pattern", pointer.clone()),
+        ("/$defs/Response/properties/token_type/items", "pattern", pointer.clone()),
+        ("/$defs/Response/properties/scope/items", "pattern", pointer.clone()),
+        ("/$defs/ExpirySource/properties/pointer", "pattern", pointer.clone()),
+        ("/$defs/AccountSource/properties/pointer", "pattern", pointer),
+        ("/$defs/ErrorRule/properties/status", least, json!(200)),
+        ("/$defs/ErrorRule/properties/status", most, json!(599)),
+    ]
 }
 
 fn point_inside(value: &mut Value) {
@@ -77,6 +114,40 @@ mod tests {
         }
         let least = json!({ "slug": "a", "name": "A" });
         assert_eq!(complaints(&validator, &least), [""; 0]);
+    }
+
+    /// And those of its bounds have a place, and refuse nothing that the profile's own check takes.
+    #[test]
+    fn each_bound_has_a_place_and_is_one_of_the_profiles_own() {
+        let schema = profile();
+        for (place, keyword, bound) in bounds() {
+            assert_eq!(schema.pointer(place).unwrap_or(&Value::Null)[keyword], bound, "{place}");
+        }
+        let validator = validator();
+        let whole = json!(Catalog::load(None).unwrap().find("cronofy").unwrap());
+        for (place, field, value) in [
+            ("", "schema_version", json!(2)),
+            ("", "slug", json!("Cronofy")),
+            ("", "category", json!("two words")),
+            ("", "name", json!(" ")),
+            ("", "name", json!("a".repeat(101))),
+            ("", "grants", json!(["authorization_code", "authorization_code"])),
+            ("", "lifetimes", json!({ "access_seconds": 0 })),
+            ("", "lifetimes", json!({ "refresh_seconds": 0 })),
+            ("", "policy", json!({ "concurrency": 0 })),
+            ("", "policy", json!({ "requests_per_minute": 0 })),
+            ("/response", "access_token", json!([])),
+            ("/response", "access_token", json!(["access_token"])),
+            ("/response", "refresh_token", json!(["/a~2"])),
+            ("/response", "expiry", json!([{ "pointer": "expires_in" }])),
+            ("", "errors", json!({ "rules": [{ "class": "grant_refused", "status": 99 }] })),
+        ] {
+            let mut spoilt = whole.clone();
+            spoilt.pointer_mut(place).unwrap()[field] = value;
+            assert!(!validator.is_valid(&spoilt), "{place}/{field}");
+            let read = serde_json::from_value::<Profile>(spoilt);
+            assert!(read.is_ok_and(|profile| !profile.validate().is_empty()), "{place}/{field}");
+        }
     }
 
     /// The schema and the type refuse the same.

@@ -73,11 +73,11 @@ async fn of_incident(app: &App, client_id: Uuid) -> Result<Option<Claimed>> {
         return Ok(None);
     }
     let now = app.now();
-    let Some(tried) = store::incident::take_turn(&mut tx, client_id, now).await? else {
+    let Some(refused) = store::incident::take_turn(&mut tx, client_id, now).await? else {
         return Ok(None);
     };
-    let tried = tried.unsigned_abs().saturating_add(1);
-    let wait = incident::canary_wait(&caller.profile.policy.incident, tried, app.rng().fraction());
+    let after = refused.unsigned_abs().saturating_add(1);
+    let wait = incident::canary_wait(&caller.profile.policy.incident, after, app.rng().fraction());
     store::incident::put_off(&mut tx, client_id, now + wait).await?;
     let Some((id, generation)) = store::suspect::next_canary(&mut tx, client_id, now).await? else {
         incidents::end(app, &mut tx, &caller.client, End::NoSuspects).await?;

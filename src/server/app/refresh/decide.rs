@@ -10,6 +10,7 @@ use crate::{
     domain::{
         attempt::{Trigger, Verdict},
         connection::{LastError, Reason, State, StateName},
+        provider::Rotation,
         refresh::{self, Next, Refused, Situation},
         refusal::ErrorClass,
         schedule,
@@ -226,6 +227,7 @@ fn situation<C>(task: &Task<C>) -> Situation {
         doubtful: leased.doubtful_attempt_id.is_some(),
         refresh_expires_at: leased.refresh_expires_at,
         grace: task.profile.policy.grace_seconds.map(schedule::seconds),
+        rotates: task.profile.policy.rotation != Rotation::Never,
     }
 }
 

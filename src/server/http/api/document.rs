@@ -44,6 +44,8 @@ A refusal is a problem of RFC 9457 with a stable `code`; `detail` is for people 
         (name = "providers", description = "How to talk to authorization servers: presets and custom profiles."),
         (name = "clients", description = "OAuth client registrations at providers."),
         (name = "connections", description = "Grants: one account at a provider, authorized for one client."),
+        (name = "jobs", description = "One action on many connections."),
+        (name = "saved_filters", description = "Filters of the list of connections that were given a name."),
         (name = "imports", description = "Many connections brought over from elsewhere."),
         (name = "relinks", description = "One-time links by which a dead connection is authorized again, in place."),
         (name = "brand", description = "How the house shows itself to people outside, on the page behind a relink."),
@@ -190,11 +192,13 @@ fn content() -> Value {
     json!({ problem::CONTENT_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } })
 }
 
-/// The scopes that give a permission; none for what any key may do.
+/// The scopes that give a permission, or one of several; none for what any key may do.
 fn scopes(permission: &Value) -> Vec<Scope> {
-    let permission: Option<Permission> = serde_json::from_value(permission.clone()).ok();
-    let permission = permission.into_iter();
-    permission
-        .flat_map(|permission| Scope::ALL.into_iter().filter(move |scope| scope.allows(permission)))
+    let several = permission.as_array().cloned().unwrap_or_else(|| vec![permission.clone()]);
+    let permissions: Vec<Permission> =
+        several.into_iter().filter_map(|one| serde_json::from_value(one).ok()).collect();
+    Scope::ALL
+        .into_iter()
+        .filter(|scope| permissions.iter().any(|permission| scope.allows(*permission)))
         .collect()
 }

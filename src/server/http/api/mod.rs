@@ -12,8 +12,10 @@ mod client;
 mod connection;
 mod document;
 mod dry_run;
+mod export;
 mod import;
 mod incident;
+mod job;
 mod json;
 mod list;
 mod overview;
@@ -22,6 +24,7 @@ mod provider;
 mod query;
 mod rehearsal;
 mod relink;
+mod saved_filter;
 mod user;
 
 use axum::{
@@ -73,6 +76,9 @@ fn parts() -> OpenApiRouter<App> {
         .merge(dry_run::routes())
         .merge(import::routes())
         .merge(connection::routes())
+        .merge(export::routes())
+        .merge(job::routes())
+        .merge(saved_filter::routes())
         .merge(relink::routes())
         .merge(brand::routes())
         .merge(user::routes())

@@ -6,10 +6,8 @@ use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 use utoipa::openapi::path::ParameterIn;
 
-use super::{
-    json::{NUL, explain},
-    problem::Problem,
-};
+use super::{json::NUL, problem::Problem};
+use crate::server::app::explain::explain;
 
 /// What a query string says.
 pub struct Query<T>(pub T);

@@ -12,10 +12,10 @@ use crate::{
     server::{
         clock::Rng,
         provider::{
-            Account, Error, Grant, account, authorize, classify,
+            Account, Error, Grant, account, authorize, classify, device,
             dialect::Prepared,
             guard::Answer,
-            jwt, profile,
+            introspect, jwt, profile,
             redact::Redactor,
             response::{self, Origin, Seen},
             revoke,
@@ -91,6 +91,11 @@ fn requests(owned: &Owned, out: &mut String) {
     if profile.allows(GrantType::ClientCredentials) {
         section(out, "client credentials", &prepare(Intent::ClientCredentials));
     }
+    if profile.allows(GrantType::DeviceCode) {
+        let request = device::prepare(&registration, NOW, &FixedRng).and_then(wire);
+        section(out, "ask for a code", &shown(request));
+        section(out, "ask about the code", &prepare(Intent::Device { device_code: &code }));
+    }
     if profile.renewal == Renewal::RefreshToken {
         section(out, "refresh", &prepare(Intent::Refresh { refresh_token: &refresh_token }));
     }
@@ -106,6 +111,13 @@ fn requests(owned: &Owned, out: &mut String) {
         }
         if by != RevokedBy::RefreshToken {
             section(out, "revoke the access token", &revoke("access_token", &access_token));
+        }
+    }
+    if profile.endpoints.introspection.is_some() {
+        let hint = "access_token";
+        match introspect::prepare(&registration, hint, &access_token, NOW, &FixedRng) {
+            Err(Error::NoEndpoint(_)) => {}
+            request => section(out, "introspect", &shown(request.and_then(wire))),
         }
     }
     if profile.endpoints.userinfo.is_some() {

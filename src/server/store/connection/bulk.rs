@@ -33,8 +33,18 @@ pub struct Imported {
 pub struct Known {
     pub id: Uuid,
     pub external_id: String,
-    /// Nobody consented to it, and nobody's consent is on its way.
-    pub is_abandoned: bool,
+    pub standing: Standing,
+}
+
+/// What an import makes of a connection that is here already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It has, or had, tokens.
+    Settled,
+    /// Somebody may still consent to it.
+    Waiting,
+    /// Nobody ever consented to it, and there is no way left on which anybody could.
+    Abandoned,
 }
 
 /// Which of these external ids a client has. `since`: a code that was used later may be being
@@ -46,13 +56,15 @@ pub async fn known_external_ids(
     since: OffsetDateTime,
     now: OffsetDateTime,
 ) -> Result<Vec<Known>> {
-    Ok(sqlx::query_as!(
-        Known,
+    let rows = sqlx::query!(
         r#"SELECT id, external_id AS "external_id!",
-                  state = 'pending' AND generation = 0
-                  AND NOT EXISTS (SELECT FROM flows WHERE connection_id = c.id AND used_at > $3)
-                  AND NOT EXISTS (SELECT FROM device_codes
-                                  WHERE connection_id = c.id AND leased_until > $4) AS "is_abandoned!"
+                  state = 'pending' AND generation = 0 AS "is_pending!",
+                  EXISTS (SELECT FROM flows WHERE connection_id = c.id
+                          AND CASE WHEN used_at IS NULL THEN expires_at > $4 ELSE used_at > $3 END)
+                  OR EXISTS (SELECT FROM device_codes WHERE connection_id = c.id
+                             AND (leased_until > $4 OR due_at IS NOT NULL AND expires_at > $4))
+                  OR EXISTS (SELECT FROM relinks WHERE connection_id = c.id
+                             AND used_at IS NULL AND expires_at > $4) AS "has_a_way!"
            FROM connections c
            WHERE client_id = $1 AND external_id = ANY ($2)"#,
         client_id,
@@ -61,50 +73,31 @@ pub async fn known_external_ids(
         now
     )
     .fetch_all(conn)
-    .await?)
+    .await?;
+    let known = rows.into_iter().map(|row| Known {
+        id: row.id,
+        external_id: row.external_id,
+        standing: match (row.is_pending, row.has_a_way) {
+            (false, _) => Standing::Settled,
+            (true, true) => Standing::Waiting,
+            (true, false) => Standing::Abandoned,
+        },
+    });
+    Ok(known.collect())
 }
 
-/// Deletes connections that nobody consented to, but those to which somebody's consent is on its way
-/// by now; gives the ids of those that are gone.
-pub async fn delete_abandoned(
-    conn: &mut PgConnection,
-    ids: &[Uuid],
-    since: OffsetDateTime,
-    now: OffsetDateTime,
-) -> Result<Vec<Uuid>> {
-    let ids = sqlx::query_scalar!(
-        "SELECT id FROM connections
-         WHERE id = ANY ($1) AND state = 'pending' AND generation = 0 ORDER BY id FOR UPDATE",
-        ids
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    // First what is idle, row by row: what is used while we wait for its row stays, and its
-    // connection with it.
-    sqlx::query!(
-        "DELETE FROM flows WHERE connection_id = ANY ($1) AND (used_at IS NULL OR used_at <= $2)",
-        &ids,
-        since
-    )
-    .execute(&mut *conn)
-    .await?;
-    sqlx::query!(
-        "DELETE FROM device_codes
-         WHERE connection_id = ANY ($1) AND (leased_until IS NULL OR leased_until <= $2)",
-        &ids,
-        now
-    )
-    .execute(&mut *conn)
-    .await?;
-    Ok(sqlx::query_scalar!(
-        "DELETE FROM connections c
-         WHERE id = ANY ($1) AND NOT EXISTS (SELECT FROM flows WHERE connection_id = c.id)
-           AND NOT EXISTS (SELECT FROM device_codes WHERE connection_id = c.id)
-         RETURNING id",
-        &ids
-    )
-    .fetch_all(conn)
-    .await?)
+/// Keeps connections from changing until the transaction ends, and from getting new ways to consent.
+pub async fn lock(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
+    sqlx::query!("SELECT FROM connections WHERE id = ANY ($1) ORDER BY id FOR UPDATE", ids)
+        .fetch_all(conn)
+        .await?;
+    Ok(())
+}
+
+/// Deletes connections.
+pub async fn delete(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
+    sqlx::query!("DELETE FROM connections WHERE id = ANY ($1)", ids).execute(conn).await?;
+    Ok(())
 }
 
 /// One value of each row.

@@ -58,6 +58,23 @@ pub async fn find_waiting(
     .await?)
 }
 
+/// The connection of a client with an external id, and whether it waits for its first consent.
+pub async fn find_by_external_id(
+    conn: &mut PgConnection,
+    client_id: Uuid,
+    external_id: &str,
+) -> Result<Option<(Uuid, bool)>> {
+    let row = sqlx::query!(
+        r#"SELECT id, state = 'pending' AND generation = 0 AS "is_waiting!"
+           FROM connections WHERE client_id = $1 AND external_id = $2"#,
+        client_id,
+        external_id
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| (row.id, row.is_waiting)))
+}
+
 /// Makes a connection that waits for its first token set what `new` says.
 pub async fn begin_anew(conn: &mut PgConnection, new: &NewRow<'_>) -> Result<()> {
     sqlx::query!(

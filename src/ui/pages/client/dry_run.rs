@@ -20,7 +20,7 @@ use crate::{
             field::{Choice, Submit, Text},
             head::{head, section},
             moment::Exact,
-            notice::Answered,
+            notice::{Answered, said},
         },
         path,
         patterns::{
@@ -71,7 +71,7 @@ pub fn DryRun() -> impl IntoView {
             {run.requests.iter().map(request).collect::<Vec<_>>()}
             {section("Read an answer", "Its tokens are masked and not kept", view! {
                 {last.map(reading)}
-                {ask(client.id, &filled.values, read)}
+                {ask(client.id, &filled.values, &run.requests, read)}
             })}
         }
         .into_any()
@@ -127,14 +127,25 @@ fn text(request: &DryRequest) -> String {
     format!("{method} {url}\n{headers}{gap}{body}")
 }
 
-fn ask(client: Uuid, values: &BTreeMap<String, String>, doing: Doing<Read>) -> AnyView {
+fn ask(
+    client: Uuid,
+    values: &BTreeMap<String, String>,
+    requests: &[DryRequest],
+    doing: Doing<Read>,
+) -> AnyView {
     let trouble = doing.trouble;
     let answers = [
-        ("exchange", "a code that was redeemed"),
+        ("exchange", "a code or a token that was redeemed"),
         ("refresh", "a refresh"),
         ("client_credentials", "client credentials"),
     ];
-    let answers = answers.map(|(value, name)| (value.to_owned(), name.to_owned())).to_vec();
+    // What is not asked for is not answered.
+    let asked = |call: &str| requests.iter().any(|request| request.call == call);
+    let answers = answers.into_iter().filter(|(value, _)| match *value {
+        "exchange" => ["exchange", "device_token", "token_exchange"].into_iter().any(asked),
+        call => asked(call),
+    });
+    let answers = answers.map(|(value, name)| (value.to_owned(), name.to_owned())).collect();
     let own = values
         .iter()
         .map(|(name, value)| {
@@ -177,7 +188,7 @@ fn ask(client: Uuid, values: &BTreeMap<String, String>, doing: Doing<Read>) -> A
 
 fn reading(reading: Reading) -> AnyView {
     match reading {
-        Reading::Grant(grant) => granted(grant),
+        Reading::Grant(grant) => granted(*grant),
         Reading::Refusal(refusal) => refused(refusal),
     }
 }
@@ -210,8 +221,11 @@ fn granted(grant: GrantReading) -> AnyView {
     ];
     facts.extend(grant.id_token_problem.map(|why| fact("Id token refused", why)));
     facts.extend(grant.extras.into_iter().map(|(name, value)| fact(name, value.to_string())));
+    let unreadable = grant.unreadable_expiries.into_iter().map(voice::unreadable_expiry);
+    let unreadable = unreadable.map(|text| said(false, text)).collect::<Vec<_>>();
     view! {
         <p class="said" data-tone="well">"Regrant would take this as a token set."</p>
+        {unreadable}
         <dl class="facts">{facts}</dl>
     }
     .into_any()

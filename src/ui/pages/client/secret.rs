@@ -21,7 +21,10 @@ use crate::{
             moment::{Day, Exact},
             notice::Answered,
         },
-        patterns::action::{Doing, action_form, button_form, hidden},
+        patterns::{
+            action::{Doing, action_form, button_form, hidden},
+            live::live_until_another,
+        },
     },
 };
 
@@ -90,7 +93,7 @@ fn waiting(client: &Client, next: &NextSecret, doings: Doings) -> AnyView {
         .try_at
         .filter(|_| next.tried > 0)
         .map(|at| view! { <p>"The next try is at " <Exact at/> "."</p> });
-    view! {
+    let shown = view! {
         <div class="status" data-state=if next.refused.is_some() { "needs-person" } else { "retrying" }>
             <p class="status-line">{voice::next_secret(next)} " Set on " <Day at=next.set_at/> "."</p>
             {try_at}
@@ -100,8 +103,10 @@ fn waiting(client: &Client, next: &NextSecret, doings: Doings) -> AnyView {
                 {button_form(doings.drop, id(), "Forget it", "")}
             </div>
         </div>
-    }
-    .into_any()
+    };
+    // The first try is made at once, and the page says what came of it.
+    let moves = next.refused.is_none() && next.tried <= 1;
+    live_until_another("rehearsal", moves, shown)
 }
 
 fn rehearse(client: &Client, profile: &Profile, doing: Doing<Set>) -> AnyView {
@@ -115,7 +120,7 @@ fn rehearse(client: &Client, profile: &Profile, doing: Doing<Set>) -> AnyView {
         <div class="actions">
             <Submit label="Try it" pending=doing.pending weight="primary"/>
         </div>
-        <Answered trouble=doing.trouble done=doing.done("Kept. It is tried within a minute.")/>
+        <Answered trouble=doing.trouble done=doing.done("Kept, and being tried.")/>
     };
     action_form(doing, "form", fields)
 }

@@ -11,12 +11,13 @@ use crate::{
     domain::{
         access::Permission,
         connection::{Connection, ConnectionDetail, Standing, State},
+        introspection::Liveness,
         lifeline::Life,
         provider::Variable,
         relink::CreatedRelink,
         voice,
     },
-    rpc,
+    rpc::{self, connection::Introspect},
     ui::{
         components::{
             badge::StandingBadge,
@@ -27,6 +28,7 @@ use crate::{
         },
         path,
         patterns::{
+            action::{Doing, button_form, hidden},
             attempts::{attempts, own_words},
             device,
             lineage::lineage,
@@ -69,6 +71,7 @@ fn show(
         relinks: sent,
         offers_page,
         offers_device,
+        can_be_asked,
         extras,
         told,
         device,
@@ -96,6 +99,8 @@ fn show(
                 history.items.first(),
                 (offers_page, offers_device),
             )}
+            {(can_be_asked && may.allows(Permission::ConnectionsRefresh))
+                .then(|| ask(&connection, &provider_name, doings.introspect))}
             {move || {
                 relinked
                     .get()
@@ -131,13 +136,25 @@ fn show(
     .into_any()
 }
 
+/// Asking the provider how the tokens are.
+fn ask(connection: &Connection, provider: &str, doing: Doing<Introspect>) -> AnyView {
+    button_form(
+        doing,
+        hidden("id", connection.id),
+        format!("Ask {provider} how its tokens are"),
+        "",
+    )
+}
+
 /// What the provider's consent page came to, if the browser has just been there.
 fn notice() -> Option<AnyView> {
     let params = use_query_map().get_untracked();
-    let which = match params.get_str("problem") {
-        Some(problem) => voice::Notice::of_problem(problem),
-        None if params.get_str("connected").is_some() => voice::Notice::Connected,
-        None => return None,
+    let said = params.get_str("said").and_then(Liveness::named);
+    let which = match (params.get_str("problem"), said) {
+        (Some(problem), _) => voice::Notice::of_problem(problem),
+        (None, Some(said)) => voice::Notice::Said(said),
+        (None, None) if params.get_str("connected").is_some() => voice::Notice::Connected,
+        (None, None) => return None,
     };
     let page = voice::notice(which);
     Some(view! { <Notice well=page.well title=page.title text=page.text/> }.into_any())
@@ -207,7 +224,7 @@ fn facts(
             }
             .into_any(),
         ),
-        ("Came by", voice::grant_type(connection.grant_type).into_any()),
+        ("Comes by", voice::grant_type(connection.grant_type).into_any()),
         ("Access token ends", when(connection.access_expires_at, "not known")),
         (
             "Refresh token ends",
@@ -220,7 +237,13 @@ fn facts(
             },
         ),
         ("Next refresh", when(connection.due_at, "none planned")),
-        ("Needs a person", when(dead_since.or(connection.needs_human_by), "not in sight")),
+        (
+            "Needs a person",
+            match connection.state {
+                State::Pending => "now, to give consent".into_any(),
+                _ => when(dead_since.or(connection.needs_human_by), "not in sight"),
+            },
+        ),
         ("Scopes", scopes(connection)),
         ("Generation", connection.generation.into_any()),
         (

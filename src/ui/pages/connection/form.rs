@@ -163,6 +163,11 @@ fn by_consent(client: &Client, profile: &Profile, doing: Doing<Connect>) -> AnyV
     .into_any()
 }
 
+/// Whether a service has no other way to a connection than one; then nobody needs to choose it.
+fn is_only_way(profile: &Profile) -> bool {
+    profile.grants.len() == 1
+}
+
 fn by_device(client: &Client, profile: &Profile, doing: Doing<ConnectDevice>) -> AnyView {
     let help = format!(
         "{} gives a short code. Whoever owns the account types it wherever they are signed in.",
@@ -170,7 +175,7 @@ fn by_device(client: &Client, profile: &Profile, doing: Doing<ConnectDevice>) ->
     );
     view! {
         {section("With a code on another device", "Nobody has to stay at this browser", view! {
-            <details class="fold is-form" open=doing.trouble.stands()>
+            <details class="fold is-form" open=doing.trouble.stands() || is_only_way(profile)>
                 <summary class="button">"Use a code"</summary>
                 {action_form(doing, "form", view! {
                     <p>{help}</p>
@@ -194,7 +199,7 @@ fn by_client_credentials(
 ) -> AnyView {
     view! {
         {section("As the client itself", "No person is involved, now or later", view! {
-            <details class="fold is-form" open=doing.trouble.stands()>
+            <details class="fold is-form" open=doing.trouble.stands() || is_only_way(profile)>
                 <summary class="button">"Use the client's own access"</summary>
                 {action_form(doing, "form", view! {
                     {common(client, profile, doing.trouble)}

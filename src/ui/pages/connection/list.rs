@@ -3,14 +3,16 @@
 use leptos::{either::Either, prelude::*};
 use leptos_router::hooks::use_query_map;
 
+use super::filter::{bar, saved};
 use crate::{
     domain::{
         access::Permission,
-        client::Client,
-        connection::{ConnectionFilter, Sort, StateName},
+        connection::ConnectionFilter,
+        job::Action,
+        page::Count,
         voice::{self, Empty},
     },
-    rpc,
+    rpc::{self, saved_filter::Create},
     ui::{
         components::{
             head::{head, link},
@@ -18,9 +20,10 @@ use crate::{
         },
         path,
         patterns::{
-            board::board,
-            filter::{chosen, filter_bar, typed},
-            load::loaded,
+            action::Doing,
+            board::{board, board_to_choose},
+            filter::chosen,
+            load::{May, loaded},
             pager::Pager,
         },
     },
@@ -29,17 +32,16 @@ use crate::{
 #[component]
 pub fn List() -> impl IntoView {
     let params = use_query_map();
+    let create = Doing::<Create>::new();
     let query =
         move || params.with(|params| (path::connection_filter(params), path::paging(params)));
     let connections = Resource::new_blocking(query, |(filter, paging)| async move {
         let list = rpc::connection::list(filter, paging).await?;
-        let clients = rpc::client::list().await?;
-        Ok((list, clients))
+        let clients = rpc::client::names().await?;
+        Ok((list, clients, rpc::saved_filter::list().await?))
     });
-    loaded(connections, move |(list, clients), may| {
+    loaded(connections, move |(list, clients, all), may| {
         let filter = params.with_untracked(path::connection_filter);
-        let filtered =
-            ConnectionFilter { sort: None, ..filter.clone() } != ConnectionFilter::default();
         let connect = may.allows(Permission::ConnectionsWrite);
         // A client that is known already is not asked for.
         let one = match clients.as_slice() {
@@ -55,63 +57,86 @@ pub fn List() -> impl IntoView {
             }
         };
         let content = if list.page.items.is_empty() {
-            let place = if filtered { Empty::ConnectionsFound } else { Empty::Connections };
-            Either::Left(nothing(place, (connect && !filtered).then(button)))
+            let place = if filter.narrows() { Empty::ConnectionsFound } else { Empty::Connections };
+            Either::Left(nothing(place, (connect && !filter.narrows()).then(button)))
         } else {
-            Either::Right(board(list.page.items, list.as_of))
+            let rows = match choosable(&may).is_empty() {
+                true => board(list.page.items, list.as_of),
+                false => board_to_choose(list.page.items, list.as_of, CHOOSE),
+            };
+            Either::Right(view! {
+                <div class="found">
+                    <p role="status">{voice::connections(list.count)}</p>
+                    {export(&filter)}
+                </div>
+                {choose(&filter, list.count, &may)}
+                {rows}
+            })
         };
         view! {
             {head("Connections", None, connect.then(button))}
-            {bar(&filter, &clients, filtered)}
-            {content}
-            <Pager next=list.page.next/>
+            {bar(&filter, &clients)}
+            <div id="found">
+                {saved(&filter, all, create)}
+                {content}
+                <Pager next=list.page.next/>
+            </div>
         }
     })
 }
 
-fn bar(filter: &ConnectionFilter, clients: &[Client], filtered: bool) -> AnyView {
-    let owned = |value: &str, name: &str| (value.to_owned(), name.to_owned());
-    let states = std::iter::once(owned("", "any"))
-        .chain(StateName::ALL.iter().map(|state| owned(state.as_str(), voice::state_name(*state))))
-        .collect();
-    let mut slugs: Vec<&str> = clients.iter().map(|client| client.provider.as_str()).collect();
-    slugs.sort_unstable();
-    slugs.dedup();
-    let providers = std::iter::once(owned("", "any"))
-        .chain(slugs.into_iter().map(|slug| owned(slug, slug)))
-        .collect();
-    let clients = std::iter::once(owned("", "any"))
-        .chain(clients.iter().map(|client| (client.id.to_string(), client.name.clone())))
-        .collect();
-    let sorts = Sort::ALL
-        .iter()
-        .map(|sort| {
-            let value = if *sort == Sort::default() { "" } else { sort.as_str() };
-            owned(value, sort_name(*sort))
-        })
-        .collect();
-    let q = filter.q.clone().unwrap_or_default();
-    let state = filter.state.map(StateName::as_str).unwrap_or_default();
-    let client = filter.client.map(|id| id.to_string()).unwrap_or_default();
-    let provider = filter.provider.as_deref().unwrap_or_default();
-    let before = filter.needs_human_before.map(path::day).unwrap_or_default();
-    let sort = filter.sort.filter(|sort| *sort != Sort::default()).map(Sort::as_str);
-    let fields = [
-        typed("q", "Label, account or external id", "search", q),
-        chosen("state", "State", states, state),
-        chosen("client", "Client", clients, &client),
-        chosen("provider", "Provider", providers, provider),
-        typed("needs_human_before", "Needs a person before", "date", before),
-        chosen("sort", "Order", sorts, sort.unwrap_or_default()),
-    ];
-    filter_bar(path::CONNECTIONS, filtered, fields.into_iter().collect::<Vec<_>>())
+/// The form that the boxes of the rows belong to.
+const CHOOSE: &str = "choose";
+
+fn choosable(may: &May) -> Vec<Action> {
+    Action::ALL.into_iter().filter(|action| may.allows(action.permission())).collect()
 }
 
-fn sort_name(sort: Sort) -> &'static str {
-    match sort {
-        Sort::Newest => "newest first",
-        Sort::NeedsHumanBy => "needs a person soonest",
-        Sort::Expires => "expires soonest",
-        Sort::Label => "by label",
-    }
+/// What can be done with the rows that are ticked, or with all that the filter lets through.
+fn choose(filter: &ConnectionFilter, count: Count, may: &May) -> Option<AnyView> {
+    let actions = choosable(may);
+    let options = actions
+        .iter()
+        .map(|action| (action.as_str().to_owned(), voice::job_action(*action).to_owned()))
+        .collect();
+    let filter = path::filter_pairs(filter)
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value/> })
+        .collect::<Vec<_>>();
+    let all = match count {
+        Count::Exactly(count) => format!("all {}", voice::grouped(count)),
+        Count::MoreThan(_) => "all that fit".to_owned(),
+    };
+    (!actions.is_empty()).then(|| {
+        view! {
+            <form id=CHOOSE method="get" action=path::JOB_NEW class="choose">
+                {filter}
+                <label class="check needs-script">
+                    <input type="checkbox" data-all="id"/>
+                    <span>"This page"</span>
+                </label>
+                {chosen("action", "Do", options, "")}
+                <button type="submit" class="button" name="of" value="chosen">
+                    "With the ticked"
+                </button>
+                <button type="submit" class="button" name="of" value="all">
+                    {format!("With {all}")}
+                </button>
+                {link(path::JOBS, "choose-jobs", "Jobs so far")}
+            </form>
+        }
+        .into_any()
+    })
+}
+
+/// What is listed, as a file.
+fn export(filter: &ConnectionFilter) -> AnyView {
+    let link = |format: &'static str, label: &'static str| {
+        let href = path::connection_export(filter, format);
+        view! {
+            <a href=href download="" rel="external">
+                {label}
+            </a>
+        }
+    };
+    view! { <p class="found-files">"As a file: " {link("csv", "CSV")} " " {link("ndjson", "NDJSON")}</p> }.into_any()
 }

@@ -11,7 +11,10 @@ use crate::{
         provider::Variable,
         voice::{self, Next},
     },
-    rpc::connection::{Disconnect, Reauthorize, ReauthorizeDevice, Refresh, Relink, Update},
+    rpc::connection::{
+        Disconnect, Introspect, Pause, Reauthorize, ReauthorizeDevice, Refresh, Relink, Resume,
+        Update,
+    },
     ui::{
         components::{
             confirm::confirm,
@@ -32,10 +35,13 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct Doings {
     pub refresh: Doing<Refresh>,
+    pub introspect: Doing<Introspect>,
     pub relink: Doing<Relink>,
     pub reauthorize: Doing<Reauthorize>,
     pub device: Doing<ReauthorizeDevice>,
     pub update: Doing<Update>,
+    pub pause: Doing<Pause>,
+    pub resume: Doing<Resume>,
     pub disconnect: Doing<Disconnect>,
 }
 
@@ -43,21 +49,26 @@ impl Doings {
     pub fn new() -> Self {
         Self {
             refresh: Doing::new(),
+            introspect: Doing::new(),
             relink: Doing::new(),
             reauthorize: Doing::new(),
             device: Doing::new(),
             update: Doing::new(),
+            pause: Doing::new(),
+            resume: Doing::new(),
             disconnect: Doing::new(),
         }
     }
 
     /// Changes whenever the connection may have.
-    pub fn versions(&self) -> [usize; 5] {
+    pub fn versions(&self) -> [usize; 7] {
         [
             self.refresh.version.get(),
             self.device.version.get(),
             self.relink.version.get(),
             self.update.version.get(),
+            self.pause.version.get(),
+            self.resume.version.get(),
             self.disconnect.version.get(),
         ]
     }
@@ -105,6 +116,11 @@ pub fn actions(
     let replace = (next == Next::Replace && may.allows(Permission::ConnectionsWrite)).then(|| {
         link(path::connection_new(connection.client_id), "button is-primary", "Connect anew")
     });
+    let rests = may.allows(Permission::ConnectionsWrite).then(|| match connection.paused_at {
+        Some(_) => button_form(doings.resume, id(), "Resume", "primary"),
+        None => button_form(doings.pause, id(), "Pause", ""),
+    });
+    let rests = rests.filter(|_| connection.state != State::Disconnected);
     let provider = provider.to_owned();
     let refreshed = doings.refresh.answer();
     let before = newest.filter(|_| doings.refresh.before).cloned();
@@ -115,9 +131,11 @@ pub fn actions(
         })
     };
     let first = if next == Next::Consent {
-        [relink, reauthorize, device, refresh]
+        [relink, reauthorize, device, refresh, rests]
+    } else if next == Next::Resume {
+        [rests, refresh, relink, reauthorize, device]
     } else {
-        [refresh, relink, reauthorize, device]
+        [refresh, relink, reauthorize, device, rests]
     };
     view! {
         <div class="actions">{mend} {replace} {first.into_iter().flatten().collect::<Vec<_>>()}</div>

@@ -2,6 +2,7 @@
 
 mod choose;
 mod detail;
+mod filter;
 mod form;
 mod list;
 mod manage;

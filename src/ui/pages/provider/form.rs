@@ -268,7 +268,19 @@ fn as_text(text: &str, view: View, problem: Option<&Problem>) -> (AnyView, AnyVi
     let fields = problem.map(|problem| problem.fields.as_slice()).unwrap_or_default();
     let unread = problem.and_then(|problem| problem.field("text")).map(str::to_owned);
     let others = fields.iter().filter(|field| field.field != "text").cloned().collect::<Vec<_>>();
-    let told = elsewhere(&others).collect();
+    let told = elsewhere(&others);
+    // The text is long, and what is wrong with it has no place of its own there.
+    let whole = unread.clone().map(|why| {
+        view! {
+            <li class="wrong">
+                <a href="#f-text">"The text"</a>
+                " "
+                {why}
+            </li>
+        }
+        .into_any()
+    });
+    let told = whole.into_iter().chain(told).collect();
     let trouble = problem.map(|problem| summary(problem, told)).into_any();
     let (label, help) = match view {
         View::Toml => ("Profile (TOML)", "As presets are written. Comments are not kept."),

@@ -55,10 +55,14 @@ impl Sought {
 
     fn fits(&self, profile: &Profile) -> bool {
         let q = self.q.as_deref().unwrap_or_default().to_lowercase();
-        let named = q.is_empty()
-            || profile.name.to_lowercase().contains(&q)
-            || profile.slug.contains(&q)
-            || profile.category.as_deref().is_some_and(|category| category.contains(&q));
+        // "quick books" and "Quickbooks" are one word to whoever looks for it.
+        let plain = |text: &str| text.to_lowercase().replace([' ', '-', '.'], "");
+        let q = plain(&q);
+        let named = [profile.name.as_str(), profile.slug.as_str()]
+            .into_iter()
+            .chain(profile.category.as_deref())
+            .chain(profile.keywords.iter().map(String::as_str))
+            .any(|text| plain(text).contains(&q));
         named && (self.category.is_none() || profile.category == self.category)
     }
 }

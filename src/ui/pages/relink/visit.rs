@@ -159,9 +159,7 @@ fn code(
                     {address.clone()}
                 </a>
             </p>
-            <p class="headline">
-                <code>{device.user_code.clone()}</code>
-            </p>
+            <p class="code">{device.user_code.clone()}</p>
             {complete}
             <p class="help">
                 {fill(texts.code_until, &[("until", &until)])} " "

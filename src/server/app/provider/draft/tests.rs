@@ -35,5 +35,11 @@ fn what_can_not_be_read_says_where_it_is_wrong() {
     assert_eq!(wrong(View::Json, json).0, "variables[0].colour");
     let toml = "slug = \"a\"\nname = \"A\"\n[lifetimes]\naccess_seconds = -1\n";
     assert_eq!(wrong(View::Toml, toml).0, "lifetimes.access_seconds");
-    assert_eq!(wrong(View::Toml, "slug = \"a\"").0, "");
+    let (field, message) = wrong(View::Toml, "slug = \"a\"");
+    assert_eq!((&*field, &*message), ("name", "must be there"));
+    // Nothing that only a programmer understands.
+    let json = r#"{"slug":"a","name":"A","lifetimes":{"access_seconds":"an hour"}}"#;
+    assert_eq!(wrong(View::Json, json).1, "must be a whole number");
+    let json = r#"{"slug":"a","name":"A","authorization":{"pkce":7}}"#;
+    assert!(!wrong(View::Json, json).1.contains("map"));
 }

@@ -11,7 +11,10 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    domain::{access::Permission, attempt::Attempt, page::Page},
+    domain::{
+        access::Permission, attempt::Attempt, connection::Connection, introspection::Introspection,
+        page::Page,
+    },
     server::{
         app::{App, api_key, connection},
         http::api::{
@@ -28,6 +31,9 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(token))
         .routes(routes!(refresh))
+        .routes(routes!(introspect))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
         .routes(routes!(attempts))
         .routes(routes!(authorize))
 }
@@ -68,6 +74,45 @@ pub struct AccessToken {
     /// What the provider said beside its tokens, by the names of its profile: an address to call, a
     /// tenant.
     extras: BTreeMap<String, Value>,
+}
+
+/// Pause a connection
+///
+/// It is not refreshed by itself until it is resumed. A token that lives is given all the same, and
+/// whoever asks for a refresh gets one.
+#[utoipa::path(
+    post,
+    path = "/connections/{id}/pause",
+    tag = "connections",
+    extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "The connection", body = Connection))
+)]
+async fn pause(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+) -> Result<Json<Connection>, Problem> {
+    Ok(Json(connection::pause(&app, &actor, id).await?))
+}
+
+/// Resume a connection
+///
+/// It is kept alive again.
+#[utoipa::path(
+    post,
+    path = "/connections/{id}/resume",
+    tag = "connections",
+    extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "The connection", body = Connection))
+)]
+async fn resume(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+) -> Result<Json<Connection>, Problem> {
+    Ok(Json(connection::resume(&app, &actor, id, None).await?))
 }
 
 /// Get a live access token
@@ -139,6 +184,29 @@ async fn refresh(
         true => connection::refresh_anew(&app, &actor, id).await?,
         false => connection::refresh(&app, &actor, id).await?,
     }))
+}
+
+/// Ask the provider how the tokens are
+///
+/// What the provider says (RFC 7662) changes nothing: only a refresh can prove a grant dead.
+#[utoipa::path(
+    post,
+    path = "/connections/{id}/introspect",
+    tag = "connections",
+    extensions(("x-permission" = json!(Permission::ConnectionsRefresh))),
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "What the provider says", body = Introspection),
+        (status = 409, description = "The provider can't be asked, or there is no token"),
+        (status = 503, description = "The provider did not answer, or refused to")
+    )
+)]
+async fn introspect(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+) -> Result<Json<Introspection>, Problem> {
+    Ok(Json(connection::introspect(&app, &actor, id).await?))
 }
 
 /// List attempts

@@ -1,0 +1,58 @@
+//! Jobs: one action on many connections.
+
+use leptos::prelude::*;
+use uuid::Uuid;
+
+use super::Answer;
+use crate::domain::{
+    job::{Action, Job, JobOutcome, NewJob, Selection},
+    page::{Page, Paging},
+};
+
+#[server(prefix = "/rpc", endpoint = "job/list")]
+pub async fn list(#[server(default)] paging: Paging) -> Answer<Page<Job>> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::job::list(&app, &actor, &paging)).await
+}
+
+#[server(prefix = "/rpc", endpoint = "job/get")]
+pub async fn get(id: Uuid) -> Answer<Job> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::job::get(&app, &actor, id)).await
+}
+
+/// What could not be done, the first hundred.
+#[server(prefix = "/rpc", endpoint = "job/failed")]
+pub async fn failed(id: Uuid) -> Answer<Vec<JobOutcome>> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::job::list_failed(&app, &actor, id)).await
+}
+
+/// What a job would work on.
+#[server(prefix = "/rpc", endpoint = "job/preview")]
+pub async fn preview(new: NewJob) -> Answer<Selection> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::job::preview(&app, &actor, &new)).await
+}
+
+/// Makes a job and goes to its page. `ids` (separated by blanks) or `filter` (JSON) choose.
+#[server(prefix = "/rpc", endpoint = "job/create")]
+pub async fn create(
+    action: Action,
+    ids: Option<String>,
+    filter: Option<String>,
+    tag: Option<String>,
+    #[server(default)] revoke: bool,
+) -> Answer<()> {
+    use crate::server::{app::job, http::caller};
+    let (app, actor) = caller::actor().await?;
+    let made = app.call(job::create_from_text(&app, &actor, action, [ids, filter, tag], revoke));
+    caller::redirect(&format!("/jobs/{}", made.await?.id));
+    Ok(())
+}
+
+#[server(prefix = "/rpc", endpoint = "job/stop")]
+pub async fn stop(id: Uuid) -> Answer<()> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::job::stop(&app, &actor, id)).await.map(drop)
+}

@@ -1,0 +1,47 @@
+//! Letting a connection rest, and having it kept alive again.
+
+use serde_json::json;
+use time::Duration;
+use uuid::Uuid;
+
+use super::{Actor, App, Result, audit, audit::Subject, get, load_for_update};
+use crate::{
+    domain::{access::Permission, connection::Connection},
+    server::store::connection::pause,
+};
+
+/// Has it refreshed no more, unless somebody asks for a token or a refresh. One that rests already
+/// stays as it is.
+pub async fn pause(app: &App, actor: &Actor, id: Uuid) -> Result<Connection> {
+    actor.require(Permission::ConnectionsWrite)?;
+    let mut tx = app.begin().await?;
+    let connection = load_for_update(&mut tx, id).await?;
+    if pause::pause(&mut tx, id, app.now()).await? {
+        let subject = Subject::new(id, connection.name());
+        audit::record(app, &mut tx, actor, "connection.pause", subject, json!({})).await?;
+        tx.commit().await?;
+    }
+    get(app, &Actor::System, id).await
+}
+
+/// Has it kept alive again. What is overdue by then is due within `spread`.
+pub async fn resume(
+    app: &App,
+    actor: &Actor,
+    id: Uuid,
+    spread: Option<Duration>,
+) -> Result<Connection> {
+    actor.require(Permission::ConnectionsWrite)?;
+    let mut tx = app.begin().await?;
+    let connection = load_for_update(&mut tx, id).await?;
+    let now = app.now();
+    let part = f64::from(u16::from_be_bytes([id.as_bytes()[14], id.as_bytes()[15]])) / 65_536.0;
+    let overdue_at = now + spread.unwrap_or(Duration::ZERO) * part;
+    if pause::resume(&mut tx, id, overdue_at, now).await? {
+        let subject = Subject::new(id, connection.name());
+        audit::record(app, &mut tx, actor, "connection.resume", subject, json!({})).await?;
+        tx.commit().await?;
+        app.wake_worker();
+    }
+    get(app, &Actor::System, id).await
+}

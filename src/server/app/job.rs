@@ -1,0 +1,200 @@
+//! Jobs: one action on many connections, chosen one by one or by a filter.
+//!
+//! What a job works on is written down when it is made, so that it works on what was confirmed, whatever
+//! becomes of the filter's answer. A worker carries it out ([`run`]), under a lease that another takes
+//! over when it dies.
+
+mod act;
+mod outcomes;
+mod run;
+
+pub use outcomes::{export, list as outcomes, list_failed};
+pub use run::run_due;
+
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Actor, App, Error, Result, audit, audit::Subject, connection};
+use crate::{
+    domain::{
+        access::Permission,
+        job::{Action, Job, JobState, NewJob, Selection, Share},
+        page::{Page, Paging},
+    },
+    server::store::{
+        self,
+        connection::list::{self, Found, choose},
+        job::{Asker, item},
+    },
+};
+
+/// So many can be named one by one.
+const CHOSEN: usize = 1000;
+/// Whoever may do none of these has no business with jobs.
+const WORK: [Permission; 3] =
+    [Permission::ConnectionsWrite, Permission::ConnectionsRefresh, Permission::ConnectionsRelink];
+
+/// What was asked for, once it makes sense.
+enum Choice {
+    Ids(Vec<Uuid>),
+    Found(Box<Found>),
+}
+
+/// What a job would work on, for whoever is about to confirm it.
+pub async fn preview(app: &App, actor: &Actor, new: &NewJob) -> Result<Selection> {
+    check(actor, new)?;
+    let mut tx = app.begin().await?;
+    let clients: Vec<Share> = match choose(&mut tx, new).await? {
+        Choice::Ids(ids) => item::shares(&mut tx, &ids).await?,
+        Choice::Found(found) => choose::shares(&mut tx, &found).await?,
+    };
+    tx.commit().await?;
+    Ok(Selection { total: clients.iter().map(|share| share.count).sum(), clients })
+}
+
+pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
+    check(actor, new)?;
+    let asker =
+        Asker { kind: actor.kind(), id: actor.id().ok_or(Error::Forbidden)?, label: actor.label() };
+    let tag = new.tag.as_ref().map(|tag| tag.trim().to_owned());
+    let mut job = Job {
+        id: app.new_id(),
+        action: new.action,
+        tag: tag.filter(|_| new.action.takes_tag()),
+        revoke: new.revoke && new.action == Action::Disconnect,
+        state: JobState::Running,
+        total: 0,
+        done: 0,
+        skipped: 0,
+        failed: 0,
+        detail: None,
+        created_by: actor.label().into(),
+        created_at: app.now(),
+        ended_at: None,
+    };
+    let mut tx = app.begin().await?;
+    store::job::insert(&mut tx, &job, &asker).await?;
+    job.total = match choose(&mut tx, new).await? {
+        Choice::Ids(ids) => item::insert_chosen(&mut tx, job.id, &ids).await?,
+        Choice::Found(found) => choose::insert_items(&mut tx, job.id, &found).await?,
+    };
+    if job.total == 0 {
+        let field = if new.ids.is_some() { "ids" } else { "filter" };
+        return Err(Error::invalid(field, "chooses no connection"));
+    }
+    store::job::set_total(&mut tx, job.id, job.total).await?;
+    let detail = json!({
+        "action": job.action,
+        "connections": job.total,
+        "filter": new.filter,
+        "tag": job.tag,
+        "revoke": job.revoke,
+    });
+    let subject = Subject::new(job.id, job.action.as_str());
+    audit::record(app, &mut tx, actor, "job.create", subject, detail).await?;
+    tx.commit().await?;
+    Ok(job)
+}
+
+/// [`create`], with what a form sends: ids separated by blanks, a filter as JSON, a tag. What is empty is
+/// not there.
+pub async fn create_from_text(
+    app: &App,
+    actor: &Actor,
+    action: Action,
+    [ids, filter, tag]: [Option<String>; 3],
+    revoke: bool,
+) -> Result<Job> {
+    let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    let ids = filled(ids).map(|text| {
+        let ids: std::result::Result<Vec<Uuid>, _> =
+            text.split_whitespace().map(str::parse).collect();
+        ids.map_err(|_| Error::invalid("ids", "are not ours"))
+    });
+    let filter = filled(filter).map(|text| {
+        serde_json::from_str(&text).map_err(|_| Error::invalid("filter", "is not one of ours"))
+    });
+    let new = NewJob {
+        action,
+        ids: ids.transpose()?,
+        filter: filter.transpose()?,
+        tag: filled(tag),
+        revoke,
+    };
+    create(app, actor, &new).await
+}
+
+pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Job> {
+    actor.require(Permission::ConnectionsRead)?;
+    let mut conn = app.pool().acquire().await?;
+    load(&mut conn, id).await
+}
+
+async fn load(conn: &mut PgConnection, id: Uuid) -> Result<Job> {
+    store::job::find(conn, id).await?.ok_or(Error::NotFound("job"))
+}
+
+/// The newest first.
+pub async fn list(app: &App, actor: &Actor, paging: &Paging) -> Result<Page<Job>> {
+    actor.require(Permission::ConnectionsRead)?;
+    let before = audit::cursor(paging)?;
+    let limit = paging.limit();
+    let mut conn = app.pool().acquire().await?;
+    let jobs = store::job::list(&mut conn, before, i64::from(limit) + 1).await?;
+    Ok(audit::page(jobs, limit, |job| job.id.to_string()))
+}
+
+/// Stops a job before its end. What was done stays done.
+pub async fn stop(app: &App, actor: &Actor, id: Uuid) -> Result<Job> {
+    if !WORK.iter().any(|permission| actor.allows(*permission)) {
+        actor.require(Permission::ConnectionsWrite)?;
+    }
+    let mut tx = app.begin().await?;
+    let job = load(&mut tx, id).await?;
+    actor.require(job.action.permission())?;
+    let why = format!("{} stopped it", actor.label());
+    if store::job::end(&mut tx, id, Some(&why), app.now()).await? {
+        let subject = Subject::new(id, job.action.as_str());
+        audit::record(app, &mut tx, actor, "job.stop", subject, json!({})).await?;
+        tx.commit().await?;
+    }
+    get(app, &Actor::System, id).await
+}
+
+/// Refuses what makes no sense, and whoever may not do it.
+fn check(actor: &Actor, new: &NewJob) -> Result<()> {
+    if !WORK.iter().any(|permission| actor.allows(*permission)) {
+        actor.require(Permission::ConnectionsWrite)?;
+    }
+    match (&new.ids, &new.filter) {
+        (None, None) | (Some(_), Some(_)) => {
+            return Err(Error::invalid("ids", "give either these or `filter`"));
+        }
+        (Some(ids), None) if ids.is_empty() || ids.len() > CHOSEN => {
+            return Err(Error::invalid("ids", format!("must be 1 to {CHOSEN}")));
+        }
+        _ => {}
+    }
+    match (&new.tag, new.action.takes_tag()) {
+        (None, true) => return Err(Error::invalid("tag", "must be there with this action")),
+        (Some(tag), true) => {
+            connection::make::check_tags(&[tag.trim().to_owned()])
+                .map_err(|_| Error::invalid("tag", "must be one line of 1 to 100 characters"))?;
+        }
+        (_, false) => {}
+    }
+    actor.require(new.action.permission())
+}
+
+async fn choose(conn: &mut PgConnection, new: &NewJob) -> Result<Choice> {
+    if let Some(ids) = &new.ids {
+        let mut ids = ids.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        return Ok(Choice::Ids(ids));
+    }
+    list::plan_by_values(conn).await?;
+    let filter = new.filter.clone().unwrap_or_default();
+    Ok(Choice::Found(Box::new(connection::find(conn, &filter).await?)))
+}

@@ -1,0 +1,130 @@
+//! What a job does with one connection. Done twice, it comes to the same.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        attempt::Verdict,
+        connection::{ConnectionPatch, State, Told},
+        job::{Action, Job, Outcome},
+        problem::Code,
+        voice,
+    },
+    server::{
+        app::{Actor, App, Error, Result, client::RESUME_SPREAD, connection, provider, relink},
+        secret::seal::Place,
+        store::job::item::{Came, Item},
+    },
+};
+
+/// Does it, and says what came of it. Fails only where nobody can say: then it is done again later.
+pub async fn act(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Came> {
+    let came = |outcome, detail: String, sealed_link| Came {
+        number: item.number,
+        outcome,
+        detail,
+        sealed_link,
+    };
+    match work(app, actor, job, item).await {
+        Ok((outcome, detail, link)) => Ok(came(outcome, detail, link)),
+        Err(Error::NotFound(_)) => Ok(came(Outcome::Skipped, voice::job_gone().into(), None)),
+        // In a state in which there is nothing to do, or in which it may not be done.
+        Err(Error::Conflict(why)) => Ok(came(Outcome::Skipped, why, None)),
+        Err(error @ Error::ReauthRequired(_)) => {
+            Ok(came(Outcome::Skipped, error.problem().message, None))
+        }
+        Err(error) => {
+            let problem = error.problem();
+            if problem.code == Code::Unavailable || app.stopping().is_cancelled() {
+                return Err(error);
+            }
+            if problem.code == Code::Internal {
+                let error = format!("{error:#}");
+                tracing::error!(job = %job.id, connection = %item.connection_id, error, "a job failed at one");
+            }
+            Ok(came(Outcome::Failed, problem.message, None))
+        }
+    }
+}
+
+type Worked = (Outcome, String, Option<Vec<u8>>);
+
+async fn work(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Worked> {
+    let id = item.connection_id;
+    let before = connection::get(app, &Actor::System, id).await?;
+    let done = |text: &str| Ok((Outcome::Done, text.to_owned(), None));
+    let skipped = |text: &str| Ok((Outcome::Skipped, text.to_owned(), None));
+    match job.action {
+        Action::Refresh => {
+            let attempt = connection::refresh(app, actor, id).await?;
+            let mut conn = app.pool().acquire().await?;
+            let name = provider::load(app, &mut conn, &before.provider).await?.name;
+            let (text, _) = voice::attempt(&attempt, &name);
+            let outcome = match attempt.verdict {
+                Some(Verdict::Refreshed) => Outcome::Done,
+                _ => Outcome::Failed,
+            };
+            Ok((outcome, text, None))
+        }
+        Action::Relink => {
+            let made = relink::create(app, actor, id).await?;
+            let place = link_place(job.id, item.number);
+            let sealed = app.keyring().seal(app.rng(), place, made.url.as_bytes())?;
+            Ok((Outcome::Done, voice::job_relink(made.expires_at), Some(sealed)))
+        }
+        Action::Pause if before.state == State::Disconnected => skipped(voice::job_disconnected()),
+        Action::Pause if before.paused_at.is_some() => skipped(voice::job_nothing_to_do()),
+        Action::Pause => {
+            connection::pause(app, actor, id).await?;
+            done(voice::job_done(job.action))
+        }
+        Action::Resume if before.paused_at.is_none() => skipped(voice::job_nothing_to_do()),
+        Action::Resume => {
+            connection::resume(app, actor, id, Some(RESUME_SPREAD)).await?;
+            done(voice::job_done(job.action))
+        }
+        Action::Tag | Action::Untag => {
+            let tag = job.tag.clone().unwrap_or_default();
+            let mut tags = before.tags.clone();
+            match job.action {
+                Action::Tag => tags.push(tag),
+                _ => tags.retain(|one| *one != tag),
+            }
+            tags.sort();
+            tags.dedup();
+            if tags == before.tags {
+                return skipped(voice::job_nothing_to_do());
+            }
+            let patch = ConnectionPatch { tags: Some(tags), ..ConnectionPatch::default() };
+            connection::update(app, actor, id, patch).await?;
+            done(voice::job_done(job.action))
+        }
+        Action::Disconnect if before.state == State::Disconnected => {
+            skipped(voice::job_disconnected())
+        }
+        Action::Disconnect => {
+            let told = connection::disconnect(app, actor, id, job.revoke).await?;
+            done(match told {
+                Told::Told => voice::job_revoked(),
+                _ => voice::job_done(job.action),
+            })
+        }
+    }
+}
+
+/// Where a job's link is sealed for.
+pub fn link_place(job: Uuid, number: i64) -> Place {
+    Place { table: "job_items", column: "sealed_link", row: job, generation: number }
+}
+
+/// What the audit log says of a job that is over.
+pub fn summary(job: &Job) -> serde_json::Value {
+    json!({
+        "action": job.action,
+        "connections": job.total,
+        "done": job.done,
+        "skipped": job.skipped,
+        "failed": job.failed,
+    })
+}

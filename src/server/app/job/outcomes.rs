@@ -1,0 +1,136 @@
+//! What came of each connection of a job, to look at and to take away.
+
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use secrecy::ExposeSecret;
+use sqlx::PgConnection;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+use super::{act::link_place, load};
+use crate::{
+    domain::{
+        access::Permission,
+        job::{JobOutcome, Outcome},
+        page::{Page, Paging},
+    },
+    server::{
+        app::{
+            Actor, App, Error, Result, audit,
+            export::{self, Format, Row},
+            keys,
+        },
+        store::job::item::{self, Item},
+    },
+};
+
+/// So many rows are read at once.
+const BATCH: i64 = 500;
+/// So many of the failed are shown on the job's page.
+const FAILED: i64 = 100;
+
+/// In the order of the job, done or not.
+pub async fn list(app: &App, actor: &Actor, id: Uuid, paging: &Paging) -> Result<Page<JobOutcome>> {
+    actor.require(Permission::ConnectionsRead)?;
+    let after = match paging.cursor.as_deref() {
+        Some(cursor) => {
+            cursor.parse().map_err(|_| Error::invalid("cursor", "is not one of ours"))?
+        }
+        None => 0,
+    };
+    let limit = paging.limit();
+    let mut conn = app.pool().acquire().await?;
+    load(&mut conn, id).await?;
+    let items = item::list(&mut conn, id, after, i64::from(limit) + 1).await?;
+    let seen = see(app, &mut conn, actor, id, items).await?;
+    Ok(audit::page(seen, limit, |outcome| outcome.number.to_string()))
+}
+
+/// The first that could not be done.
+pub async fn list_failed(app: &App, actor: &Actor, id: Uuid) -> Result<Vec<JobOutcome>> {
+    actor.require(Permission::ConnectionsRead)?;
+    let mut conn = app.pool().acquire().await?;
+    load(&mut conn, id).await?;
+    let items = item::list_failed(&mut conn, id, FAILED).await?;
+    see(app, &mut conn, actor, id, items).await
+}
+
+/// All of them, piece by piece.
+pub async fn export(
+    app: &App,
+    actor: &Actor,
+    id: Uuid,
+    format: Format,
+) -> Result<impl Stream<Item = Result<Vec<u8>>> + Send + use<>> {
+    actor.require(Permission::ConnectionsRead)?;
+    let mut conn = app.pool().acquire().await?;
+    load(&mut conn, id).await?;
+    drop(conn);
+    let (app, actor) = (app.clone(), actor.clone());
+    let heading = export::heading::<JobOutcome>(format)?;
+    let rows = stream::try_unfold(Some(0), move |after: Option<i64>| {
+        let (app, actor) = (app.clone(), actor.clone());
+        async move {
+            let Some(after) = after else { return Ok(None) };
+            let mut conn = app.pool().acquire().await?;
+            let items = item::list(&mut conn, id, after, BATCH).await?;
+            let full = i64::try_from(items.len()).is_ok_and(|count| count == BATCH);
+            let next = items.last().filter(|_| full).map(|last| last.number);
+            let rows = see(&app, &mut conn, &actor, id, items).await?;
+            Ok(Some((export::write(format, &rows)?, next)))
+        }
+    });
+    Ok(stream::once(async move { Ok(heading) })
+        .chain(rows)
+        .try_filter(|piece| std::future::ready(!piece.is_empty())))
+}
+
+/// Opens the links for whoever could make them.
+async fn see(
+    app: &App,
+    conn: &mut PgConnection,
+    actor: &Actor,
+    job: Uuid,
+    items: Vec<Item>,
+) -> Result<Vec<JobOutcome>> {
+    let opens = actor.allows(Permission::ConnectionsRelink);
+    let mut seen = Vec::with_capacity(items.len());
+    for item in items {
+        let link = match &item.sealed_link {
+            Some(sealed) if opens => {
+                let place = link_place(job, item.number);
+                let link = keys::open_text(app, conn, place, sealed).await?;
+                Some(link.expose_secret().to_owned())
+            }
+            _ => None,
+        };
+        seen.push(JobOutcome {
+            number: item.number,
+            connection_id: item.connection_id,
+            label: item.label,
+            client: item.client,
+            outcome: item.outcome,
+            detail: item.detail,
+            link,
+            at: item.at,
+        });
+    }
+    Ok(seen)
+}
+
+impl Row for JobOutcome {
+    const HEADING: &'static [&'static str] =
+        &["number", "connection_id", "label", "client", "outcome", "detail", "link", "at"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.number.to_string(),
+            self.connection_id.to_string(),
+            self.label.clone(),
+            self.client.clone(),
+            self.outcome.map(Outcome::as_str).unwrap_or_default().to_owned(),
+            self.detail.clone().unwrap_or_default(),
+            self.link.clone().unwrap_or_default(),
+            self.at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default(),
+        ]
+    }
+}

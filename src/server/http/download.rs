@@ -1,0 +1,89 @@
+//! Files that people take from a page, written as they are sent.
+
+use axum::{
+    Extension, Router,
+    body::Body,
+    extract::{Path, RawQuery, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use futures::{Stream, TryStreamExt};
+use leptos_router::params::ParamsMap;
+use url::form_urlencoded;
+use uuid::Uuid;
+
+use super::router::Web;
+use crate::{
+    server::app::{self, Actor, App, Error, export::Format},
+    ui::path,
+};
+
+pub fn routes() -> Router<Web> {
+    Router::new()
+        .route("/download/{file}", get(connections))
+        .route("/download/jobs/{file}", get(job))
+}
+
+async fn connections(
+    State(app): State<App>,
+    Extension(actor): Extension<Actor>,
+    Path(file): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let Some(format) = file.strip_prefix("connections.").and_then(Format::named) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let query = query.unwrap_or_default();
+    let params: ParamsMap = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let filter = path::connection_filter(&params);
+    match app::connection::export(&app, &actor, filter, format).await {
+        Ok(pieces) => sent(&file, format, pieces),
+        Err(error) => refused(&error),
+    }
+}
+
+async fn job(
+    State(app): State<App>,
+    Extension(actor): Extension<Actor>,
+    Path(file): Path<String>,
+) -> Response {
+    let named = file
+        .split_once('.')
+        .and_then(|(id, format)| Some((id.parse::<Uuid>().ok()?, Format::named(format)?)));
+    let Some((id, format)) = named else { return StatusCode::NOT_FOUND.into_response() };
+    match app::job::export(&app, &actor, id, format).await {
+        Ok(pieces) => sent(&format!("job-{file}"), format, pieces),
+        Err(error) => refused(&error),
+    }
+}
+
+/// A file, piece by piece. One that breaks off is cut, so that nobody takes it for the whole.
+fn sent(
+    name: &str,
+    format: Format,
+    pieces: impl Stream<Item = app::Result<Vec<u8>>> + Send + 'static,
+) -> Response {
+    let pieces = pieces.inspect_err(|error| {
+        tracing::error!(error = format!("{error:#}"), "a file could not be written to its end");
+    });
+    let headers = [
+        (header::CONTENT_TYPE, format.media_type().to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (headers, Body::from_stream(pieces.map_err(std::io::Error::other))).into_response()
+}
+
+fn refused(error: &Error) -> Response {
+    match error {
+        Error::Unauthenticated => Redirect::to(path::LOGIN).into_response(),
+        Error::Internal(error) => {
+            tracing::error!(error = format!("{error:#}"), "a file could not be written");
+            let told = "Something went wrong in Regrant. It was logged.";
+            (StatusCode::INTERNAL_SERVER_ERROR, told).into_response()
+        }
+        Error::NotFound(_) => StatusCode::NOT_FOUND.into_response(),
+        error => (StatusCode::FORBIDDEN, error.problem().message).into_response(),
+    }
+}

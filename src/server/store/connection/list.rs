@@ -1,0 +1,340 @@
+//! Lists of connections, whatever is asked for.
+//!
+//! What a filter lets through is counted first, up to [`COUNTED`]. If it is less, it is all gathered and
+//! put in order; else the index of the order is walked until the page is full, which is soon, since much
+//! of what is passed belongs on it. So no page costs more with more connections, and the planner is not
+//! left to guess how rare a thing is.
+
+use sqlx::PgConnection;
+use time::{OffsetDateTime, macros::datetime};
+use uuid::Uuid;
+
+use super::ConnectionRow;
+use crate::{
+    domain::connection::{Connection, ConnectionFilter, Sort, StateName},
+    server::store::Result,
+};
+
+/// How far is counted.
+pub const COUNTED: i64 = 5_000;
+
+/// What has no such time comes last, in either direction.
+const LAST: OffsetDateTime = datetime!(9999-01-01 0:00 UTC);
+const FIRST: OffsetDateTime = datetime!(0001-01-01 0:00 UTC);
+
+/// Where a page begins: behind the item with this key and id.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct After {
+    pub id: Uuid,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub at: Option<OffsetDateTime>,
+    pub text: Option<String>,
+}
+
+/// The key that a connection has in an order; what a next page begins behind.
+pub fn after(connection: &Connection, sort: Sort) -> After {
+    After {
+        id: connection.id,
+        at: match sort {
+            Sort::NeedsHumanBy => Some(connection.needs_human_by.unwrap_or(LAST)),
+            Sort::Expires => Some(connection.access_expires_at.unwrap_or(LAST)),
+            Sort::Refreshed => Some(connection.obtained_at.unwrap_or(FIRST)),
+            Sort::Newest | Sort::Label => None,
+        },
+        text: (sort == Sort::Label).then(|| connection.label.clone()),
+    }
+}
+
+/// What a filter asks for, as the table can be asked.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    state: Option<&'static str>,
+    clients: Option<Vec<Uuid>>,
+    label: Option<String>,
+    owner: Option<String>,
+    tags: Option<Vec<String>>,
+    expires_before: Option<OffsetDateTime>,
+    needs_human_before: Option<OffsetDateTime>,
+    /// One of these.
+    ids: Option<Vec<Uuid>>,
+    /// Patterns of what is searched, where that was not found out beforehand.
+    patterns: [Option<String>; 3],
+}
+
+/// How many connections are asked for, and how they are found.
+pub struct Found {
+    wanted: Wanted,
+    /// `None`: more than [`COUNTED`].
+    pub count: Option<i64>,
+}
+
+impl Found {
+    /// Only the page in hand matters, and the order decides it.
+    pub fn walked(filter: &ConnectionFilter) -> Self {
+        Self { wanted: Wanted::of(filter, None), count: None }
+    }
+}
+
+impl Wanted {
+    fn of(filter: &ConnectionFilter, clients: Option<Vec<Uuid>>) -> Self {
+        Self {
+            state: filter.state.map(StateName::as_str),
+            clients,
+            label: filter.label.clone(),
+            owner: filter.owner.clone(),
+            tags: filter.tag.clone().map(|tag| vec![tag]),
+            expires_before: filter.expires_before,
+            needs_human_before: filter.needs_human_before,
+            ids: None,
+            patterns: [
+                filter.q.as_deref().map(pattern),
+                filter.label.as_deref().map(contained),
+                filter.owner.as_deref().map(contained),
+            ],
+        }
+    }
+
+    /// Whether the search alone says what is found.
+    fn is_only_searched(&self) -> bool {
+        self.state.is_none()
+            && self.clients.is_none()
+            && self.label.is_none()
+            && self.owner.is_none()
+            && self.expires_before.is_none()
+            && self.needs_human_before.is_none()
+    }
+
+    fn is_searched(&self) -> bool {
+        self.tags.is_some() || self.patterns.iter().any(Option::is_some)
+    }
+}
+
+/// What holds a text. One of a letter or two is looked for where words begin: no index knows where else
+/// it stands.
+fn pattern(text: &str) -> String {
+    match text.chars().count() {
+        0..=2 => format!("% {}%", escaped(text)),
+        _ => contained(text),
+    }
+}
+
+fn contained(text: &str) -> String {
+    format!("%{}%", escaped(text))
+}
+
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.chars() {
+        if matches!(char, '%' | '_' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(char);
+    }
+    escaped
+}
+
+/// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$10`, what
+/// else there is comes after it.
+macro_rules! filtered {
+    ($ask:ident, $wanted:expr, $limit:expr, $begin:literal $(+ $more:literal)*, $end:literal
+     $(+ $then:literal)* $(, $argument:expr)*) => {
+        $ask!(
+            $begin $(+ $more)* + "($1::text IS NULL OR n.state = $1)
+             AND ($2::uuid[] IS NULL OR n.client_id = ANY ($2))
+             AND ($3::text IS NULL OR position(lower($3) IN lower(n.label)) > 0)
+             AND ($4::text IS NULL OR position(lower($4) IN lower(coalesce(n.account_label, ''))) > 0
+                  OR position(lower($4) IN lower(coalesce(n.account_id, ''))) > 0)
+             AND ($5::text[] IS NULL OR n.tags @> $5)
+             AND ($6::timestamptz IS NULL
+                  OR coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00') < $6)
+             AND ($7::timestamptz IS NULL
+                  OR coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00') < $7)
+             AND ($8::uuid[] IS NULL OR n.id = ANY ($8))
+             AND ($9::text IS NULL OR EXISTS (SELECT FROM connection_search s
+                                              WHERE s.connection_id = n.id AND s.text LIKE lower($9)))" + $end $(+ $then)*,
+            $wanted.state,
+            $wanted.clients.as_deref(),
+            $wanted.label.as_deref(),
+            $wanted.owner.as_deref(),
+            $wanted.tags.as_deref(),
+            $wanted.expires_before,
+            $wanted.needs_human_before,
+            $wanted.ids.as_deref(),
+            $wanted.patterns[0].as_deref(),
+            $limit
+            $(, $argument)*
+        )
+    };
+}
+
+pub mod choose;
+
+macro_rules! scalar {
+    ($first:literal $(+ $more:literal)* $(, $argument:expr)*) => {
+        sqlx::query_scalar!($first $(+ $more)* $(, $argument)*)
+    };
+}
+
+/// A page by one order: gathered and sorted, or walked along the order's index.
+macro_rules! ordered {
+    ($found:expr, $limit:expr, $conn:expr, $key:literal, $beyond:literal, $direction:literal, $id:expr, $at:expr) => {
+        match $found.count {
+            Some(_) => {
+                filtered!(
+                    select,
+                    $found.wanted,
+                    $limit,
+                    "JOIN (WITH found AS MATERIALIZED (SELECT n.id, "
+                        + $key
+                        + " AS key FROM connections n WHERE ",
+                    ") SELECT id, key FROM found
+                   WHERE $11::uuid IS NULL OR (key, id) "
+                        + $beyond
+                        + " ORDER BY key "
+                        + $direction
+                        + ", id "
+                        + $direction
+                        + " LIMIT $10) AS page ON page.id = n.id
+                 ORDER BY page.key "
+                        + $direction
+                        + ", page.id "
+                        + $direction,
+                    $id,
+                    $at
+                )
+                .fetch_all($conn)
+                .await?
+            }
+            None => {
+                filtered!(
+                    select,
+                    $found.wanted,
+                    $limit,
+                    "WHERE ",
+                    " AND ($11::uuid IS NULL OR ("
+                        + $key
+                        + ", n.id) "
+                        + $beyond
+                        + ") ORDER BY "
+                        + $key
+                        + " "
+                        + $direction
+                        + ", n.id "
+                        + $direction
+                        + " LIMIT $10",
+                    $id,
+                    $at
+                )
+                .fetch_all($conn)
+                .await?
+            }
+        }
+    };
+}
+
+/// What is found, from `after` on.
+pub async fn page(
+    conn: &mut PgConnection,
+    found: &Found,
+    sort: Sort,
+    after: Option<&After>,
+    limit: i64,
+) -> Result<Vec<Connection>> {
+    let id = after.map(|after| after.id);
+    let at = after.and_then(|after| after.at);
+    let text = after.and_then(|after| after.text.as_deref());
+    let rows = match sort {
+        // The ids are UUIDv7: they are made in the order of time.
+        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($11, $12)", "DESC", id, id),
+        Sort::NeedsHumanBy => ordered!(
+            found,
+            limit,
+            conn,
+            "coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00')",
+            "> ($12, $11)",
+            "",
+            id,
+            at
+        ),
+        Sort::Expires => ordered!(
+            found,
+            limit,
+            conn,
+            "coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00')",
+            "> ($12, $11)",
+            "",
+            id,
+            at
+        ),
+        Sort::Refreshed => ordered!(
+            found,
+            limit,
+            conn,
+            "coalesce(n.obtained_at, timestamptz '0001-01-01 00:00+00')",
+            "< ($12, $11)",
+            "DESC",
+            id,
+            at
+        ),
+        Sort::Label => {
+            ordered!(found, limit, conn, "lower(n.label)", "> (lower($12), $11)", "", id, text)
+        }
+    };
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Plans what follows in this transaction by the values it is asked with: which plan is good depends on
+/// how rare they are.
+pub async fn plan_by_values(conn: &mut PgConnection) -> Result<()> {
+    sqlx::query!("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
+        .fetch_one(conn)
+        .await?;
+    Ok(())
+}
+
+/// Finds out how many connections a filter lets through. `clients`: those that are asked for.
+pub async fn count(
+    conn: &mut PgConnection,
+    filter: &ConnectionFilter,
+    clients: Option<Vec<Uuid>>,
+) -> Result<Found> {
+    let mut wanted = Wanted::of(filter, clients);
+    if wanted.is_searched() {
+        let ids = search(conn, &wanted).await?;
+        if i64::try_from(ids.len()).is_ok_and(|found| found <= COUNTED) {
+            wanted.ids = Some(ids);
+            wanted.patterns = Default::default();
+        } else if wanted.is_only_searched() {
+            return Ok(Found { wanted, count: None });
+        }
+    }
+    let count = filtered!(
+        scalar,
+        wanted,
+        COUNTED + 1,
+        "SELECT count(*) FROM (SELECT FROM connections n WHERE ",
+        " LIMIT $10) AS few"
+    )
+    .fetch_one(conn)
+    .await?
+    .unwrap_or_default();
+    Ok(Found { wanted, count: (count <= COUNTED).then_some(count) })
+}
+
+/// What holds the texts and the tags, up to one more than is counted.
+async fn search(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> {
+    let [one, two, three] = &wanted.patterns;
+    Ok(sqlx::query_scalar!(
+        "SELECT connection_id FROM connection_search
+         WHERE ($1::text IS NULL OR text LIKE lower($1)) AND ($2::text IS NULL OR text LIKE lower($2))
+           AND ($3::text IS NULL OR text LIKE lower($3)) AND ($4::text[] IS NULL OR tags @> $4)
+         LIMIT $5",
+        one.as_deref(),
+        two.as_deref(),
+        three.as_deref(),
+        wanted.tags.as_deref(),
+        COUNTED + 1
+    )
+    .fetch_all(conn)
+    .await?)
+}

@@ -1,0 +1,51 @@
+//! All that a filter lets through, for a job to work on.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::Found;
+use crate::{domain::job::Share, server::store::Result};
+
+macro_rules! execute {
+    ($first:literal $(+ $more:literal)* $(, $argument:expr)*) => {
+        sqlx::query!($first $(+ $more)* $(, $argument)*)
+    };
+}
+
+macro_rules! share {
+    ($first:literal $(+ $more:literal)* $(, $argument:expr)*) => {
+        sqlx::query_as!(Share, $first $(+ $more)* $(, $argument)*)
+    };
+}
+
+/// How many are which client's, the most first.
+pub async fn shares(conn: &mut PgConnection, found: &Found) -> Result<Vec<Share>> {
+    Ok(filtered!(
+        share,
+        found.wanted,
+        i64::MAX,
+        r#"SELECT c.name AS client, count(*) AS "count!"
+           FROM connections n JOIN clients c ON c.id = n.client_id WHERE "#,
+        " GROUP BY c.id ORDER BY 2 DESC, lower(c.name) LIMIT $10"
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Takes them into a job, the oldest first. How many there are.
+pub async fn insert_items(conn: &mut PgConnection, job_id: Uuid, found: &Found) -> Result<i64> {
+    let done = filtered!(
+        execute,
+        found.wanted,
+        i64::MAX,
+        "INSERT INTO job_items (job_id, number, connection_id, label, client)
+         SELECT $11::uuid, row_number() OVER (ORDER BY n.id), n.id,
+                coalesce(nullif(n.label, ''), n.account_label, n.account_id, ''), c.name
+         FROM connections n JOIN clients c ON c.id = n.client_id WHERE ",
+        " LIMIT $10",
+        job_id
+    )
+    .execute(conn)
+    .await?;
+    Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,233 @@
+//! Jobs: one row each, counted up as they go. What they work on is in [`item`].
+
+pub mod item;
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Error, Result};
+use crate::domain::job::Job;
+
+struct JobRow {
+    id: Uuid,
+    action: String,
+    tag: Option<String>,
+    revoke: bool,
+    state: String,
+    total: i64,
+    done: i64,
+    skipped: i64,
+    failed: i64,
+    detail: Option<String>,
+    created_by: String,
+    created_at: OffsetDateTime,
+    ended_at: Option<OffsetDateTime>,
+}
+
+impl TryFrom<JobRow> for Job {
+    type Error = Error;
+
+    fn try_from(row: JobRow) -> Result<Self> {
+        Ok(Self {
+            id: row.id,
+            action: row.action.parse()?,
+            tag: row.tag,
+            revoke: row.revoke,
+            state: row.state.parse()?,
+            total: row.total,
+            done: row.done,
+            skipped: row.skipped,
+            failed: row.failed,
+            detail: row.detail,
+            created_by: row.created_by,
+            created_at: row.created_at,
+            ended_at: row.ended_at,
+        })
+    }
+}
+
+/// Whose job it is.
+pub struct Asker<'a> {
+    pub kind: &'a str,
+    pub id: Uuid,
+    pub label: &'a str,
+}
+
+pub async fn insert(conn: &mut PgConnection, job: &Job, asker: &Asker<'_>) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO jobs (id, action, tag, revoke, total, actor_kind, actor_id, actor_label, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        job.id,
+        job.action.as_str(),
+        job.tag,
+        job.revoke,
+        job.total,
+        asker.kind,
+        asker.id,
+        asker.label,
+        job.created_at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub async fn set_total(conn: &mut PgConnection, id: Uuid, total: i64) -> Result<()> {
+    sqlx::query!("UPDATE jobs SET total = $2 WHERE id = $1", id, total).execute(conn).await?;
+    Ok(())
+}
+
+macro_rules! select {
+    ($tail:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            JobRow,
+            "SELECT id, action, tag, revoke, state, total, done, skipped, failed, detail,
+                    actor_label AS created_by, created_at, ended_at
+             FROM jobs " + $tail
+            $(, $argument)*
+        )
+    };
+}
+
+pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Job>> {
+    select!("WHERE id = $1", id).fetch_optional(conn).await?.map(TryInto::try_into).transpose()
+}
+
+/// The newest first, from `before` on.
+pub async fn list(conn: &mut PgConnection, before: Option<Uuid>, limit: i64) -> Result<Vec<Job>> {
+    select!("WHERE $1::uuid IS NULL OR id < $1 ORDER BY id DESC LIMIT $2", before, limit)
+        .fetch_all(conn)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
+}
+
+/// A job that somebody works at.
+pub struct Leased {
+    pub id: Uuid,
+    pub lease_id: Uuid,
+    pub actor_kind: String,
+    pub actor_id: Uuid,
+    /// Up to which item all have their outcome.
+    pub position: i64,
+}
+
+/// Takes the oldest job that nobody works at, for `seconds`. `now`: `None`: by the database's clock.
+pub async fn claim(
+    conn: &mut PgConnection,
+    lease_id: Uuid,
+    seconds: f64,
+    now: Option<OffsetDateTime>,
+) -> Result<Option<Leased>> {
+    Ok(sqlx::query_as!(
+        Leased,
+        r#"UPDATE jobs
+           SET lease_id = $1,
+               leased_until = coalesce($3::timestamptz, clock_timestamp()) + make_interval(secs => $2)
+           WHERE id = (SELECT id FROM jobs
+                       WHERE state = 'running'
+                         AND (leased_until IS NULL
+                              OR leased_until <= coalesce($3::timestamptz, clock_timestamp()))
+                       ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+           RETURNING id, lease_id AS "lease_id!", actor_kind, actor_id, position"#,
+        lease_id,
+        seconds,
+        now
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Keeps a job for `seconds` more. `false`: it is another's, or over.
+pub async fn prolong(
+    conn: &mut PgConnection,
+    job: &Leased,
+    seconds: f64,
+    now: Option<OffsetDateTime>,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE jobs
+         SET leased_until = coalesce($4::timestamptz, clock_timestamp()) + make_interval(secs => $3)
+         WHERE id = $1 AND lease_id = $2 AND state = 'running'",
+        job.id,
+        job.lease_id,
+        seconds,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Gives a job back, for anybody to go on with.
+pub async fn release(conn: &mut PgConnection, job: &Leased) -> Result<()> {
+    sqlx::query!(
+        "UPDATE jobs SET lease_id = NULL, leased_until = NULL WHERE id = $1 AND lease_id = $2",
+        job.id,
+        job.lease_id
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// How many came to what.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    pub done: i64,
+    pub skipped: i64,
+    pub failed: i64,
+}
+
+/// Counts what was worked at up to `position`. `false`: the job is another's, or over, and nothing
+/// counts.
+pub async fn add(
+    conn: &mut PgConnection,
+    job: &Leased,
+    tally: Tally,
+    position: i64,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE jobs
+         SET done = done + $3, skipped = skipped + $4, failed = failed + $5, position = $6
+         WHERE id = $1 AND lease_id = $2 AND state = 'running'",
+        job.id,
+        job.lease_id,
+        tally.done,
+        tally.skipped,
+        tally.failed,
+        position
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Ends a job, if nobody else did. `detail`: why it was stopped.
+pub async fn end(
+    conn: &mut PgConnection,
+    id: Uuid,
+    detail: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE jobs
+         SET state = CASE WHEN $2::text IS NULL THEN 'done' ELSE 'stopped' END, detail = $2, ended_at = $3,
+             lease_id = NULL, leased_until = NULL
+         WHERE id = $1 AND state = 'running'",
+        id,
+        detail,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Forgets jobs that ended long ago.
+pub async fn delete_before(conn: &mut PgConnection, moment: OffsetDateTime) -> Result<()> {
+    sqlx::query!("DELETE FROM jobs WHERE ended_at < $1", moment).execute(conn).await?;
+    Ok(())
+}

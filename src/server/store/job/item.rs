@@ -1,0 +1,163 @@
+//! What jobs work on, and what came of it.
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::{
+    domain::job::{Outcome, Share},
+    server::store::{Error, Result},
+};
+
+/// Takes connections into a job, in the order they are given. How many there are.
+pub async fn insert_chosen(conn: &mut PgConnection, job_id: Uuid, ids: &[Uuid]) -> Result<i64> {
+    let done = sqlx::query!(
+        "INSERT INTO job_items (job_id, number, connection_id, label, client)
+         SELECT $1, row_number() OVER (ORDER BY chosen.place), n.id,
+                coalesce(nullif(n.label, ''), n.account_label, n.account_id, ''), c.name
+         FROM unnest($2::uuid[]) WITH ORDINALITY AS chosen (id, place)
+         JOIN connections n ON n.id = chosen.id
+         JOIN clients c ON c.id = n.client_id",
+        job_id,
+        ids
+    )
+    .execute(conn)
+    .await?;
+    Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
+}
+
+/// How many of these connections are which client's, the most first.
+pub async fn shares(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Share>> {
+    Ok(sqlx::query_as!(
+        Share,
+        r#"SELECT c.name AS client, count(*) AS "count!"
+           FROM connections n JOIN clients c ON c.id = n.client_id
+           WHERE n.id = ANY ($1) GROUP BY c.id ORDER BY 2 DESC, lower(c.name)"#,
+        ids
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// One connection of a job.
+#[derive(Debug)]
+pub struct Item {
+    pub number: i64,
+    pub connection_id: Uuid,
+    pub label: String,
+    pub client: String,
+    pub outcome: Option<Outcome>,
+    pub detail: Option<String>,
+    pub sealed_link: Option<Vec<u8>>,
+    pub at: Option<OffsetDateTime>,
+}
+
+struct ItemRow {
+    number: i64,
+    connection_id: Uuid,
+    label: String,
+    client: String,
+    outcome: Option<String>,
+    detail: Option<String>,
+    sealed_link: Option<Vec<u8>>,
+    at: Option<OffsetDateTime>,
+}
+
+impl TryFrom<ItemRow> for Item {
+    type Error = Error;
+
+    fn try_from(row: ItemRow) -> Result<Self> {
+        Ok(Self {
+            number: row.number,
+            connection_id: row.connection_id,
+            label: row.label,
+            client: row.client,
+            outcome: row.outcome.map(|outcome| outcome.parse()).transpose()?,
+            detail: row.detail,
+            sealed_link: row.sealed_link,
+            at: row.at,
+        })
+    }
+}
+
+/// Those that come after a number, in order.
+pub async fn list(
+    conn: &mut PgConnection,
+    job_id: Uuid,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Item>> {
+    sqlx::query_as!(
+        ItemRow,
+        "SELECT number, connection_id, label, client, outcome, detail, sealed_link, at
+         FROM job_items WHERE job_id = $1 AND number > $2 ORDER BY number LIMIT $3",
+        job_id,
+        after,
+        limit
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(TryInto::try_into)
+    .collect()
+}
+
+/// The first that could not be done, in order.
+pub async fn list_failed(conn: &mut PgConnection, job_id: Uuid, limit: i64) -> Result<Vec<Item>> {
+    sqlx::query_as!(
+        ItemRow,
+        "SELECT number, connection_id, label, client, outcome, detail, sealed_link, at
+         FROM job_items WHERE job_id = $1 AND outcome = 'failed' ORDER BY number LIMIT $2",
+        job_id,
+        limit
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(TryInto::try_into)
+    .collect()
+}
+
+/// What came of one.
+pub struct Came {
+    pub number: i64,
+    pub outcome: Outcome,
+    pub detail: String,
+    pub sealed_link: Option<Vec<u8>>,
+}
+
+/// Writes what came of some; once.
+pub async fn record(
+    conn: &mut PgConnection,
+    job_id: Uuid,
+    came: &[Came],
+    now: OffsetDateTime,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE job_items i SET outcome = r.outcome, detail = r.detail, sealed_link = r.link, at = $6
+         FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bytea[]) AS r (number, outcome, detail, link)
+         WHERE i.job_id = $1 AND i.number = r.number AND i.outcome IS NULL",
+        job_id,
+        &came.iter().map(|one| one.number).collect::<Vec<_>>(),
+        &came.iter().map(|one| one.outcome.as_str()).collect::<Vec<_>>() as &[&str],
+        &came.iter().map(|one| one.detail.as_str()).collect::<Vec<_>>() as &[&str],
+        &came.iter().map(|one| one.sealed_link.as_deref()).collect::<Vec<_>>() as &[Option<&[u8]>],
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Forgets links that were made before a moment.
+pub async fn forget_links(conn: &mut PgConnection, before: OffsetDateTime) -> Result<()> {
+    sqlx::query!(
+        "UPDATE job_items i SET sealed_link = NULL
+         FROM jobs j
+         WHERE j.id = i.job_id AND j.action = 'relink' AND i.sealed_link IS NOT NULL AND i.at < $1",
+        before
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! Lists, whatever is asked for: what fits and nothing else, in order, each once, at a bounded cost.
+
+use std::collections::BTreeSet;
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        access::Role,
+        connection::{Connection, ConnectionFilter, ConnectionPatch, Sort, StateName},
+        page::{Count, Paging},
+    },
+    server::{
+        app::{
+            self, Actor,
+            demo::{Life, Plan},
+        },
+        store::connection::list::COUNTED,
+    },
+    tests::support::{Questions, World},
+};
+
+async fn fill(world: &World, clients: &[Uuid], count: u64) {
+    let plan = Plan {
+        clients: clients.to_vec(),
+        numbers: 0..count,
+        attempts: 1,
+        seed: 1,
+        life: Life::Grown,
+    };
+    app::demo::fill(&world.app, &Actor::Operator, plan).await.expect("sample data");
+}
+
+/// All that a filter gives, page by page, and how many it was said to be.
+async fn walk(world: &World, filter: &ConnectionFilter, limit: u32) -> (Vec<Connection>, Count) {
+    let (mut found, mut cursor) = (Vec::new(), None);
+    loop {
+        let paging = Paging { cursor, limit: Some(limit) };
+        let list = app::connection::look(&world.app, &Actor::System, filter, &paging).await;
+        let list = list.expect("a page");
+        found.extend(list.page.items);
+        cursor = list.page.next;
+        if cursor.is_none() {
+            return (found, list.count);
+        }
+    }
+}
+
+fn ids(connections: &[Connection]) -> Vec<Uuid> {
+    connections.iter().map(|one| one.id).collect()
+}
+
+/// What an order means, told without a database.
+fn sorted(mut connections: Vec<Connection>, sort: Sort) -> Vec<Uuid> {
+    connections.sort_by_key(|one| one.id);
+    match sort {
+        Sort::Newest => connections.reverse(),
+        Sort::NeedsHumanBy => {
+            connections.sort_by_key(|one| (one.needs_human_by.is_none(), one.needs_human_by));
+        }
+        Sort::Expires => {
+            connections.sort_by_key(|one| (one.access_expires_at.is_none(), one.access_expires_at));
+        }
+        Sort::Refreshed => {
+            connections.sort_by_key(|one| one.obtained_at);
+            connections.reverse();
+        }
+        Sort::Label => connections.sort_by_key(|one| one.label.to_lowercase()),
+    }
+    ids(&connections)
+}
+
+/// The sample has ties in every order, and rows without any of the times.
+#[sqlx::test]
+async fn every_order_holds_over_pages_ties_and_what_has_no_time(pool: PgPool) {
+    let world = World::new(pool).await;
+    let clients = [world.client("one", |_| {}).await, world.client("two", |_| {}).await];
+    // Some are made more than are counted, so that lists are walked as well as gathered.
+    let many = u64::try_from(COUNTED).unwrap() + 300;
+    fill(&world, &clients, many).await;
+    world.execute("UPDATE connections SET label = 'Same' WHERE id::text LIKE '%7'").await;
+    world
+        .execute(
+            "UPDATE connections SET access_expires_at = date_trunc('hour', access_expires_at),
+                    obtained_at = date_trunc('day', obtained_at)",
+        )
+        .await;
+    let (all, count) = walk(&world, &ConnectionFilter::default(), 200).await;
+    assert_eq!((all.len(), count), (usize::try_from(many).unwrap(), Count::MoreThan(COUNTED)));
+    for sort in Sort::ALL {
+        let filter = ConnectionFilter { sort: Some(sort), ..ConnectionFilter::default() };
+        assert_eq!(ids(&walk(&world, &filter, 199).await.0), sorted(all.clone(), sort), "{sort:?}");
+        let some = ConnectionFilter { state: Some(StateName::NeedsReauth), ..filter };
+        let fit: Vec<Connection> =
+            all.iter().filter(|one| one.state.name() == StateName::NeedsReauth).cloned().collect();
+        let (found, count) = walk(&world, &some, 17).await;
+        assert_eq!(count, Count::Exactly(i64::try_from(fit.len()).unwrap()));
+        assert_eq!(ids(&found), sorted(fit, sort), "{sort:?}, filtered");
+    }
+    // What is common is walked as what is rare is gathered: the words are in many rows, or in one.
+    let filter = |q: &str| ConnectionFilter { q: Some(q.into()), ..ConnectionFilter::default() };
+    let holds = |text: &str| {
+        let text = text.to_owned();
+        move |one: &&Connection| {
+            [
+                Some(&one.label),
+                one.account_label.as_ref(),
+                one.account_id.as_ref(),
+                one.external_id.as_ref(),
+            ]
+            .into_iter()
+            .flatten()
+            .any(|field| field.to_lowercase().contains(&text))
+        }
+    };
+    for text in ["example", "crm-", "same", "crm-0000012", "nobody-has-this"] {
+        let fit: BTreeSet<Uuid> = all.iter().filter(holds(text)).map(|one| one.id).collect();
+        let found: BTreeSet<Uuid> =
+            ids(&walk(&world, &filter(text), 200).await.0).into_iter().collect();
+        assert_eq!(found, fit, "{text}");
+    }
+}
+
+#[sqlx::test]
+async fn what_people_type_is_found(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let (one, other) = (world.import(client).await, world.import_of(client, "bob").await);
+    let patch = |label: &str, external_id: &str, tags: &[&str]| ConnectionPatch {
+        label: Some(label.into()),
+        external_id: Some(external_id.into()),
+        tags: Some(tags.iter().map(|tag| (*tag).to_owned()).collect()),
+        variables: None,
+    };
+    let update = async |id, patch| {
+        app::connection::update(&world.app, &world.admin, id, patch).await.expect("an update");
+    };
+    update(one, patch("Bücher & 100% _Records_", "K-7", &["eu", "big"])).await;
+    update(other, patch("Shop \\ north", "K-8", &["eu"])).await;
+    let all = vec![other, one];
+    let none = Vec::<Uuid>::new;
+    let found = async |filter: ConnectionFilter| ids(&walk(&world, &filter, 50).await.0);
+    let q = |text: &str| ConnectionFilter { q: Some(text.into()), ..ConnectionFilter::default() };
+    for (text, wanted) in [
+        ("BÜCH", vec![one]),
+        ("100%", vec![one]),
+        ("0%_", vec![]),
+        ("%", vec![]),
+        ("p \\ n", vec![other]),
+        ("k-7", vec![one]),
+        // Of a letter or two: how a word begins.
+        ("K", all.clone()),
+        ("7", vec![]),
+        ("no", vec![other]),
+        ("op", vec![]),
+        ("alice", vec![one]),
+    ] {
+        assert_eq!(found(q(text)).await, wanted, "{text}");
+    }
+    let label = |text: &str| ConnectionFilter { label: Some(text.into()), ..Default::default() };
+    let owner = |text: &str| ConnectionFilter { owner: Some(text.into()), ..Default::default() };
+    let tag = |text: &str| ConnectionFilter { tag: Some(text.into()), ..Default::default() };
+    assert_eq!(found(label("alice")).await, none());
+    assert_eq!(found(label("records")).await, vec![one]);
+    assert_eq!(found(owner("ALICE")).await, vec![one]);
+    assert_eq!(found(owner("shop")).await, none());
+    assert_eq!(found(tag("eu")).await, all);
+    assert_eq!(found(tag("big")).await, vec![one]);
+    assert_eq!(found(tag("bi")).await, none());
+    let both = ConnectionFilter { tag: Some("eu".into()), owner: Some("bob".into()), ..q("K-") };
+    assert_eq!(found(both).await, vec![other]);
+    let nobody =
+        ConnectionFilter { provider: Some("other".into()), client: Some(client), ..q("k-") };
+    assert_eq!(found(nobody).await, none());
+
+    // What is gone is found no more, nor what it was called before.
+    update(one, patch("Renamed", "", &[])).await;
+    assert_eq!(found(q("Büch")).await, none());
+    assert_eq!(found(tag("big")).await, none());
+    assert_eq!(found(q("renamed")).await, vec![one]);
+    app::connection::delete(&world.app, &world.admin, one, false).await.expect("a deletion");
+    assert_eq!(world.count("SELECT count(*) FROM connection_search").await, 1);
+}
+
+/// A page asks the same number of questions, however many rows there are.
+#[sqlx::test]
+async fn each_page_asks_a_bounded_number_of_questions(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    fill(&world, &[client], 10).await;
+    let one = world.import(client).await;
+    let paths = [
+        ("/".to_owned(), 14),
+        ("/connections".to_owned(), 10),
+        (format!("/connections?client={client}&state=active&sort=label"), 10),
+        ("/connections?provider=strict&q=example&sort=refreshed".to_owned(), 11),
+        (format!("/connections/{one}"), 14),
+    ];
+    let mut asked = Vec::new();
+    for (path, most) in &paths {
+        // Once for what is read at first only.
+        browser.get(path).await;
+        let questions = Questions::count();
+        assert_eq!(browser.get(path).await.status, 200, "{path}");
+        let count = questions.so_far();
+        assert!((3..=*most).contains(&count), "{path} asks {count} questions");
+        asked.push(count);
+    }
+    let more = [world.client("two", |_| {}).await, world.client("three", |_| {}).await];
+    let plan =
+        Plan { clients: more.to_vec(), numbers: 10..400, attempts: 3, seed: 1, life: Life::Grown };
+    app::demo::fill(&world.app, &Actor::Operator, plan).await.expect("sample data");
+    for ((path, _), before) in paths.iter().zip(asked) {
+        let questions = Questions::count();
+        browser.get(path).await;
+        assert_eq!(questions.so_far(), before, "{path}");
+    }
+}

@@ -1,0 +1,344 @@
+//! Jobs: what was confirmed is done, each once, whoever goes away meanwhile, and by nobody who may not.
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use time::Duration;
+use uuid::Uuid;
+
+use super::support::World;
+use crate::{
+    domain::{
+        access::{Role, Scope},
+        connection::{ConnectionFilter, ConnectionPatch, Standing, State, StateName},
+        job::{Action, Job, JobOutcome, JobState, NewJob, Outcome},
+        page::Paging,
+        user::UserPatch,
+    },
+    sandbox::Client,
+    server::{
+        app::{
+            self, Actor, App,
+            demo::{Life, Plan, REFRESH_TOKEN},
+        },
+        store,
+    },
+};
+
+fn inherits(client: &mut Client) {
+    client.inherits = Some(REFRESH_TOKEN);
+}
+
+/// So many connections that live.
+async fn crowd(world: &World, count: u64) -> Uuid {
+    let client = world.client("crowd", inherits).await;
+    let life = Life::Even { lifetime: Duration::hours(1), way: 0.1..0.1 };
+    let plan = Plan { clients: vec![client], numbers: 0..count, attempts: 1, seed: 1, life };
+    app::demo::fill(&world.app, &Actor::Operator, plan).await.expect("sample data");
+    client
+}
+
+fn on_all(action: Action) -> NewJob {
+    let filter = Some(ConnectionFilter::default());
+    NewJob { action, ids: None, filter, tag: None, revoke: false }
+}
+
+fn on(action: Action, ids: &[Uuid]) -> NewJob {
+    NewJob { ids: Some(ids.to_vec()), filter: None, ..on_all(action) }
+}
+
+async fn admin(world: &World) -> Actor {
+    let id = world.person_named("chief", Role::Admin).await;
+    Actor::User { id, email: super::support::email("chief"), role: Role::Admin }
+}
+
+async fn begin(world: &World, actor: &Actor, new: NewJob) -> Job {
+    app::job::create(&world.app, actor, &new).await.expect("a job")
+}
+
+async fn run(app: &App) -> usize {
+    app::job::run_due(app).await.expect("the worker's look")
+}
+
+async fn now(world: &World, job: &Job) -> Job {
+    app::job::get(&world.app, &Actor::System, job.id).await.expect("the job")
+}
+
+async fn outcomes(world: &World, job: &Job) -> Vec<JobOutcome> {
+    let paging = Paging { cursor: None, limit: Some(200) };
+    let page = app::job::outcomes(&world.app, &Actor::System, job.id, &paging).await;
+    page.expect("outcomes").items
+}
+
+#[sqlx::test]
+async fn what_was_chosen_is_done_and_nothing_else(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    let client = world.client("one", |_| {}).await;
+    let mut ids = Vec::new();
+    for account in ["alice", "bob", "carol"] {
+        ids.push(world.import_of(client, account).await);
+    }
+    let filter = ConnectionFilter { owner: Some("alice".into()), ..ConnectionFilter::default() };
+    let job = begin(&world, &admin, NewJob { filter: Some(filter), ..on_all(Action::Pause) }).await;
+    // Who comes later was not confirmed.
+    let later = world.import_of(client, "alice").await;
+    assert_eq!((job.total, run(&world.app).await), (1, 1));
+    let job = now(&world, &job).await;
+    assert_eq!((job.state, job.done, job.worked()), (JobState::Done, 1, 1));
+    assert_eq!(world.connection(ids[0]).await.standing(world.now()), Standing::Paused);
+    assert_eq!(world.connection(later).await.paused_at, None);
+
+    let again = begin(&world, &admin, on(Action::Pause, &ids)).await;
+    run(&world.app).await;
+    let again = now(&world, &again).await;
+    assert_eq!((again.done, again.skipped, again.failed), (2, 1, 0));
+    let told: Vec<_> = outcomes(&world, &again).await.iter().map(|one| one.outcome).collect();
+    assert_eq!(told.iter().filter(|one| **one == Some(Outcome::Skipped)).count(), 1);
+    // One entry a job, with how many, and one a connection as by hand.
+    let mut counted: Vec<_> = world
+        .audit("job.create")
+        .await
+        .into_iter()
+        .map(|one| one.detail["connections"].as_i64())
+        .collect();
+    counted.sort_unstable();
+    assert_eq!(counted, [Some(1), Some(3)]);
+    assert_eq!(world.audit("job.done").await.len(), 2);
+    let paused = world.audit("connection.pause").await;
+    assert_eq!(paused.len(), 3);
+    assert!(paused.iter().all(|entry| entry.actor_label == "chief@people.test"));
+}
+
+#[sqlx::test]
+async fn what_rests_is_left_alone_until_it_is_resumed(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    let client = world.client("one", |_| {}).await;
+    let (one, other) = (world.import(client).await, world.import_of(client, "bob").await);
+    let due_at = world.connection(one).await.due_at;
+    app::connection::pause(&world.app, &admin, one).await.unwrap();
+    assert_eq!(world.connection(one).await.due_at, None);
+    world.pass(Duration::days(1));
+    world.tick().await;
+    assert_eq!((world.generation(one).await, world.generation(other).await), (1, 2));
+    // Whoever asks gets a token, and it goes on resting.
+    app::connection::refresh(&world.app, &admin, one).await.unwrap();
+    let rests = world.connection(one).await;
+    assert_eq!(
+        (rests.generation, rests.due_at, rests.standing(world.now())),
+        (2, None, Standing::Paused)
+    );
+
+    let job = begin(&world, &admin, on_all(Action::Resume)).await;
+    run(&world.app).await;
+    assert_eq!(now(&world, &job).await.done, 1);
+    let resumed = world.connection(one).await;
+    assert_eq!(resumed.paused_at, None);
+    assert!(resumed.due_at > due_at, "as the refresh by hand had it");
+    world.until_due(one).await;
+    world.tick().await;
+    assert_eq!(world.generation(one).await, 3);
+    // What is overdue by then is due within minutes.
+    app::connection::pause(&world.app, &admin, one).await.unwrap();
+    world.pass(Duration::days(1));
+    begin(&world, &admin, on(Action::Resume, &[one])).await;
+    run(&world.app).await;
+    let due_at = world.connection(one).await.due_at.unwrap();
+    assert!(due_at >= world.now() && due_at <= world.now() + Duration::minutes(2), "{due_at}");
+}
+
+/// The process that works at a job dies between two batches, and in the middle of one.
+#[sqlx::test]
+async fn another_goes_on_where_one_died(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    crowd(&world, 70).await;
+    let job = begin(&world, &admin, on_all(Action::Pause)).await;
+    assert_eq!(job.total, 70);
+    let mut conn = world.pool.acquire().await.unwrap();
+    let lease = Uuid::from_u128(4711);
+    let dead = store::job::claim(&mut conn, lease, 60.0, Some(world.now())).await.unwrap();
+    let dead = dead.expect("a job");
+    // It had done some, and told nobody.
+    let done: Vec<_> = outcomes(&world, &job).await.into_iter().take(5).collect();
+    for one in &done {
+        app::connection::pause(&world.app, &admin, one.connection_id).await.unwrap();
+    }
+    let other = world.replica("other").await;
+    assert_eq!(run(&other).await, 0, "somebody works at it");
+    world.pass(Duration::seconds(61));
+    assert_eq!(run(&other).await, 1);
+    let over = now(&world, &job).await;
+    assert_eq!((over.state, over.worked(), over.failed), (JobState::Done, 70, 0));
+    assert_eq!((over.done, over.skipped), (65, 5));
+    assert_eq!(world.audit("connection.pause").await.len(), 70, "each once");
+    assert!(outcomes(&world, &job).await.iter().all(|one| one.outcome.is_some()));
+    // The dead one wakes up, and nothing it says counts.
+    let tally = store::job::Tally { done: 9, skipped: 0, failed: 0 };
+    assert!(!store::job::add(&mut conn, &dead, tally, 9).await.unwrap());
+    assert_eq!(now(&world, &job).await.worked(), 70);
+}
+
+#[sqlx::test]
+async fn a_refresh_of_many_tells_what_came_of_each(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    let client = world.client("one", |_| {}).await;
+    let (alive, dead) = (world.import(client).await, world.import_of(client, "bob").await);
+    world.execute("UPDATE connections SET state = 'needs_reauth', reason = 'revoked' WHERE account_label LIKE 'bob%'").await;
+    let gone = world.import_of(client, "carol").await;
+    let job = begin(&world, &admin, on_all(Action::Refresh)).await;
+    app::connection::delete(&world.app, &admin, gone, false).await.unwrap();
+    run(&world.app).await;
+    let job = now(&world, &job).await;
+    assert_eq!((job.total, job.done, job.skipped, job.failed), (3, 1, 2, 0));
+    let of = |id: Uuid| {
+        let world = &world;
+        let job = &job;
+        async move {
+            outcomes(world, job).await.into_iter().find(|one| one.connection_id == id).unwrap()
+        }
+    };
+    assert_eq!(of(alive).await.outcome, Some(Outcome::Done));
+    assert!(of(dead).await.detail.unwrap().contains("person"));
+    assert!(of(gone).await.detail.unwrap().contains("deleted"));
+    assert_eq!(world.generation(alive).await, 2);
+}
+
+#[sqlx::test]
+async fn tags_come_and_go_and_ends_are_told(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    let client = world.client("one", |_| {}).await;
+    let (one, other) = (world.import(client).await, world.import_of(client, "bob").await);
+    let has = ConnectionPatch { tags: Some(vec!["eu".into()]), ..ConnectionPatch::default() };
+    app::connection::update(&world.app, &admin, one, has).await.unwrap();
+    let tag = |action, tag: &str| NewJob { tag: Some(tag.into()), ..on_all(action) };
+    let job = begin(&world, &admin, tag(Action::Tag, " eu ")).await;
+    run(&world.app).await;
+    let job = now(&world, &job).await;
+    assert_eq!((job.done, job.skipped), (1, 1));
+    assert_eq!(world.connection(other).await.tags, ["eu"]);
+    begin(&world, &admin, tag(Action::Untag, "eu")).await;
+    run(&world.app).await;
+    assert!(world.connection(one).await.tags.is_empty());
+
+    let job = begin(&world, &admin, NewJob { revoke: true, ..on_all(Action::Disconnect) }).await;
+    run(&world.app).await;
+    assert_eq!(now(&world, &job).await.done, 2);
+    assert_eq!(world.state(one).await, State::Disconnected);
+    assert!(outcomes(&world, &job).await[0].detail.as_ref().unwrap().contains("revoked"));
+    let left = ConnectionFilter { state: Some(StateName::Active), ..ConnectionFilter::default() };
+    let nothing = NewJob { filter: Some(left), ..on_all(Action::Pause) };
+    let refused = app::job::create(&world.app, &admin, &nothing).await.unwrap_err();
+    assert!(matches!(refused, app::Error::Invalid(_)), "{refused}");
+}
+
+/// The links are told to whoever may make links, and to nobody else; and not for longer than they work.
+#[sqlx::test]
+async fn links_are_told_to_whom_they_may_be(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    world.import(client).await;
+    let maker = world.program(&[Scope::ConnectionsRead, Scope::ConnectionsRelink]).await;
+    let reader = world.program(&[Scope::ConnectionsRead]).await;
+    let job = maker.post("/jobs", &json!({ "action": "relink", "filter": {} })).await;
+    assert_eq!(job.status, 201, "{}", job.text);
+    let path = format!("/jobs/{}", job.json::<Value>()["id"].as_str().unwrap());
+    run(&world.app).await;
+    let told = maker.get(&format!("{path}/outcomes")).await.ok();
+    let link = told["items"][0]["link"].as_str().expect("a link").to_owned();
+    assert_eq!(world.browser().get(&link).await.status, 200);
+    let export = format!("/exports{path}?format=csv");
+    assert!(maker.get(&export).await.text.contains(&link));
+    assert_eq!(reader.get(&format!("{path}/outcomes")).await.ok()["items"][0]["link"], Value::Null);
+    assert!(!reader.get(&export).await.text.contains(&link));
+    let stored: Vec<u8> = sqlx::query_scalar("SELECT sealed_link FROM job_items")
+        .fetch_one(&world.pool)
+        .await
+        .unwrap();
+    let secret = link.rsplit('/').next().unwrap().as_bytes();
+    assert!(!stored.windows(secret.len()).any(|part| part == secret));
+    world.pass(Duration::hours(73));
+    app::upkeep::sweep(&world.app).await.unwrap();
+    assert_eq!(maker.get(&format!("{path}/outcomes")).await.ok()["items"][0]["link"], Value::Null);
+}
+
+#[sqlx::test]
+async fn who_may_not_do_it_once_may_not_do_it_often(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let one = world.import(client).await;
+    let support = world.person(Role::Support).await;
+    let staff =
+        Actor::User { id: support, email: super::support::email("support"), role: Role::Support };
+    for action in Action::ALL {
+        let new = NewJob { tag: action.takes_tag().then(|| "a".into()), ..on(action, &[one]) };
+        let made = app::job::preview(&world.app, &staff, &new).await;
+        let may = matches!(action, Action::Refresh | Action::Relink);
+        assert_eq!(made.is_ok(), may, "{action:?}");
+        let refused = app::job::create(&world.app, &staff, &new).await;
+        assert_eq!(refused.is_ok(), may, "{action:?}");
+    }
+    // Nor what they may do no longer.
+    let job = begin(&world, &staff, on(Action::Refresh, &[one])).await;
+    let out = UserPatch { disabled: Some(true), ..UserPatch::default() };
+    app::user::update(&world.app, &world.admin, support, out).await.unwrap();
+    run(&world.app).await;
+    let job = now(&world, &job).await;
+    assert_eq!((job.state, job.worked()), (JobState::Stopped, 0));
+    assert_eq!(world.generation(one).await, 1);
+}
+
+#[sqlx::test]
+async fn a_job_can_be_stopped_and_what_was_done_stays(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    crowd(&world, 3).await;
+    let job = begin(&world, &admin, on_all(Action::Pause)).await;
+    let stopped = app::job::stop(&world.app, &admin, job.id).await.unwrap();
+    assert_eq!(stopped.state, JobState::Stopped);
+    run(&world.app).await;
+    assert_eq!(now(&world, &job).await.worked(), 0);
+    assert_eq!(
+        world.count("SELECT count(*) FROM connections WHERE paused_at IS NOT NULL").await,
+        0
+    );
+}
+
+/// From the list to what came of it, as a browser without a script goes.
+#[sqlx::test]
+async fn a_person_chooses_confirms_and_sees(pool: PgPool) {
+    let world = World::new(pool).await;
+    crowd(&world, 4).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let list = admin.get("/connections").await.text;
+    assert!(list.contains("4 connections") && list.contains("With all 4"), "{list}");
+    let confirm = admin.get("/jobs/new?state=active&action=pause&of=all").await;
+    assert!(confirm.text.contains("4 connections of 1 client"), "{}", confirm.text);
+    assert!(confirm.text.contains("Client crowd") && confirm.text.contains("Pause 4"));
+    let form = [("action", "pause"), ("filter", r#"{"state":"active"}"#)];
+    let made = admin.submit("job/create", &form).await;
+    let place = made.location();
+    assert!(admin.get(&place).await.text.contains("It begins in a moment"));
+    run(&world.app).await;
+    let page = admin.get(&place).await.text;
+    assert!(page.contains("Done: 4 of 4 done."), "{page}");
+    assert!(admin.get("/jobs").await.text.contains("Done: 4 of 4 done."));
+    let file = admin.get(&format!("/download{place}.csv")).await;
+    assert_eq!(file.header("content-type"), "text/csv; charset=utf-8");
+    assert_eq!(file.text.lines().count(), 5);
+    assert!(
+        admin
+            .get("/jobs/new?action=pause&of=chosen")
+            .await
+            .text
+            .contains("No connection is chosen")
+    );
+
+    let mut support = world.sign_in(Role::Support).await;
+    let list = support.get("/connections").await.text;
+    assert!(list.contains("Create relinks") && !list.contains(">Pause<"), "{list}");
+    let mut auditor = world.sign_in(Role::Auditor).await;
+    assert!(!auditor.get("/connections").await.text.contains("With the ticked"));
+}

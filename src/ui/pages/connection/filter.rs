@@ -1,0 +1,140 @@
+//! The bar above the list of connections, and the filters that were given a name.
+
+use leptos::{prelude::*, server_fn::ServerFn};
+
+use crate::{
+    domain::{
+        client::ClientName,
+        connection::{ConnectionFilter, Sort, StateName},
+        saved_filter::SavedFilter,
+        voice,
+    },
+    rpc::saved_filter::{Create, Delete},
+    ui::{
+        components::{
+            field::{Submit, Text},
+            head::link,
+            notice::Answered,
+        },
+        path,
+        patterns::{
+            action::{Doing, PlainForm, action_form, hidden},
+            filter::{chosen, filter_bar, folded, typed},
+        },
+    },
+};
+
+pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
+    let owned = |value: &str, name: &str| (value.to_owned(), name.to_owned());
+    let states = std::iter::once(owned("", "any"))
+        .chain(StateName::ALL.iter().map(|state| owned(state.as_str(), voice::state_name(*state))))
+        .collect();
+    let mut slugs: Vec<&str> = clients.iter().map(|client| client.provider.as_str()).collect();
+    slugs.sort_unstable();
+    slugs.dedup();
+    let providers = std::iter::once(owned("", "any"))
+        .chain(slugs.into_iter().map(|slug| owned(slug, slug)))
+        .collect();
+    let clients = std::iter::once(owned("", "any"))
+        .chain(clients.iter().map(|client| (client.id.to_string(), client.name.clone())))
+        .collect();
+    let sorts = Sort::ALL
+        .iter()
+        .map(|sort| {
+            let value = if *sort == Sort::default() { "" } else { sort.as_str() };
+            owned(value, voice::sort(*sort))
+        })
+        .collect();
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let state = filter.state.map(StateName::as_str).unwrap_or_default();
+    let client = filter.client.map(|id| id.to_string()).unwrap_or_default();
+    let provider = filter.provider.as_deref().unwrap_or_default();
+    let day = |at: Option<time::OffsetDateTime>| at.map(path::day).unwrap_or_default();
+    let sort = filter.sort.filter(|sort| *sort != Sort::default()).map(Sort::as_str);
+    let more =
+        ConnectionFilter { state: None, client: None, q: None, sort: None, ..filter.clone() };
+    let fields = [
+        typed("q", "Label, account or external id", "search", text(&filter.q)),
+        chosen("state", "State", states, state),
+        chosen("client", "Client", clients, &client),
+        chosen("sort", "Order", sorts, sort.unwrap_or_default()),
+        folded(
+            "More filters",
+            more.narrows(),
+            vec![
+                chosen("provider", "Provider", providers, provider),
+                typed("label", "Label", "text", text(&filter.label)),
+                typed("owner", "Account", "text", text(&filter.owner)),
+                typed("tag", "Tag", "text", text(&filter.tag)),
+                typed("expires_before", "Expires before", "date", day(filter.expires_before)),
+                typed(
+                    "needs_human_before",
+                    "Needs a person before",
+                    "date",
+                    day(filter.needs_human_before),
+                ),
+            ],
+        ),
+    ];
+    filter_bar(path::CONNECTIONS, filter.narrows(), fields.into_iter().collect::<Vec<_>>())
+}
+
+/// The filters that have a name, each a link; and the way to give one to what is shown.
+pub fn saved(
+    filter: &ConnectionFilter,
+    all: Vec<SavedFilter>,
+    create: Doing<Create>,
+) -> Option<AnyView> {
+    let known = all.iter().any(|saved| saved.filter == *filter);
+    let worth = *filter != ConnectionFilter::default() && !known;
+    let save = worth.then(|| name_it(filter, create));
+    let told = create.before.then_some(voice::FILTER_SAVED);
+    let items = all
+        .into_iter()
+        .map(|saved| {
+            let here = saved.filter == *filter;
+            let class = if here { "chip is-here" } else { "chip" };
+            let drop = format!("Delete the saved filter {}", saved.name);
+            view! {
+                <li class=class>
+                    {link(path::connections(&saved.filter), "", saved.name)}
+                    <PlainForm action=Delete::PATH>
+                        {hidden("id", saved.id)}
+                        <button type="submit" class="chip-drop" aria-label=drop.clone() title=drop>
+                            "×"
+                        </button>
+                    </PlainForm>
+                </li>
+            }
+        })
+        .collect::<Vec<_>>();
+    (worth || !items.is_empty()).then(|| {
+        view! {
+            <nav class="saved" aria-label="Saved filters">
+                <ul class="chips">{items}</ul>
+                {save}
+                <div role="status">{told}</div>
+            </nav>
+        }
+        .into_any()
+    })
+}
+
+fn name_it(filter: &ConnectionFilter, create: Doing<Create>) -> AnyView {
+    let content = view! {
+        {hidden("filter", serde_json::to_string(filter).unwrap_or_default())}
+        <Text name="name" label="Name" trouble=create.trouble required=true/>
+        <div class="actions">
+            <Submit label="Save" pending=create.pending/>
+        </div>
+        <Answered trouble=create.trouble/>
+    };
+    let form = action_form(create, "form is-inline", content);
+    view! {
+        <details class="fold" open=create.trouble.stands()>
+            <summary>"Save this filter"</summary>
+            {form}
+        </details>
+    }
+    .into_any()
+}

@@ -1,0 +1,76 @@
+//! All jobs, the newest first.
+
+use leptos::{either::Either, prelude::*};
+use leptos_router::hooks::use_query_map;
+
+use crate::{
+    domain::{
+        job::Job,
+        voice::{self, Empty},
+    },
+    rpc,
+    ui::{
+        components::{
+            head::{head, link},
+            moment::Exact,
+            notice::nothing,
+        },
+        path,
+        patterns::{live::live, load::loaded, pager::Pager},
+    },
+};
+
+#[component]
+pub fn List() -> impl IntoView {
+    let params = use_query_map();
+    let jobs = Resource::new_blocking(move || params.with(path::paging), rpc::job::list);
+    loaded(jobs, |page, _| {
+        let moves = page.items.iter().any(Job::is_running);
+        let content = if page.items.is_empty() {
+            Either::Left(nothing(
+                Empty::Jobs,
+                link(path::CONNECTIONS, "button", "To the connections"),
+            ))
+        } else {
+            Either::Right(table(page.items))
+        };
+        view! {
+            {head("Jobs", Some(("Connections", path::CONNECTIONS)), ())}
+            {live("jobs", moves, content)}
+            <Pager next=page.next/>
+        }
+    })
+}
+
+fn table(jobs: Vec<Job>) -> AnyView {
+    let rows = jobs.into_iter().map(|job| {
+        let (_, text) = voice::job(&job);
+        let name = voice::job_action(job.action);
+        view! {
+            <tr>
+                <td>{link(path::job(job.id), "", name)}</td>
+                <td>{text}</td>
+                <td>{job.created_by}</td>
+                <td>
+                    <Exact at=job.created_at/>
+                </td>
+            </tr>
+        }
+    });
+    view! {
+        <div class="scroll" tabindex="0" role="region" aria-label="Jobs">
+            <table class="table">
+                <thead>
+                    <tr>
+                        <th scope="col">"Job"</th>
+                        <th scope="col">"How it stands"</th>
+                        <th scope="col">"Asked for by"</th>
+                        <th scope="col">"Begun"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows.collect::<Vec<_>>()}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
