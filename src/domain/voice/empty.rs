@@ -15,6 +15,7 @@ pub enum Empty {
     Providers,
     Attempts,
     Lineage,
+    TokenReaders,
     Relinks,
     RelinksSent,
     Users,
@@ -28,7 +29,7 @@ pub enum Empty {
 }
 
 impl Empty {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Everything,
         Self::NeedsHuman,
         Self::ClientsInTrouble,
@@ -40,6 +41,7 @@ impl Empty {
         Self::Providers,
         Self::Attempts,
         Self::Lineage,
+        Self::TokenReaders,
         Self::Relinks,
         Self::RelinksSent,
         Self::Users,
@@ -112,6 +114,10 @@ pub fn empty(place: Empty) -> (&'static str, &'static str) {
         Empty::Lineage => (
             "No later generation yet",
             "Which token came from which will stand here, once this connection is refreshed.",
+        ),
+        Empty::TokenReaders => (
+            "Nobody read its token yet",
+            "Which API key or person got the token, how often and when last, will stand here.",
         ),
         Empty::Relinks => (
             "No relinks",

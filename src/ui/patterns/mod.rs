@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod attempts;
+pub mod audit;
 pub mod board;
 pub mod device;
 pub mod discover;
@@ -11,6 +12,7 @@ pub mod live;
 pub mod load;
 pub mod pager;
 pub mod relinks;
+pub mod token_readers;
 pub mod typed;
 pub mod variables;
 pub mod visit;
