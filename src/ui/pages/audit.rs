@@ -1,22 +1,19 @@
 //! Who did what, and when.
 
-use leptos::{either::Either, prelude::*};
+use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use crate::{
     domain::{
-        audit::{AuditEntry, AuditFilter},
+        audit::AuditFilter,
         voice::{self, Empty},
     },
     rpc,
     ui::{
-        components::{
-            head::{head, link},
-            moment::Exact,
-            notice::nothing,
-        },
+        components::head::head,
         path,
         patterns::{
+            audit,
             files::files,
             filter::{chosen, filter_bar, typed},
             load::loaded,
@@ -34,27 +31,7 @@ pub fn List() -> impl IntoView {
     loaded(entries, move |page, _| {
         let filter = params.with_untracked(path::audit_filter);
         let filtered = filter != AuditFilter::default();
-        let rows = page.items.into_iter().map(row).collect::<Vec<_>>();
-        let list = if rows.is_empty() {
-            let place = if filtered { Empty::AuditFound } else { Empty::Audit };
-            Either::Left(nothing(place, ()))
-        } else {
-            Either::Right(view! {
-                <div class="scroll" tabindex="0" role="region" aria-label="Audit log">
-                    <table class="table">
-                        <thead>
-                            <tr>
-                                <th scope="col">"When"</th>
-                                <th scope="col">"Who"</th>
-                                <th scope="col">"Did"</th>
-                                <th scope="col">"To what"</th>
-                            </tr>
-                        </thead>
-                        <tbody>{rows}</tbody>
-                    </table>
-                </div>
-            })
-        };
+        let place = if filtered { Empty::AuditFound } else { Empty::Audit };
         view! {
             {head("Audit", None, ())}
             {bar(&filter, filtered)}
@@ -62,7 +39,7 @@ pub fn List() -> impl IntoView {
                 <p>"The newest first"</p>
                 <p class="found-files">{files(|format| path::audit_export(&filter, format))}</p>
             </div>
-            {list}
+            {audit::entries(page.items, place)}
             <Pager next=page.next/>
         }
     })
@@ -86,51 +63,4 @@ fn bar(filter: &AuditFilter, filtered: bool) -> AnyView {
         typed("subject", "Id of what", "search", text(&filter.subject)),
     ];
     filter_bar(path::AUDIT, filtered, fields)
-}
-
-fn row(entry: AuditEntry) -> AnyView {
-    let detail = match &entry.detail {
-        serde_json::Value::Null => None,
-        serde_json::Value::Object(fields) if fields.is_empty() => None,
-        detail => serde_json::to_string_pretty(detail).ok(),
-    };
-    let alike = AuditFilter { action: Some(entry.action.clone()), ..AuditFilter::default() };
-    let words = voice::audit(&entry.action).map_or_else(|| entry.action.clone(), ToOwned::to_owned);
-    let same = entry.subject_id.as_deref().map(path::audit_of);
-    let label = if entry.subject_label.is_empty() {
-        entry.subject_id.clone().unwrap_or_default()
-    } else {
-        entry.subject_label
-    };
-    view! {
-        <tr>
-            <td>
-                <Exact at=entry.at/>
-            </td>
-            <td>
-                {entry.actor_label} <p class="sub">{entry.actor_kind.replace('_', " ")}</p>
-            </td>
-            <td>
-                {link(path::audit(&alike), "", words)} <p class="sub">
-                    <code>{entry.action}</code>
-                </p>
-                {detail
-                    .map(|detail| {
-                        view! {
-                            <details class="fold">
-                                <summary>"Details"</summary>
-                                <pre>{detail}</pre>
-                            </details>
-                        }
-                    })}
-            </td>
-            <td>
-                {match same {
-                    Some(href) => link(href, "", label),
-                    None => label.into_any(),
-                }}
-            </td>
-        </tr>
-    }
-    .into_any()
 }
