@@ -13,6 +13,7 @@ mod job;
 mod list;
 mod moment;
 mod outcome;
+mod overview;
 mod people;
 mod provider;
 mod relink;
@@ -24,7 +25,7 @@ pub use client::{
 };
 pub use connection::{
     Next, attempt, device, error_class, grant_type, headline, in_short, lifeline, mark, meaning,
-    next, reason, state_name, told, trigger, verdict, why,
+    next, reason, reason_name, state_name, told, trigger, verdict, why,
 };
 pub use empty::{Empty, empty};
 pub use import::import;
@@ -35,6 +36,11 @@ pub use job::{
 pub use list::{FILTER_SAVED, connections, grouped, sort};
 pub use moment::{day, exact, relative, span, stretch, until};
 pub use outcome::{Notice, Page, notice, see_fields, stale};
+pub use overview::{
+    RELINK_ALL, attempts, between, bucket, client_cause, client_remedy, clock, day_in_short, due,
+    ending, endings, group, group_line, group_name, held_up, in_all, month_in_short, more_needed,
+    overdue, scale, short,
+};
 pub use people::{role, scope};
 pub use provider::{
     authentication, beginning, choice, encoding, pkce, profile_in_use, refresh_lifetime, renewal,

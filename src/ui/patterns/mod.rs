@@ -8,6 +8,7 @@ pub mod discover;
 pub mod filter;
 pub mod live;
 pub mod load;
+pub mod needs;
 pub mod pager;
 pub mod relinks;
 pub mod typed;
