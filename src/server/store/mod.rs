@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 pub mod api_key;
 pub mod attempt;
+pub mod attempt_window;
 pub mod audit;
 pub mod brand;
 pub mod client;
