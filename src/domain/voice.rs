@@ -34,7 +34,7 @@ pub use job::{
 };
 pub use list::{FILTER_SAVED, connections, grouped, sort};
 pub use moment::{day, exact, relative, span, stretch, until};
-pub use outcome::{Notice, Page, notice, see_fields, stale};
+pub use outcome::{Notice, Page, notice, see_fields, stale, unsaved};
 pub use people::{role, scope};
 pub use provider::{
     authentication, beginning, choice, encoding, pkce, profile_in_use, refresh_lifetime, renewal,

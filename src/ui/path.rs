@@ -48,6 +48,8 @@ pub const VIEW: &str = "as";
 pub const LANGUAGE: &str = "lang";
 /// Says that a profile was just saved.
 pub const SAVED: &str = "saved";
+/// Which provider a profile is copied from.
+pub const FROM: &str = "from";
 
 pub fn login(next: &str) -> String {
     query(LOGIN, [("next", next.to_owned())])
@@ -139,7 +141,7 @@ pub fn provider(slug: &str) -> String {
 
 /// Writing a custom provider, beginning with a copy of another.
 pub fn provider_copy(slug: &str) -> String {
-    query(PROVIDER_NEW, [("from", slug.to_owned())])
+    query(PROVIDER_NEW, [(FROM, slug.to_owned())])
 }
 
 /// The page behind a one-time link.
@@ -150,6 +152,14 @@ pub fn relink(token: &str) -> String {
 /// Where the page behind a link sends its visitor on.
 pub fn relink_begin(token: &str) -> String {
     format!("{}/begin", relink(token))
+}
+
+/// What [`outcome`] says of an address at which nothing begins any more.
+pub const SPENT: &str = "spent";
+
+/// The page for whoever comes back to nowhere.
+pub fn outcome(kind: &str) -> String {
+    format!("/relink/outcome/{kind}")
 }
 
 /// The page behind a link, after a try that changed nothing.
@@ -195,13 +205,18 @@ pub fn provider_form(slug: Option<&str>, from: Option<&str>, view: View) -> Stri
         Some(slug) => format!("{}/edit", provider(slug)),
         None => PROVIDER_NEW.to_owned(),
     };
-    let from = from.map(|from| ("from", from.to_owned()));
+    let from = from.map(|from| (FROM, from.to_owned()));
     let view = (view != View::default()).then(|| (VIEW, view.as_str().to_owned()));
     query(&path, from.into_iter().chain(view))
 }
 
 pub fn provider_edit(slug: &str) -> String {
     provider_form(Some(slug), None, View::Form)
+}
+
+/// Where one goes from the form without having saved anything.
+pub fn provider_left(of: Option<&str>) -> String {
+    of.map_or_else(|| PROVIDERS.to_owned(), provider)
 }
 
 pub fn provider_saved(slug: &str) -> String {

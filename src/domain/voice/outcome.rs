@@ -16,6 +16,11 @@ pub fn stale() -> &'static str {
     "Not live just now: Regrant can't be heard. What stands here may be old; it is tried again."
 }
 
+/// What stands above a form that somebody is about to leave.
+pub fn unsaved() -> &'static str {
+    "What you changed here is not saved. Go on below, or leave it."
+}
+
 /// What stands below a form whose fields say themselves what is wrong with them.
 pub fn see_fields() -> &'static str {
     "Nothing was changed yet. See the marked fields."

@@ -50,6 +50,8 @@ pub struct Texts {
     pub used: Ending,
     pub expired: Ending,
     pub unknown: Ending,
+    /// Of the address by which a browser leaves for the provider.
+    pub spent: Ending,
     pub mail_subject: &'static str,
     pub mail_greeting: &'static str,
     pub mail_body: &'static str,
@@ -135,6 +137,7 @@ mod tests {
             texts.used,
             texts.expired,
             texts.unknown,
+            texts.spent,
         ];
         let mut all: Vec<_> = endings.iter().flat_map(|end| [end.title, end.text]).collect();
         all.extend([

@@ -179,7 +179,7 @@ fn check(actor: &Actor, new: &NewJob) -> Result<()> {
     match (&new.tag, new.action.takes_tag()) {
         (None, true) => return Err(Error::invalid("tag", "must be there with this action")),
         (Some(tag), true) => {
-            connection::make::check_tags(&[tag.trim().to_owned()])
+            connection::fields::check_tags(&[tag.trim().to_owned()])
                 .map_err(|_| Error::invalid("tag", "must be one line of 1 to 100 characters"))?;
         }
         (_, false) => {}

@@ -20,6 +20,7 @@ use crate::{
         access::Permission,
         connection::{Connection, State},
         device::{DeviceAuthorization, DeviceState},
+        problem::Obstacle,
         provider::{Profile, merged},
         relink::{Consent, CreatedRelink, Ended, HandedRelink, Invitation, LIFETIME, Relink, mask},
     },
@@ -37,21 +38,27 @@ pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<Cre
     let connection = connection::load_for_update(&mut tx, connection_id).await?;
     let Ways { profile, page, code } = ways(app, &mut tx, &connection).await?;
     if !page && !code {
-        return Err(Error::Conflict(format!(
-            "{} connections of this kind need no person's consent, so there is nothing to link to.",
-            profile.name
-        )));
+        return Err(Error::conflict(
+            Obstacle::NotOffered,
+            format!(
+                "{} connections of this kind need no person's consent, so there is nothing to link to.",
+                profile.name
+            ),
+        ));
     }
     if connection.state == State::Disconnected {
-        return Err(Error::Conflict("This connection was disconnected on purpose.".into()));
+        return Err(Error::conflict(
+            Obstacle::Disconnected,
+            "This connection was disconnected on purpose.",
+        ));
     }
     if connection.account_id.is_none()
         && !matches!(connection.state, State::NeedsReauth { .. } | State::Pending)
     {
-        return Err(Error::Conflict(
+        return Err(Error::conflict(
+            Obstacle::AccountUnknown,
             "This connection is alive and Regrant does not know whose account it is, so a link could \
-             put another account in its place. Create one when the connection needs a person."
-                .into(),
+             put another account in its place. Create one when the connection needs a person.",
         ));
     }
     let now = app.now();
@@ -137,8 +144,9 @@ pub async fn begin(app: &App, given: &str) -> Result<String> {
     let mut tx = app.begin().await?;
     let (relink, connection) = find(&mut tx, given).await?.ok_or(Error::NotFound("link"))?;
     if relink.used_at.is_some() || relink.expires_at <= app.now() {
-        return Err(Error::Conflict(
-            "This link no longer works. Ask whoever sent it for a new one.".into(),
+        return Err(Error::conflict(
+            Obstacle::LinkOver,
+            "This link no longer works. Ask whoever sent it for a new one.",
         ));
     }
     let actor = Actor::Relink { id: relink.id };
@@ -153,9 +161,9 @@ pub async fn begin(app: &App, given: &str) -> Result<String> {
     let link = Link { id: relink.id, created_at: relink.created_at };
     if !connection::device::follow(app, &mut tx, connection.id, &link).await? {
         if !store::relink::count_code(&mut tx, relink.id, MOST_CODES).await? {
-            return Err(Error::Conflict(
-                "Too many codes were asked for. Ask whoever sent you the link for a new one."
-                    .into(),
+            return Err(Error::conflict(
+                Obstacle::LimitReached,
+                "Too many codes were asked for. Ask whoever sent you the link for a new one.",
             ));
         }
         tx.commit().await?;

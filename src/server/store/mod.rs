@@ -70,4 +70,21 @@ impl From<serde_json::Error> for Error {
     }
 }
 
+/// Whose rows are meant.
+#[derive(Clone, Copy, Debug)]
+pub enum Of {
+    Connection(uuid::Uuid),
+    /// Those of all connections of a client.
+    Client(uuid::Uuid),
+}
+
+impl Of {
+    fn ids(self) -> (Option<uuid::Uuid>, Option<uuid::Uuid>) {
+        match self {
+            Self::Connection(id) => (Some(id), None),
+            Self::Client(id) => (None, Some(id)),
+        }
+    }
+}
+
 pub type Result<T> = std::result::Result<T, Error>;

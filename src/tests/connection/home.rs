@@ -61,7 +61,7 @@ impl Stingy {
 async fn begun(world: &World, browser: &mut Browser, client: Uuid) -> (String, Uuid) {
     let form = [("client_id", &*client.to_string()), ("label", "Second")];
     let start = browser.call("connection/connect", &form).await.location();
-    let newest = "SELECT id FROM connections ORDER BY id DESC LIMIT 1";
+    let newest = "SELECT id FROM connections WHERE label = 'Second' ORDER BY id DESC LIMIT 1";
     (start, sqlx::query_scalar(newest).fetch_one(&world.pool).await.expect("a connection"))
 }
 
@@ -95,12 +95,9 @@ async fn a_relink_that_brings_the_token_of_another_connection_takes_nothing(pool
     let world = World::new(pool).await;
     let stingy = Stingy::new(&world).await;
     let other = world.import_text(stingy.client, OTHER.into()).await.unwrap().id;
-    world
-        .execute(
-            "UPDATE connections SET state = 'needs_reauth', reason = 'revoked', due_at = NULL
-             WHERE id = (SELECT id FROM connections ORDER BY id DESC LIMIT 1)",
-        )
-        .await;
+    let dead = "UPDATE connections SET state = 'needs_reauth', reason = 'revoked', due_at = NULL
+                WHERE id = $1";
+    sqlx::query(dead).bind(other).execute(&world.pool).await.unwrap();
     let before = world.connection(other).await;
     let made = app::relink::create(&world.app, &world.admin, other).await.unwrap();
     let token = made.url.rsplit('/').next().unwrap().to_owned();
@@ -182,6 +179,7 @@ async fn an_exchange_and_a_grant_that_bring_the_token_of_another_connection_make
         body["client_id"] = json!(stingy.client);
         let page = program.post("/connections", &body).await;
         assert_eq!(page.refusal(), (409, "conflict".into()), "{body}: {}", page.text);
+        assert_eq!(page.json::<serde_json::Value>()["reason"], "already_connected");
         assert!(page.text.contains(&stingy.first.id.to_string()), "{}", page.text);
         assert_eq!(world.count("SELECT count(*) FROM connections").await, 1);
     }

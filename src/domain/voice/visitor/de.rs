@@ -105,6 +105,14 @@ pub static TEXTS: Texts = Texts {
                oder bitten Sie um einen neuen Link.",
         well: false,
     },
+    spent: Ending {
+        title: "Diese Adresse gilt nicht mehr",
+        text: "Jede Adresse gilt einmal, eine halbe Stunde lang und nur in dem Browser, der sie zuerst \
+               geöffnet hat. Haben Sie dort zugestimmt, ist nichts mehr zu tun. Wenn nicht, machen Sie \
+               in jenem Browser weiter, öffnen Sie Ihren Link noch einmal, oder bitten Sie um einen \
+               neuen.",
+        well: false,
+    },
     mail_subject: "Bitte {service} neu verbinden",
     mail_greeting: "Guten Tag,",
     mail_body: "die Verbindung zu {service} ist unterbrochen und braucht erneut Ihre Zustimmung. \

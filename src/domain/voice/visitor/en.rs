@@ -100,6 +100,13 @@ pub static TEXTS: Texts = Texts {
                sent it for another one.",
         well: false,
     },
+    spent: Ending {
+        title: "This address works no longer",
+        text: "Each address works once, for half an hour, and only in the browser that opened it first. \
+               If you have let us in there, nothing more is needed. If not, go on in that browser, or \
+               open the link that you were sent once more, or ask whoever sent it for a new one.",
+        well: false,
+    },
     mail_subject: "Please reconnect {service}",
     mail_greeting: "Hello,",
     mail_body: "the connection to {service} has stopped working and needs your consent again. Please \

@@ -11,11 +11,14 @@ use super::{
     home, load_for_update, make,
 };
 use crate::{
-    domain::connection::{Connection, Reason, State},
+    domain::{
+        connection::{Connection, Reason, State},
+        problem::Obstacle,
+    },
     server::{
         app::client::Caller,
         provider::{DEADLINE, Grant, account},
-        store,
+        store::{self, Of},
     },
 };
 
@@ -32,40 +35,49 @@ pub(in crate::server::app) const ON_ITS_WAY: time::Duration = time::Duration::se
     2 * DEADLINE.as_secs().cast_signed() + SETTLE_DEADLINE.as_secs().cast_signed() + 30,
 );
 
-/// Voids whatever a connection waits for. Refused while a consent is being stored: its tokens exist
-/// nowhere else, and without what it began with they would be thrown away.
-pub(super) async fn void_waiting(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<()> {
-    let now = app.now();
-    let idle = store::flow::withdraw_idle(conn, id, now - ON_ITS_WAY).await?
-        && store::device::withdraw_idle(conn, id, now).await?;
-    if idle { Ok(()) } else { Err(being_stored()) }
-}
-
-/// [`void_waiting`] for all connections of a client.
-pub(in crate::server::app) async fn void_waiting_of_client(
+/// Voids whatever is waited for. Refused while a consent is being stored: its tokens exist nowhere
+/// else, and without what it began with they would be thrown away.
+pub(in crate::server::app) async fn void_waiting(
     app: &App,
     conn: &mut PgConnection,
-    client_id: Uuid,
+    of: Of,
 ) -> Result<()> {
     let now = app.now();
-    let idle = store::flow::withdraw_idle_of_client(conn, client_id, now - ON_ITS_WAY).await?
-        && store::device::withdraw_idle_of_client(conn, client_id, now).await?;
-    if idle { Ok(()) } else { Err(being_stored()) }
+    if !store::flow::withdraw_idle(conn, of, now - ON_ITS_WAY).await? {
+        return Err(being_stored());
+    }
+    if !store::device::withdraw_idle(conn, of, now).await? {
+        return Err(being_asked());
+    }
+    Ok(())
 }
 
 /// Refuses while a consent is being stored, without voiding any.
 pub(super) async fn refuse_on_its_way(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<()> {
     let now = app.now();
-    let on_its_way = store::flow::is_being_redeemed(conn, id, now - ON_ITS_WAY).await?
-        || store::device::is_held(conn, id, now).await?;
-    if on_its_way { Err(being_stored()) } else { Ok(()) }
+    if store::flow::is_being_redeemed(conn, id, now - ON_ITS_WAY).await? {
+        return Err(being_stored());
+    }
+    if store::device::is_held(conn, id, now).await? {
+        return Err(being_asked());
+    }
+    Ok(())
 }
 
-pub(super) fn being_stored() -> Error {
-    Error::Conflict(
-        "The provider is being asked about a consent just now, and what it gives must not be lost. \
-         Try again in a moment."
-            .into(),
+fn being_stored() -> Error {
+    Error::conflict(
+        Obstacle::ConsentUnderWay,
+        "Somebody has just given consent, and what the provider gives for it is being stored. Try \
+         again in a moment.",
+    )
+}
+
+/// Nobody need have consented yet; but if somebody has, the answer that is on its way is the only one.
+pub(super) fn being_asked() -> Error {
+    Error::conflict(
+        Obstacle::ConsentUnderWay,
+        "The provider is being asked just now whether a code was typed; if it was, what it gives must \
+         not be lost. Try again in a few seconds.",
     )
 }
 

@@ -13,6 +13,7 @@ use crate::{
     domain::{
         access::Permission,
         connection::{Connection, GrantType},
+        problem::Obstacle,
         provider::GrantType as Offered,
     },
     server::provider::token,
@@ -78,7 +79,7 @@ async fn exchange(
     let caller = make::caller(app, &new).await?;
     let name = &caller.profile.name;
     if !caller.profile.allows(Offered::TokenExchange) {
-        return Err(Error::Conflict(format!("{name} exchanges no tokens.")));
+        return Err(Error::conflict(Obstacle::NotOffered, format!("{name} exchanges no tokens.")));
     }
     let registration = caller.registration();
     let asked = token::Subject {

@@ -22,6 +22,7 @@ use crate::{
     domain::{
         access::Permission,
         connection::{Connection, GrantType},
+        problem::Obstacle,
         provider::GrantType as Offered,
     },
     server::{
@@ -124,10 +125,10 @@ pub(in crate::server::app) async fn open(
 ) -> Result<String> {
     let profile = crate::server::app::provider::load(app, conn, &connection.provider).await?;
     if !connection.can_reauthorize() || !profile.allows(Offered::AuthorizationCode) {
-        return Err(Error::Conflict(format!(
-            "{} connections of this kind need no consent page.",
-            profile.name
-        )));
+        return Err(Error::conflict(
+            Obstacle::NotOffered,
+            format!("{} connections of this kind need no consent page.", profile.name),
+        ));
     }
     let id = app.new_id();
     let verifier = secret::make(app.rng(), "");

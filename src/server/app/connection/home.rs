@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use super::{App, Error, Result};
 use crate::{
-    domain::connection::Connection,
+    domain::{connection::Connection, problem::Obstacle},
     server::{provider::Grant, store},
 };
 
@@ -32,11 +32,14 @@ pub(super) async fn find(
 /// Refuses to make a connection of a token that has a home.
 pub(super) async fn refuse_second(app: &App, conn: &mut PgConnection, given: &Grant) -> Result<()> {
     match find(app, conn, given).await? {
-        Some(home) => Err(Error::Conflict(format!(
-            "This refresh token belongs to a connection already: {}. Use that one, or disconnect it \
+        Some(home) => Err(Error::conflict(
+            Obstacle::AlreadyConnected,
+            format!(
+                "This refresh token belongs to a connection already: {}. Use that one, or disconnect it \
              first without revoking.",
-            named(&home)
-        ))),
+                named(&home)
+            ),
+        )),
         None => Ok(()),
     }
 }

@@ -30,7 +30,7 @@ pub async fn act(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Cam
         Ok((outcome, detail, link)) => Ok(came(outcome, detail, link)),
         Err(Error::NotFound(_)) => Ok(came(Outcome::Skipped, voice::job_gone().into(), None)),
         // In a state in which there is nothing to do, or in which it may not be done.
-        Err(Error::Conflict(why)) => Ok(came(Outcome::Skipped, why, None)),
+        Err(Error::Conflict(conflict)) => Ok(came(Outcome::Skipped, conflict.why, None)),
         Err(error @ Error::ReauthRequired(_)) => {
             Ok(came(Outcome::Skipped, error.problem().message, None))
         }
