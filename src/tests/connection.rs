@@ -7,3 +7,4 @@ mod export;
 mod home;
 mod import;
 mod list;
+mod reveal;

@@ -2,14 +2,17 @@
 
 pub mod action;
 pub mod attempts;
+pub mod audit;
 pub mod board;
 pub mod device;
 pub mod discover;
 pub mod filter;
+pub mod lineage;
 pub mod live;
 pub mod load;
 pub mod pager;
 pub mod relinks;
+pub mod token_readers;
 pub mod typed;
 pub mod variables;
 pub mod visit;
