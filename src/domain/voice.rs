@@ -5,6 +5,7 @@
 //! place; pages only place them. A provider's own words are shown beside ours, folded, never
 //! instead.
 
+mod campaign;
 mod client;
 mod connection;
 mod empty;
@@ -18,6 +19,10 @@ mod provider;
 mod relink;
 pub mod visitor;
 
+pub use campaign::{
+    Occasion, campaign, client_scopes, no_occasion, occasion, occasion_name, stage_count,
+    stragglers_again,
+};
 pub use client::{
     REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, client_trouble, incident,
     incident_ends, next_secret, unreadable_expiry,
@@ -29,7 +34,7 @@ pub use connection::{
 pub use empty::{Empty, empty};
 pub use import::import;
 pub use job::{
-    job, job_action, job_disconnected, job_done, job_gone, job_meaning, job_not_allowed,
+    job, job_action, job_disconnected, job_done, job_gone, job_meaning, job_name, job_not_allowed,
     job_nothing_to_do, job_outcome, job_relink, job_revoked, job_selection,
 };
 pub use list::{FILTER_SAVED, connections, grouped, sort};

@@ -23,6 +23,7 @@ pub fn routes() -> Router<Web> {
     Router::new()
         .route("/download/{file}", get(connections))
         .route("/download/jobs/{file}", get(job))
+        .route("/download/stragglers/{file}", get(stragglers))
 }
 
 async fn connections(
@@ -48,14 +49,29 @@ async fn job(
     Extension(actor): Extension<Actor>,
     Path(file): Path<String>,
 ) -> Response {
-    let named = file
-        .split_once('.')
-        .and_then(|(id, format)| Some((id.parse::<Uuid>().ok()?, Format::named(format)?)));
-    let Some((id, format)) = named else { return StatusCode::NOT_FOUND.into_response() };
+    let Some((id, format)) = named(&file) else { return StatusCode::NOT_FOUND.into_response() };
     match app::job::export(&app, &actor, id, format).await {
         Ok(pieces) => sent(&format!("job-{file}"), format, pieces),
         Err(error) => refused(&error),
     }
+}
+
+async fn stragglers(
+    State(app): State<App>,
+    Extension(actor): Extension<Actor>,
+    Path(file): Path<String>,
+) -> Response {
+    let Some((id, format)) = named(&file) else { return StatusCode::NOT_FOUND.into_response() };
+    match app::campaign::export(&app, &actor, id, format).await {
+        Ok(pieces) => sent(&format!("stragglers-{file}"), format, pieces),
+        Err(error) => refused(&error),
+    }
+}
+
+/// Of which job, and in which format.
+fn named(file: &str) -> Option<(Uuid, Format)> {
+    let (id, format) = file.split_once('.')?;
+    Some((id.parse().ok()?, Format::named(format)?))
 }
 
 /// A file, piece by piece. One that breaks off is cut, so that nobody takes it for the whole.

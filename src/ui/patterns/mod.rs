@@ -3,6 +3,7 @@
 pub mod action;
 pub mod attempts;
 pub mod board;
+pub mod customers;
 pub mod device;
 pub mod discover;
 pub mod filter;

@@ -55,6 +55,8 @@ pub struct Wanted {
     tags: Option<Vec<String>>,
     expires_before: Option<OffsetDateTime>,
     needs_human_before: Option<OffsetDateTime>,
+    drift: bool,
+    dead_since: Option<OffsetDateTime>,
     /// One of these.
     ids: Option<Vec<Uuid>>,
     /// Patterns of what is searched, where that was not found out beforehand.
@@ -85,6 +87,8 @@ impl Wanted {
             tags: filter.tag.clone().map(|tag| vec![tag]),
             expires_before: filter.expires_before,
             needs_human_before: filter.needs_human_before,
+            drift: filter.drift,
+            dead_since: filter.dead_since,
             ids: None,
             patterns: [
                 filter.q.as_deref().map(pattern),
@@ -100,6 +104,8 @@ impl Wanted {
             && self.clients.is_none()
             && self.label.is_none()
             && self.owner.is_none()
+            && !self.drift
+            && self.dead_since.is_none()
             && self.expires_before.is_none()
             && self.needs_human_before.is_none()
     }
@@ -133,7 +139,7 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$10`, what
+/// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$12`, what
 /// else there is comes after it.
 macro_rules! filtered {
     ($ask:ident, $wanted:expr, $limit:expr, $begin:literal $(+ $more:literal)*, $end:literal
@@ -151,7 +157,12 @@ macro_rules! filtered {
                   OR coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00') < $7)
              AND ($8::uuid[] IS NULL OR n.id = ANY ($8))
              AND ($9::text IS NULL OR EXISTS (SELECT FROM connection_search s
-                                              WHERE s.connection_id = n.id AND s.text LIKE lower($9)))" + $end $(+ $then)*,
+                                              WHERE s.connection_id = n.id AND s.text LIKE lower($9)))
+             AND (NOT $10::boolean OR (n.state NOT IN ('pending', 'disconnected')
+                  AND n.grant_type <> 'client_credentials'
+                  AND EXISTS (SELECT FROM clients k
+                              WHERE k.id = n.client_id AND NOT n.scopes_granted @> scopes_told(k.scopes))))
+             AND ($11::timestamptz IS NULL OR (n.state = 'needs_reauth' AND n.state_since >= $11))" + $end $(+ $then)*,
             $wanted.state,
             $wanted.clients.as_deref(),
             $wanted.label.as_deref(),
@@ -161,6 +172,8 @@ macro_rules! filtered {
             $wanted.needs_human_before,
             $wanted.ids.as_deref(),
             $wanted.patterns[0].as_deref(),
+            $wanted.drift,
+            $wanted.dead_since,
             $limit
             $(, $argument)*
         )
@@ -188,13 +201,13 @@ macro_rules! ordered {
                         + $key
                         + " AS key FROM connections n WHERE ",
                     ") SELECT id, key FROM found
-                   WHERE $11::uuid IS NULL OR (key, id) "
+                   WHERE $13::uuid IS NULL OR (key, id) "
                         + $beyond
                         + " ORDER BY key "
                         + $direction
                         + ", id "
                         + $direction
-                        + " LIMIT $10) AS page ON page.id = n.id
+                        + " LIMIT $12) AS page ON page.id = n.id
                  ORDER BY page.key "
                         + $direction
                         + ", page.id "
@@ -211,7 +224,7 @@ macro_rules! ordered {
                     $found.wanted,
                     $limit,
                     "WHERE ",
-                    " AND ($11::uuid IS NULL OR ("
+                    " AND ($13::uuid IS NULL OR ("
                         + $key
                         + ", n.id) "
                         + $beyond
@@ -221,7 +234,7 @@ macro_rules! ordered {
                         + $direction
                         + ", n.id "
                         + $direction
-                        + " LIMIT $10",
+                        + " LIMIT $12",
                     $id,
                     $at
                 )
@@ -245,13 +258,13 @@ pub async fn page(
     let text = after.and_then(|after| after.text.as_deref());
     let rows = match sort {
         // The ids are UUIDv7: they are made in the order of time.
-        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($11, $12)", "DESC", id, id),
+        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($13, $14)", "DESC", id, id),
         Sort::NeedsHumanBy => ordered!(
             found,
             limit,
             conn,
             "coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00')",
-            "> ($12, $11)",
+            "> ($14, $13)",
             "",
             id,
             at
@@ -261,7 +274,7 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($12, $11)",
+            "> ($14, $13)",
             "",
             id,
             at
@@ -271,13 +284,13 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.obtained_at, timestamptz '0001-01-01 00:00+00')",
-            "< ($12, $11)",
+            "< ($14, $13)",
             "DESC",
             id,
             at
         ),
         Sort::Label => {
-            ordered!(found, limit, conn, "lower(n.label)", "> (lower($12), $11)", "", id, text)
+            ordered!(found, limit, conn, "lower(n.label)", "> (lower($14), $13)", "", id, text)
         }
     };
     rows.into_iter().map(TryInto::try_into).collect()
@@ -308,17 +321,41 @@ pub async fn count(
             return Ok(Found { wanted, count: None });
         }
     }
+    if wanted.drift {
+        let ids = drifted(conn, &wanted).await?;
+        if i64::try_from(ids.len()).is_ok_and(|found| found <= COUNTED) {
+            wanted.ids = Some(ids);
+            wanted.drift = false;
+        }
+    }
     let count = filtered!(
         scalar,
         wanted,
         COUNTED + 1,
         "SELECT count(*) FROM (SELECT FROM connections n WHERE ",
-        " LIMIT $10) AS few"
+        " LIMIT $12) AS few"
     )
     .fetch_one(conn)
     .await?
     .unwrap_or_default();
     Ok(Found { wanted, count: (count <= COUNTED).then_some(count) })
+}
+
+/// What was granted less than its client asks for, up to one more than is counted; among those that were
+/// found before, and of the clients that are asked for.
+async fn drifted(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT n.id FROM clients c JOIN connections n ON n.client_id = c.id
+         WHERE n.state NOT IN ('pending', 'disconnected') AND n.grant_type <> 'client_credentials'
+           AND NOT n.scopes_granted @> scopes_told(c.scopes)
+           AND ($1::uuid[] IS NULL OR c.id = ANY ($1)) AND ($2::uuid[] IS NULL OR n.id = ANY ($2))
+         LIMIT $3",
+        wanted.clients.as_deref(),
+        wanted.ids.as_deref(),
+        COUNTED + 1
+    )
+    .fetch_all(conn)
+    .await?)
 }
 
 /// What holds the texts and the tags, up to one more than is counted.

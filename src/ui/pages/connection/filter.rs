@@ -45,6 +45,7 @@ pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
             owned(value, voice::sort(*sort))
         })
         .collect();
+    let drift = vec![owned("", "any"), owned("true", "fewer than the client asks for")];
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let state = filter.state.map(StateName::as_str).unwrap_or_default();
     let client = filter.client.map(|id| id.to_string()).unwrap_or_default();
@@ -66,6 +67,8 @@ pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
                 typed("label", "Label", "text", text(&filter.label)),
                 typed("owner", "Account", "text", text(&filter.owner)),
                 typed("tag", "Tag", "text", text(&filter.tag)),
+                chosen("drift", "Scopes granted", drift, if filter.drift { "true" } else { "" }),
+                typed("dead_since", "Needs a person since", "date", day(filter.dead_since)),
                 typed("expires_before", "Expires before", "date", day(filter.expires_before)),
                 typed(
                     "needs_human_before",
