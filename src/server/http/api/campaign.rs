@@ -27,7 +27,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(progress))
         .routes(routes!(stragglers))
-        .routes(routes!(export))
+        .routes(routes!(export_stragglers))
 }
 
 /// Which stragglers.
@@ -93,7 +93,7 @@ async fn stragglers(
         (status = 200, description = "The file", content((String = "application/x-ndjson"), (String = "text/csv")))
     )
 )]
-async fn export(
+async fn export_stragglers(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
