@@ -32,7 +32,7 @@ pub async fn shares(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Share>>
         Share,
         r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!"
            FROM connections n JOIN clients c ON c.id = n.client_id
-           WHERE n.id = ANY ($1) GROUP BY c.id ORDER BY 2 DESC, lower(c.name)"#,
+           WHERE n.id = ANY ($1) GROUP BY c.id ORDER BY 3 DESC, lower(c.name)"#,
         ids
     )
     .fetch_all(conn)
