@@ -14,7 +14,7 @@ let person: Person;
 
 test.beforeAll(async ({ browser }) => {
   const sandbox = `127.0.0.1:${await freePort()}`;
-  house = await startHouse("overview", ["demo", "--size", "1500", "--attempts", "30", "--sandbox-listen", sandbox]);
+  house = await startHouse("overview", ["demo", "--size", "4000", "--attempts", "12", "--sandbox-listen", sandbox]);
   person = { email: "admin@example.com", password: await house.logged(/password\s+(\S+)/) };
   admin = await visitor(browser, house);
   await signIn(admin.page, house, person);
@@ -142,10 +142,13 @@ test("it is live, keeps what one unfolded, and says when it is not", async ({ br
 
   const stale = page.locator("#overview > .stale");
   await expect(stale).toBeHidden();
-  await context.setOffline(true);
-  await expect(stale).toBeVisible({ timeout: 30_000 });
+  expect(await page.evaluate(() => "stayed" in window)).toBe(true);
+  await context.route("**/live", (route) => route.abort());
+  await open(page, "/");
+  await expect(stale).toBeVisible({ timeout: 10_000 });
+  await page.evaluate(() => Object.assign(window, { stayed: true }));
   await pause("Alice's inbox");
-  await context.setOffline(false);
+  await context.unroute("**/live");
   await expect(paused).toHaveText("2", { timeout: 20_000 });
   await expect(stale).toBeHidden({ timeout: 20_000 });
   expect(await page.evaluate(() => "stayed" in window)).toBe(true);

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod audit;
+mod campaign;
 mod client;
 mod connection;
 mod empty;
@@ -25,9 +26,13 @@ pub mod visitor;
 
 pub use attempt::{attempt, error_class, lost, trigger, verdict};
 pub use audit::{AUDIT_NOUNS, audit};
+pub use campaign::{
+    Occasion, campaign, client_scopes, no_occasion, occasion, occasion_name, stage_count,
+    stragglers_again,
+};
 pub use client::{
-    REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, client_trouble, incident,
-    incident_ends, next_secret, unreadable_expiry,
+    REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, incident, incident_ends,
+    next_secret, unreadable_expiry,
 };
 pub use connection::{
     Next, device, drift, grant_type, headline, in_short, meaning, next, ran_out, reason,
@@ -36,7 +41,7 @@ pub use connection::{
 pub use empty::{Empty, empty};
 pub use import::import;
 pub use job::{
-    job, job_action, job_disconnected, job_done, job_gone, job_meaning, job_not_allowed,
+    job, job_action, job_disconnected, job_done, job_gone, job_meaning, job_name, job_not_allowed,
     job_nothing_to_do, job_outcome, job_relink, job_revoked, job_selection,
 };
 pub use lifeline::{lifeline, mark};

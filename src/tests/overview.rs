@@ -142,7 +142,7 @@ async fn one_cause_that_explains_many_is_told_once(pool: PgPool) {
     assert_eq!(listed(&world, &group.filter).await.0, group.count);
     assert_eq!(overview.needs_human, []);
     let page = world.sign_in(Role::Admin).await.get("/").await.text;
-    assert!(page.contains("8 connections of one"), "{page}");
+    assert!(page.contains("8 connections of Client one"));
     assert!(page.contains("#secret"));
 }
 
@@ -163,6 +163,28 @@ async fn no_more_is_shown_than_fits(pool: PgPool) {
         overview.needs_human.iter().filter_map(|one| one.needs_human_by).collect();
     assert!(by.is_sorted() && by.iter().all(|by| *by < world.now() - Duration::minutes(90)));
     assert_eq!((overview.needs_human_count, overview.hidden_needs()), (27, 7));
+
+    // What can still be saved is not kept from sight by what is dead.
+    for days in 1..=5 {
+        let id = world.import(big).await;
+        sqlx::query("UPDATE connections SET needs_human_by = $2 WHERE id = $1")
+            .bind(id)
+            .bind(world.now() + Duration::days(days))
+            .execute(&world.pool)
+            .await
+            .unwrap();
+        let overview = look(&world, Scale::Day).await;
+        let coming = |at: OffsetDateTime| at > world.now();
+        let ones = overview.needs_human.iter().filter_map(|one| one.needs_human_by);
+        let many = overview.needs_human_groups.iter().map(|group| group.first_at);
+        let told = (
+            ones.clone().filter(|at| coming(*at)).count(),
+            many.clone().filter(|at| coming(*at)).count(),
+        );
+        // Of one cause they are told in one line once they are many.
+        assert_eq!(told, if days < MANY { (usize::try_from(days).unwrap(), 0) } else { (0, 1) });
+        assert_eq!(ones.count() + many.count(), 12);
+    }
 }
 
 #[sqlx::test]

@@ -16,7 +16,7 @@ use crate::domain::{
     overview::Scale,
     page::Paging,
     provider::form::View,
-    relink::{Outcome, RelinkShow},
+    relink::{Outcome, RelinkShow, Stage},
 };
 
 pub const HOME: &str = "/";
@@ -27,6 +27,8 @@ pub const CONNECTION_IMPORT: &str = "/connections/import";
 pub const JOBS: &str = "/jobs";
 pub const JOB_NEW: &str = "/jobs/new";
 pub const RELINKS: &str = "/relinks";
+/// Reasons to send links to many.
+pub const RELINKS_MANY: &str = "/relinks/many";
 pub const CLIENTS: &str = "/clients";
 pub const CLIENT_NEW: &str = "/clients/new";
 pub const PROVIDERS: &str = "/providers";
@@ -41,6 +43,8 @@ pub const BRAND_LOGO: &str = "/brand/logo";
 /// Where the file of a logo is sent.
 pub const UPLOAD_LOGO: &str = "/upload/brand/logo";
 
+/// The parameter that names the job whose stragglers another is for.
+pub const STRAGGLERS: &str = "stragglers";
 /// The query parameter that asks for the page that follows.
 pub const AFTER: &str = "after";
 /// The parameter that names the server function that has just done what a form asked for.
@@ -98,6 +102,43 @@ pub fn job_export(id: Uuid, format: &str) -> String {
     format!("/download/jobs/{id}.{format}")
 }
 
+/// A job on all that a filter lets through, to be confirmed.
+pub fn job_new(action: Action, filter: &ConnectionFilter) -> String {
+    let of = [("action", action.as_str().to_owned()), ("of", "all".to_owned())];
+    query(JOB_NEW, of.into_iter().chain(filter_pairs(filter)))
+}
+
+/// Links for all that a filter lets through, under a name, to be confirmed.
+pub fn campaign_new(name: &str, filter: &ConnectionFilter) -> String {
+    let address = job_new(Action::Relink, filter);
+    format!("{address}&name={}", escape(name))
+}
+
+/// New links for the stragglers of a job, to be confirmed.
+pub fn job_new_for_stragglers(job: Uuid) -> String {
+    let action = Action::Relink.as_str().to_owned();
+    query(JOB_NEW, [("action", action), (STRAGGLERS, job.to_string())])
+}
+
+/// The page of a job, with its stragglers at a stage (or all of them).
+pub fn job_stragglers(id: Uuid, stage: Option<Stage>) -> String {
+    query(&job(id), stage.map(|stage| ("stage", stage.as_str().to_owned())))
+}
+
+pub fn stage(params: &ParamsMap) -> Option<Stage> {
+    parsed(params, "stage")
+}
+
+/// Where the stragglers of a job come from as a file.
+pub fn straggler_export(id: Uuid, format: &str) -> String {
+    format!("/download/stragglers/{id}.{format}")
+}
+
+/// Reasons to send links to many, with those who came to need a person since then.
+pub fn relinks_many(since: &str) -> String {
+    query(RELINKS_MANY, [("since", since.to_owned())])
+}
+
 /// The list as a filter has it.
 pub fn connections(filter: &ConnectionFilter) -> String {
     query(CONNECTIONS, filter_pairs(filter))
@@ -127,6 +168,8 @@ pub fn filter_pairs(filter: &ConnectionFilter) -> impl Iterator<Item = (&'static
         time("refresh_expires_before", filter.refresh_expires_before),
         time("needs_human_after", filter.needs_human_after),
         time("needs_human_before", filter.needs_human_before),
+        filter.drift.then(|| ("drift", "true".to_owned())),
+        time("dead_since", filter.dead_since),
         filter.sort.map(|sort| ("sort", sort.as_str().to_owned())),
     ]
     .into_iter()
@@ -276,6 +319,8 @@ pub fn connection_filter(params: &ParamsMap) -> ConnectionFilter {
         refresh_expires_before: moment(params, "refresh_expires_before"),
         needs_human_after: moment(params, "needs_human_after"),
         needs_human_before: moment(params, "needs_human_before"),
+        drift: parsed(params, "drift").unwrap_or_default(),
+        dead_since: moment(params, "dead_since"),
         sort: parsed(params, "sort"),
     }
 }
@@ -385,6 +430,12 @@ pub fn day(moment: OffsetDateTime) -> String {
     let date = moment.date();
     let begun = moment.time() != time::Time::MIDNIGHT;
     let date = date.next_day().filter(|_| begun).unwrap_or(date);
+    day_of(date.midnight().assume_utc())
+}
+
+/// The day that a moment is in, as a date field reads it.
+pub fn day_of(moment: OffsetDateTime) -> String {
+    let date = moment.to_offset(time::UtcOffset::UTC).date();
     format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
 }
 
@@ -479,6 +530,8 @@ mod tests {
             refresh_expires_before: Some(datetime!(2026-04-01 0:00 UTC)),
             needs_human_after: Some(datetime!(2026-01-01 12:30 UTC)),
             needs_human_before: Some(datetime!(2026-03-01 12:30:01 UTC)),
+            drift: true,
+            dead_since: Some(datetime!(2026-02-28 0:00:30 UTC)),
             sort: Some(crate::domain::connection::Sort::Refreshed),
         };
         let pairs: ParamsMap =

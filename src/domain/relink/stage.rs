@@ -141,6 +141,24 @@ impl Stage {
         Self::Revoked,
     ];
 
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Opened => "opened",
+            Self::Away => "away",
+            Self::Consented => "consented",
+            Self::Done => "done",
+            Self::WrongAccount => "wrong_account",
+            Self::Denied => "denied",
+            Self::MissingScope => "missing_scope",
+            Self::Failed => "failed",
+            Self::TookTooLong => "took_too_long",
+            Self::Expired => "expired",
+            Self::Replaced => "replaced",
+            Self::Revoked => "revoked",
+        }
+    }
+
     pub fn of(relink: &Relink, as_of: OffsetDateTime) -> Self {
         if relink.used_at.is_some() {
             return Self::Done;
@@ -164,6 +182,16 @@ impl Stage {
     /// Whether the link works no longer.
     pub fn is_over(self) -> bool {
         matches!(self, Self::Done | Self::Expired | Self::Replaced | Self::Revoked)
+    }
+}
+
+impl FromStr for Stage {
+    type Err = Unknown;
+    fn from_str(value: &str) -> Result<Self, Unknown> {
+        Self::ALL
+            .into_iter()
+            .find(|stage| stage.as_str() == value)
+            .ok_or_else(|| Unknown { noun: "stage", value: value.into() })
     }
 }
 

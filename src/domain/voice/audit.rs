@@ -50,6 +50,8 @@ const ACTIONS: &[(&str, &str)] = &[
     ("relink.revoke", "Revoked a relink"),
     ("session.begin", "Signed in"),
     ("session.refused", "Was not let in"),
+    ("token.refused", "Was not shown a token: the password was wrong"),
+    ("token.revealed", "Looked at a token"),
     ("user.change_password", "Changed their password"),
     ("user.create", "Added a user"),
     ("user.disable", "Shut a user out"),
@@ -66,6 +68,7 @@ pub fn audit(action: &str) -> Option<&'static str> {
 /// What actions are about: how their names begin, and the word for it.
 pub const AUDIT_NOUNS: &[(&str, &str)] = &[
     ("connection.", "connections"),
+    ("token.", "tokens that were looked at"),
     ("relink.", "relinks"),
     ("client.", "clients"),
     ("provider.", "providers"),

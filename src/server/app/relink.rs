@@ -5,6 +5,10 @@ mod picture;
 
 pub use desk::{get, list_all, revoke};
 
+pub(super) use desk::entry;
+
+use std::collections::BTreeSet;
+
 use secrecy::ExposeSecret;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -33,10 +37,21 @@ const MOST_CODES: i32 = 10;
 /// Makes a link and voids the connection's earlier ones. Its address is in the answer and nowhere
 /// else. Refused for connections that need no person's consent.
 pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<CreatedRelink> {
+    create_for(app, actor, connection_id, false).await
+}
+
+/// [`create`]. `client_scopes`: it asks for what the client asks for today, and not only for what the
+/// connection does; as a link does that takes the place of such a one.
+pub async fn create_for(
+    app: &App,
+    actor: &Actor,
+    connection_id: Uuid,
+    client_scopes: bool,
+) -> Result<CreatedRelink> {
     actor.require(Permission::ConnectionsRelink)?;
     let mut tx = app.begin().await?;
     let connection = connection::load_for_update(&mut tx, connection_id).await?;
-    let Ways { profile, page, code } = ways(app, &mut tx, &connection).await?;
+    let Ways { profile, page, code, scopes } = ways(app, &mut tx, &connection).await?;
     if !page && !code {
         return Err(Error::conflict(
             Obstacle::NotOffered,
@@ -77,8 +92,18 @@ pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<Cre
         detail: None,
         ended: None,
     };
+    let wider =
+        client_scopes || store::relink::newest_asks_for_more(&mut tx, connection_id).await?;
+    let asked = wider.then(|| {
+        let mut asked = connection.scopes_requested.clone();
+        asked.extend(scopes);
+        let mut seen = BTreeSet::new();
+        asked.retain(|scope| seen.insert(scope.clone()));
+        asked
+    });
     store::relink::end_open(&mut tx, connection_id, Ended::Replaced, now).await?;
-    store::relink::insert(&mut tx, &relink, &token::hash(secret.expose_secret())).await?;
+    let hash = token::hash(secret.expose_secret());
+    store::relink::insert(&mut tx, &relink, &hash, asked.as_deref()).await?;
     let subject = Subject::new(connection_id, connection.name());
     let detail = json!({ "relink": relink.id, "expires_at": relink.expires_at.to_string() });
     audit::record(app, &mut tx, actor, "relink.create", subject, detail).await?;
@@ -184,6 +209,8 @@ struct Ways {
     profile: Profile,
     page: bool,
     code: bool,
+    /// What the client asks for today.
+    scopes: Vec<String>,
 }
 
 async fn ways(app: &App, conn: &mut PgConnection, connection: &Connection) -> Result<Ways> {
@@ -192,7 +219,7 @@ async fn ways(app: &App, conn: &mut PgConnection, connection: &Connection) -> Re
     let values = merged(&client.variables, &connection.variables);
     let can = connection.can_reauthorize();
     let (page, code) = (profile.offers_page(&values), profile.offers_code(&values));
-    Ok(Ways { profile, page: can && page, code: can && code })
+    Ok(Ways { profile, page: can && page, code: can && code, scopes: client.scopes })
 }
 
 /// The code that was asked for by this link, if it is the connection's newest.

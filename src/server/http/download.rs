@@ -20,7 +20,10 @@ use crate::{
 };
 
 pub fn routes() -> Router<Web> {
-    Router::new().route("/download/{file}", get(list)).route("/download/jobs/{file}", get(job))
+    Router::new()
+        .route("/download/{file}", get(list))
+        .route("/download/jobs/{file}", get(job))
+        .route("/download/stragglers/{file}", get(stragglers))
 }
 
 /// What a list shows, with the filters of its page.
@@ -51,10 +54,7 @@ async fn job(
     Extension(actor): Extension<Actor>,
     Path(file): Path<String>,
 ) -> Response {
-    let named = file
-        .split_once('.')
-        .and_then(|(id, format)| Some((id.parse::<Uuid>().ok()?, Format::named(format)?)));
-    let Some((id, format)) = named else { return StatusCode::NOT_FOUND.into_response() };
+    let Some((id, format)) = named(&file) else { return StatusCode::NOT_FOUND.into_response() };
     answer(&format!("job-{file}"), format, app::job::export(&app, &actor, id, format).await)
 }
 
@@ -67,6 +67,22 @@ fn answer(
         Ok(pieces) => sent(name, format, pieces),
         Err(error) => refused(&error),
     }
+}
+
+async fn stragglers(
+    State(app): State<App>,
+    Extension(actor): Extension<Actor>,
+    Path(file): Path<String>,
+) -> Response {
+    let Some((id, format)) = named(&file) else { return StatusCode::NOT_FOUND.into_response() };
+    let stragglers = app::campaign::export(&app, &actor, id, format).await;
+    answer(&format!("stragglers-{file}"), format, stragglers)
+}
+
+/// Of which job, and in which format.
+fn named(file: &str) -> Option<(Uuid, Format)> {
+    let (id, format) = file.split_once('.')?;
+    Some((id.parse().ok()?, Format::named(format)?))
 }
 
 /// A file, piece by piece. One that breaks off is cut, so that nobody takes it for the whole.

@@ -55,6 +55,7 @@ fn table() -> BTreeMap<&'static str, Seen> {
         ("/relink/outcome/{kind}", ByAnyone),
         ("/relink/{token}", ByAnyone),
         ("/relinks", STAFF),
+        ("/relinks/many", STAFF),
         ("/relinks/{id}", STAFF),
         ("/settings", ByAdmins),
         ("/setup/{token}", ByAnyone),
@@ -98,13 +99,7 @@ async fn each_page_is_shown_to_whom_its_row_says(pool: PgPool) {
     let world = World::new(pool).await;
     let client = world.client("one", |_| {}).await;
     let connection = world.import(client).await;
-    let new = NewJob {
-        action: Action::Pause,
-        ids: Some(vec![connection]),
-        filter: None,
-        tag: None,
-        revoke: false,
-    };
+    let new = NewJob { ids: Some(vec![connection]), ..NewJob::of(Action::Pause) };
     let job = app::job::create(&world.app, &world.admin, &new).await.expect("a job").id;
     world.execute("UPDATE connections SET account_id = 'acc_1', account_label = 'alice'").await;
     let relink = app::relink::create(&world.app, &world.admin, connection).await.unwrap().id;

@@ -4,6 +4,7 @@ pub mod action;
 pub mod attempts;
 pub mod audit;
 pub mod board;
+pub mod customers;
 pub mod device;
 pub mod discover;
 pub mod files;

@@ -81,6 +81,19 @@ pub(super) fn being_asked() -> Error {
     )
 }
 
+/// What consent is asked for: what the connection asks for, unless its relink asks for more.
+pub(super) async fn scopes(
+    conn: &mut PgConnection,
+    connection: &Connection,
+    relink_id: Option<Uuid>,
+) -> Result<Vec<String>> {
+    let wider = match relink_id {
+        Some(id) => store::relink::scopes(conn, id).await?,
+        None => None,
+    };
+    Ok(wider.unwrap_or_else(|| connection.scopes_requested.clone()))
+}
+
 /// What was consented to, and who had asked for it.
 pub(super) struct Consent<'a> {
     pub connection_id: Uuid,
@@ -239,6 +252,10 @@ async fn settle(
         && !store::device::succeed(&mut tx, connection.id, device_id).await?
     {
         return refused(Outcome::Expired, "the code was withdrawn or replaced meanwhile");
+    }
+    // What a relink asked for beyond that is asked for from now on.
+    if consent.relink.is_some() && caller.scopes != connection.scopes_requested {
+        store::connection::make::ask_for(&mut tx, connection.id, &caller.scopes).await?;
     }
     let consented_at = Some(given.obtained_at);
     if !make::activate(app, &mut tx, &connection, caller, given, consented_at).await? {

@@ -92,7 +92,8 @@ async fn begin_again(
 ) -> Result<DeviceAuthorization> {
     let mut conn = app.pool().acquire().await?;
     let connection = load(&mut conn, id).await?;
-    let scopes = connection.scopes_requested.clone();
+    let relink_id = link.map(|link| link.id);
+    let scopes = consent::scopes(&mut conn, &connection, relink_id).await?;
     let caller = Caller::load(app, &mut conn, connection.client_id, scopes).await?;
     let caller = caller.for_connection(&connection);
     check(&connection)?;
@@ -109,7 +110,6 @@ async fn begin_again(
     if let Some(link) = &link {
         follow(app, &mut tx, id, link).await?;
     }
-    let relink_id = link.map(|link| link.id);
     let subject = Subject::new(id, connection.name());
     audit::record(app, &mut tx, actor, "connection.authorize", subject, by_device()).await?;
     let device = keep(app, &mut tx, actor, id, relink_id, &begun).await?;

@@ -182,7 +182,7 @@ pub async fn begin(app: &App, start: &str, browser: &str) -> Result<String> {
     .await?
     .ok_or(Error::NotFound("authorization in progress; begin again"))?;
     let connection = load(&mut tx, flow.connection_id).await?;
-    let scopes = connection.scopes_requested.clone();
+    let scopes = consent::scopes(&mut tx, &connection, flow.relink_id).await?;
     let caller = Caller::load(app, &mut tx, connection.client_id, scopes).await?;
     let caller = caller.for_connection(&connection);
     let code_verifier = open_verifier(app, &mut tx, &flow).await?;
@@ -219,7 +219,7 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
         store::relink::mark_returned(&mut conn, id, app.now()).await?;
     }
     let connection = load(&mut conn, flow.connection_id).await?;
-    let scopes = connection.scopes_requested.clone();
+    let scopes = consent::scopes(&mut conn, &connection, flow.relink_id).await?;
     let caller = Caller::load(app, &mut conn, connection.client_id, scopes).await?;
     let caller = caller.for_connection(&connection);
     let verifier = open_verifier(app, &mut conn, &flow).await?;

@@ -122,7 +122,7 @@ async fn take(app: &App) -> Result<Glance> {
     Ok(Glance {
         as_of: now,
         counts,
-        needs: need::count(&mut conn, now + SOON).await?,
+        needs: need::count(&mut conn, now).await?,
         expiries: store::overview::expiries(&mut conn, &all_edges(now)).await?,
         refreshes: store::overview::refreshes(&mut conn, now, DUE_BUCKET, DUE_BUCKETS).await?,
         attempts: store::attempt_window::list(&mut conn, now, BEHIND).await?,

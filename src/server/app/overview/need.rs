@@ -16,10 +16,12 @@ use crate::{
     },
 };
 
-/// How many lines are shown.
+/// How many lines are shown, and how many of them tell of what is dead already where something else
+/// could still be saved.
 const LINES: usize = 12;
+const DEAD: usize = 8;
 /// How many causes are looked through for them.
-const CAUSES: i64 = 100;
+const CAUSES: i64 = 1000;
 
 /// What needs a human, as it was counted.
 pub struct Needs {
@@ -31,15 +33,16 @@ pub struct Needs {
     ids: Vec<Uuid>,
 }
 
-/// Counts what needs a human before `soon`.
-pub async fn count(conn: &mut PgConnection, soon: OffsetDateTime) -> Result<Needs> {
+/// Counts what needs a human now or soon.
+pub async fn count(conn: &mut PgConnection, now: OffsetDateTime) -> Result<Needs> {
+    let soon = now + SOON;
     let few = i32::try_from(MANY - 1).unwrap_or_default();
     let (count, alike) = store::overview::needs_human(conn, soon, few, CAUSES).await?;
-    Ok(lines(alike, count, soon))
+    Ok(lines(alike, count, now))
 }
 
 /// The soonest lines: one to each cause that explains many, one to each connection else.
-fn lines(alike: Vec<Alike>, count: i64, soon: OffsetDateTime) -> Needs {
+fn lines(alike: Vec<Alike>, count: i64, now: OffsetDateTime) -> Needs {
     let (many, few): (Vec<Alike>, Vec<Alike>) =
         alike.into_iter().partition(|alike| alike.count >= MANY);
     let mut lines: Vec<(OffsetDateTime, Line)> = few
@@ -49,7 +52,10 @@ fn lines(alike: Vec<Alike>, count: i64, soon: OffsetDateTime) -> Needs {
         .chain(many.into_iter().map(|alike| (alike.first_at, Line::Many(Box::new(alike)))))
         .collect();
     lines.sort_by_key(|(at, _)| *at);
-    lines.truncate(LINES);
+    let mut coming = lines.split_off(lines.partition_point(|(at, _)| *at <= now));
+    lines.truncate(DEAD.max(LINES.saturating_sub(coming.len())));
+    coming.truncate(LINES.saturating_sub(lines.len()));
+    lines.append(&mut coming);
     let mut needs = Needs { count, groups: Vec::new(), ids: Vec::new() };
     for (_, line) in lines {
         match line {
@@ -63,7 +69,7 @@ fn lines(alike: Vec<Alike>, count: i64, soon: OffsetDateTime) -> Needs {
                 count: alike.count,
                 first_at: alike.first_at,
                 last_at: alike.last_at,
-                filter: alike.cause.filter(soon),
+                filter: alike.cause.filter(now + SOON),
             }),
         }
     }

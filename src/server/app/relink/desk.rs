@@ -72,7 +72,7 @@ pub async fn revoke(app: &App, actor: &Actor, id: Uuid) -> Result<()> {
 }
 
 /// What the desk shows of a link. `names` remembers how the providers are called.
-async fn entry(
+pub(in crate::server::app) async fn entry(
     app: &App,
     conn: &mut PgConnection,
     names: &mut BTreeMap<String, String>,

@@ -70,10 +70,13 @@ fn kind(ending: Ending) -> &'static str {
 fn names(buckets: &[ExpiryBucket], over: Scale, as_of: OffsetDateTime) -> Vec<Name> {
     let width = 1.0 / buckets.len().max(1) as f64;
     let name = |at, text, is_edge| Name { at, text, is_minor: false, is_edge };
+    let hour = |bucket: &ExpiryBucket| voice::until(bucket.until, as_of);
     match over {
         Scale::Day => std::iter::once(name(0.0, "now".into(), true))
-            .chain(buckets.iter().enumerate().skip(2).step_by(3).map(|(at, bucket)| {
-                name(width * (at as f64 + 1.0), voice::until(bucket.until, as_of), true)
+            .chain(buckets.iter().enumerate().skip(2).step_by(3).map(|(at, bucket)| Name {
+                // Every second one has room anywhere.
+                is_minor: at % 2 == 0,
+                ..name(width * (at as f64 + 1.0), hour(bucket), true)
             }))
             .collect(),
         Scale::Month => std::iter::once(name(0.0, "today".into(), false))

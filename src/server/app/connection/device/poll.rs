@@ -112,7 +112,7 @@ async fn prepare(app: &App, held: &Held) -> Result<Option<Ready>> {
     }
     let connection = load(&mut conn, held.connection_id).await?;
     let is_known = connection.account_id.is_some();
-    let scopes = connection.scopes_requested.clone();
+    let scopes = consent::scopes(&mut conn, &connection, held.relink_id).await?;
     let caller = Caller::load(app, &mut conn, connection.client_id, scopes).await?;
     let caller = caller.for_connection(&connection);
     let sealed = held.sealed_device_code.as_deref().unwrap_or_default();
