@@ -152,11 +152,12 @@ test("when the grant dies at the provider, the dashboard says so and why", async
   });
   const status = page.locator(".status");
   await expect(status).toContainText("Has needed a person");
-  await expect(status).toContainText(`${SERVICE} refused the refresh token of`);
-  await expect(status).toContainText("consent was withdrawn");
-  await expect(status).toContainText("Send a relink to the account's owner.");
-  await status.getByText(`What ${SERVICE} said`).click();
-  await expect(status).toContainText("invalid_grant");
+  const why = page.locator(".why");
+  await expect(why).toContainText(`${SERVICE} refused the refresh token of`);
+  await expect(why).toContainText("consent was withdrawn");
+  await expect(why).toContainText("Send a relink to the account's owner.");
+  await why.getByText(`What ${SERVICE} said`).click();
+  await expect(why).toContainText("invalid_grant");
   generation = await generationOf(page);
 
   await open(page, "/");

@@ -10,9 +10,11 @@ use uuid::Uuid;
 
 use super::{access::Unknown, client, refusal::ErrorClass};
 
+mod drift;
 pub mod filter;
 mod told;
 
+pub use drift::Drift;
 pub use filter::{ConnectionFilter, Sort};
 pub use told::Told;
 
@@ -390,6 +392,10 @@ pub struct ConnectionDetail {
     /// The newest attempts first.
     pub attempts: super::page::Page<super::attempt::Attempt>,
     pub relinks: Vec<super::relink::Relink>,
+    /// Whoever read its token, the last one first.
+    pub readers: super::page::Page<super::token_reader::TokenReader>,
+    /// What was done with it, the newest first, for whoever may read the audit log.
+    pub audit: super::page::Page<super::audit::AuditEntry>,
     /// Whether consent can be given anew on a page of the provider's.
     pub offers_page: bool,
     /// Whether consent can be given anew with a code on another device.
@@ -400,6 +406,8 @@ pub struct ConnectionDetail {
     pub extras: Vec<(String, String)>,
     /// Whether the provider knows, once it is disconnected.
     pub told: Option<Told>,
+    /// How long the provider lets tokens live.
+    pub lifetimes: super::provider::Lifetimes,
     /// The newest device authorization, for whoever may begin one.
     pub device: Option<super::device::DeviceAuthorization>,
 }

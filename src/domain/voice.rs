@@ -5,11 +5,13 @@
 //! place; pages only place them. A provider's own words are shown beside ours, folded, never
 //! instead.
 
+mod attempt;
 mod client;
 mod connection;
 mod empty;
 mod import;
 mod job;
+mod lifeline;
 mod list;
 mod moment;
 mod outcome;
@@ -17,15 +19,17 @@ mod overview;
 mod people;
 mod provider;
 mod relink;
+mod token;
 pub mod visitor;
 
+pub use attempt::{attempt, error_class, lost, trigger, verdict};
 pub use client::{
-    REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, client_trouble, incident,
-    incident_ends, next_secret, unreadable_expiry,
+    REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, incident, incident_ends,
+    next_secret, unreadable_expiry,
 };
 pub use connection::{
-    Next, attempt, device, error_class, grant_type, headline, in_short, lifeline, mark, meaning,
-    next, reason, reason_name, state_name, told, trigger, verdict, why,
+    Next, device, drift, grant_type, headline, in_short, meaning, next, ran_out, reason,
+    reason_name, state_name, told, why,
 };
 pub use empty::{Empty, empty};
 pub use import::import;
@@ -33,6 +37,7 @@ pub use job::{
     job, job_action, job_disconnected, job_done, job_gone, job_meaning, job_not_allowed,
     job_nothing_to_do, job_outcome, job_relink, job_revoked, job_selection,
 };
+pub use lifeline::{lifeline, mark};
 pub use list::{FILTER_SAVED, connections, grouped, sort};
 pub use moment::{day, exact, relative, span, stretch, until};
 pub use outcome::{Notice, Page, notice, see_fields, stale};
@@ -48,7 +53,9 @@ pub use provider::{
 };
 pub use relink::{
     Advice, brand, brand_contrast, more_found, relink, relink_revoke, relink_show, relink_word,
+    renewed,
 };
+pub use token::{more_readers, reader, reveal, revealed, revealed_before, revealed_for};
 
 #[cfg(test)]
 mod tests;

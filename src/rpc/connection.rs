@@ -12,6 +12,7 @@ use crate::domain::{
     connection::{ConnectionDetail, ConnectionFilter, ConnectionList},
     page::{Page, Paging},
     relink::CreatedRelink,
+    revealed::RevealedToken,
 };
 
 #[server(prefix = "/rpc", endpoint = "connection/list")]
@@ -274,4 +275,32 @@ pub async fn introspect(id: Uuid) -> Answer<()> {
     let said = app.call(connection::introspect(&app, &actor, id)).await?;
     caller::redirect(&format!("/connections/{id}?said={}", said.liveness().as_str()));
     Ok(())
+}
+
+/// Lets an admin look at the access token, once and soon, and goes to the page that shows it.
+#[server(prefix = "/rpc", endpoint = "connection/reveal")]
+pub async fn reveal(id: Uuid, password: String) -> Answer<()> {
+    use crate::server::{app::connection::reveal, http::caller};
+    let (app, actor) = caller::actor().await?;
+    let (_, origin) = caller::anyone().await?;
+    let permit = app.call(reveal::permit(&app, &actor, &origin, id, password)).await?;
+    caller::keep_for_next_page(&app, &permit).await?;
+    caller::redirect(&format!("/connections/{id}/token"));
+    Ok(())
+}
+
+/// The access token, for whoever was just let; the page that shows it is left by itself.
+#[server(prefix = "/rpc", endpoint = "connection/revealed")]
+pub async fn revealed(id: Uuid) -> Answer<Option<RevealedToken>> {
+    use crate::{
+        domain::revealed::SHOWN,
+        server::{app::connection::reveal, http::caller},
+    };
+    let (app, actor) = caller::actor().await?;
+    let permit = caller::take_from_last_page(&app).await.ok().flatten();
+    let token = app.call(reveal::reveal(&app, &actor, id, permit)).await?;
+    if token.is_some() {
+        caller::leave_after(SHOWN, &format!("/connections/{id}"));
+    }
+    Ok(token)
 }

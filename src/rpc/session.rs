@@ -50,8 +50,9 @@ pub async fn setup(token: String, email: String, password: String) -> Answer<()>
 pub async fn change_password(current: String, new: String) -> Answer<()> {
     use crate::server::http::caller;
     let (app, actor) = caller::actor().await?;
-    let user =
-        app.call(crate::server::app::session::change_password(&app, &actor, current, new)).await?;
+    let (_, origin) = caller::anyone().await?;
+    let changed = crate::server::app::session::change_password(&app, &actor, &origin, current, new);
+    let user = app.call(changed).await?;
     caller::begin_session(&user).await?;
     Ok(())
 }

@@ -206,6 +206,10 @@ pub async fn serve(
     // The loops first: one that is about to begin refreshes begins them, and the drain waits.
     while loops.join_next().await.is_some() {}
     app.drain().await;
+    // The last of them read while we were stopping.
+    if let Err(error) = app::token_reader::flush(&app).await {
+        tracing::warn!(error = format!("{error:#}"), "the last reads of tokens are not noted");
+    }
     Ok(())
 }
 

@@ -6,3 +6,4 @@ mod end;
 mod export;
 mod import;
 mod list;
+mod reveal;

@@ -26,5 +26,6 @@ mod secrets;
 mod session;
 mod simulation;
 pub mod support;
+mod token_reader;
 mod typed;
 mod variables;

@@ -102,7 +102,9 @@ const send = async (form, submitter) => {
   }
   if (!to) return busy(form, false);
   const at = new URL(to, location);
-  // On the way to another page the form stays as it is, so that it is not sent again.
+  // On the way to another page the form stays as it is, so that it is not sent again; but a page that the
+  // browser keeps must not keep a password.
+  if (form.querySelector("[type=password]")) addEventListener("pagehide", () => form.reset(), { once: true });
   if (at.origin !== location.origin || at.pathname !== location.pathname) return location.assign(at);
   try {
     await show(at, form);
@@ -209,6 +211,35 @@ const lookOnce = async () => {
   }
 };
 follow();
+
+// A secret that is shown for a while: its seconds are counted, and it is gone when they are over or the page
+// is left, whichever way.
+const secret = document.querySelector("[data-gone-in]");
+if (secret) {
+  const { goneIn, back } = secret.dataset;
+  const end = Date.now() + goneIn * 1000;
+  const left = secret.querySelector("[data-left]");
+  const leave = () => {
+    secret.replaceChildren();
+    location.replace(back);
+  };
+  const count = () => {
+    const seconds = Math.ceil((end - Date.now()) / 1000);
+    if (seconds <= 0) return leave();
+    left.textContent = `Gone in ${seconds} s.`;
+  };
+  count();
+  setInterval(count, 250);
+  addEventListener("pagehide", () => secret.replaceChildren());
+  addEventListener("pageshow", ({ persisted }) => persisted && leave());
+}
+for (const button of document.querySelectorAll("[data-copies]")) {
+  button.hidden = false;
+  button.onclick = async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
+    button.textContent = "Copied";
+  };
+}
 
 // A form that is answered with its own page: what was typed stands in it, changed as the button asked.
 const stay = async (form, submitter) => {

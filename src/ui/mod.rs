@@ -49,6 +49,7 @@ pub fn App() -> impl IntoView {
                     <Route path=at!("/connections/new") view=connection::New ssr=SsrMode::Async/>
                     <Route path=at!("/connections/import") view=connection::ForImport ssr=SsrMode::Async/>
                     <Route path=at!("/connections/:id") view=connection::Detail ssr=SsrMode::Async/>
+                    <Route path=at!("/connections/:id/token") view=connection::Revealed ssr=SsrMode::Async/>
                     <Route path=at!("/jobs") view=job::List ssr=SsrMode::Async/>
                     <Route path=at!("/jobs/new") view=job::New ssr=SsrMode::Async/>
                     <Route path=at!("/jobs/:id") view=job::Detail ssr=SsrMode::Async/>

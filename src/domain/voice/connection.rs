@@ -2,14 +2,12 @@
 
 use time::OffsetDateTime;
 
-use super::{day, relative, span};
+use super::{day, error_class, relative, span};
 use crate::domain::{
-    attempt::{Attempt, Trigger, Verdict},
     client,
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
     device::DeviceState,
-    lifeline::{Life, MarkKind, Reach},
-    refusal::ErrorClass,
+    provider::{Lifetimes, RefreshLifetime},
 };
 
 /// The one thing to do about a connection.
@@ -246,6 +244,51 @@ pub fn reason(reason: Reason, provider: &str, account: &str, when: &str) -> Stri
     }
 }
 
+/// Why a refresh token ran out, as far as the provider's profile tells.
+pub fn ran_out(lifetimes: &Lifetimes, provider: &str) -> Option<String> {
+    let known = lifetimes.refresh_seconds.is_some();
+    let fixed = known && lifetimes.refresh_kind == RefreshLifetime::Fixed;
+    let idle = known && !fixed || lifetimes.refresh_idle_seconds.is_some();
+    match (fixed, idle) {
+        (true, false) => Some(format!(
+            "{provider} counts its life from the consent, however often it is refreshed: this was to be \
+             expected, and it will happen again."
+        )),
+        (false, true) => Some(format!(
+            "{provider} counts its life from each refresh: it lay idle for too long, while it was paused, \
+             its client was switched off, or {provider} could not be reached."
+        )),
+        _ => None,
+    }
+}
+
+/// What was granted beside what was asked for. `None`: just that.
+pub fn drift(connection: &Connection, provider: &str) -> Option<String> {
+    let drift = connection.drift()?;
+    let asked = |count: usize| match count {
+        1 => "one permission that was asked for".to_owned(),
+        count => format!("{count} permissions that were asked for"),
+    };
+    let unasked = |count: usize| match count {
+        1 => "one permission that nobody asked for".to_owned(),
+        count => format!("{count} permissions that nobody asked for"),
+    };
+    let told = match (drift.missing.len(), drift.more.len()) {
+        (0, more) => format!("{provider} granted {}. Nothing has to be done.", unasked(more)),
+        (missing, 0) => format!(
+            "{provider} did not grant {}. Send a relink to have it granted, or have the client ask for less.",
+            asked(missing)
+        ),
+        (missing, more) => format!(
+            "{provider} did not grant {}, and granted {}. Send a relink to have it granted, or have the \
+             client ask for less.",
+            asked(missing),
+            unasked(more)
+        ),
+    };
+    Some(told)
+}
+
 /// The same in a few words, for a row.
 pub fn in_short(connection: &Connection, as_of: OffsetDateTime) -> String {
     match (connection.standing(as_of), &connection.state) {
@@ -263,86 +306,6 @@ pub fn in_short(connection: &Connection, as_of: OffsetDateTime) -> String {
         (Standing::Soon, _) if connection.has_refresh_token => "The refresh token runs out.".into(),
         (Standing::Soon, _) => "The token runs out and can't be renewed.".into(),
         (standing, _) => meaning(standing).into(),
-    }
-}
-
-/// What went wrong, by class.
-pub fn error_class(class: ErrorClass, provider: &str) -> String {
-    match class {
-        ErrorClass::GrantRefused => {
-            format!("{provider} refused the refresh token itself; only a person can help.")
-        }
-        ErrorClass::ClientRefused => {
-            format!(
-                "{provider} refused the client, not this connection. Check the client's secret."
-            )
-        }
-        ErrorClass::ScopeRefused => format!(
-            "{provider} does not give the permissions that were asked for. Check the client's \
-             scopes."
-        ),
-        ErrorClass::RequestRefused => format!(
-            "{provider} did not understand the request. The provider's settings or the client's \
-             registration may be wrong."
-        ),
-        ErrorClass::RateLimited => format!("{provider} asked Regrant to slow down."),
-        ErrorClass::Transient => format!("{provider} could not be reached or was not well."),
-        ErrorClass::AnswerLost => {
-            format!("The request reached {provider}, but no readable answer came back.")
-        }
-    }
-}
-
-/// How a try ended: a word and a sentence.
-pub fn verdict(verdict: Option<Verdict>) -> (&'static str, &'static str) {
-    match verdict {
-        None => ("running", "Under way, or its process ended before it did."),
-        Some(Verdict::Refreshed) => ("refreshed", "A new token was stored."),
-        Some(Verdict::Postponed) => ("postponed", "It failed in a way that passes; tried again."),
-        Some(Verdict::InDoubt) => ("in doubt", "It was sent and its answer was lost."),
-        Some(Verdict::Condemned) => {
-            ("refused", "The provider refused for good; a person is needed.")
-        }
-        Some(Verdict::Suspended) => (
-            "suspended",
-            "It was refused, and so were unusually many others: nothing is decided yet.",
-        ),
-        Some(Verdict::ClientRefused) => {
-            ("client refused", "The provider refused the client; the connection waits.")
-        }
-        Some(Verdict::Superseded) => {
-            ("too late", "A newer token was there already; this answer changed nothing.")
-        }
-    }
-}
-
-/// Who wanted the try.
-pub fn trigger(trigger: Trigger) -> &'static str {
-    match trigger {
-        Trigger::Schedule => "was due",
-        Trigger::Manual => "by hand",
-        Trigger::Demand => "token was asked for",
-        Trigger::Rehearsal => "to try the client's next secret",
-        Trigger::Canary => "to see whether the provider goes on refusing",
-    }
-}
-
-/// What a refresh by hand is answered with.
-pub fn attempt(attempt: &Attempt, provider: &str) -> (String, bool) {
-    match (attempt.verdict, attempt.error_class) {
-        (Some(Verdict::Refreshed), _) => ("Refreshed: a new token is stored.".into(), true),
-        (Some(Verdict::Superseded), _) => {
-            ("A newer token was there already; nothing had to be done.".into(), true)
-        }
-        (Some(Verdict::Suspended), _) => (
-            format!(
-                "Not refreshed. {provider} refused it, and so it did unusually many others at once. \
-                 Regrant holds all of them until it is sure what happened."
-            ),
-            false,
-        ),
-        (_, Some(class)) => (format!("Not refreshed. {}", error_class(class, provider)), false),
-        (ended, None) => (format!("Not refreshed. {}", verdict(ended).1), false),
     }
 }
 
@@ -389,53 +352,4 @@ pub fn told(told: Told, provider: &str) -> String {
         ),
         Told::Nothing => format!("{provider} had not given any tokens."),
     }
-}
-
-/// The name of a mark on the lifeline.
-pub fn mark(kind: MarkKind, over: bool) -> &'static str {
-    match kind {
-        MarkKind::Obtained => "token obtained",
-        MarkKind::Refreshed => "refreshed",
-        MarkKind::Failed => "failed try",
-        MarkKind::Due => "next refresh",
-        MarkKind::AccessEnds if over => "access token ended",
-        MarkKind::AccessEnds => "access token ends",
-        MarkKind::ReachEnds if over => "refresh token ended",
-        MarkKind::ReachEnds => "refresh token ends",
-        MarkKind::NeedsHuman => "needs a person",
-    }
-}
-
-/// The lifeline in words, for whoever does not see it.
-pub fn lifeline(life: &Life) -> String {
-    let when = |at| relative(at, life.as_of);
-    let mut told = Vec::new();
-    if let Some(since) = life.dead_since {
-        told.push(format!("has needed a person for {}", span(life.as_of - since)));
-    }
-    match (life.obtained_at, life.access_expires_at) {
-        (Some(_), Some(end)) if end > life.as_of => {
-            told.push(format!("access token ends {}", when(end)));
-        }
-        (Some(_), Some(end)) => told.push(format!("access token ended {}", when(end))),
-        (Some(_), None) => told.push("access token has no known end".into()),
-        (None, _) => told.push("no token yet".into()),
-    }
-    if let Some(due) = life.due_at.filter(|due| *due > life.as_of) {
-        told.push(format!("next refresh {}", when(due)));
-    }
-    match life.reach {
-        Reach::Until(end) => told.push(format!("can be renewed until {}", day(end))),
-        Reach::Open => told.push("can be renewed with no known end".into()),
-        Reach::Nowhere => {}
-    }
-    if let Some(by) = life.needs_human_by {
-        told.push(format!("needs a person {}", when(by)));
-    }
-    let mut told = told.join(", ");
-    told.push('.');
-    if let Some(first) = told.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    told
 }

@@ -14,6 +14,8 @@ pub enum Empty {
     Clients,
     Providers,
     Attempts,
+    Lineage,
+    TokenReaders,
     Relinks,
     RelinksSent,
     Users,
@@ -27,7 +29,7 @@ pub enum Empty {
 }
 
 impl Empty {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Everything,
         Self::NeedsHuman,
         Self::ClientsInTrouble,
@@ -38,6 +40,8 @@ impl Empty {
         Self::Clients,
         Self::Providers,
         Self::Attempts,
+        Self::Lineage,
+        Self::TokenReaders,
         Self::Relinks,
         Self::RelinksSent,
         Self::Users,
@@ -106,6 +110,14 @@ pub fn empty(place: Empty) -> (&'static str, &'static str) {
         Empty::Attempts => (
             "Not refreshed yet",
             "Every try to refresh this connection will stand here, with how it ended.",
+        ),
+        Empty::Lineage => (
+            "No later generation yet",
+            "Which token came from which will stand here, once this connection is refreshed.",
+        ),
+        Empty::TokenReaders => (
+            "Nobody read its token yet",
+            "Which API key or person got the token, how often and when last, will stand here.",
         ),
         Empty::Relinks => (
             "No relinks",

@@ -40,6 +40,15 @@ pub fn relink_show(show: RelinkShow) -> &'static str {
     }
 }
 
+/// What a refresh did to the refresh token, as its fingerprints tell.
+pub fn renewed(before: Option<&str>, after: Option<&str>) -> &'static str {
+    match (before, after) {
+        (_, None) => "without a refresh token",
+        (Some(before), Some(after)) if before == after => "the refresh token went on",
+        (_, Some(_)) => "with a new refresh token",
+    }
+}
+
 /// What stands below a search that found more than it shows.
 pub fn more_found() -> &'static str {
     "There are more. Type more of the name, the account or the external id."

@@ -6,13 +6,15 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::{
     access::{Role, Scope},
-    attempt::{Trigger, Verdict},
+    attempt::{Attempt, Trigger, Verdict},
     client,
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
     lifeline::{Life, MarkKind},
     overview::{AttemptBucket, Cause, Ending, NeedsHumanGroup, Scale},
+    provider::{Lifetimes, RefreshLifetime},
     refusal::ErrorClass,
     relink::{Ended, Outcome, Relink, RelinkShow, Stage},
+    token_reader::ReaderKind,
 };
 
 const AS_OF: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
@@ -45,6 +47,37 @@ fn connection(state: State) -> Connection {
         last_error: None,
         created_at: AS_OF - Duration::days(9),
         updated_at: AS_OF,
+    }
+}
+
+/// A connection whose client asks for some scopes and which was given others.
+fn granted_of(asked: &str, granted: &str) -> Connection {
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect();
+    Connection {
+        scopes_requested: words(asked),
+        scopes_granted: words(granted),
+        ..connection(State::Active)
+    }
+}
+
+/// A try of so many hours ago, whose answer was lost.
+fn unheard(hours: i64) -> Attempt {
+    Attempt {
+        id: Uuid::nil(),
+        connection_id: Uuid::nil(),
+        trigger: Trigger::Schedule,
+        started_at: AS_OF - Duration::hours(hours),
+        finished_at: None,
+        verdict: Some(Verdict::InDoubt),
+        error_class: Some(ErrorClass::AnswerLost),
+        status: None,
+        error_code: None,
+        error_description: None,
+        generation_before: 3,
+        generation_after: None,
+        fingerprint_before: None,
+        fingerprint_after: None,
+        replica: "first".into(),
     }
 }
 
@@ -98,6 +131,21 @@ fn all() -> Vec<String> {
         Standing::Disconnected,
     ];
     said.extend(standings.map(|standing| meaning(standing).into()));
+    let aged = |refresh_kind, idle: Option<u64>| {
+        let (refresh_seconds, refresh_idle_seconds) = (Some(60), idle);
+        Lifetimes { refresh_kind, refresh_seconds, refresh_idle_seconds, ..Lifetimes::default() }
+    };
+    for kind in [RefreshLifetime::Sliding, RefreshLifetime::Fixed] {
+        said.extend(ran_out(&aged(kind, None), "Cronofy"));
+    }
+    for granted in ["read", "read write", "write", "write admin", "admin users"] {
+        said.extend(drift(&granted_of("read write", granted), "Cronofy"));
+    }
+    for (class, status) in [(None, None), (Some(ErrorClass::AnswerLost), None), (None, Some(502))] {
+        let doubtful = connection(State::InDoubt { attempt_id: Uuid::nil() });
+        let attempt = Attempt { error_class: class, status, ..unheard(1) };
+        said.extend(lost(&doubtful, &[attempt], "Cronofy", AS_OF));
+    }
     said.extend(StateName::ALL.map(|state| state_name(state).into()));
     said.extend(ErrorClass::ALL.map(|class| error_class(class, "Cronofy")));
     for ended in Verdict::ALL.map(Some).into_iter().chain([None]) {
@@ -134,6 +182,7 @@ fn all() -> Vec<String> {
     }
     said.extend(Stage::ALL.map(|stage| relink_word(stage).into()));
     said.extend(RelinkShow::ALL.map(|show| relink_show(show).into()));
+    said.extend([None, Some("a"), Some("b")].map(|after| renewed(Some("a"), after).into()));
     said.extend([relink_revoke().into(), more_found().into(), stale().into()]);
     for one in Notice::ALL {
         said.extend([notice(one).title.into(), notice(one).text.into()]);
@@ -143,6 +192,11 @@ fn all() -> Vec<String> {
     }
     said.extend(Role::ALL.map(|each| role(each).into()));
     said.extend(Scope::ALL.map(|each| scope(each).into()));
+    said.extend(ReaderKind::ALL.map(|kind| reader(kind).into()));
+    said.extend([more_readers().into(), revealed_before().into(), reveal(), revealed_for()]);
+    for end in [None, Some(AS_OF), Some(AS_OF + Duration::hours(1))] {
+        said.push(revealed(end, AS_OF));
+    }
     let marks = [
         MarkKind::Obtained,
         MarkKind::Refreshed,
@@ -295,4 +349,27 @@ fn what_happened_to_many_says_what_to_do() {
             assert_eq!(group_name(&group), "1\u{202f}200 connections of Accounting");
         }
     }
+}
+
+#[test]
+fn what_differs_from_what_was_asked_is_said_with_what_to_do() {
+    assert_eq!(drift(&granted_of("read write", "write read"), "Cronofy"), None);
+    let said = |granted| drift(&granted_of("read write", granted), "Cronofy").unwrap();
+    assert!(said("read").contains("did not grant one permission that was asked for"));
+    assert!(said("read").contains("Send a relink"));
+    assert!(said("read write admin").contains("Nothing has to be done"));
+    assert!(said("admin").contains("2 permissions that were asked for"));
+    let unknown = Connection { scopes_granted: Vec::new(), ..granted_of("read", "read") };
+    assert_eq!(drift(&unknown, "Cronofy"), None, "the provider has not said");
+}
+
+#[test]
+fn the_answer_that_was_lost_is_the_first_with_the_token_that_is_held() {
+    let before = Attempt { generation_before: 2, ..unheard(9) };
+    let attempts = [unheard(1), unheard(2), before];
+    let lost_rotation =
+        connection(State::NeedsReauth { reason: Reason::RotationLost, since: AS_OF });
+    let said = lost(&lost_rotation, &attempts, "Cronofy", AS_OF).unwrap();
+    assert!(said.contains("2 hours ago") && said.contains("did not answer in time"), "{said}");
+    assert_eq!(lost(&connection(State::Active), &attempts, "Cronofy", AS_OF), None);
 }

@@ -11,6 +11,7 @@ mod introspection;
 pub mod make;
 mod pause;
 mod reader;
+pub mod reveal;
 mod token;
 
 pub(super) use consent::{ON_ITS_WAY, void_waiting_of_client};
@@ -49,6 +50,10 @@ use crate::{
 
 /// How many attempts the connection's own page shows at first.
 const ATTEMPTS_SHOWN: u32 = 20;
+/// How many of those who read its token.
+const READERS_SHOWN: u32 = 10;
+/// How much of what was done with it.
+const AUDIT_SHOWN: u32 = 5;
 
 pub async fn list(
     app: &App,
@@ -135,17 +140,28 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
         false => None,
     };
     let attempts = store::attempt::list(&mut conn, id, None, i64::from(ATTEMPTS_SHOWN) + 1).await?;
+    let readers = store::token_reader::list(&mut conn, id, i64::from(READERS_SHOWN) + 1).await?;
+    let done = match actor.allows(Permission::AuditRead) {
+        true => {
+            let most = i64::from(AUDIT_SHOWN) + 1;
+            store::audit::of_subject(&mut conn, &id.to_string(), most).await?
+        }
+        false => Vec::new(),
+    };
     Ok(ConnectionDetail {
         as_of: app.now(),
         provider_name: provider.name.clone(),
         variables: provider.connection_variables(&client.variables).cloned().collect(),
         attempts: audit::page(attempts, ATTEMPTS_SHOWN, |attempt| attempt.id.to_string()),
         relinks: store::relink::list(&mut conn, id).await?,
+        readers: audit::page(readers, READERS_SHOWN, |reader| reader.id.to_string()),
+        audit: audit::page(done, AUDIT_SHOWN, |entry| entry.id.to_string()),
         offers_page: connection.can_reauthorize() && provider.offers_page(&values),
         offers_device: connection.can_reauthorize() && provider.offers_code(&values),
         can_be_asked: connection.holds_tokens() && provider.endpoints.introspection.is_some(),
         extras: token::open_extras(app, &mut conn, &provider, connection.id).await?,
         told: ending::told(&mut conn, &connection).await?,
+        lifetimes: provider.lifetimes.clone(),
         device,
         connection,
     })

@@ -25,6 +25,7 @@ pub mod refresh;
 pub mod relink;
 pub mod saved_filter;
 pub mod session;
+pub mod token_reader;
 pub mod upkeep;
 pub mod user;
 
@@ -79,6 +80,7 @@ struct Inner {
     journal: OnceLock<Journal>,
     contact: refresh::Contact,
     readers: connection::Readers,
+    tally: token_reader::Tally,
     import_turns: import::Turns,
     glances: overview::Glances,
     live: live::Live,
@@ -98,6 +100,7 @@ impl App {
             journal: OnceLock::new(),
             contact: refresh::Contact::default(),
             readers: connection::Readers::default(),
+            tally: token_reader::Tally::default(),
             import_turns: import::Turns::default(),
             glances: overview::Glances::default(),
             live: live::Live::default(),
@@ -198,6 +201,11 @@ impl App {
 
     pub(crate) fn readers(&self) -> &connection::Readers {
         &self.0.readers
+    }
+
+    /// What was read of tokens and is not yet written.
+    pub(crate) fn tally(&self) -> &token_reader::Tally {
+        &self.0.tally
     }
 
     pub(crate) fn flights(&self) -> &refresh::Flights {

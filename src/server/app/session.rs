@@ -1,10 +1,14 @@
 //! Signing in, and the first admin.
 
+mod tries;
+
 use secrecy::SecretString;
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
+
+use tries::Try;
 
 use super::{Actor, App, Error, Result, audit, audit::Subject};
 use crate::{
@@ -17,12 +21,6 @@ use crate::{
         store,
     },
 };
-
-/// So many failed logins for one account within [`WINDOW`] shut it for the rest of it.
-const ACCOUNT_LIMIT: i64 = 10;
-/// And so many from one address, whatever the accounts.
-const ADDRESS_LIMIT: i64 = 50;
-const WINDOW: Duration = Duration::minutes(15);
 
 /// A session ends after so long without a request.
 pub const IDLE_LIMIT: Duration = Duration::hours(8);
@@ -52,24 +50,8 @@ pub struct Origin {
 pub async fn login(app: &App, origin: &Origin, email: &str, password: String) -> Result<User> {
     let password = SecretString::from(password);
     let email = email.trim();
-    // Under a keyed hash: what is typed for an account may be a password.
-    let account = app.keyring().fingerprint(&email.to_lowercase().into());
-    let (by_account, by_address) =
-        (format!("account:{account}"), format!("address:{}", origin.address));
-    let now = app.now();
     let mut conn = app.pool().acquire().await?;
-    // Counted before it is checked, this one included, so that many tries at once do not slip past
-    // the limit. What is refused here was no try.
-    store::login_failure::insert(&mut conn, &by_account, now).await?;
-    store::login_failure::insert(&mut conn, &by_address, now).await?;
-    let since = now - WINDOW;
-    if store::login_failure::count(&mut conn, &by_account, since).await? > ACCOUNT_LIMIT
-        || store::login_failure::count(&mut conn, &by_address, since).await? > ADDRESS_LIMIT
-    {
-        store::login_failure::forgive(&mut conn, &by_account, now).await?;
-        store::login_failure::forgive(&mut conn, &by_address, now).await?;
-        return Err(Error::RateLimited(WINDOW));
-    }
+    let tried = Try::begin(app, &mut conn, origin, email).await?;
     let found = store::user::find_credentials(&mut conn, email).await?;
     drop(conn);
     let (id, hash) = match found {
@@ -97,9 +79,8 @@ pub async fn login(app: &App, origin: &Origin, email: &str, password: String) ->
         tx.commit().await?;
         return Err(Error::invalid("", "The e-mail address or the password is not right."));
     };
-    store::login_failure::clear(&mut tx, &by_account).await?;
-    store::login_failure::forgive(&mut tx, &by_address, now).await?;
-    store::user::touch_login(&mut tx, user.id, now).await?;
+    tried.end_well(&mut tx).await?;
+    store::user::touch_login(&mut tx, user.id, app.now()).await?;
     audit::record(
         app,
         &mut tx,
@@ -169,20 +150,37 @@ pub async fn setup(app: &App, given: &str, email: &str, password: String) -> Res
     Ok(user)
 }
 
+/// Has whoever is signed in show by their password that it is them, counted as logins are. `field` names
+/// it in the error.
+pub async fn prove(
+    app: &App,
+    actor: &Actor,
+    origin: &Origin,
+    field: &str,
+    password: String,
+) -> Result<()> {
+    let id = actor.user_id()?;
+    let mut conn = app.pool().acquire().await?;
+    let tried = Try::begin(app, &mut conn, origin, actor.label()).await?;
+    let hash = store::user::password_hash(&mut conn, id).await?.ok_or(Error::Unauthenticated)?;
+    drop(conn);
+    if !verify(hash, password.into()).await? {
+        return Err(Error::invalid(field, "is not your present password"));
+    }
+    let mut conn = app.pool().acquire().await?;
+    tried.end_well(&mut conn).await
+}
+
 /// Replaces one's own password and ends all of one's sessions.
 pub async fn change_password(
     app: &App,
     actor: &Actor,
+    origin: &Origin,
     current: String,
     new: String,
 ) -> Result<User> {
     let id = actor.user_id()?;
-    let mut conn = app.pool().acquire().await?;
-    let hash = store::user::password_hash(&mut conn, id).await?.ok_or(Error::Unauthenticated)?;
-    drop(conn);
-    if !verify(hash, current.into()).await? {
-        return Err(Error::invalid("current", "is not your present password"));
-    }
+    prove(app, actor, origin, "current", current).await?;
     let hash = hash_password(app, "new", new.into()).await?;
     let mut tx = app.begin().await?;
     let user = store::user::find_for_update(&mut tx, id).await?.ok_or(Error::Unauthenticated)?;

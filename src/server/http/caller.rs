@@ -2,9 +2,14 @@
 
 use std::future::Future;
 
-use axum::{Extension, http::header, http::request::Parts};
+use axum::{
+    Extension,
+    http::{HeaderValue, header, request::Parts},
+};
 use leptos::prelude::{expect_context, use_context};
+use leptos_axum::ResponseOptions;
 use serde::{Serialize, de::DeserializeOwned};
+use time::Duration;
 use tower_sessions::Session;
 
 use super::session;
@@ -72,6 +77,17 @@ pub fn request_id_of(parts: &Parts) -> Option<String> {
 /// Sends the browser to a path of ours, or to an address that a use case made.
 pub fn redirect(to: &str) {
     leptos_axum::redirect(to);
+}
+
+/// Has the browser leave the page for a path of ours after a while, with or without a script, and keep
+/// no copy.
+pub fn leave_after(while_shown: Duration, to: &str) {
+    let Some(response) = use_context::<ResponseOptions>() else { return };
+    let seconds = while_shown.whole_seconds();
+    if let Ok(refresh) = HeaderValue::from_str(&format!("{seconds}; url={to}")) {
+        response.insert_header(header::REFRESH, refresh);
+    }
+    response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
 /// `next` when it is a path on this site, so that nobody is led elsewhere after signing in.

@@ -50,3 +50,21 @@ pub async fn list(
     .fetch_all(conn)
     .await?)
 }
+
+/// What was done to one thing, the newest first: asked by itself, so that no plan for other filters serves
+/// it.
+pub async fn of_subject(
+    conn: &mut PgConnection,
+    subject_id: &str,
+    limit: i64,
+) -> Result<Vec<AuditEntry>> {
+    Ok(sqlx::query_as!(
+        AuditEntry,
+        "SELECT id, at, actor_kind, actor_id, actor_label, action, subject_id, subject_label, detail
+         FROM audit WHERE subject_id = $1 ORDER BY id DESC LIMIT $2",
+        subject_id,
+        limit
+    )
+    .fetch_all(conn)
+    .await?)
+}

@@ -16,7 +16,7 @@ use crate::domain::{
 pub async fn clear(conn: &mut PgConnection) -> Result<()> {
     sqlx::query!(
         "TRUNCATE users, setup_tokens, sessions, login_failures, api_keys, providers, clients, connections,
-                  connection_search, token_sets, attempts, relinks, flows, device_codes, imports, audit, jobs, job_items, saved_filters,
+                  connection_search, token_sets, token_readers, attempts, relinks, flows, device_codes, imports, audit, jobs, job_items, saved_filters,
                   client_windows, attempt_windows,
                   suspects, incidents"
     )

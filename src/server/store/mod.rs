@@ -27,6 +27,7 @@ pub mod sealed;
 pub mod session;
 pub mod setup_token;
 pub mod suspect;
+pub mod token_reader;
 pub mod token_set;
 pub mod user;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::{task::JoinSet, time::Instant};
 
-use super::app::{App, Result, connection, import, job, keys, live, refresh, upkeep};
+use super::app::{App, Result, connection, import, job, keys, live, refresh, token_reader, upkeep};
 
 /// How often the worker looks for what is due, when nobody wakes it.
 const TICK: Duration = Duration::from_secs(1);
@@ -27,6 +27,7 @@ const KEYS: Duration = Duration::from_secs(60);
 const HISTORY: Duration = Duration::from_secs(10 * 60);
 const IMPORTS: Duration = Duration::from_secs(30);
 const JOBS: Duration = Duration::from_secs(1);
+const READERS: Duration = Duration::from_secs(5);
 
 /// Begins the loops that every process needs: people refresh by hand in those that do no other work.
 pub fn tend(app: &App) -> JoinSet<()> {
@@ -50,6 +51,9 @@ pub fn tend(app: &App) -> JoinSet<()> {
     }));
     loops.spawn(every(app.clone(), "clock", CLOCK, |app| async move {
         upkeep::check_clock(&app).await
+    }));
+    loops.spawn(every(app.clone(), "readers", READERS, |app| async move {
+        token_reader::flush(&app).await
     }));
     loops
 }

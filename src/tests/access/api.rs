@@ -62,6 +62,7 @@ const TABLE: &[Row] = &[
     ("POST",   "/connections/{id}/introspect", Some(&["connections:refresh"])),
     ("POST",   "/connections/{id}/pause", Some(&[WRITE])),
     ("POST",   "/connections/{id}/resume", Some(&[WRITE])),
+    ("GET",    "/connections/{id}/readers", Some(&[READ])),
     ("POST",   "/connections/{id}/refresh", Some(&["connections:refresh"])),
     ("POST",   "/connections/{id}/relink", Some(&["connections:relink"])),
     ("GET",    "/connections/{id}/relinks", Some(&[READ])),

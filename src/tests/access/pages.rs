@@ -39,6 +39,7 @@ fn table() -> BTreeMap<&'static str, Seen> {
         ("/connections/import", ByAdmins),
         ("/connections/new", ByAdmins),
         ("/connections/{id}", STAFF),
+        ("/connections/{id}/token", By(&[])),
         ("/jobs", STAFF),
         ("/jobs/new", STAFF),
         ("/jobs/{id}", STAFF),

@@ -80,6 +80,8 @@ const TABLE: &[Row] = &[
     ("connection/reauthorize_device", ADMINS, &[ID]),
     ("connection/refresh", STAFF, &[ID]),
     ("connection/relink", STAFF, &[ID]),
+    ("connection/reveal", ADMINS, &[ID, WRONG]),
+    ("connection/revealed", ADMINS, &[ID]),
     ("connection/update", ADMINS, &[ID, LABEL]),
     ("overview/get", SIGNED_IN, &[]),
     ("job/create", STAFF, &[("action", "refresh"), ("ids", NIL)]),

@@ -38,7 +38,9 @@ fn readable(connection: &str, client: &str, user: &str, import: &str) -> Vec<Str
     ]
     .map(str::to_owned)
     .into_iter()
-    .chain(["attempts", "device", "relinks"].map(|below| format!("{connection}/{below}")))
+    .chain(
+        ["attempts", "device", "readers", "relinks"].map(|below| format!("{connection}/{below}")),
+    )
     .chain([format!("{client}/imports")])
     .collect()
 }

@@ -1,22 +1,16 @@
 //! Who did what, and when.
 
-use leptos::{either::Either, prelude::*};
+use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use crate::{
-    domain::{
-        audit::{AuditEntry, AuditFilter},
-        voice::Empty,
-    },
+    domain::{audit::AuditFilter, voice::Empty},
     rpc,
     ui::{
-        components::{
-            head::{head, link},
-            moment::Exact,
-            notice::nothing,
-        },
+        components::head::head,
         path,
         patterns::{
+            audit,
             filter::{filter_bar, typed},
             load::loaded,
             pager::Pager,
@@ -33,31 +27,11 @@ pub fn List() -> impl IntoView {
     loaded(entries, move |page, _| {
         let filter = params.with_untracked(path::audit_filter);
         let filtered = filter != AuditFilter::default();
-        let rows = page.items.into_iter().map(row).collect::<Vec<_>>();
-        let list = if rows.is_empty() {
-            let place = if filtered { Empty::AuditFound } else { Empty::Audit };
-            Either::Left(nothing(place, ()))
-        } else {
-            Either::Right(view! {
-                <div class="scroll" tabindex="0" role="region" aria-label="Audit log">
-                    <table class="table">
-                        <thead>
-                            <tr>
-                                <th scope="col">"When"</th>
-                                <th scope="col">"Who"</th>
-                                <th scope="col">"Did"</th>
-                                <th scope="col">"To what"</th>
-                            </tr>
-                        </thead>
-                        <tbody>{rows}</tbody>
-                    </table>
-                </div>
-            })
-        };
+        let place = if filtered { Empty::AuditFound } else { Empty::Audit };
         view! {
             {head("Audit", None, ())}
             {bar(filter, filtered)}
-            {list}
+            {audit::entries(page.items, place)}
             <Pager next=page.next/>
         }
     })
@@ -73,47 +47,4 @@ fn bar(filter: AuditFilter, filtered: bool) -> AnyView {
         field("subject", "Id of what", filter.subject),
     ];
     filter_bar(path::AUDIT, filtered, fields)
-}
-
-fn row(entry: AuditEntry) -> AnyView {
-    let detail = match &entry.detail {
-        serde_json::Value::Null => None,
-        serde_json::Value::Object(fields) if fields.is_empty() => None,
-        detail => serde_json::to_string_pretty(detail).ok(),
-    };
-    let same = entry.subject_id.as_deref().map(path::audit_of);
-    let label = if entry.subject_label.is_empty() {
-        entry.subject_id.clone().unwrap_or_default()
-    } else {
-        entry.subject_label
-    };
-    view! {
-        <tr>
-            <td>
-                <Exact at=entry.at/>
-            </td>
-            <td>
-                {entry.actor_label} <p class="sub">{entry.actor_kind.replace('_', " ")}</p>
-            </td>
-            <td>
-                <code>{entry.action}</code>
-                {detail
-                    .map(|detail| {
-                        view! {
-                            <details class="fold">
-                                <summary>"Details"</summary>
-                                <pre>{detail}</pre>
-                            </details>
-                        }
-                    })}
-            </td>
-            <td>
-                {match same {
-                    Some(href) => link(href, "", label),
-                    None => label.into_any(),
-                }}
-            </td>
-        </tr>
-    }
-    .into_any()
 }

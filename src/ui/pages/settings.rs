@@ -114,7 +114,7 @@ fn logo(brand: &Brand, drop_logo: Doing<DropLogo>) -> AnyView {
                         aria-describedby="logo-about"
                     />
                     <p class="help" id="logo-about">
-                        "PNG, JPEG or WebP, at most 100 KB. It stands on white and on dark ground."
+                        "PNG, JPEG or WebP, at most 100 KB. It is shown on white."
                     </p>
                 </div>
                 <div class="actions">

@@ -2,15 +2,18 @@
 
 pub mod action;
 pub mod attempts;
+pub mod audit;
 pub mod board;
 pub mod device;
 pub mod discover;
 pub mod filter;
+pub mod lineage;
 pub mod live;
 pub mod load;
 pub mod needs;
 pub mod pager;
 pub mod relinks;
+pub mod token_readers;
 pub mod typed;
 pub mod variables;
 pub mod visit;

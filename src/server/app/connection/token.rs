@@ -10,7 +10,7 @@ use super::{load, reader};
 use crate::{
     domain::{access::Permission, attempt::Trigger, connection::StateName, provider::Profile},
     server::{
-        app::{Actor, App, Error, Result, api_key, grant, keys, refresh},
+        app::{Actor, App, Error, Result, api_key, grant, keys, refresh, token_reader},
         secret::token,
         store::{self, token_set::Held},
     },
@@ -87,7 +87,9 @@ async fn give(app: &App, actor: &Actor, mut held: Held, min_ttl: Duration) -> Re
             },
         });
     }
-    open(app, held).await
+    let live = open(app, held).await?;
+    token_reader::note(app, actor, id);
+    Ok(live)
 }
 
 async fn refresh_now(app: &App, actor: &Actor, held: &Held) -> Result<()> {
@@ -144,6 +146,9 @@ pub(super) async fn open_extras(
     profile: &Profile,
     id: Uuid,
 ) -> Result<Vec<(String, String)>> {
+    if profile.response.extras.iter().all(|extra| extra.encrypted) {
+        return Ok(Vec::new());
+    }
     let held = store::token_set::find_held(conn, id).await?;
     let Some((generation, sealed)) =
         held.and_then(|held| Some((held.generation, held.sealed_extras?)))

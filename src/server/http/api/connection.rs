@@ -1,6 +1,7 @@
 //! Connections: seeing, making, changing and ending them. What keeps them alive is in [`upkeep`].
 
 mod device;
+mod token_reader;
 mod upkeep;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(disconnect))
         .merge(device::routes())
         .merge(upkeep::routes())
+        .merge(token_reader::routes())
 }
 
 /// List connections

@@ -6,16 +6,19 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::manage::{Doings, actions, manage};
+use super::{
+    manage::{Doings, actions, manage},
+    reveal,
+};
 use crate::{
     domain::{
         access::Permission,
-        connection::{Connection, ConnectionDetail, Standing, State},
+        connection::{Connection, ConnectionDetail, Reason, Standing, State},
         introspection::Liveness,
         lifeline::Life,
         provider::Variable,
         relink::CreatedRelink,
-        voice,
+        voice::{self, Empty},
     },
     rpc::{self, connection::Introspect},
     ui::{
@@ -30,9 +33,11 @@ use crate::{
         patterns::{
             action::{Doing, button_form, hidden},
             attempts::{attempts, own_words},
-            device,
+            audit, device,
+            lineage::lineage,
             load::{May, loaded, missing},
             relinks,
+            token_readers::token_readers,
             variables::shown,
         },
     },
@@ -68,15 +73,22 @@ fn show(
         variables,
         attempts: history,
         relinks: sent,
+        readers,
+        audit: done,
         offers_page,
         offers_device,
         can_be_asked,
         extras,
         told,
+        lifetimes,
         device,
     } = detail;
     let standing = connection.standing(as_of);
     let life = Life::of(&connection, &history.items, as_of);
+    let lost = voice::lost(&connection, &history.items, &provider_name, as_of);
+    let expired =
+        matches!(connection.state, State::NeedsReauth { reason: Reason::RefreshTokenExpired, .. });
+    let ran_out = expired.then(|| voice::ran_out(&lifetimes, &provider_name)).flatten();
     let relinked = doings.relink.answer();
     let service = provider_name.clone();
     let may_relink = may.allows(Permission::ConnectionsRelink);
@@ -88,11 +100,6 @@ fn show(
         {notice()}
         <div class="status" data-state=standing.as_str()>
             <p class="headline">{voice::headline(&connection, as_of)}</p>
-            <p>
-                {voice::why(&connection, &provider_name, as_of)}
-                {told.map(|told| format!(" {}", voice::told(told, &provider_name)))}
-            </p>
-            {last_error(&connection, &provider_name, as_of)}
             {device.and_then(|device| device::waiting(&device, &connection, &provider_name, as_of))}
             {actions(
                 &connection,
@@ -113,13 +120,41 @@ fn show(
             }}
         </div>
         {(!disconnected).then(|| lifeline::large(&life, standing))}
+        <div class="why">
+            <p>
+                {voice::why(&connection, &provider_name, as_of)}
+                {told.map(|told| format!(" {}", voice::told(told, &provider_name)))}
+                {lost.map(|lost| format!(" {lost}"))}
+                {ran_out.map(|why| format!(" {why}"))}
+            </p>
+            {last_error(&connection, &provider_name, as_of)}
+        </div>
         {section("Facts", "", facts(&connection, &variables, extras, &provider_name, as_of))}
+        {section("Lineage", "Which token came from which, newest first", lineage(&history.items, as_of))}
         {section("Refreshes", "Newest first", view! {
             {attempts(&history.items, &provider_name, as_of)}
         })}
+        {section(
+            "Readers of its token",
+            "Counted every few seconds, whoever read it last first",
+            view! {
+                {token_readers(readers.items, readers.next.is_some(), as_of)}
+                {(connection.holds_tokens() && may.allows(Permission::TokensRead))
+                    .then(|| reveal::ask(&connection, doings.reveal))}
+            },
+        )}
         {(may_relink || !sent.is_empty())
             .then(|| {
                 section("Relinks", "", relinks::relinks(&sent, &service, as_of))
+            })}
+        {may
+            .allows(Permission::AuditRead)
+            .then(|| {
+                let all = path::audit_of(&connection.id.to_string());
+                section("Audit", "What was done with it, newest first", view! {
+                    {audit::entries(done.items, Empty::Audit)}
+                    <p class="more">{link(all, "", "All that was done with it")}</p>
+                })
             })}
         {may.allows(Permission::ConnectionsWrite).then(|| manage(&connection, &variables, doings))}
     }
@@ -234,7 +269,6 @@ fn facts(
                 _ => when(dead_since.or(connection.needs_human_by), "not in sight"),
             },
         ),
-        ("Scopes", scopes(connection)),
         ("Generation", connection.generation.into_any()),
         (
             "External id",
@@ -255,7 +289,10 @@ fn facts(
         ("Made", view! { <Day at=connection.created_at/> }.into_any()),
     ];
     let rows = rows.into_iter().map(|(name, value)| (name.to_owned(), value));
-    let rows = std::iter::once(("Account".to_owned(), account))
+    let first = [("Account", account), ("Scopes", scopes(connection, provider))];
+    let rows = first
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
         .chain(own)
         .chain(
             extras
@@ -276,23 +313,17 @@ fn facts(
 }
 
 /// Scopes asked and granted. What differs is said in words, not by colour.
-fn scopes(connection: &Connection) -> AnyView {
-    let asked = &connection.scopes_requested;
-    let granted = &connection.scopes_granted;
-    let known = connection.generation > 0 && !granted.is_empty();
-    let shown = asked
+fn scopes(connection: &Connection, provider: &str) -> AnyView {
+    let drift = connection.drift();
+    let (missing, more) = drift.map(|drift| (drift.missing, drift.more)).unwrap_or_default();
+    let shown = connection
+        .scopes_requested
         .iter()
         .map(|scope| {
-            let refused = known && !granted.contains(scope);
-            let note = if refused { " · not granted" } else { "" };
-            (scope.clone(), note)
+            let refused = missing.contains(&scope.as_str());
+            (scope.clone(), if refused { " · not granted" } else { "" })
         })
-        .chain(
-            granted
-                .iter()
-                .filter(|scope| !asked.contains(scope))
-                .map(|scope| (scope.clone(), " · not asked for")),
-        )
+        .chain(more.iter().map(|scope| ((*scope).to_owned(), " · not asked for")))
         .map(|(scope, note)| {
             view! {
                 <span class="tag" class:is-odd=!note.is_empty()>
@@ -305,6 +336,10 @@ fn scopes(connection: &Connection) -> AnyView {
     if shown.is_empty() {
         view! { <span class="quiet">"none asked for"</span> }.into_any()
     } else {
-        view! { <span class="tags">{shown}</span> }.into_any()
+        view! {
+            <span class="tags">{shown}</span>
+            {voice::drift(connection, provider).map(|told| view! { <p class="sub">{told}</p> })}
+        }
+        .into_any()
     }
 }

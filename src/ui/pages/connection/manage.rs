@@ -13,7 +13,7 @@ use crate::{
     },
     rpc::connection::{
         Disconnect, Introspect, Pause, Reauthorize, ReauthorizeDevice, Refresh, Relink, Resume,
-        Update,
+        Reveal, Update,
     },
     ui::{
         components::{
@@ -42,6 +42,7 @@ pub struct Doings {
     pub update: Doing<Update>,
     pub pause: Doing<Pause>,
     pub resume: Doing<Resume>,
+    pub reveal: Doing<Reveal>,
     pub disconnect: Doing<Disconnect>,
 }
 
@@ -56,6 +57,7 @@ impl Doings {
             update: Doing::new(),
             pause: Doing::new(),
             resume: Doing::new(),
+            reveal: Doing::new(),
             disconnect: Doing::new(),
         }
     }

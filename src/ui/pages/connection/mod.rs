@@ -6,8 +6,10 @@ mod filter;
 mod form;
 mod list;
 mod manage;
+mod reveal;
 
 pub use choose::ForImport;
 pub use detail::Detail;
 pub use form::New;
 pub use list::List;
+pub use reveal::Revealed;

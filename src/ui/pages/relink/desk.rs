@@ -6,7 +6,7 @@ use leptos_router::hooks::use_query_map;
 use crate::{
     domain::{
         access::Permission,
-        connection::{Connection, ConnectionFilter, ConnectionList, Sort, State},
+        connection::{Connection, ConnectionFilter, ConnectionList, Sort, Standing, State},
         page::Paging,
         relink::{RelinkList, RelinkShow},
         voice::{self, Empty},
@@ -91,9 +91,13 @@ fn results(found: ConnectionList, may: &May, create: Doing<Create>) -> AnyView {
             let external = connection.external_id.clone();
             let makes = may.allows(Permission::ConnectionsRelink) && can_be_sent(&connection);
             let form = makes.then(|| {
+                let weight = match standing {
+                    Standing::NeedsPerson | Standing::Pending => "primary",
+                    _ => "",
+                };
                 let sent = view! {
                     {hidden("id", connection.id)}
-                    <Submit label="Create a link" pending=create.pending weight="primary"/>
+                    <Submit label="Create a link" pending=create.pending weight/>
                 };
                 action_form(create, "form is-inline", sent)
             });

@@ -1,0 +1,214 @@
+// Who reads a token: programs with their keys, and an admin, to whom it is shown for a moment.
+import AxeBuilder from "@axe-core/playwright";
+import { join } from "node:path";
+import { expect, test, type Page } from "@playwright/test";
+import { type House, startHouse } from "../support/house.js";
+import { ADMIN, SUPPORT, becomeFirstAdmin, fact, open, section, signIn } from "../support/people.js";
+import { screenshots } from "../support/places.js";
+import {
+  type AuthorizationServer,
+  CLIENT_ID,
+  CLIENT_SECRET,
+  SCOPES,
+  consent,
+  startProvider,
+} from "../support/provider.js";
+import { type Visitor, hydrated, visitor } from "../support/watch.js";
+
+test.describe.configure({ mode: "serial" });
+
+const SERVICE = "Orchard ID";
+
+let house: House;
+let provider: AuthorizationServer;
+let admin: Visitor;
+let connection: string;
+
+test.beforeAll(async ({ browser }) => {
+  house = await startHouse("token");
+  provider = await startProvider(house, 3600);
+  admin = await visitor(browser, house);
+  const { page } = admin;
+  await becomeFirstAdmin(page, house);
+  await open(page, "/users");
+  const form = section(page, "Add a user");
+  await form.getByLabel("E-mail").fill(SUPPORT.email);
+  await form.getByLabel("First password").fill(house.secret("support's password", SUPPORT.password));
+  await form.getByLabel("Role").selectOption("support");
+  await form.getByRole("button", { name: "Add user" }).click();
+  await page.getByText(SUPPORT.email).first().waitFor();
+  await open(page, "/clients/new");
+  const discover = page.locator("form", { has: page.locator("[name=issuer]") });
+  await discover.locator("[name=issuer]").fill(provider.issuer);
+  await discover.locator("[name=name]").fill(SERVICE);
+  await discover.getByRole("button", { name: "Discover" }).click();
+  await page.getByLabel("Client id").fill(CLIENT_ID);
+  await page.getByLabel("Client secret").fill(CLIENT_SECRET);
+  await page.getByLabel("Scopes").fill(SCOPES);
+  await page.getByRole("button", { name: "Register client" }).click();
+  await page.waitForURL(/\/clients\/[0-9a-f-]{36}$/);
+  await hydrated(page);
+  await page.getByRole("link", { name: "Connect an account" }).click();
+  const now = section(page, "By consent, now");
+  await now.locator("[name=label]").fill("Grace's calendar");
+  await now.getByRole("button", { name: /^Continue to/ }).click();
+  await consent(page, "grace.hopper");
+  await expect(page.getByRole("status")).toContainText("Connected");
+  connection = new URL(page.url()).pathname;
+});
+
+test.afterAll(async () => {
+  await admin?.context.close();
+  await provider?.stop();
+  await house?.stop();
+});
+
+/** How the page looks to each, and that it shuts nobody out. */
+async function look(page: Page, name: string): Promise<void> {
+  const wrong: string[] = [];
+  for (const colorScheme of ["light", "dark"] as const) {
+    for (const width of [390, 768, 1440]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await page.setViewportSize({ width, height: 900 });
+      await page.screenshot({ path: join(screenshots, `${name}-${colorScheme}-${width}.png`), fullPage: true });
+      const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      if (sideways > 0) wrong.push(`${width} px: ${sideways} px too wide`);
+      const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ["violations"] });
+      for (const { id, nodes } of (await axe.analyze()).violations) {
+        for (const node of nodes) wrong.push(`${colorScheme} ${width}: ${id}: ${node.target.join(" ")}`);
+      }
+    }
+  }
+  await page.setViewportSize({ width: 1280, height: 800 });
+  expect(wrong).toEqual([]);
+}
+
+/** Unfolds the form and enters a password. */
+async function reveal(page: Page, password: string): Promise<void> {
+  const field = page.getByLabel("Your password");
+  if (!(await field.isVisible())) await page.getByText("Reveal the access token").click();
+  await field.fill(password);
+  await page.getByRole("button", { name: "Show the access token" }).click();
+}
+
+test("the page says which key read the token, and how often", async () => {
+  const { page } = admin;
+  const readers = section(page, "Readers of its token");
+  await page.goto(connection);
+  await expect(readers.getByText("Nobody read its token yet")).toBeVisible();
+  await open(page, "/api-keys");
+  await page.getByLabel("Name").fill("Nightly billing");
+  await page.getByLabel(/tokens:read/).check();
+  await page.getByRole("button", { name: /^Create/ }).click();
+  const key = await page.getByLabel("The key “Nightly billing”").inputValue();
+  house.shownOnce("an API key", key);
+  for (let times = 0; times < 3; times++) {
+    const answer = await page.request.get(`/api/v1${connection}/token`, { headers: { authorization: `Bearer ${key}` } });
+    expect(answer.status()).toBe(200);
+  }
+  await expect(async () => {
+    await page.goto(connection);
+    const row = readers.getByRole("row", { name: /Nightly billing/ });
+    await expect(row).toContainText("API key", { timeout: 200 });
+    await expect(row.getByRole("cell").nth(2)).toHaveText("3", { timeout: 200 });
+  }).toPass({ timeout: 15_000, intervals: [500] });
+});
+
+test("a token is shown for a moment to an admin who enters the password again", async () => {
+  const { page } = admin;
+  await open(page, connection);
+  await reveal(page, "not the password");
+  await expect(page.getByLabel("Your password")).toBeVisible();
+  await expect(page.getByText("is not your present password")).toBeVisible();
+  expect(new URL(page.url()).pathname).toBe(connection);
+  await look(page, "connection-wrong-password");
+
+  await page.clock.install();
+  await reveal(page, ADMIN.password);
+  await expect(page).toHaveURL(`${house.url}${connection}/token`);
+  const secret = page.getByRole("region", { name: "The access token" });
+  await expect(secret).toBeVisible();
+  const token = await secret.innerText();
+  expect(token.length).toBeGreaterThan(20);
+  house.shownOnce("the provider's access_token", token);
+  await expect(page.getByRole("timer")).toHaveText(/^Gone in (30|29|28) s\.$/);
+  await look(page, "token");
+  await page.clock.fastForward(20_000);
+  await expect(page.getByRole("timer")).toHaveText(/^Gone in [0-9]+ s\.$/);
+  await expect(secret).toBeVisible();
+  await page.clock.fastForward(12_000);
+  await expect(page).toHaveURL(`${house.url}${connection}`);
+  expect(await page.content()).not.toContain(token);
+  // Neither back, nor loaded again.
+  await page.goBack();
+  await page.goto(`${connection}/token`);
+  await expect(page.getByText("A token is shown once")).toBeVisible();
+  expect(await page.content()).not.toContain(token);
+
+  await page.goto(connection);
+  const audit = section(page, "Audit");
+  await expect(audit.getByText("token.revealed")).toBeVisible();
+  await expect(audit.getByText("token.refused")).toBeVisible();
+  expect(await page.content()).not.toContain(token);
+  expect(admin.mistakes).toEqual([]);
+});
+
+test("whoever leaves the page with the token finds it empty", async ({ browser }) => {
+  const other = await visitor(browser, house);
+  const { page } = other;
+  await signIn(page, house, ADMIN);
+  await open(page, connection);
+  await page.getByRole("button", { name: "Refresh now" }).click();
+  await expect(page.getByText("Refreshed: a new token is stored.")).toBeVisible();
+  await reveal(page, ADMIN.password);
+  const secret = page.getByRole("region", { name: "The access token" });
+  const token = await secret.innerText();
+  house.shownOnce("the provider's access_token", token);
+  await page.getByRole("link", { name: "Done" }).click();
+  await expect(page).toHaveURL(`${house.url}${connection}`);
+  await page.goBack();
+  await expect(page.getByText("A token is shown once")).toBeVisible();
+  expect(await page.content()).not.toContain(token);
+  // The form before it forgot the password.
+  await page.goBack();
+  await expect(page.getByText("Reveal the access token")).toBeVisible();
+  await expect(page.locator("input[type=password]")).toHaveValue("");
+  expect(other.mistakes).toEqual([]);
+  await other.context.close();
+});
+
+test("without a script the page is left by itself", async ({ browser }) => {
+  const plain = await visitor(browser, house, { javaScriptEnabled: false });
+  const { page } = plain;
+  await signIn(page, house, ADMIN);
+  await page.goto(connection);
+  await page.getByRole("button", { name: "Refresh now" }).click();
+  await expect(page.getByText("Refreshed: a new token is stored.")).toBeVisible();
+  await reveal(page, "not the password");
+  await expect(page.getByText("is not your present password")).toBeVisible();
+  await expect(page.getByLabel("Your password")).toBeVisible();
+  expect(page.url()).not.toContain("not+the+password");
+  await reveal(page, ADMIN.password);
+  const secret = page.getByRole("region", { name: "The access token" });
+  const token = await secret.innerText();
+  house.shownOnce("the provider's access_token", token);
+  expect(page.url()).not.toContain(token);
+  await expect(page.getByRole("timer")).toContainText("after 30 seconds");
+  await expect(page).toHaveURL(`${house.url}${connection}`, { timeout: 40_000 });
+  await page.goBack();
+  await expect(page.getByText("A token is shown once")).toBeVisible();
+  await plain.context.close();
+});
+
+test("support sees who read it, and never the token", async ({ browser }) => {
+  const support = await visitor(browser, house);
+  const { page } = support;
+  await signIn(page, house, SUPPORT);
+  await open(page, connection);
+  await expect(section(page, "Readers of its token").getByText("Nightly billing")).toBeVisible();
+  await expect(page.getByText("Reveal the access token")).toHaveCount(0);
+  await expect(fact(page, "Account")).toContainText("grace.hopper");
+  const answer = await page.request.get(`${connection}/token`);
+  expect(answer.status()).toBe(403);
+  await support.context.close();
+});

@@ -1,0 +1,27 @@
+//! What was granted beside what was asked for.
+
+use super::Connection;
+
+/// Where the two differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drift<'a> {
+    /// Asked for and not granted.
+    pub missing: Vec<&'a str>,
+    /// Granted and not asked for.
+    pub more: Vec<&'a str>,
+}
+
+impl Connection {
+    /// `None`: they are the same, or the provider has not said what it grants.
+    pub fn drift(&self) -> Option<Drift<'_>> {
+        if self.generation == 0 || self.scopes_granted.is_empty() {
+            return None;
+        }
+        let (asked, granted) = (&self.scopes_requested, &self.scopes_granted);
+        let missing: Vec<&str> =
+            asked.iter().filter(|scope| !granted.contains(scope)).map(String::as_str).collect();
+        let more: Vec<&str> =
+            granted.iter().filter(|scope| !asked.contains(scope)).map(String::as_str).collect();
+        (!missing.is_empty() || !more.is_empty()).then_some(Drift { missing, more })
+    }
+}

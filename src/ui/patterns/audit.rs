@@ -1,0 +1,78 @@
+//! What was done, by whom and to what.
+
+use leptos::prelude::*;
+
+use crate::{
+    domain::{audit::AuditEntry, voice::Empty},
+    ui::{
+        components::{head::link, moment::Exact, notice::nothing},
+        path,
+    },
+};
+
+/// These entries, in their order; where there are none, what `place` says.
+pub fn entries(entries: Vec<AuditEntry>, place: Empty) -> AnyView {
+    if entries.is_empty() {
+        return nothing(place, ());
+    }
+    let rows = entries.into_iter().map(row).collect::<Vec<_>>();
+    view! {
+        <div class="scroll" tabindex="0" role="region" aria-label="Audit log">
+            <table class="table">
+                <thead>
+                    <tr>
+                        <th scope="col">"When"</th>
+                        <th scope="col">"Who"</th>
+                        <th scope="col">"Did"</th>
+                        <th scope="col">"To what"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+fn row(entry: AuditEntry) -> AnyView {
+    let detail = match &entry.detail {
+        serde_json::Value::Null => None,
+        serde_json::Value::Object(fields) if fields.is_empty() => None,
+        detail => serde_json::to_string_pretty(detail).ok(),
+    };
+    let same = entry.subject_id.as_deref().map(path::audit_of);
+    let label = if entry.subject_label.is_empty() {
+        entry.subject_id.clone().unwrap_or_default()
+    } else {
+        entry.subject_label
+    };
+    view! {
+        <tr>
+            <td>
+                <Exact at=entry.at/>
+            </td>
+            <td>
+                {entry.actor_label} <p class="sub">{entry.actor_kind.replace('_', " ")}</p>
+            </td>
+            <td>
+                <code>{entry.action}</code>
+                {detail
+                    .map(|detail| {
+                        view! {
+                            <details class="fold">
+                                <summary>"Details"</summary>
+                                <pre>{detail}</pre>
+                            </details>
+                        }
+                    })}
+            </td>
+            <td>
+                {match same {
+                    Some(href) => link(href, "", label),
+                    None => label.into_any(),
+                }}
+            </td>
+        </tr>
+    }
+    .into_any()
+}
