@@ -102,12 +102,6 @@ pub fn job_export(id: Uuid, format: &str) -> String {
     format!("/download/jobs/{id}.{format}")
 }
 
-/// A job on all that a filter lets through, to be confirmed.
-pub fn job_new(action: Action, filter: &ConnectionFilter) -> String {
-    let of = [("action", action.as_str().to_owned()), ("of", "all".to_owned())];
-    query(JOB_NEW, of.into_iter().chain(filter_pairs(filter)))
-}
-
 /// Links for all that a filter lets through, under a name, to be confirmed.
 pub fn campaign_new(name: &str, filter: &ConnectionFilter) -> String {
     let address = job_new(Action::Relink, filter);
