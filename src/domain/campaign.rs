@@ -54,7 +54,7 @@ impl Progress {
 }
 
 /// The stages in the order of a bar that fills from its beginning.
-const ORDER: [Stage; 13] = [
+const ORDER: [Stage; 14] = [
     Stage::Done,
     Stage::Consented,
     Stage::Away,
@@ -63,6 +63,7 @@ const ORDER: [Stage; 13] = [
     Stage::WrongAccount,
     Stage::Denied,
     Stage::MissingScope,
+    Stage::AlreadyConnected,
     Stage::Failed,
     Stage::TookTooLong,
     Stage::Expired,

@@ -151,6 +151,7 @@ impl Stage {
             Self::WrongAccount => "wrong_account",
             Self::Denied => "denied",
             Self::MissingScope => "missing_scope",
+            Self::AlreadyConnected => "already_connected",
             Self::Failed => "failed",
             Self::TookTooLong => "took_too_long",
             Self::Expired => "expired",
