@@ -15,6 +15,7 @@ mod lifeline;
 mod list;
 mod moment;
 mod outcome;
+mod overview;
 mod people;
 mod provider;
 mod relink;
@@ -23,12 +24,12 @@ pub mod visitor;
 
 pub use attempt::{attempt, error_class, lost, trigger, verdict};
 pub use client::{
-    REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, client_trouble, incident,
-    incident_ends, next_secret, unreadable_expiry,
+    REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, incident, incident_ends,
+    next_secret, unreadable_expiry,
 };
 pub use connection::{
     Next, device, drift, grant_type, headline, in_short, meaning, next, ran_out, reason,
-    state_name, told, why,
+    reason_name, state_name, told, why,
 };
 pub use empty::{Empty, empty};
 pub use import::import;
@@ -40,6 +41,11 @@ pub use lifeline::{lifeline, mark};
 pub use list::{FILTER_SAVED, connections, grouped, sort};
 pub use moment::{day, exact, relative, span, stretch, until};
 pub use outcome::{Notice, Page, notice, see_fields, stale};
+pub use overview::{
+    RELINK_ALL, attempts, between, bucket, client_cause, client_remedy, clock, day_in_short, due,
+    ending, endings, group, group_line, group_name, held_up, in_all, month_in_short, more_needed,
+    overdue, scale, short,
+};
 pub use people::{role, scope};
 pub use provider::{
     authentication, beginning, choice, encoding, pkce, profile_in_use, refresh_lifetime, renewal,

@@ -122,6 +122,8 @@ const morph = (old, anew) => {
     if (old.data !== anew.data) old.data = anew.data;
     return;
   }
+  // Whoever unfolded something goes on reading it.
+  if (old.nodeName === "DETAILS") anew.toggleAttribute("open", old.open);
   for (const { name } of [...old.attributes]) if (!anew.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of anew.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   const [before, after] = [[...old.childNodes], [...anew.childNodes]];
@@ -140,7 +142,7 @@ const listen = () => {
   stream = new EventSource("/live");
   stream.onopen = () => (deaf = false);
   stream.onmessage = ({ data }) => {
-    if (data === "all" || document.querySelector(`[data-topic="${CSS.escape(data)}"]`)) void look();
+    if (data === "all" || document.querySelector(`[data-topic~="${CSS.escape(data)}"]`)) hear();
   };
   stream.onerror = () => {
     deaf = true;
@@ -148,6 +150,14 @@ const listen = () => {
     if (stream.readyState === EventSource.CLOSED) hangUp();
     follow(5000);
   };
+};
+// How many looks are owed to what was said: one at once, and one a little later where a part has a pace,
+// since what it counts may be some seconds old. Nothing is looked at more often than at that pace.
+let owed = 0;
+let looked = -Infinity;
+const hear = () => {
+  owed = 2;
+  if (!looking) follow();
 };
 const hangUp = () => {
   stream?.close();
@@ -160,22 +170,22 @@ const follow = (wait) => {
   const moving = document.querySelector("[data-live=moving]");
   const told = document.querySelector("[data-topic]");
   if (told) listen();
+  const pace = Number(told?.dataset.pace ?? 0);
+  if (owed === 2 && !deaf) wait = Math.max(0, looked + pace - performance.now());
+  if (owed === 1 && pace) wait ??= 6 * pace;
   // What a person does elsewhere takes longer than what we do.
   wait ??= told ? (deaf ? 5000 : 30_000) : moving?.dataset.then ? 3000 : 1000;
   if (sending || moving || told) next = setTimeout(look, wait);
 };
-let looking;
-let again = false;
-// What is said while one looks may have come too late for that look.
+let looking = false;
 const look = async () => {
-  if (looking) return void (again = true);
+  if (looking) return;
   looking = true;
+  looked = performance.now();
+  // What is said while one looks may have come too late for that look.
+  owed = Math.max(0, owed - 1);
   await lookOnce();
   looking = false;
-  if (again) {
-    again = false;
-    await look();
-  }
 };
 const lookOnce = async () => {
   try {

@@ -9,8 +9,11 @@ use uuid::Uuid;
 
 use crate::domain::{
     audit::AuditFilter,
+    client,
     connection::{ConnectionFilter, StateName},
+    job::Action,
     language::Language,
+    overview::Scale,
     page::Paging,
     provider::form::View,
     relink::{Outcome, RelinkShow},
@@ -53,6 +56,15 @@ pub fn login(next: &str) -> String {
     query(LOGIN, [("next", next.to_owned())])
 }
 
+/// The overview, with a timeline of another length.
+pub fn overview(over: Scale) -> String {
+    query(HOME, (over != Scale::default()).then(|| ("over", over.as_str().to_owned())))
+}
+
+pub fn over(params: &ParamsMap) -> Scale {
+    parsed(params, "over").unwrap_or_default()
+}
+
 pub fn connection(id: Uuid) -> String {
     format!("{CONNECTIONS}/{id}")
 }
@@ -67,6 +79,12 @@ pub fn connections_in(state: StateName) -> String {
 
 pub fn connections_of_client(client: Uuid) -> String {
     query(CONNECTIONS, [("client", client.to_string())])
+}
+
+/// Confirming that something is done with all that a filter lets through.
+pub fn job_new(action: Action, filter: &ConnectionFilter) -> String {
+    let what = [("action", action.as_str().to_owned()), ("of", "all".to_owned())];
+    query(JOB_NEW, what.into_iter().chain(filter_pairs(filter)))
 }
 
 pub fn job(id: Uuid) -> String {
@@ -91,16 +109,22 @@ pub fn connection_export(filter: &ConnectionFilter, format: &str) -> String {
 /// A filter as it stands in an address; [`connection_filter`] reads it.
 pub fn filter_pairs(filter: &ConnectionFilter) -> impl Iterator<Item = (&'static str, String)> {
     let text = |name, value: &Option<String>| Some((name, value.clone()?));
+    let time = |name, at: Option<OffsetDateTime>| Some((name, instant(at?)));
     [
         filter.state.map(|state| ("state", state.as_str().to_owned())),
+        filter.reason.map(|reason| ("reason", reason.as_str().to_owned())),
         filter.client.map(|id| ("client", id.to_string())),
         text("provider", &filter.provider),
         text("q", &filter.q),
         text("label", &filter.label),
         text("owner", &filter.owner),
         text("tag", &filter.tag),
-        filter.expires_before.map(|at| ("expires_before", instant(at))),
-        filter.needs_human_before.map(|at| ("needs_human_before", instant(at))),
+        time("expires_after", filter.expires_after),
+        time("expires_before", filter.expires_before),
+        time("refresh_expires_after", filter.refresh_expires_after),
+        time("refresh_expires_before", filter.refresh_expires_before),
+        time("needs_human_after", filter.needs_human_after),
+        time("needs_human_before", filter.needs_human_before),
         filter.sort.map(|sort| ("sort", sort.as_str().to_owned())),
     ]
     .into_iter()
@@ -114,6 +138,14 @@ pub fn connections_needing_human(before: OffsetDateTime) -> String {
 
 pub fn client(id: Uuid) -> String {
     format!("{CLIENTS}/{id}")
+}
+
+/// Where a client in trouble is mended.
+pub fn client_remedy(id: Uuid, state: client::StateName) -> String {
+    match state {
+        client::StateName::CredentialsRejected => format!("{}#secret", client(id)),
+        _ => client(id),
+    }
 }
 
 pub fn client_import(id: Uuid) -> String {
@@ -216,13 +248,18 @@ pub fn audit_of(subject: &str) -> String {
 pub fn connection_filter(params: &ParamsMap) -> ConnectionFilter {
     ConnectionFilter {
         state: parsed(params, "state"),
+        reason: parsed(params, "reason"),
         client: parsed(params, "client"),
         provider: filled(params, "provider"),
         q: filled(params, "q"),
         label: filled(params, "label"),
         owner: filled(params, "owner"),
         tag: filled(params, "tag"),
+        expires_after: moment(params, "expires_after"),
         expires_before: moment(params, "expires_before"),
+        refresh_expires_after: moment(params, "refresh_expires_after"),
+        refresh_expires_before: moment(params, "refresh_expires_before"),
+        needs_human_after: moment(params, "needs_human_after"),
         needs_human_before: moment(params, "needs_human_before"),
         sort: parsed(params, "sort"),
     }
@@ -293,7 +330,7 @@ fn moment(params: &ParamsMap, key: &str) -> Option<OffsetDateTime> {
 }
 
 /// A moment in an address: a day where it is the beginning of one.
-fn instant(moment: OffsetDateTime) -> String {
+pub fn instant(moment: OffsetDateTime) -> String {
     let moment = moment.to_offset(time::UtcOffset::UTC);
     if moment.time() == time::Time::MIDNIGHT {
         return day(moment);
@@ -388,13 +425,18 @@ mod tests {
     fn a_filter_is_read_as_it_was_written() {
         let all = ConnectionFilter {
             state: Some(StateName::InDoubt),
+            reason: Some(crate::domain::connection::Reason::RotationLost),
             client: Some(Uuid::from_u128(7)),
             provider: Some("a".into()),
             q: Some("b & c".into()),
             label: Some("+".into()),
             owner: Some("d@e".into()),
             tag: Some("é".into()),
+            expires_after: Some(datetime!(2026-02-01 0:00 UTC)),
             expires_before: Some(datetime!(2026-03-01 0:00 UTC)),
+            refresh_expires_after: Some(datetime!(2026-02-01 7:00:00.000001 UTC)),
+            refresh_expires_before: Some(datetime!(2026-04-01 0:00 UTC)),
+            needs_human_after: Some(datetime!(2026-01-01 12:30 UTC)),
             needs_human_before: Some(datetime!(2026-03-01 12:30:01 UTC)),
             sort: Some(crate::domain::connection::Sort::Refreshed),
         };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::StateName;
+use super::{Reason, StateName};
 use crate::domain::access::Unknown;
 
 /// Which connections to list. Empty fields ask for nothing.
@@ -14,6 +14,8 @@ use crate::domain::access::Unknown;
 #[cfg_attr(feature = "ssr", into_params(parameter_in = Query))]
 pub struct ConnectionFilter {
     pub state: Option<StateName>,
+    /// Why only a person can bring it back.
+    pub reason: Option<Reason>,
     /// The client's id.
     pub client: Option<Uuid>,
     /// The provider's slug.
@@ -27,8 +29,19 @@ pub struct ConnectionFilter {
     pub owner: Option<String>,
     /// One of the tags.
     pub tag: Option<String>,
+    /// The access token ends then or later.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub expires_after: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
     pub expires_before: Option<OffsetDateTime>,
+    /// The refresh token ends then or later.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub refresh_expires_after: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub refresh_expires_before: Option<OffsetDateTime>,
+    /// A human is needed then or later.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub needs_human_after: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
     pub needs_human_before: Option<OffsetDateTime>,
     pub sort: Option<Sort>,
@@ -47,6 +60,8 @@ pub enum Sort {
     NeedsHumanBy,
     /// What the access token of expires first comes first.
     Expires,
+    /// What the refresh token of expires first comes first.
+    RefreshExpires,
     /// What was refreshed last comes first.
     Refreshed,
     /// By label.
@@ -61,14 +76,21 @@ impl ConnectionFilter {
 }
 
 impl Sort {
-    pub const ALL: [Self; 5] =
-        [Self::Newest, Self::NeedsHumanBy, Self::Expires, Self::Refreshed, Self::Label];
+    pub const ALL: [Self; 6] = [
+        Self::Newest,
+        Self::NeedsHumanBy,
+        Self::Expires,
+        Self::RefreshExpires,
+        Self::Refreshed,
+        Self::Label,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Newest => "newest",
             Self::NeedsHumanBy => "needs_human_by",
             Self::Expires => "expires",
+            Self::RefreshExpires => "refresh_expires",
             Self::Refreshed => "refreshed",
             Self::Label => "label",
         }

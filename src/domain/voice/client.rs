@@ -4,7 +4,7 @@ use time::Duration;
 
 use super::span;
 use crate::domain::{
-    client::{Client, StateName},
+    client::StateName,
     incident::Incident,
     provider::IncidentPolicy,
     rehearsal::{NextSecret, UNREADABLE},
@@ -38,22 +38,6 @@ pub fn client_state(state: StateName) -> &'static str {
              switched on again."
         }
     }
-}
-
-/// One line for the list of clients in trouble.
-pub fn client_trouble(client: &Client) -> String {
-    let waiting = match client.connections {
-        0 => "No connection is affected.".to_owned(),
-        1 => "1 connection waits.".to_owned(),
-        many => format!("{many} connections wait."),
-    };
-    let next = match client.state {
-        StateName::Ready => "Nothing to do.",
-        StateName::CredentialsRejected => "Replace the secret.",
-        StateName::Incident => "Wait, ask the provider, or decide on the client's page.",
-        StateName::Disabled => "Switch it on when it is wanted again.",
-    };
-    format!("{waiting} {next}")
 }
 
 /// What was seen when an incident began.

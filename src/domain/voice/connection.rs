@@ -67,6 +67,18 @@ pub fn state_name(state: StateName) -> &'static str {
     }
 }
 
+/// The name of a reason in a filter.
+pub fn reason_name(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Revoked => "consent was withdrawn",
+        Reason::RefreshTokenExpired => "refresh token ran out",
+        Reason::RotationLost => "new token lost on the way",
+        Reason::NoRefreshToken => "token could not be renewed",
+        Reason::AccountMismatch => "another account consented",
+        Reason::ScopeMissing => "a permission is missing",
+    }
+}
+
 /// Whether it is alive and until when: the first line of its page.
 pub fn headline(connection: &Connection, as_of: OffsetDateTime) -> String {
     let by = connection.needs_human_by;

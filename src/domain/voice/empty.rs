@@ -72,8 +72,8 @@ pub fn empty(place: Empty) -> (&'static str, &'static str) {
             ("Nothing expires soon", "What runs out over the time ahead will stand here.")
         }
         Empty::Refreshes => (
-            "No refresh is due within a day",
-            "How the refreshes ahead are spread over the next day will stand here.",
+            "No refresh within a day",
+            "The refreshes of the day behind, how they ended, and those of the day ahead will stand here.",
         ),
         Empty::Connections => (
             "No connections yet",

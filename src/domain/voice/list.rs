@@ -30,6 +30,7 @@ pub fn sort(sort: Sort) -> &'static str {
         Sort::Newest => "newest first",
         Sort::NeedsHumanBy => "needs a person soonest",
         Sort::Expires => "expires soonest",
+        Sort::RefreshExpires => "refresh token ends soonest",
         Sort::Refreshed => "refreshed last",
         Sort::Label => "by label",
     }

@@ -10,6 +10,7 @@ use crate::domain::{
     client,
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
     lifeline::{Life, MarkKind},
+    overview::{AttemptBucket, Cause, Ending, NeedsHumanGroup, Scale},
     provider::{Lifetimes, RefreshLifetime},
     refusal::ErrorClass,
     relink::{Ended, Outcome, Relink, RelinkShow, Stage},
@@ -288,6 +289,67 @@ fn outcomes_are_read_back_from_addresses() {
         assert_eq!(end.as_str().parse(), Ok(end));
     }
     assert!("other".parse::<Outcome>().is_err());
+}
+
+#[test]
+fn a_stretch_of_time_is_said_once() {
+    let hours = |count: i64| AS_OF + Duration::hours(count);
+    assert_eq!(between(hours(-72), hours(-2), AS_OF), "3 days to 2 hours ago");
+    assert_eq!(between(hours(-2), hours(-2), AS_OF), "2 hours ago");
+    assert_eq!(between(hours(48), hours(144), AS_OF), "in 2 days to 6 days");
+    assert_eq!(between(hours(-2), hours(48), AS_OF), "2 hours ago to in 2 days");
+    assert_eq!(bucket(Scale::Day, hours(2), hours(3), AS_OF), "2 hours to 3 hours");
+    let midnight = datetime!(2026-03-02 0:00 UTC);
+    assert_eq!(bucket(Scale::Month, AS_OF, midnight, AS_OF), "rest of 1 Mar 2026");
+    assert_eq!(bucket(Scale::Month, midnight, hours(36), AS_OF), "2 Mar 2026");
+    assert_eq!(bucket(Scale::Year, AS_OF, midnight, AS_OF), "rest of March 2026");
+    assert_eq!(clock(AS_OF, hours(1)), "1 Mar, 12:00 to 13:00 UTC");
+    assert_eq!((day_in_short(AS_OF).as_str(), month_in_short(AS_OF)), ("1 Mar", "Mar"));
+}
+
+#[test]
+fn many_are_counted_and_said_in_words() {
+    assert_eq!(ending(Ending::Refresh, 1), "1 refresh token ends");
+    assert_eq!(ending(Ending::NeedsHuman, 12), "12 connections need a person");
+    assert_eq!((in_all(0, 0).as_str(), in_all(3, 3).as_str()), ("none", "3"));
+    assert_eq!(in_all(31_000, 1_234), "31k in all, at most 1.2k at once");
+    let mut tried = AttemptBucket::empty(AS_OF, AS_OF);
+    assert_eq!(attempts(&tried), "no refresh");
+    for verdict in Verdict::ALL {
+        tried.add(verdict, 1);
+    }
+    assert_eq!(attempts(&tried), "2 refreshed, 2 failed in a way that passes, 3 refused");
+}
+
+/// Every cause that connections can share is told with what to do.
+#[test]
+fn what_happened_to_many_says_what_to_do() {
+    let states = StateName::ALL.into_iter().filter(|state| *state != StateName::NeedsReauth);
+    let causes = Reason::ALL
+        .into_iter()
+        .map(|reason| (Some(StateName::NeedsReauth), Some(reason)))
+        .chain(states.map(|state| (Some(state), None)))
+        .chain([(None, None)]);
+    for (state, reason) in causes {
+        for client_state in client::StateName::ALL {
+            let cause = Cause { client_id: Uuid::nil(), state, reason };
+            let group = NeedsHumanGroup {
+                client_id: Uuid::nil(),
+                client_name: "Accounting".into(),
+                client_state,
+                state,
+                reason,
+                count: 1_200,
+                first_at: AS_OF - Duration::hours(3),
+                last_at: AS_OF + Duration::hours(3),
+                filter: cause.filter(AS_OF),
+            };
+            let told = super::group(&group, AS_OF);
+            assert!(told.ends_with('.') && told.len() > 60, "{told}");
+            assert!(group_line(&group, AS_OF).contains("the first for 3 hours"));
+            assert_eq!(group_name(&group), "1\u{202f}200 connections of Accounting");
+        }
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ use time::Duration;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, client, grant, provider, upkeep};
+use super::{Actor, App, Error, Result, client, grant, overview, provider, upkeep};
 use crate::{
     domain::access::Permission,
     server::store::{self, demo::AttemptRow, token_set::TokenSet},
@@ -89,6 +89,7 @@ pub async fn fill(app: &App, actor: &Actor, plan: Plan) -> Result<()> {
         lane.map_err(|error| Error::Internal(error.into()))??;
     }
     let mut conn = app.pool().acquire().await?;
+    store::demo::count_attempts(&mut conn, now - overview::BEHIND, now).await?;
     store::demo::analyze(&mut conn).await?;
     app.wake_worker();
     Ok(())

@@ -1,45 +1,38 @@
 //! What the first page tells at a glance.
 
 mod glance;
+mod need;
 
 use super::{Actor, App, Result};
 use crate::{
     domain::{
         access::Permission,
-        connection::{ConnectionFilter, SOON, Sort},
-        overview::Overview,
+        overview::{Overview, Scale},
     },
-    server::{
-        store,
-        store::connection::list::{self, Found},
-    },
+    server::store,
 };
-pub use glance::Glances;
+pub use glance::{BEHIND, Glances};
 
-/// How many connections that need a human are named.
-const NAMED: i64 = 12;
-
-pub async fn get(app: &App, actor: &Actor) -> Result<Overview> {
+/// How things stand, and what runs out `over` the time ahead.
+pub async fn get(app: &App, actor: &Actor, over: Scale) -> Result<Overview> {
     actor.require(Permission::ConnectionsRead)?;
     let glance = app.glances().get(app).await?;
     let mut conn = app.pool().acquire().await?;
-    let soonest = ConnectionFilter {
-        needs_human_before: Some(glance.as_of + SOON),
-        ..ConnectionFilter::default()
-    };
-    let soonest = Found::walked(&soonest);
-    let needs_human = list::page(&mut conn, &soonest, Sort::NeedsHumanBy, None, NAMED).await?;
     let in_trouble = store::client::list_in_trouble(&mut conn).await?;
     Ok(Overview {
         as_of: glance.as_of,
         counts: glance.counts.clone(),
-        needs_human,
+        needs_human: glance.needs.load(&mut conn, glance.as_of).await?,
+        needs_human_groups: glance.needs.groups.clone(),
+        needs_human_count: glance.needs.count,
         clients_in_trouble: in_trouble
             .into_iter()
             .map(|client| client.seen(app.redirect_uri(), app.now()))
             .collect(),
-        expiries: glance.expiries.clone(),
+        over,
+        expiries: over.buckets(glance.as_of, &glance.expiries),
         refreshes: glance.refreshes.clone(),
+        attempts: glance.attempts.clone(),
         has_clients: !store::client::count_by_provider(&mut conn).await?.is_empty(),
     })
 }

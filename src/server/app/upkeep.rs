@@ -73,6 +73,7 @@ pub async fn sweep(app: &App) -> Result<()> {
     store::job::item::forget_links(&mut conn, now - relink::LIFETIME).await?;
     store::job::delete_before(&mut conn, now - JOBS_KEPT).await?;
     store::client_window::delete_before(&mut conn, now - COUNTS_KEPT).await?;
+    store::attempt_window::delete_before(&mut conn, now - COUNTS_KEPT).await?;
     store::suspect::delete_before(&mut conn, now - COUNTS_KEPT).await?;
     Ok(())
 }

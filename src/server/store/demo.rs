@@ -1,7 +1,7 @@
 //! Sample data: whole rows, many in a statement, and emptying the tables again.
 
 use sqlx::PgConnection;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::Result;
@@ -17,8 +17,32 @@ pub async fn clear(conn: &mut PgConnection) -> Result<()> {
     sqlx::query!(
         "TRUNCATE users, setup_tokens, sessions, login_failures, api_keys, providers, clients, connections,
                   connection_search, token_sets, token_readers, attempts, relinks, flows, device_codes, imports, audit, jobs, job_items, saved_filters,
-                  client_windows,
+                  client_windows, attempt_windows,
                   suspects, incidents"
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Counts the attempts that ended from `since` on, as if they had been counted when they did.
+pub async fn count_attempts(
+    conn: &mut PgConnection,
+    since: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO attempt_windows (began_at, verdict, replica, attempts)
+         SELECT date_bin(make_interval(secs => $4), finished_at, timestamptz '1970-01-01 00:00+00'), verdict,
+                'sample', count(*)
+         FROM attempts
+         WHERE id >= $3 AND finished_at >= $1 AND finished_at <= $2 AND verdict IS NOT NULL
+         GROUP BY 1, 2
+         ON CONFLICT (began_at, verdict, replica) DO UPDATE SET attempts = excluded.attempts",
+        since,
+        now,
+        super::attempt::first_id(since - Duration::HOUR),
+        super::attempt_window::WINDOW.as_seconds_f64()
     )
     .execute(conn)
     .await?;

@@ -3,6 +3,7 @@
 
 pub mod api_key;
 pub mod attempt;
+pub mod attempt_window;
 pub mod audit;
 pub mod brand;
 pub mod client;

@@ -2,12 +2,13 @@
 
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 
 use super::Result;
 use crate::domain::{
     client,
     connection::StateName,
-    overview::{DueBucket, ExpiryBucket, RefreshesAhead},
+    overview::{Cause, DueBucket, RefreshesAhead, Tally},
 };
 
 /// How many connections there are of each state, by the state of their client; of the active ones,
@@ -44,53 +45,109 @@ pub async fn count(conn: &mut PgConnection, soon: OffsetDateTime) -> Result<Vec<
     .collect()
 }
 
-/// How much expires in each of `buckets` spans of `width` from `from` on.
-pub async fn expiries(
-    conn: &mut PgConnection,
-    from: OffsetDateTime,
-    width: Duration,
-    buckets: i32,
-) -> Result<Vec<ExpiryBucket>> {
-    let (until, seconds) = (from + width * buckets, width.as_seconds_f64());
+/// How much expires from each of these moments up to the next one.
+pub async fn expiries(conn: &mut PgConnection, edges: &[OffsetDateTime]) -> Result<Vec<Tally>> {
+    let (Some(from), Some(until)) = (edges.first(), edges.last()) else { return Ok(Vec::new()) };
     // One pass over what expires, not one to each span. The indexes are on the times with an end of time
     // for what has none.
     let rows = sqlx::query!(
-        r#"SELECT 'access' AS "kind!", date_bin(make_interval(secs => $3), access_expires_at, $1) AS "from!",
+        r#"SELECT 'access' AS "kind!", width_bucket(access_expires_at, $1::timestamptz[]) AS "at!",
                   count(*) AS "count!"
            FROM connections
-           WHERE coalesce(access_expires_at, timestamptz '9999-01-01 00:00+00') >= $1
-             AND coalesce(access_expires_at, timestamptz '9999-01-01 00:00+00') < $2
+           WHERE coalesce(access_expires_at, timestamptz '9999-01-01 00:00+00') >= $2
+             AND coalesce(access_expires_at, timestamptz '9999-01-01 00:00+00') < $3
            GROUP BY 2
            UNION ALL
-           SELECT 'refresh', date_bin(make_interval(secs => $3), refresh_expires_at, $1), count(*)
-           FROM connections WHERE refresh_expires_at >= $1 AND refresh_expires_at < $2
-           GROUP BY 2
-           UNION ALL
-           SELECT 'human', date_bin(make_interval(secs => $3), needs_human_by, $1), count(*)
+           SELECT 'refresh', width_bucket(refresh_expires_at, $1), count(*)
            FROM connections
-           WHERE coalesce(needs_human_by, timestamptz '9999-01-01 00:00+00') >= $1
-             AND coalesce(needs_human_by, timestamptz '9999-01-01 00:00+00') < $2
+           WHERE coalesce(refresh_expires_at, timestamptz '9999-01-01 00:00+00') >= $2
+             AND coalesce(refresh_expires_at, timestamptz '9999-01-01 00:00+00') < $3
+           GROUP BY 2
+           UNION ALL
+           SELECT 'human', width_bucket(needs_human_by, $1), count(*)
+           FROM connections
+           WHERE coalesce(needs_human_by, timestamptz '9999-01-01 00:00+00') >= $2
+             AND coalesce(needs_human_by, timestamptz '9999-01-01 00:00+00') < $3
            GROUP BY 2"#,
+        edges,
         from,
-        until,
-        seconds
+        until
     )
     .fetch_all(conn)
     .await?;
-    let count = |kind: &str, from: OffsetDateTime| {
-        let row = rows.iter().find(|row| row.kind == kind && row.from == from);
-        row.map_or(0, |row| row.count)
-    };
-    Ok((0..buckets)
-        .map(|at| from + width * at)
-        .map(|from| ExpiryBucket {
-            from,
-            until: from + width,
-            access: count("access", from),
-            refresh: count("refresh", from),
-            needs_human: count("human", from),
+    let mut tallies: Vec<Tally> = edges
+        .iter()
+        .map(|from| Tally { from: *from, access: 0, refresh: 0, needs_human: 0 })
+        .collect();
+    for row in rows {
+        // Counted from 1.
+        let at = usize::try_from(row.at).ok().and_then(|at| at.checked_sub(1));
+        if let Some(tally) = at.and_then(|at| tallies.get_mut(at)) {
+            match row.kind.as_str() {
+                "access" => tally.access = row.count,
+                "refresh" => tally.refresh = row.count,
+                _ => tally.needs_human = row.count,
+            }
+        }
+    }
+    Ok(tallies)
+}
+
+/// Connections of one client that need a human before a moment, for the same cause.
+pub struct Alike {
+    pub cause: Cause,
+    pub client_name: String,
+    pub client_state: client::StateName,
+    pub count: i64,
+    pub first_at: OffsetDateTime,
+    pub last_at: OffsetDateTime,
+    /// The first few, with when each needs a human.
+    pub first: Vec<(OffsetDateTime, Uuid)>,
+}
+
+/// What needs a human before `soon`, by client and cause, the soonest first, at most `limit`; and how
+/// many connections that are, those of the causes that are left out among them. Those of a client that
+/// the provider refuses wait for it, whatever else they need; those of a client that is switched off are
+/// not wanted.
+pub async fn needs_human(
+    conn: &mut PgConnection,
+    soon: OffsetDateTime,
+    first: i32,
+    limit: i64,
+) -> Result<(i64, Vec<Alike>)> {
+    let rows = sqlx::query!(
+        r#"SELECT c.id, c.name, c.state AS client_state, CASE WHEN c.state = 'ready' THEN n.state END AS state,
+                  CASE WHEN c.state = 'ready' THEN n.reason END AS reason, count(*) AS "count!",
+                  min(n.needs_human_by) AS "first_at!", max(n.needs_human_by) AS "last_at!",
+                  (array_agg(n.id ORDER BY n.needs_human_by, n.id))[1:$2] AS "ids!",
+                  (array_agg(n.needs_human_by ORDER BY n.needs_human_by, n.id))[1:$2] AS "times!",
+                  (sum(count(*)) OVER ())::bigint AS "all!"
+           FROM connections n JOIN clients c ON c.id = n.client_id
+           WHERE coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00') < $1 AND c.state <> 'disabled'
+           GROUP BY c.id, 4, 5 ORDER BY 7, c.id LIMIT $3"#,
+        soon,
+        first,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    let all = rows.first().map_or(0, |row| row.all);
+    let alike = rows.into_iter().map(|row| {
+        Ok(Alike {
+            cause: Cause {
+                client_id: row.id,
+                state: row.state.map(|state| state.parse()).transpose()?,
+                reason: row.reason.map(|reason| reason.parse()).transpose()?,
+            },
+            client_name: row.name,
+            client_state: row.client_state.parse()?,
+            count: row.count,
+            first_at: row.first_at,
+            last_at: row.last_at,
+            first: row.times.into_iter().zip(row.ids).collect(),
         })
-        .collect())
+    });
+    Ok((all, alike.collect::<Result<_>>()?))
 }
 
 /// How many refreshes are due in each of `buckets` spans of `width` from `from` on, and before.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use sqlx::PgPool;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::{
@@ -62,6 +63,10 @@ fn sorted(mut connections: Vec<Connection>, sort: Sort) -> Vec<Uuid> {
         Sort::Expires => {
             connections.sort_by_key(|one| (one.access_expires_at.is_none(), one.access_expires_at));
         }
+        Sort::RefreshExpires => {
+            connections
+                .sort_by_key(|one| (one.refresh_expires_at.is_none(), one.refresh_expires_at));
+        }
         Sort::Refreshed => {
             connections.sort_by_key(|one| one.obtained_at);
             connections.reverse();
@@ -119,6 +124,44 @@ async fn every_order_holds_over_pages_ties_and_what_has_no_time(pool: PgPool) {
         let found: BTreeSet<Uuid> =
             ids(&walk(&world, &filter(text), 200).await.0).into_iter().collect();
         assert_eq!(found, fit, "{text}");
+    }
+}
+
+/// From a moment on, before another one; what has no such time is within none of them.
+#[sqlx::test]
+async fn a_stretch_of_time_takes_its_beginning_and_leaves_its_end(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let (one, _) = (world.import(client).await, world.import_of(client, "bob").await);
+    let at = world.now() + Duration::HOUR;
+    world.execute("UPDATE connections SET access_expires_at = NULL, refresh_expires_at = NULL, needs_human_by = NULL").await;
+    sqlx::query("UPDATE connections SET access_expires_at = $2, refresh_expires_at = $2, needs_human_by = $2 WHERE id = $1")
+        .bind(one)
+        .bind(at)
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    type Within = fn(&mut ConnectionFilter) -> [&mut Option<OffsetDateTime>; 2];
+    let kinds: [Within; 3] = [
+        |filter| [&mut filter.expires_after, &mut filter.expires_before],
+        |filter| [&mut filter.refresh_expires_after, &mut filter.refresh_expires_before],
+        |filter| [&mut filter.needs_human_after, &mut filter.needs_human_before],
+    ];
+    let moment = Duration::MICROSECOND;
+    for within in kinds {
+        for (from, before, is_found) in [
+            (Some(at), Some(at + moment), true),
+            (Some(at), None, true),
+            (None, Some(at + moment), true),
+            (Some(at - moment), Some(at), false),
+            (Some(at + moment), None, false),
+        ] {
+            let mut filter = ConnectionFilter::default();
+            let [after, until] = within(&mut filter);
+            (*after, *until) = (from, before);
+            let wanted = if is_found { vec![one] } else { Vec::new() };
+            assert_eq!(ids(&walk(&world, &filter, 50).await.0), wanted, "{filter:?}");
+        }
     }
 }
 
@@ -192,7 +235,8 @@ async fn each_page_asks_a_bounded_number_of_questions(pool: PgPool) {
     fill(&world, &[client], 10).await;
     let one = world.import(client).await;
     let paths = [
-        ("/".to_owned(), 14),
+        ("/".to_owned(), 16),
+        ("/?over=year".to_owned(), 16),
         ("/connections".to_owned(), 10),
         (format!("/connections?client={client}&state=active&sort=label"), 10),
         ("/connections?provider=strict&q=example&sort=refreshed".to_owned(), 11),

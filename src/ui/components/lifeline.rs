@@ -5,13 +5,18 @@
 //! percentages in attributes, so that a line fits any width without a script or a style in place.
 
 use leptos::prelude::*;
+use time::OffsetDateTime;
 
 use super::{glyph, moment::Ago};
 use crate::domain::{
     connection::Standing,
     lifeline::{self, Life, Lifeline, Mark, MarkKind, NOW, Segment, SegmentKind},
+    overview::NeedsHumanGroup,
     voice,
 };
+
+/// Two diamonds that are nearer would cover each other.
+const APART: f64 = 0.03;
 
 /// Small, for a row: as high as the row, so that *now* runs through all of them.
 pub fn row(life: &Life, standing: Standing) -> AnyView {
@@ -26,6 +31,43 @@ pub fn row(life: &Life, standing: Standing) -> AnyView {
             <line class="ll-now" x1=pc(NOW) x2=pc(NOW) y1="0" y2="100%"></line>
             <svg y="50%" overflow="visible">
                 {body(&drawn, false)}
+            </svg>
+        </svg>
+    }
+    .into_any()
+}
+
+/// Small, for a row that stands for many: from when the first of them needs a person to when the last
+/// does.
+pub fn many(group: &NeedsHumanGroup, as_of: OffsetDateTime) -> AnyView {
+    let at = |moment| lifeline::position(moment, as_of);
+    let (first, last) = (at(group.first_at), at(group.last_at));
+    let diamond = |at: f64| {
+        view! {
+            <svg x=pc(at) overflow="visible">
+                <path
+                    class="ll-mark"
+                    data-mark="needs-human"
+                    d="M0 -5.5l5.5 5.5l-5.5 5.5l-5.5 -5.5z"
+                ></path>
+            </svg>
+        }
+    };
+    // Those that were needed first have waited until now.
+    let waited = (group.first_at < as_of).then(|| {
+        view! { <line class="ll-dead" x1=pc(first) x2=pc(NOW) y1="0" y2="0"></line> }
+    });
+    view! {
+        <svg
+            class="lifeline"
+            data-state=group.standing().as_str()
+            role="img"
+            aria-label=voice::group_line(group, as_of)
+        >
+            <line class="ll-now" x1=pc(NOW) x2=pc(NOW) y1="0" y2="100%"></line>
+            <svg y="50%" overflow="visible">
+                {waited} <line class="ll-span" x1=pc(first) x2=pc(last) y1="0" y2="0"></line>
+                {diamond(first)} {(last - first > APART).then(|| diamond(last))}
             </svg>
         </svg>
     }

@@ -32,6 +32,7 @@ pub fn Day(at: OffsetDateTime) -> impl IntoView {
     }
 }
 
-fn machine(at: OffsetDateTime) -> String {
+/// As programs read it.
+pub fn machine(at: OffsetDateTime) -> String {
     at.format(&Rfc3339).unwrap_or_default()
 }

@@ -1,40 +1,43 @@
 //! What will break, when, and what to do about it.
 
 use leptos::prelude::*;
-use leptos_router::components::A;
+use leptos_router::{components::A, hooks::use_query_map};
+use time::OffsetDateTime;
 
 use crate::{
     domain::{
         access::Permission,
         client::Client,
         connection::{SOON, Standing, StateName},
-        overview::Overview,
+        overview::{Overview, Scale},
         voice::{self, Empty},
     },
     rpc,
     ui::{
         components::{
-            badge::ClientBadge,
+            badge::{ClientBadge, client_tone},
             chart, glyph,
             head::{head, link, section},
-            moment::Exact,
+            moment::{Exact, machine},
             notice::nothing,
         },
         path,
         patterns::{
-            board::board,
+            live::live_at_times,
             load::{May, loaded},
+            needs::needs,
         },
     },
 };
 
 #[component]
 pub fn Page() -> impl IntoView {
-    let overview = Resource::new_blocking(|| (), |()| rpc::overview::get());
+    let params = use_query_map();
+    let overview = Resource::new_blocking(move || params.with(path::over), rpc::overview::get);
     loaded(
         overview,
         |overview, may| {
-            if overview.has_clients { at_a_glance(overview) } else { begin(&may) }
+            if overview.has_clients { at_a_glance(overview, &may) } else { begin(&may) }
         },
     )
 }
@@ -55,32 +58,14 @@ fn begin(may: &May) -> AnyView {
     .into_any()
 }
 
-fn at_a_glance(overview: Overview) -> AnyView {
+fn at_a_glance(overview: Overview, may: &May) -> AnyView {
     let as_of = overview.as_of;
-    let needs_human = if overview.needs_human.is_empty() {
-        nothing(Empty::NeedsHuman, ())
-    } else {
-        board(overview.needs_human.clone(), as_of)
-    };
-    let quiet = overview
-        .expiries
+    let troubles = overview
+        .clients_in_trouble
         .iter()
-        .all(|each| each.access == 0 && each.refresh == 0 && each.needs_human == 0);
-    let expiries = if quiet {
-        nothing(Empty::Expiries, ())
-    } else {
-        chart::expiries(&overview.expiries, as_of)
-    };
-    let refreshes = if overview.refreshes.overdue == 0
-        && overview.refreshes.buckets.iter().all(|bucket| bucket.due == 0)
-    {
-        nothing(Empty::Refreshes, ())
-    } else {
-        chart::refreshes(&overview.refreshes, as_of)
-    };
-    let troubles =
-        overview.clients_in_trouble.iter().map(|client| card(client, as_of)).collect::<Vec<_>>();
-    view! {
+        .map(|client| card(client, as_of, may))
+        .collect::<Vec<_>>();
+    let shown = view! {
         {head("Overview", None, view! {
             <p class="as-of">"As of " <Exact at=as_of/></p>
         })}
@@ -88,22 +73,73 @@ fn at_a_glance(overview: Overview) -> AnyView {
         {(!troubles.is_empty())
             .then(|| {
                 view! {
-                    {section("Clients in trouble", "", view! {
+                    {section("Clients in trouble", "Mend these first", view! {
                         <ul class="cards">{troubles}</ul>
                     })}
                 }
             })}
-        {section("Needs a person", "Soonest first", view! {
-            {needs_human}
-        })}
-        {section("What runs out", "Over the time ahead", view! {
-            {expiries}
-        })}
-        {section("Refreshes ahead", "By themselves, over the next day", view! {
-            {refreshes}
-        })}
+        {section("Needs a person", "Soonest first", needed(&overview, may))}
+        {section("What runs out", "Over the time ahead", timeline(&overview))}
+        {section("Refreshes", "The day behind and the day ahead", load(&overview))}
+    };
+    live_at_times("overview", "connections clients", shown)
+}
+
+fn needed(overview: &Overview, may: &May) -> AnyView {
+    let (ones, groups) = (overview.needs_human.clone(), overview.needs_human_groups.clone());
+    if ones.is_empty() && groups.is_empty() {
+        return nothing(Empty::NeedsHuman, ());
+    }
+    let more = overview.hidden_needs();
+    let more = (more > 0).then(|| {
+        let href = path::connections_needing_human(overview.as_of + SOON);
+        view! { <p class="more">{link(href, "", voice::more_needed(more))}</p> }
+    });
+    view! {
+        {needs(ones, groups, overview.as_of, may)}
+        {more}
     }
     .into_any()
+}
+
+fn timeline(overview: &Overview) -> AnyView {
+    let scales = Scale::ALL
+        .into_iter()
+        .map(|scale| {
+            let current = (scale == overview.over).then_some("page");
+            view! {
+                <a href=path::overview(scale) aria-current=current>
+                    {voice::scale(scale)}
+                </a>
+            }
+        })
+        .collect::<Vec<_>>();
+    let quiet = overview
+        .expiries
+        .iter()
+        .all(|each| each.access == 0 && each.refresh == 0 && each.needs_human == 0);
+    let content = match quiet {
+        true => nothing(Empty::Expiries, ()),
+        false => chart::timeline(&overview.expiries, overview.over, overview.as_of),
+    };
+    view! {
+        <nav class="links" aria-label="How far ahead">
+            {scales}
+        </nav>
+        {content}
+    }
+    .into_any()
+}
+
+fn load(overview: &Overview) -> AnyView {
+    let (behind, ahead) = (&overview.attempts, &overview.refreshes);
+    let quiet = ahead.overdue == 0
+        && ahead.buckets.iter().all(|bucket| bucket.due == 0)
+        && behind.iter().all(|bucket| bucket.all() == 0);
+    match quiet {
+        true => nothing(Empty::Refreshes, ()),
+        false => chart::load(behind, ahead, overview.as_of),
+    }
 }
 
 /// The standings in the order of how much they ask of a person.
@@ -168,17 +204,39 @@ fn address(standing: Standing, overview: &Overview) -> String {
     }
 }
 
-fn card(client: &Client, as_of: time::OffsetDateTime) -> AnyView {
+fn card(client: &Client, as_of: OffsetDateTime, may: &May) -> AnyView {
+    let said = client.state_detail.clone().map(|said| {
+        let id = format!("said-{}", client.id);
+        view! {
+            <details class="fold" id=id>
+                <summary>"What the provider said"</summary>
+                <pre>{said}</pre>
+            </details>
+        }
+    });
+    let remedy = may.allows(Permission::ClientsWrite).then(|| {
+        link(
+            path::client_remedy(client.id, client.state),
+            "button",
+            voice::client_remedy(client.state),
+        )
+    });
     view! {
-        <li class="card" data-state=crate::ui::components::badge::client_tone(client.state)>
+        <li class="card" data-state=client_tone(client.state)>
             <h3>
                 {link(path::client(client.id), "", client.name.clone())}
             </h3>
             <p class="card-state">
                 <ClientBadge state=client.state/>
-                {format!(" for {}", voice::span(as_of - client.state_since))}
+                " for "
+                <time datetime=machine(client.state_since) title=voice::exact(client.state_since)>
+                    {voice::span(as_of - client.state_since)}
+                </time>
             </p>
-            <p>{voice::client_trouble(client)}</p>
+            <p>{voice::client_cause(client.state)}</p>
+            <p>{link(path::connections_of_client(client.id), "", voice::held_up(client))}</p>
+            {said}
+            {remedy.map(|remedy| view! { <p class="actions">{remedy}</p> })}
         </li>
     }
     .into_any()

@@ -37,14 +37,19 @@ fn board_of(
         .into_iter()
         .map(|connection| {
             let choice = form.map(|form| choice(&connection, form));
-            view! { <li class="board-row">{choice} {row(connection, as_of)}</li> }
+            view! { <li class="board-row">{choice} {row(connection, as_of)}</li> }.into_any()
         })
-        .collect::<Vec<_>>();
-    let class = if form.is_some() { "board is-choosing" } else { "board" };
+        .collect();
+    framed(rows, form.is_some())
+}
+
+/// Rows below the names of their columns.
+pub fn framed(rows: Vec<AnyView>, choosing: bool) -> AnyView {
+    let class = if choosing { "board is-choosing" } else { "board" };
     view! {
         <div class=class>
             <div class="board-head" aria-hidden="true">
-                {form.map(|_| view! { <span></span> })}
+                {choosing.then(|| view! { <span></span> })}
                 <span>"State"</span>
                 <span>"Connection"</span>
                 {lifeline::axis()}
@@ -72,7 +77,8 @@ fn choice(connection: &Connection, form: &'static str) -> AnyView {
     .into_any()
 }
 
-fn row(connection: Connection, as_of: OffsetDateTime) -> AnyView {
+/// What stands in a row.
+pub fn row(connection: Connection, as_of: OffsetDateTime) -> AnyView {
     let standing = connection.standing(as_of);
     let life = Life::of(&connection, &[], as_of);
     let name = connection.name().to_owned();

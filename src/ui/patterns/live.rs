@@ -30,12 +30,33 @@ fn part(id: &'static str, moves: bool, then: Option<&'static str>, content: AnyV
     .into_any()
 }
 
-/// A part that is looked at again when the server says that something became of `topic`, and now and
-/// then. It says when the server can't be heard.
-pub fn live_on(id: &'static str, topic: &'static str, content: impl IntoView + 'static) -> AnyView {
-    let content = content.into_any();
+/// A part that is looked at again when the server says that something became of a topic, and now and
+/// then. It says when the server can't be heard. `topics`: separated by blanks.
+pub fn live_on(
+    id: &'static str,
+    topics: &'static str,
+    content: impl IntoView + 'static,
+) -> AnyView {
+    heard(id, topics, None, content.into_any())
+}
+
+/// [`live_on`], where topics are named all the time: it is looked at every other second at most.
+pub fn live_at_times(
+    id: &'static str,
+    topics: &'static str,
+    content: impl IntoView + 'static,
+) -> AnyView {
+    heard(id, topics, Some("2000"), content.into_any())
+}
+
+fn heard(
+    id: &'static str,
+    topics: &'static str,
+    pace: Option<&'static str>,
+    content: AnyView,
+) -> AnyView {
     view! {
-        <div class="stack" id=id data-live="still" data-topic=topic>
+        <div class="stack" id=id data-live="still" data-topic=topics data-pace=pace>
             <p class="stale" hidden>
                 {voice::stale()}
             </p>

@@ -10,6 +10,7 @@ pub mod filter;
 pub mod lineage;
 pub mod live;
 pub mod load;
+pub mod needs;
 pub mod pager;
 pub mod relinks;
 pub mod token_readers;

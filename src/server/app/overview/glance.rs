@@ -12,7 +12,7 @@ use crate::{
     domain::{
         client,
         connection::{SOON, Standing, StateName},
-        overview::{ExpiryBucket, RefreshesAhead},
+        overview::{AttemptBucket, RefreshesAhead, Tally, all_edges},
     },
     server::{
         app::{App, Result},
@@ -20,12 +20,14 @@ use crate::{
     },
 };
 
-/// What runs out: 24 bars of an hour.
-const BUCKET: Duration = Duration::HOUR;
-const BUCKETS: i32 = 24;
+use super::need::{self, Needs};
+
 /// The refreshes of the next day: 48 bars of half an hour.
 const DUE_BUCKET: Duration = Duration::minutes(30);
 const DUE_BUCKETS: i32 = 48;
+
+/// How far back attempts are counted.
+pub const BEHIND: Duration = Duration::DAY;
 
 /// What takes no longer than this is counted anew for everybody.
 const QUICK: Duration = Duration::milliseconds(20);
@@ -39,8 +41,11 @@ const SHOWN: i32 = 3;
 pub struct Glance {
     pub as_of: OffsetDateTime,
     pub counts: Vec<(Standing, i64)>,
-    pub expiries: Vec<ExpiryBucket>,
+    pub needs: Needs,
+    /// What runs out, between the edges of all scales.
+    pub expiries: Vec<Tally>,
     pub refreshes: RefreshesAhead,
+    pub attempts: Vec<AttemptBucket>,
 }
 
 /// The last one, and who counts.
@@ -103,7 +108,8 @@ impl Glances {
 }
 
 async fn take(app: &App) -> Result<Glance> {
-    let now = app.now();
+    // To the second, so that it stands well in addresses.
+    let now = app.now().truncate_to_second();
     let mut conn = app.pool().acquire().await?;
     let mut counts: Vec<(Standing, i64)> = Vec::new();
     for row in store::overview::count(&mut conn, now + SOON).await? {
@@ -116,8 +122,10 @@ async fn take(app: &App) -> Result<Glance> {
     Ok(Glance {
         as_of: now,
         counts,
-        expiries: store::overview::expiries(&mut conn, now, BUCKET, BUCKETS).await?,
+        needs: need::count(&mut conn, now).await?,
+        expiries: store::overview::expiries(&mut conn, &all_edges(now)).await?,
         refreshes: store::overview::refreshes(&mut conn, now, DUE_BUCKET, DUE_BUCKETS).await?,
+        attempts: store::attempt_window::list(&mut conn, now, BEHIND).await?,
     })
 }
 

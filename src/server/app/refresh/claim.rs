@@ -14,7 +14,11 @@ use super::{
     save,
 };
 use crate::{
-    domain::{attempt::Trigger, client, provider::Profile},
+    domain::{
+        attempt::{Trigger, Verdict},
+        client,
+        provider::Profile,
+    },
     server::{
         app::{
             App, Error, Result,
@@ -321,6 +325,11 @@ async fn doubt(app: &App, conn: &mut PgConnection, leased: &mut [Leased]) -> Res
     let now = app.now();
     let abandoned =
         store::attempt::abandon(conn, &clients, &connections, lease_id, since, now).await?;
+    if !abandoned.is_empty() {
+        let count = i64::try_from(abandoned.len()).unwrap_or(i64::MAX);
+        let ended = [(Verdict::InDoubt, count)];
+        store::attempt_window::add(conn, &ended, app.replica(), now).await?;
+    }
     let doubts = intent::doubt(leased, &abandoned);
     if !doubts.is_empty() {
         lease::doubt(conn, lease_id, &doubts, app.now()).await?;

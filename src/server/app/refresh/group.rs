@@ -125,6 +125,16 @@ impl Endings {
     }
 }
 
+/// How many ended how.
+pub fn by_verdict(ended: &[(Uuid, Uuid, Ending)]) -> Vec<(Verdict, i64)> {
+    let count = |verdict| ended.iter().filter(|(.., ending)| ending.verdict == verdict).count();
+    Verdict::ALL
+        .into_iter()
+        .map(|verdict| (verdict, i64::try_from(count(verdict)).unwrap_or(i64::MAX)))
+        .filter(|(_, count)| *count > 0)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use time::OffsetDateTime;

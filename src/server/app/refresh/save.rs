@@ -125,7 +125,7 @@ async fn apply(app: &App, conn: &mut PgConnection, outcomes: &[Outcome]) -> Resu
     for attempt_id in weigh::weigh(app, &mut tx, &watched, outcomes, &taken).await? {
         saved.insert(attempt_id, Saved::Done(Verdict::Suspended));
     }
-    end_attempts(app, &mut tx, outcomes, &taken, &saved).await?;
+    let ended = end_attempts(app, &mut tx, outcomes, &taken, &saved).await?;
     for outcome in outcomes.iter().filter(|outcome| taken.contains(&outcome.attempt_id)) {
         let suspended = saved[&outcome.attempt_id] == Saved::Done(Verdict::Suspended);
         tell(app, &mut tx, outcome, suspended).await?;
@@ -137,19 +137,29 @@ async fn apply(app: &App, conn: &mut PgConnection, outcomes: &[Outcome]) -> Resu
         app.flights().wake(id);
     }
     wake_in_time(app, outcomes);
-    if let Err(error) = count(app, conn, &weigh::refreshed(outcomes, &taken)).await {
+    if let Err(error) = count(app, conn, &weigh::refreshed(outcomes, &taken), &ended).await {
         tracing::warn!(error = format!("{error:#}"), "some refreshes are not counted");
     }
     Ok(outcomes.iter().map(|outcome| saved[&outcome.attempt_id]).collect())
 }
 
-/// Counts refreshes, in a transaction that holds nothing else: all groups of a process meet in these rows.
-async fn count(app: &App, conn: &mut PgConnection, refreshed: &[(Uuid, i64)]) -> Result<()> {
-    if !refreshed.is_empty() {
-        let mut tx = conn.begin_with(BEGIN_COUNT).await?;
-        store::client_window::add(&mut tx, refreshed, app.replica(), app.now()).await?;
-        tx.commit().await?;
+/// Counts refreshes by their clients and attempts by how they ended, in a transaction that holds nothing
+/// else: all groups of a process meet in these rows.
+async fn count(
+    app: &App,
+    conn: &mut PgConnection,
+    refreshed: &[(Uuid, i64)],
+    ended: &[(Verdict, i64)],
+) -> Result<()> {
+    if ended.is_empty() {
+        return Ok(());
     }
+    let mut tx = conn.begin_with(BEGIN_COUNT).await?;
+    if !refreshed.is_empty() {
+        store::client_window::add(&mut tx, refreshed, app.replica(), app.now()).await?;
+    }
+    store::attempt_window::add(&mut tx, ended, app.replica(), app.now()).await?;
+    tx.commit().await?;
     Ok(())
 }
 
@@ -215,13 +225,14 @@ async fn judge(
     Ok(saved)
 }
 
+/// How many attempts were ended how.
 async fn end_attempts(
     app: &App,
     conn: &mut PgConnection,
     outcomes: &[Outcome],
     taken: &HashSet<Uuid>,
     saved: &HashMap<Uuid, Saved>,
-) -> Result<()> {
+) -> Result<Vec<(Verdict, i64)>> {
     let Endings { ended, withdrawn: (connections, attempts) } = Endings::of(outcomes, taken, saved);
     if !ended.is_empty() {
         store::attempt::finish(conn, &ended, app.now()).await?;
@@ -229,7 +240,7 @@ async fn end_attempts(
     if !attempts.is_empty() {
         store::attempt::delete(conn, &connections, &attempts).await?;
     }
-    Ok(())
+    Ok(group::by_verdict(&ended))
 }
 
 /// Writes down what a person is to know of an outcome, and what it says of the client.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{auth::Caller, json::Json, problem::Problem};
+use super::{auth::Caller, json::Json, problem::Problem, query::Query};
 use crate::{
     domain::{access::Permission, client::Client, connection::Connection, overview},
     server::app::{self, App},
@@ -27,14 +27,31 @@ pub struct Overview {
     /// How many connections stand how: `alive`, `soon`, `retrying`, `needs-person`,
     /// `client-refused`, `paused`, `pending`, `disconnected`. Those with none are absent.
     counts: BTreeMap<&'static str, i64>,
-    /// What needs a human now or next, soonest first; at most a dozen.
+    /// How many connections need a human now or within seven days.
+    needs_human_count: i64,
+    /// Those of them that are told by themselves, soonest first.
     needs_human: Vec<Connection>,
+    /// Those of them that are told together: many of one client for the same cause. With
+    /// `needs_human` at most a dozen, the soonest.
+    needs_human_groups: Vec<overview::NeedsHumanGroup>,
     /// Clients the provider refuses.
     clients_in_trouble: Vec<Client>,
     /// What expires over the time ahead, bucket by bucket.
     expiries: Vec<overview::ExpiryBucket>,
     /// The refreshes that are due over the next day, bucket by bucket.
     refreshes: overview::RefreshesAhead,
+    /// The refreshes that were tried over the day before, by the half hour and by how they ended. The
+    /// last half hour is not over.
+    attempts: Vec<overview::AttemptBucket>,
+}
+
+/// How far ahead to look.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct OverQuery {
+    /// What `expiries` cover: `day` (24 hours, unless said), `month` (30 days), `year` (12 months).
+    #[param(inline)]
+    over: Option<overview::Scale>,
 }
 
 /// See how things stand
@@ -43,18 +60,27 @@ pub struct Overview {
     path = "/overview",
     tag = "overview",
     extensions(("x-permission" = json!(Permission::ConnectionsRead))),
+    params(OverQuery),
     responses((status = 200, description = "How things stand", body = Overview))
 )]
-async fn get(State(app): State<App>, Caller(actor): Caller) -> Result<Json<Overview>, Problem> {
-    let found = app::overview::get(&app, &actor).await?;
+async fn get(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(asked): Query<OverQuery>,
+) -> Result<Json<Overview>, Problem> {
+    let over = asked.over.unwrap_or_default();
+    let found = app::overview::get(&app, &actor, over).await?;
     let counts = found.counts.into_iter().map(|(standing, count)| (standing.as_str(), count));
     Ok(Json(Overview {
         as_of: found.as_of,
         counts: counts.collect(),
+        needs_human_count: found.needs_human_count,
         needs_human: found.needs_human,
+        needs_human_groups: found.needs_human_groups,
         clients_in_trouble: found.clients_in_trouble,
         expiries: found.expiries,
         refreshes: found.refreshes,
+        attempts: found.attempts,
     }))
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::ConnectionRow;
 use crate::{
-    domain::connection::{Connection, ConnectionFilter, Sort, StateName},
+    domain::connection::{Connection, ConnectionFilter, Reason, Sort, StateName},
     server::store::Result,
 };
 
@@ -38,6 +38,7 @@ pub fn after(connection: &Connection, sort: Sort) -> After {
         at: match sort {
             Sort::NeedsHumanBy => Some(connection.needs_human_by.unwrap_or(LAST)),
             Sort::Expires => Some(connection.access_expires_at.unwrap_or(LAST)),
+            Sort::RefreshExpires => Some(connection.refresh_expires_at.unwrap_or(LAST)),
             Sort::Refreshed => Some(connection.obtained_at.unwrap_or(FIRST)),
             Sort::Newest | Sort::Label => None,
         },
@@ -53,12 +54,27 @@ pub struct Wanted {
     label: Option<String>,
     owner: Option<String>,
     tags: Option<Vec<String>>,
-    expires_before: Option<OffsetDateTime>,
-    needs_human_before: Option<OffsetDateTime>,
+    expires: Span,
+    refresh_expires: Span,
+    needs_human: Span,
+    reason: Option<&'static str>,
     /// One of these.
     ids: Option<Vec<Uuid>>,
     /// Patterns of what is searched, where that was not found out beforehand.
     patterns: [Option<String>; 3],
+}
+
+/// From, and before.
+type Span = (Option<OffsetDateTime>, Option<OffsetDateTime>);
+
+/// These connections, in no order.
+pub async fn of(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Connection>> {
+    select!("WHERE n.id = ANY ($1)", ids)
+        .fetch_all(conn)
+        .await?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
 }
 
 /// How many connections are asked for, and how they are found.
@@ -66,13 +82,6 @@ pub struct Found {
     wanted: Wanted,
     /// `None`: more than [`COUNTED`].
     pub count: Option<i64>,
-}
-
-impl Found {
-    /// Only the page in hand matters, and the order decides it.
-    pub fn walked(filter: &ConnectionFilter) -> Self {
-        Self { wanted: Wanted::of(filter, None), count: None }
-    }
 }
 
 impl Wanted {
@@ -83,8 +92,10 @@ impl Wanted {
             label: filter.label.clone(),
             owner: filter.owner.clone(),
             tags: filter.tag.clone().map(|tag| vec![tag]),
-            expires_before: filter.expires_before,
-            needs_human_before: filter.needs_human_before,
+            expires: (filter.expires_after, filter.expires_before),
+            refresh_expires: (filter.refresh_expires_after, filter.refresh_expires_before),
+            needs_human: (filter.needs_human_after, filter.needs_human_before),
+            reason: filter.reason.map(Reason::as_str),
             ids: None,
             patterns: [
                 filter.q.as_deref().map(pattern),
@@ -100,8 +111,10 @@ impl Wanted {
             && self.clients.is_none()
             && self.label.is_none()
             && self.owner.is_none()
-            && self.expires_before.is_none()
-            && self.needs_human_before.is_none()
+            && self.reason.is_none()
+            && [self.expires, self.refresh_expires, self.needs_human]
+                .iter()
+                .all(|(from, before)| from.is_none() && before.is_none())
     }
 
     fn is_searched(&self) -> bool {
@@ -133,7 +146,7 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$10`, what
+/// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$15`, what
 /// else there is comes after it.
 macro_rules! filtered {
     ($ask:ident, $wanted:expr, $limit:expr, $begin:literal $(+ $more:literal)*, $end:literal
@@ -145,20 +158,34 @@ macro_rules! filtered {
              AND ($4::text IS NULL OR position(lower($4) IN lower(coalesce(n.account_label, ''))) > 0
                   OR position(lower($4) IN lower(coalesce(n.account_id, ''))) > 0)
              AND ($5::text[] IS NULL OR n.tags @> $5)
-             AND ($6::timestamptz IS NULL
-                  OR coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00') < $6)
+             AND ($6::timestamptz IS NULL OR (n.access_expires_at IS NOT NULL
+                  AND coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00') >= $6))
              AND ($7::timestamptz IS NULL
-                  OR coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00') < $7)
-             AND ($8::uuid[] IS NULL OR n.id = ANY ($8))
-             AND ($9::text IS NULL OR EXISTS (SELECT FROM connection_search s
-                                              WHERE s.connection_id = n.id AND s.text LIKE lower($9)))" + $end $(+ $then)*,
+                  OR coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00') < $7)
+             AND ($8::timestamptz IS NULL OR (n.refresh_expires_at IS NOT NULL
+                  AND coalesce(n.refresh_expires_at, timestamptz '9999-01-01 00:00+00') >= $8))
+             AND ($9::timestamptz IS NULL
+                  OR coalesce(n.refresh_expires_at, timestamptz '9999-01-01 00:00+00') < $9)
+             AND ($10::timestamptz IS NULL OR (n.needs_human_by IS NOT NULL
+                  AND coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00') >= $10))
+             AND ($11::timestamptz IS NULL
+                  OR coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00') < $11)
+             AND ($12::text IS NULL OR n.reason = $12)
+             AND ($13::uuid[] IS NULL OR n.id = ANY ($13))
+             AND ($14::text IS NULL OR EXISTS (SELECT FROM connection_search s
+                                               WHERE s.connection_id = n.id AND s.text LIKE lower($14)))" + $end $(+ $then)*,
             $wanted.state,
             $wanted.clients.as_deref(),
             $wanted.label.as_deref(),
             $wanted.owner.as_deref(),
             $wanted.tags.as_deref(),
-            $wanted.expires_before,
-            $wanted.needs_human_before,
+            $wanted.expires.0,
+            $wanted.expires.1,
+            $wanted.refresh_expires.0,
+            $wanted.refresh_expires.1,
+            $wanted.needs_human.0,
+            $wanted.needs_human.1,
+            $wanted.reason,
             $wanted.ids.as_deref(),
             $wanted.patterns[0].as_deref(),
             $limit
@@ -188,13 +215,13 @@ macro_rules! ordered {
                         + $key
                         + " AS key FROM connections n WHERE ",
                     ") SELECT id, key FROM found
-                   WHERE $11::uuid IS NULL OR (key, id) "
+                   WHERE $16::uuid IS NULL OR (key, id) "
                         + $beyond
                         + " ORDER BY key "
                         + $direction
                         + ", id "
                         + $direction
-                        + " LIMIT $10) AS page ON page.id = n.id
+                        + " LIMIT $15) AS page ON page.id = n.id
                  ORDER BY page.key "
                         + $direction
                         + ", page.id "
@@ -211,7 +238,7 @@ macro_rules! ordered {
                     $found.wanted,
                     $limit,
                     "WHERE ",
-                    " AND ($11::uuid IS NULL OR ("
+                    " AND ($16::uuid IS NULL OR ("
                         + $key
                         + ", n.id) "
                         + $beyond
@@ -221,7 +248,7 @@ macro_rules! ordered {
                         + $direction
                         + ", n.id "
                         + $direction
-                        + " LIMIT $10",
+                        + " LIMIT $15",
                     $id,
                     $at
                 )
@@ -245,13 +272,13 @@ pub async fn page(
     let text = after.and_then(|after| after.text.as_deref());
     let rows = match sort {
         // The ids are UUIDv7: they are made in the order of time.
-        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($11, $12)", "DESC", id, id),
+        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($16, $17)", "DESC", id, id),
         Sort::NeedsHumanBy => ordered!(
             found,
             limit,
             conn,
             "coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00')",
-            "> ($12, $11)",
+            "> ($17, $16)",
             "",
             id,
             at
@@ -261,7 +288,17 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($12, $11)",
+            "> ($17, $16)",
+            "",
+            id,
+            at
+        ),
+        Sort::RefreshExpires => ordered!(
+            found,
+            limit,
+            conn,
+            "coalesce(n.refresh_expires_at, timestamptz '9999-01-01 00:00+00')",
+            "> ($17, $16)",
             "",
             id,
             at
@@ -271,13 +308,13 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.obtained_at, timestamptz '0001-01-01 00:00+00')",
-            "< ($12, $11)",
+            "< ($17, $16)",
             "DESC",
             id,
             at
         ),
         Sort::Label => {
-            ordered!(found, limit, conn, "lower(n.label)", "> (lower($12), $11)", "", id, text)
+            ordered!(found, limit, conn, "lower(n.label)", "> (lower($17), $16)", "", id, text)
         }
     };
     rows.into_iter().map(TryInto::try_into).collect()
@@ -313,7 +350,7 @@ pub async fn count(
         wanted,
         COUNTED + 1,
         "SELECT count(*) FROM (SELECT FROM connections n WHERE ",
-        " LIMIT $10) AS few"
+        " LIMIT $15) AS few"
     )
     .fetch_one(conn)
     .await?

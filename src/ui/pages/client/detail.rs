@@ -192,8 +192,9 @@ fn facts(client: &Client, profile: &Profile) -> AnyView {
 }
 
 fn manage(client: &Client, profile: &Profile, doings: Doings) -> AnyView {
-    let secret =
-        profile.needs_client_secret().then(|| secret::replace(client, profile, doings.secret));
+    let secret = profile.needs_client_secret().then(|| {
+        view! { <div id="secret">{secret::replace(client, profile, doings.secret)}</div> }
+    });
     let edit = section("Edit", "", edit(client, profile, doings.update));
     let ending = section("Switch off or delete", "", ending(client, doings));
     (secret, edit, ending).into_any()

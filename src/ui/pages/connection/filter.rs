@@ -1,11 +1,12 @@
 //! The bar above the list of connections, and the filters that were given a name.
 
 use leptos::{prelude::*, server_fn::ServerFn};
+use time::OffsetDateTime;
 
 use crate::{
     domain::{
         client::ClientName,
-        connection::{ConnectionFilter, Sort, StateName},
+        connection::{ConnectionFilter, Reason, Sort, StateName},
         saved_filter::SavedFilter,
         voice,
     },
@@ -45,11 +46,14 @@ pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
             owned(value, voice::sort(*sort))
         })
         .collect();
+    let reasons = std::iter::once(owned("", "any"))
+        .chain(Reason::ALL.iter().map(|reason| owned(reason.as_str(), voice::reason_name(*reason))))
+        .collect();
+    let reason = filter.reason.map(Reason::as_str).unwrap_or_default();
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let state = filter.state.map(StateName::as_str).unwrap_or_default();
     let client = filter.client.map(|id| id.to_string()).unwrap_or_default();
     let provider = filter.provider.as_deref().unwrap_or_default();
-    let day = |at: Option<time::OffsetDateTime>| at.map(path::day).unwrap_or_default();
     let sort = filter.sort.filter(|sort| *sort != Sort::default()).map(Sort::as_str);
     let more =
         ConnectionFilter { state: None, client: None, q: None, sort: None, ..filter.clone() };
@@ -66,17 +70,32 @@ pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
                 typed("label", "Label", "text", text(&filter.label)),
                 typed("owner", "Account", "text", text(&filter.owner)),
                 typed("tag", "Tag", "text", text(&filter.tag)),
-                typed("expires_before", "Expires before", "date", day(filter.expires_before)),
-                typed(
-                    "needs_human_before",
-                    "Needs a person before",
-                    "date",
-                    day(filter.needs_human_before),
+                chosen("reason", "Why a person is needed", reasons, reason),
+                moment("expires_after", "Expires from", filter.expires_after),
+                moment("expires_before", "Expires before", filter.expires_before),
+                moment(
+                    "refresh_expires_after",
+                    "Refresh token ends from",
+                    filter.refresh_expires_after,
                 ),
+                moment(
+                    "refresh_expires_before",
+                    "Refresh token ends before",
+                    filter.refresh_expires_before,
+                ),
+                moment("needs_human_after", "Needs a person from", filter.needs_human_after),
+                moment("needs_human_before", "Needs a person before", filter.needs_human_before),
             ],
         ),
     ];
     filter_bar(path::CONNECTIONS, filter.narrows(), fields.into_iter().collect::<Vec<_>>())
+}
+
+/// A day; or a moment, which is kept as it is while something else is asked.
+fn moment(name: &'static str, label: &'static str, at: Option<OffsetDateTime>) -> AnyView {
+    let value = at.map(path::instant).unwrap_or_default();
+    let kind = if value.len() > "2026-03-01".len() { "text" } else { "date" };
+    typed(name, label, kind, value)
 }
 
 /// The filters that have a name, each a link; and the way to give one to what is shown.

@@ -26,7 +26,7 @@ pub async fn shares(conn: &mut PgConnection, found: &Found) -> Result<Vec<Share>
         i64::MAX,
         r#"SELECT c.name AS client, count(*) AS "count!"
            FROM connections n JOIN clients c ON c.id = n.client_id WHERE "#,
-        " GROUP BY c.id ORDER BY 2 DESC, lower(c.name) LIMIT $10"
+        " GROUP BY c.id ORDER BY 2 DESC, lower(c.name) LIMIT $15"
     )
     .fetch_all(conn)
     .await?)
@@ -39,10 +39,10 @@ pub async fn insert_items(conn: &mut PgConnection, job_id: Uuid, found: &Found) 
         found.wanted,
         i64::MAX,
         "INSERT INTO job_items (job_id, number, connection_id, label, client)
-         SELECT $11::uuid, row_number() OVER (ORDER BY n.id), n.id,
+         SELECT $16::uuid, row_number() OVER (ORDER BY n.id), n.id,
                 coalesce(nullif(n.label, ''), n.account_label, n.account_id, ''), c.name
          FROM connections n JOIN clients c ON c.id = n.client_id WHERE ",
-        " LIMIT $10",
+        " LIMIT $15",
         job_id
     )
     .execute(conn)
