@@ -39,7 +39,7 @@ pub fn List() -> impl IntoView {
                 <p>"The newest first"</p>
                 <p class="found-files">{files(|format| path::audit_export(&filter, format))}</p>
             </div>
-            {audit::entries(page.items, place)}
+            {audit::entries(page.items, audit::Of::All, place)}
             <Pager next=page.next/>
         }
     })
