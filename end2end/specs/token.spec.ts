@@ -98,8 +98,8 @@ test("the page says which key read the token, and how often", async () => {
   await expect(readers.getByText("Nobody read its token yet")).toBeVisible();
   await open(page, "/api-keys");
   await page.getByLabel("Name").fill("Nightly billing");
-  await page.getByLabel(/tokens:read/).check();
-  await page.getByRole("button", { name: /^Create/ }).click();
+  await page.locator("[value='tokens:read']").check();
+  await page.getByRole("button", { name: "Create key" }).click();
   const key = await page.getByLabel("The key “Nightly billing”").inputValue();
   house.shownOnce("an API key", key);
   for (let times = 0; times < 3; times++) {
@@ -110,7 +110,7 @@ test("the page says which key read the token, and how often", async () => {
     await page.goto(connection);
     const row = readers.getByRole("row", { name: /Nightly billing/ });
     await expect(row).toContainText("API key", { timeout: 200 });
-    await expect(row.getByRole("cell").nth(2)).toHaveText("3", { timeout: 200 });
+    await expect(row).toContainText("3 times, last", { timeout: 200 });
   }).toPass({ timeout: 15_000, intervals: [500] });
 });
 
@@ -123,7 +123,15 @@ test("a token is shown for a moment to an admin who enters the password again", 
   expect(new URL(page.url()).pathname).toBe(connection);
   await look(page, "connection-wrong-password");
 
-  await page.clock.install();
+  // The script's clock is ours here; the browser's own, which leaves the page too, has its test below.
+  const began = Date.now();
+  await page.clock.setFixedTime(began);
+  await page.route("**/token", async (route) => {
+    const response = await route.fetch();
+    const { refresh, ...headers } = response.headers();
+    if (refresh) expect(refresh).toBe(`30; url=${connection}`);
+    await route.fulfill({ response, headers });
+  });
   await reveal(page, ADMIN.password);
   await expect(page).toHaveURL(`${house.url}${connection}/token`);
   const secret = page.getByRole("region", { name: "The access token" });
@@ -131,12 +139,12 @@ test("a token is shown for a moment to an admin who enters the password again", 
   const token = await secret.innerText();
   expect(token.length).toBeGreaterThan(20);
   house.shownOnce("the provider's access_token", token);
-  await expect(page.getByRole("timer")).toHaveText(/^Gone in (30|29|28) s\.$/);
+  await expect(page.getByRole("timer")).toHaveText("Gone in 30 s.");
   await look(page, "token");
-  await page.clock.fastForward(20_000);
-  await expect(page.getByRole("timer")).toHaveText(/^Gone in [0-9]+ s\.$/);
+  await page.clock.setFixedTime(began + 20_000);
+  await expect(page.getByRole("timer")).toHaveText("Gone in 10 s.");
   await expect(secret).toBeVisible();
-  await page.clock.fastForward(12_000);
+  await page.clock.setFixedTime(began + 30_000);
   await expect(page).toHaveURL(`${house.url}${connection}`);
   expect(await page.content()).not.toContain(token);
   // Neither back, nor loaded again.

@@ -60,7 +60,7 @@ pub use relink::{
     Advice, brand, brand_contrast, more_found, relink, relink_revoke, relink_show, relink_word,
     renewed,
 };
-pub use token::{more_readers, reader, reveal, revealed, revealed_before, revealed_for};
+pub use token::{more_readers, reader, reveal, revealed, revealed_before, revealed_for, times};
 
 #[cfg(test)]
 mod tests;

@@ -199,6 +199,7 @@ fn all() -> Vec<String> {
     said.extend(Role::ALL.map(|each| role(each).into()));
     said.extend(Scope::ALL.map(|each| scope(each).into()));
     said.extend(ReaderKind::ALL.map(|kind| reader(kind).into()));
+    said.extend([1, 12].map(times));
     said.extend([more_readers().into(), revealed_before().into(), reveal(), revealed_for()]);
     for end in [None, Some(AS_OF), Some(AS_OF + Duration::hours(1))] {
         said.push(revealed(end, AS_OF));

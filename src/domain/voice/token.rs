@@ -13,6 +13,14 @@ pub fn reader(kind: ReaderKind) -> &'static str {
     }
 }
 
+/// How often it did.
+pub fn times(reads: i64) -> String {
+    match reads {
+        1 => "once".into(),
+        reads => format!("{reads} times"),
+    }
+}
+
 /// What stands below the readers that a page has room for.
 pub fn more_readers() -> &'static str {
     "There are more, who read it longer ago. The API lists them all."

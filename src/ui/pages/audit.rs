@@ -31,7 +31,7 @@ pub fn List() -> impl IntoView {
         view! {
             {head("Audit", None, ())}
             {bar(filter, filtered)}
-            {audit::entries(page.items, place)}
+            {audit::entries(page.items, audit::Of::All, place)}
             <Pager next=page.next/>
         }
     })

@@ -10,12 +10,20 @@ use crate::{
     },
 };
 
+/// Which entries stand together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    All,
+    /// Those of the thing whose page it is, which need not name it.
+    One,
+}
+
 /// These entries, in their order; where there are none, what `place` says.
-pub fn entries(entries: Vec<AuditEntry>, place: Empty) -> AnyView {
+pub fn entries(entries: Vec<AuditEntry>, of: Of, place: Empty) -> AnyView {
     if entries.is_empty() {
         return nothing(place, ());
     }
-    let rows = entries.into_iter().map(row).collect::<Vec<_>>();
+    let rows = entries.into_iter().map(|entry| row(entry, of)).collect::<Vec<_>>();
     view! {
         <div class="scroll" tabindex="0" role="region" aria-label="Audit log">
             <table class="table">
@@ -24,7 +32,7 @@ pub fn entries(entries: Vec<AuditEntry>, place: Empty) -> AnyView {
                         <th scope="col">"When"</th>
                         <th scope="col">"Who"</th>
                         <th scope="col">"Did"</th>
-                        <th scope="col">"To what"</th>
+                        {(of == Of::All).then(|| view! { <th scope="col">"To what"</th> })}
                     </tr>
                 </thead>
                 <tbody>{rows}</tbody>
@@ -34,7 +42,7 @@ pub fn entries(entries: Vec<AuditEntry>, place: Empty) -> AnyView {
     .into_any()
 }
 
-fn row(entry: AuditEntry) -> AnyView {
+fn row(entry: AuditEntry, of: Of) -> AnyView {
     let detail = match &entry.detail {
         serde_json::Value::Null => None,
         serde_json::Value::Object(fields) if fields.is_empty() => None,
@@ -45,6 +53,10 @@ fn row(entry: AuditEntry) -> AnyView {
         entry.subject_id.clone().unwrap_or_default()
     } else {
         entry.subject_label
+    };
+    let subject = match same {
+        Some(href) => link(href, "", label),
+        None => label.into_any(),
     };
     view! {
         <tr>
@@ -66,12 +78,7 @@ fn row(entry: AuditEntry) -> AnyView {
                         }
                     })}
             </td>
-            <td>
-                {match same {
-                    Some(href) => link(href, "", label),
-                    None => label.into_any(),
-                }}
-            </td>
+            {(of == Of::All).then(|| view! { <td>{subject}</td> })}
         </tr>
     }
     .into_any()

@@ -28,12 +28,9 @@ pub fn token_readers(readers: Vec<TokenReader>, more: bool, as_of: OffsetDateTim
                         {reader.name} <p class="sub">{voice::reader(reader.kind)}</p>
                     </td>
                     <td>
-                        <Ago at=reader.last_at as_of/>
+                        {voice::times(reader.reads)} ", last " <Ago at=reader.last_at as_of/>
                     </td>
-                    <td class="is-figure">{reader.reads}</td>
-                    <td class="is-minor">
-                        <Day at=reader.first_at/>
-                    </td>
+                    <td>"since " <Day at=reader.first_at/></td>
                 </tr>
             }
         })
@@ -44,11 +41,8 @@ pub fn token_readers(readers: Vec<TokenReader>, more: bool, as_of: OffsetDateTim
                 <thead>
                     <tr>
                         <th scope="col">"Who"</th>
-                        <th scope="col">"Last read"</th>
-                        <th scope="col" class="is-figure">
-                            "Reads"
-                        </th>
-                        <th scope="col" class="is-minor">"First read"</th>
+                        <th scope="col">"How often"</th>
+                        <th scope="col">"First"</th>
                     </tr>
                 </thead>
                 <tbody>{rows}</tbody>

@@ -152,7 +152,7 @@ fn show(
             .then(|| {
                 let all = path::audit_of(&connection.id.to_string());
                 section("Audit", "What was done with it, newest first", view! {
-                    {audit::entries(done.items, Empty::Audit)}
+                    {audit::entries(done.items, audit::Of::One, Empty::Audit)}
                     <p class="more">{link(all, "", "All that was done with it")}</p>
                 })
             })}
