@@ -47,8 +47,8 @@ pub fn Detail() -> impl IntoView {
                 0 => Vec::new(),
                 _ => rpc::job::failed(id).await?,
             };
-            let customers = match (job.action, job.done) {
-                (Action::Relink, 1..) => Some(rpc::campaign::progress(id, stage, paging).await?),
+            let customers = match job.action {
+                Action::Relink => Some(rpc::campaign::progress(id, stage, paging).await?),
                 _ => None,
             };
             Ok((job, failed, customers))
@@ -60,12 +60,9 @@ pub fn Detail() -> impl IntoView {
         let title = voice::job_name(&job);
         let stage = asked.with_untracked(path::stage);
         let waits = customers.as_ref().is_some_and(|all| all.progress.stragglers() > 0);
-        let next = customers.as_ref().and_then(|all| all.stragglers.next.clone());
         let customers = customers.map(|customers| {
-            view! {
-                {section("Customers", "", live_on("customers", "relinks", far(&job, customers, stage, &may)))}
-                <Pager next/>
-            }
+            let far = far(&job, customers, stage, &may);
+            section("Customers", "", live_on("customers", "relinks", far))
         });
         let stop = stops.then(|| button_form(stop, hidden("id", job.id), "Stop", "grave"));
         view! {
@@ -135,6 +132,7 @@ fn far(job: &Job, customers: Customers, shown: Option<Stage>, may: &May) -> AnyV
         {stage_counts(id, &progress, shown)}
         {waits.then(|| view! { <div class="actions">{again} {file}</div> })}
         {(!page.items.is_empty()).then(|| stragglers(page.items, as_of))}
+        <Pager next=page.next/>
     }
     .into_any()
 }
