@@ -91,6 +91,7 @@ async fn no_answer_holds_a_secret_but_the_token_endpoint(pool: PgPool) {
     let links = admin.post("/jobs", &links).await.ok()["id"].as_str().unwrap().to_owned();
     let mut paths = readable(&connection, &client, &user, &import);
     paths.extend([
+        "/exports/audit".to_owned(),
         "/exports/connections".to_owned(),
         format!("/exports/jobs/{job}"),
         format!("/exports/jobs/{links}/stragglers"),
