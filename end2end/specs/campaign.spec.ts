@@ -129,7 +129,7 @@ for (const [script, width] of [[true, 1440], [false, 390]] as const) {
     await page.getByRole("link", { name: "Who needs a link?" }).click();
     await expect(page.getByRole("heading", { level: 1, name: "Links for many" })).toBeVisible();
     const drift = section(page, "Scope drift");
-    await expect(drift.getByRole("link", { name: `${waiting.length} connections` })).toBeVisible();
+    await expect(drift.getByRole("link", { name: `${waiting.length} connections`, exact: true })).toBeVisible();
     await expect(page.getByText("No connection came to need a person since then.")).toBeVisible();
     if (script) await look(page, "campaign-reasons");
     await drift.getByRole("link", { name: /^Create links/ }).click();
@@ -179,7 +179,9 @@ for (const [script, width] of [[true, 1440], [false, 390]] as const) {
       await page.goto("/jobs");
       await page.screenshot({ path: join(screenshots, "campaign-jobs-plain-390.png"), fullPage: true });
     }
-    expect(support.mistakes).toEqual([]);
+    // Without a script what is loaded for it beforehand is never used, which the browser says after a while.
+    const unused = (mistake: string) => !script && mistake.includes("preloaded using link preload");
+    expect(support.mistakes.filter((mistake) => !unused(mistake))).toEqual([]);
     await support.context.close();
   });
 }

@@ -157,7 +157,11 @@ let deaf = false;
 const listen = () => {
   if (stream) return;
   stream = new EventSource("/live");
-  stream.onopen = () => (deaf = false);
+  // What was said since the page was made nobody here heard.
+  stream.onopen = () => {
+    deaf = false;
+    hear();
+  };
   stream.onmessage = ({ data }) => {
     if (data === "all" || document.querySelector(`[data-topic~="${CSS.escape(data)}"]`)) hear();
   };
@@ -191,7 +195,8 @@ const follow = (wait) => {
   if (owed === 2 && !deaf) wait = Math.max(0, looked + pace - performance.now());
   if (owed === 1 && pace) wait ??= 6 * pace;
   // What a person does elsewhere takes longer than what we do.
-  wait ??= told ? (deaf ? 5000 : 30_000) : moving?.dataset.then ? 3000 : 1000;
+  const slow = deaf ? 5000 : 30_000;
+  wait ??= moving || !told ? (moving?.dataset.then ? 3000 : 1000) : slow;
   if (sending || moving || told) next = setTimeout(look, wait);
 };
 let looking = false;
