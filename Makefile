@@ -2,7 +2,7 @@
 # and can be repeated.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test torture torture-short soak dev figures sqlx fuzz bench bench-provider bench-import bench-pages setup
+.PHONY: help run test torture torture-short soak dev figures sqlx fuzz bench bench-provider bench-import bench-pages lighthouse setup
 
 help:
 	@echo 'make run      build Regrant and run it with sample data'
@@ -17,6 +17,7 @@ help:
 	@echo 'make bench    speed, in ratios to what PostgreSQL does beside it, against its aims'
 	@echo 'make bench-provider  what each preset costs, against its limits'
 	@echo 'make bench-pages     how long pages take with 100,000 connections, and how much they weigh'
+	@echo 'make lighthouse      what Lighthouse says of three pages, against its limits'
 	@echo 'make bench-import    how fast 100,000 connections are imported, against its limits'
 
 setup:
@@ -70,3 +71,8 @@ bench-import: setup
 
 bench-pages: setup
 	@cargo xtask bench pages
+
+lighthouse:
+	@sh xtask/setup.sh test lighthouse
+	@cargo xtask build --release
+	@node end2end/lighthouse/run.mjs

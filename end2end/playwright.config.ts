@@ -7,6 +7,7 @@ export default defineConfig({
   testDir: "specs",
   globalSetup: "./support/global-setup.ts",
   outputDir: "../target/end2end/results",
+  snapshotPathTemplate: "baseline/{arg}{ext}",
   // Each file starts a Regrant of its own; two cores carry one of them and its browser.
   workers: 1,
   fullyParallel: false,

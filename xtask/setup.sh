@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing and nothing else. Usage: setup.sh build|test [torture]
+# Installs what is missing and nothing else. Usage: setup.sh build|test [torture|lighthouse]
 #
 # Cargo cannot do this: it needs a linker before it can build the first line. System packages come
 # from apt, as root or through sudo; anyone else is told the one line to run.
@@ -114,3 +114,4 @@ if [ "$purpose" = test ]; then
   npm_install end2end
   pip_install end2end/requirements.txt
 fi
+if [ "${2:-}" = lighthouse ]; then npm_install end2end/lighthouse; fi

@@ -127,6 +127,23 @@ for (const scripted of [true, false]) {
       await expect(page.getByText("ends every connection of the client")).toBeVisible();
     });
 
+    test("nobody leaves what is not saved without being asked", async () => {
+      await page.goto(`/providers/${slug}/edit`);
+      await ready();
+      await page.getByRole("button", { name: "Leave", exact: true }).click();
+      await expect(page).toHaveURL(new RegExp(`/providers/${slug}$`));
+      await page.goto(`/providers/${slug}/edit`);
+      await ready();
+      await named("name").fill("Another name");
+      await page.getByRole("button", { name: "Leave", exact: true }).click();
+      await expect(summary()).toContainText("What you changed here is not saved.");
+      await expect(summary()).toBeFocused();
+      await expect(named("name")).toHaveValue("Another name");
+      await summary().getByRole("link", { name: "Leave without saving" }).click();
+      await expect(page).toHaveURL(new RegExp(`/providers/${slug}$`));
+      await expect(page.getByRole("heading", { level: 1 })).toContainText("Our calendar");
+    });
+
     test("an address that leads nowhere is told where it was typed", async () => {
       await page.goto("/providers/new");
       await ready();

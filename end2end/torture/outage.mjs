@@ -25,6 +25,8 @@ export async function outage(world, hours, note) {
   // Answers that were under way are judged by what came before.
   await sleep(4000);
   const before = await condemned(world);
+  // Kills that lose tokens can have begun an incident, which outlasts this.
+  const troubled = (await inTrouble(world)).map(({ name }) => name);
   const [{ at }] = await world.postgres.query("SELECT now() AS at");
   const steps = Math.ceil((hours * 3600) / STEP_SECONDS);
   for (let step = 0; step < steps; step += 1) {
@@ -40,9 +42,13 @@ export async function outage(world, hours, note) {
   const [{ count: tries }] = await world.postgres.query(
     `SELECT count(*) FROM attempts WHERE started_at > '${at}'`,
   );
-  const clients = await world.postgres.query("SELECT name, state FROM clients WHERE state <> 'ready'");
+  const clients = (await inTrouble(world)).filter(({ name }) => !troubled.includes(name));
   note("outage", { hours, tries, condemned: after - before, clients });
   return { hours, tries, condemned: after - before, clients };
+}
+
+function inTrouble(world) {
+  return world.postgres.query("SELECT name, state FROM clients WHERE state <> 'ready'");
 }
 
 async function condemned(world) {

@@ -28,19 +28,20 @@ export class Leases {
 
   async look() {
     const rows = await this.postgres.query(`
-      SELECT id, lease_id, leased_until, leased_until > clock_timestamp() AS held,
+      SELECT n.id, lease_id, leased_until, leased_until > clock_timestamp() AS held, c.state,
              extract(epoch FROM clock_timestamp() - greatest(due_at, coalesce(leased_until, due_at))) AS late
-      FROM connections
+      FROM connections n JOIN clients c ON c.id = n.client_id
       WHERE due_at IS NOT NULL AND (lease_id IS NOT NULL OR due_at < clock_timestamp())`);
     const at = now();
     const next = new Map();
-    for (const { id, lease_id: lease, leased_until: end, held, late } of rows) {
+    for (const { id, lease_id: lease, leased_until: end, held, state, late } of rows) {
       if (held && lease) {
         const key = `${id} ${lease} ${end}`;
         const since = this.known.get(key) ?? at;
         next.set(key, since);
         if (at - since > this.longest) this.longest = at - since;
-      } else if (late > this.latest) this.latest = late;
+        // An incident holds its client's connections back for half an hour and longer, which is its purpose.
+      } else if (state !== "incident" && late > this.latest) this.latest = late;
     }
     this.known = next;
     this.looks += 1;

@@ -35,4 +35,10 @@ pub struct AuditFilter {
     pub subject: Option<String>,
     /// Part of the actor's label.
     pub actor: Option<String>,
+    /// What was done at this moment or after it.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub from: Option<OffsetDateTime>,
+    /// What was done before this moment.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub before: Option<OffsetDateTime>,
 }

@@ -247,7 +247,9 @@ pub struct Connection {
     /// Since when it rests: it is not refreshed by itself.
     #[serde(with = "time::serde::rfc3339::option")]
     pub paused_at: Option<OffsetDateTime>,
-    /// The earliest moment at which only a person can keep it alive; `None`: not in sight.
+    /// The earliest moment at which only a person can keep it alive; in the past where it has died.
+    /// `None`: not in sight. It is `None` too while the connection is `pending`: a person is needed
+    /// for its first consent, but nothing lives yet that could die, however long that takes.
     #[serde(with = "time::serde::rfc3339::option")]
     pub needs_human_by: Option<OffsetDateTime>,
     /// What the provider said last, if that was not a token.

@@ -68,15 +68,38 @@ impl ImportState {
     }
 }
 
+/// Where a row stands in its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowPlace {
+    pub row: i64,
+    pub line: i64,
+}
+
 /// Why a row did not become a connection. Nothing of its tokens is in here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct RowProblem {
-    /// Counted from 1, without the CSV's heading.
+    /// Which row it is, counted from 1 without the heading of a CSV file and without empty lines.
     pub row: i64,
+    /// The line of the file on which the row begins, as an editor counts: the heading and empty lines
+    /// count, and a row of a CSV file may have several. `null` in imports from before it was kept.
+    #[serde(default)]
+    pub line: Option<i64>,
     #[serde(default)]
     pub external_id: Option<String>,
     /// Empty: the row as a whole.
     pub field: String,
     pub message: String,
+}
+
+impl RowProblem {
+    pub fn new(at: RowPlace, field: &str, message: impl Into<String>) -> Self {
+        Self {
+            row: at.row,
+            line: Some(at.line),
+            external_id: None,
+            field: field.into(),
+            message: message.into(),
+        }
+    }
 }

@@ -80,7 +80,8 @@ impl std::str::FromStr for Action {
     }
 }
 
-/// A job to be done, on the connections of `ids` or on all that `filter` lets through.
+/// A job to be done: on the connections of `ids`, on all that `filter` lets through, or on the
+/// stragglers of another job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -89,15 +90,42 @@ pub struct NewJob {
     /// These connections, at most 1000.
     #[serde(default)]
     pub ids: Option<Vec<Uuid>>,
-    /// All connections that it lets through when the job is made. Either this or `ids`.
+    /// All connections that it lets through when the job is made.
     #[serde(default)]
     pub filter: Option<ConnectionFilter>,
+    /// Those of this job of relinks whose link was not used, also if it expired or was revoked; but
+    /// nobody who is at the provider just now. One of this, `ids` and `filter`.
+    #[serde(default)]
+    pub stragglers_of: Option<Uuid>,
+    /// What to call it.
+    #[serde(default)]
+    pub name: Option<String>,
     /// With `tag` and `untag`: the tag.
     #[serde(default)]
     pub tag: Option<String>,
     /// With `disconnect`: revoke the tokens at the provider too (RFC 7009).
     #[serde(default)]
     pub revoke: bool,
+    /// With `relink`: ask for the scopes that the client asks for today, too, and not only for those
+    /// that the connection asked for when it was made. A job on stragglers does as theirs did.
+    #[serde(default)]
+    pub client_scopes: bool,
+}
+
+impl NewJob {
+    /// A job on nothing yet.
+    pub fn of(action: Action) -> Self {
+        Self {
+            action,
+            ids: None,
+            filter: None,
+            stragglers_of: None,
+            name: None,
+            tag: None,
+            revoke: false,
+            client_scopes: false,
+        }
+    }
 }
 
 /// What a job would work on.
@@ -115,6 +143,7 @@ pub struct Selection {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "ssr", schema(as = SelectionShare))]
 pub struct Share {
+    pub client_id: Uuid,
     pub client: String,
     pub count: i64,
 }
@@ -149,8 +178,12 @@ impl std::str::FromStr for JobState {
 pub struct Job {
     pub id: Uuid,
     pub action: Action,
+    pub name: Option<String>,
     pub tag: Option<String>,
     pub revoke: bool,
+    pub client_scopes: bool,
+    /// The job whose stragglers it works on.
+    pub stragglers_of: Option<Uuid>,
     pub state: JobState,
     /// On how many connections.
     pub total: i64,

@@ -5,6 +5,7 @@ pub mod api_key;
 pub mod attempt;
 pub mod audit;
 pub mod brand;
+pub mod campaign;
 pub mod catalog;
 pub mod client;
 pub mod connection;

@@ -6,6 +6,8 @@
 //! instead.
 
 mod attempt;
+mod audit;
+mod campaign;
 mod client;
 mod connection;
 mod empty;
@@ -23,6 +25,11 @@ mod token;
 pub mod visitor;
 
 pub use attempt::{attempt, error_class, lost, trigger, verdict};
+pub use audit::{AUDIT_NOUNS, audit};
+pub use campaign::{
+    Occasion, campaign, client_scopes, no_occasion, occasion, occasion_name, stage_count,
+    stragglers_again,
+};
 pub use client::{
     REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, incident, incident_ends,
     next_secret, unreadable_expiry,
@@ -34,13 +41,13 @@ pub use connection::{
 pub use empty::{Empty, empty};
 pub use import::import;
 pub use job::{
-    job, job_action, job_disconnected, job_done, job_gone, job_meaning, job_not_allowed,
+    job, job_action, job_disconnected, job_done, job_gone, job_meaning, job_name, job_not_allowed,
     job_nothing_to_do, job_outcome, job_relink, job_revoked, job_selection,
 };
 pub use lifeline::{lifeline, mark};
 pub use list::{FILTER_SAVED, connections, grouped, sort};
 pub use moment::{day, exact, relative, span, stretch, until};
-pub use outcome::{Notice, Page, notice, see_fields, stale};
+pub use outcome::{Notice, Page, notice, see_fields, stale, unsaved};
 pub use overview::{
     RELINK_ALL, attempts, between, bucket, client_cause, client_remedy, clock, day_in_short, due,
     ending, endings, group, group_line, group_name, held_up, in_all, month_in_short, more_needed,

@@ -46,7 +46,8 @@ pub async fn create(
 ) -> Answer<()> {
     use crate::server::{app::job, http::caller};
     let (app, actor) = caller::actor().await?;
-    let made = app.call(job::create_from_text(&app, &actor, action, [ids, filter, tag], revoke));
+    let new = NewJob { tag, revoke, ..NewJob::of(action) };
+    let made = app.call(job::create_from_text(&app, &actor, new, [ids, filter]));
     caller::redirect(&format!("/jobs/{}", made.await?.id));
     Ok(())
 }

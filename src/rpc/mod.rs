@@ -6,6 +6,7 @@
 pub mod api_key;
 pub mod audit;
 pub mod brand;
+pub mod campaign;
 pub mod client;
 pub mod connection;
 pub mod dry_run;

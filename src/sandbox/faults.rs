@@ -172,7 +172,7 @@ impl Control {
         lock(&self.0.counts).clone()
     }
 
-    /// From now on token requests stop here, until [`Control::release`].
+    /// From now on requests for tokens and codes, and revocations, stop here, until [`Control::release`].
     pub fn hold(&self, at: Hold) {
         self.0.catching.store(true, Ordering::SeqCst);
         self.0.hold.send_replace(Some(at));

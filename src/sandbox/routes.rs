@@ -87,8 +87,10 @@ fn of(realm: Realm) -> Router<Sandbox> {
         router = router.route(
             &at(revoke),
             post(async move |State(sandbox): State<Sandbox>, request: Request| {
-                with_raw(request, |raw| or_refuse(realm, inspect::revoke(&sandbox.0, realm, &raw)))
-                    .await
+                let answer = |raw| or_refuse(realm, inspect::revoke(&sandbox.0, realm, &raw));
+                let answer = with_raw(request, answer).await;
+                sandbox.0.control.pass(Hold::BeforeAnswering).await;
+                answer
             }),
         );
     }

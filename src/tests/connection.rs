@@ -4,6 +4,7 @@
 mod consent;
 mod end;
 mod export;
+mod home;
 mod import;
 mod list;
 mod reveal;

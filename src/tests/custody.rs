@@ -76,7 +76,7 @@ async fn a_refresh_token_has_one_home(pool: PgPool) {
     );
     for second in [again, too] {
         assert!(
-            matches!(second, Err(Error::Conflict(text)) if text.contains(&first.id.to_string()))
+            matches!(second, Err(Error::Conflict(it)) if it.why.contains(&first.id.to_string()))
         );
     }
     assert_eq!(world.count("SELECT count(*) FROM connections").await, 1);

@@ -156,3 +156,27 @@ async fn the_page_shows_what_was_read_once_and_never_the_token(pool: PgPool) {
     assert!(shown.contains("REFRESH-TOKEN"));
     assert!(!admin.get(&page).await.text.contains("a-ve…"));
 }
+
+/// Whoever pastes a refusal may paste a token with it: where the profile says that tokens are, or
+/// anywhere in the provider's own words.
+#[sqlx::test]
+async fn a_token_in_a_refusal_is_masked_too(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ClientsWrite]).await;
+    let path = format!("/clients/{client}/dry-run");
+    let (short, long) = ("tok-en-no-1", "9f8e7d6c5b4a39281706fedcba987654");
+    for body in [
+        json!({ "error": "invalid_grant", "error_description": format!("Token {long} was revoked") }),
+        json!({ "error": "invalid_grant", "error_description": format!("Token {short} was revoked"),
+                "refresh_token": short }),
+        json!({ "error": long, "error_description": "It was revoked" }),
+    ] {
+        let sample = json!({ "sample": { "body": body.to_string(), "status": 400 } });
+        let reading = program.post(&path, &sample).await.ok()["reading"].clone();
+        assert_eq!(reading["outcome"], "refusal");
+        let text = reading.to_string();
+        assert!(!text.contains(short) && !text.contains(long), "{text}");
+        assert!(text.contains("was revoked"), "{text}");
+    }
+}

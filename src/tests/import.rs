@@ -233,6 +233,7 @@ async fn what_stands_twice_is_told_however_far_apart(pool: PgPool) {
         let told: Vec<_> = done["problems"].as_array().unwrap().iter().collect();
         let places: Vec<_> = told.iter().map(|each| (&each["row"], &each["field"])).collect();
         let wanted = [(json!(1101), json!("external_id")), (json!(1102), json!("token_response"))];
+        assert!(told.iter().all(|each| each["line"] == each["row"]), "{told:?}");
         assert_eq!(places, wanted.iter().map(|(row, field)| (row, field)).collect::<Vec<_>>());
     }
     assert_eq!(world.count("SELECT count(*) FROM connections").await, 1101);

@@ -39,7 +39,7 @@ async fn crowd(world: &World, count: u64) -> Uuid {
 
 fn on_all(action: Action) -> NewJob {
     let filter = Some(ConnectionFilter::default());
-    NewJob { action, ids: None, filter, tag: None, revoke: false }
+    NewJob { filter, ..NewJob::of(action) }
 }
 
 fn on(action: Action, ids: &[Uuid]) -> NewJob {

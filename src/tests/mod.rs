@@ -3,6 +3,7 @@
 
 mod access;
 mod api;
+mod audit;
 mod brand;
 mod connection;
 mod custody;

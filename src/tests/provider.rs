@@ -12,11 +12,14 @@ use sqlx::PgPool;
 
 use crate::{
     domain::{
-        access::Role::{Admin, Support},
+        access::{
+            Role::{Admin, Support},
+            Scope,
+        },
         provider::{Profile, form::Form},
     },
     server::app,
-    tests::support::{Browser, Page, World, form_of},
+    tests::support::{Browser, PROVIDER, Page, World, form_of},
 };
 
 type Pairs = Vec<(String, String)>;
@@ -159,7 +162,7 @@ async fn every_leaf_of_the_schema_has_its_control(pool: PgPool) {
     }
 
     let form = Form::fill(&schema, &everything);
-    assert_eq!(form.value(), Ok(everything));
+    assert_eq!(form.value(), (everything, Vec::new()));
     let page = admin.press(NEW, "nothing", &form.pairs()).await;
     assert_eq!(page.status, StatusCode::OK, "{}", page.text);
     let controls = controls(&page);
@@ -207,7 +210,7 @@ async fn a_new_field_of_a_profile_is_in_the_form_by_itself(pool: PgPool) {
     let form = Form::fill(&schema, &everything);
     let sent: BTreeSet<_> = form.pairs().into_iter().map(|(name, _)| name).collect();
     assert_eq!(leaves.difference(&sent).collect::<Vec<_>>(), [""; 0]);
-    assert_eq!(Form::read(&schema, &form.pairs()).value(), Ok(everything));
+    assert_eq!(Form::read(&schema, &form.pairs()).value(), (everything, Vec::new()));
     let parts = form.parts();
     let shown: BTreeSet<_> = parts.iter().flat_map(|part| &part.fields).collect();
     for name in additions.keys() {
@@ -260,9 +263,10 @@ async fn a_preset_is_copied_changed_and_changed_again(pool: PgPool) {
     set(&mut form, "endpoints.token", "http://elsewhere.example/token");
     set(&mut form, "lifetimes.access_seconds", "soon");
 
-    // What can't be a number is told before all else; what was typed stays.
+    // What can't be read and what makes no sense are told at once; what was typed stays.
     let page = admin.press(NEW, "save", &form).await;
     assert!(page.text.contains("must be a whole number"), "{}", page.text);
+    assert!(page.text.contains("must be an absolute https URL"), "{}", page.text);
     assert_eq!(controls(&page), form);
     let mut form = controls(&page);
     set(&mut form, "lifetimes.access_seconds", "");
@@ -400,4 +404,68 @@ async fn only_admins_write_profiles_and_only_from_our_pages(pool: PgPool) {
     let preset = admin.press("/providers/cronofy/edit", "save", &form).await;
     assert!(preset.text.contains("This is a preset"), "{}", preset.text);
     assert_eq!(world.audit("provider.update").await.len(), 0);
+}
+
+#[sqlx::test]
+async fn nobody_leaves_what_is_not_saved_unasked(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut admin = world.sign_in(Admin).await;
+    let edit = format!("/providers/{PROVIDER}/edit");
+    let copy = format!("{NEW}?from=cronofy");
+    for (path, out) in [
+        (edit.as_str(), format!("/providers/{PROVIDER}")),
+        (copy.as_str(), "/providers".to_owned()),
+        (NEW, "/providers".to_owned()),
+    ] {
+        for view in ["form", "json", "toml"] {
+            let with = if path.contains('?') { '&' } else { '?' };
+            let path = format!("{path}{with}as={view}");
+            let page = admin.get(&path).await;
+            let untouched = controls(&page);
+            assert_eq!(admin.press(&path, "leave", &untouched).await.location(), out, "{path}");
+            let mut touched = untouched.clone();
+            match view {
+                "form" => set(&mut touched, "notes", "Mind the gap."),
+                _ => set(&mut touched, "text", "half a"),
+            }
+            let page = admin.press(&path, "leave", &touched).await;
+            assert!(page.text.contains("What you changed here is not saved"), "{}", page.text);
+            assert!(page.text.contains(&format!("href=\"{out}\"")), "{}", page.text);
+            assert_eq!(controls(&page), touched, "{path}");
+        }
+    }
+}
+
+/// A profile that comes by the API is told all that is wrong with it in one answer.
+#[sqlx::test]
+async fn all_that_is_wrong_with_a_profile_is_told_at_once(pool: PgPool) {
+    let world = World::new(pool).await;
+    let program = world.program(&[Scope::ProvidersWrite]).await;
+    let body = json!({
+        "slug": "Not a slug", "name": "New", "colour": 1,
+        "endpoints": { "token": "http://elsewhere.example/token" },
+        "lifetimes": { "access_seconds": "soon" }, "renewal": "magic",
+        "variables": [{ "name": "region", "pattern": "(" }],
+    });
+    let page = program.post("/providers", &body).await;
+    assert_eq!(page.refusal(), (422, "invalid".into()));
+    let problem = page.json::<Value>();
+    let fields = problem["fields"].as_array().unwrap().iter();
+    let fields: BTreeSet<_> = fields.map(|each| each["field"].as_str().unwrap()).collect();
+    for field in [
+        "slug",
+        "colour",
+        "endpoints.token",
+        "lifetimes.access_seconds",
+        "renewal",
+        "variables[0].label",
+    ] {
+        assert!(fields.contains(field), "{field} is not in {fields:?}");
+    }
+    assert!(!fields.contains("name") && !fields.contains("grants"), "{fields:?}");
+    // And one that only the rest of the house knows.
+    let taken = json!({ "slug": "cronofy", "name": "", "endpoints": body["endpoints"] });
+    let page = program.post("/providers", &taken).await;
+    let told = page.json::<Value>()["fields"].to_string();
+    assert!(told.contains("a preset has this slug") && told.contains("endpoints.token"), "{told}");
 }

@@ -1,5 +1,6 @@
 //! Relinks: made by support, opened without a login, used once, for one account.
 
+mod campaign;
 mod desk;
 mod visit;
 

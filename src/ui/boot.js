@@ -54,8 +54,25 @@ const refill = (form, typed) => {
   }
 };
 
+// Hours and days as they are where the reader is. The hover keeps the moment in UTC.
+const date = { day: "numeric", month: "short", year: "numeric" };
+const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" };
+const written = {
+  day: new Intl.DateTimeFormat("en-GB", date),
+  exact: new Intl.DateTimeFormat("en-GB", { ...date, ...clock }),
+};
+const localize = (page) => {
+  if (written.day.resolvedOptions().timeZone === "UTC") return page;
+  for (const time of page.querySelectorAll("time[data-local]")) {
+    time.textContent = written[time.dataset.local].format(new Date(time.dateTime));
+  }
+  return page;
+};
+localize(document);
+
+const parse = (text) => localize(new DOMParser().parseFromString(text, "text/html"));
 const pageOf = async (answer) => {
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const page = parse(await answer.text());
   page.querySelectorAll("noscript").forEach((part) => part.remove());
   return page;
 };
@@ -140,7 +157,11 @@ let deaf = false;
 const listen = () => {
   if (stream) return;
   stream = new EventSource("/live");
-  stream.onopen = () => (deaf = false);
+  // What was said since the page was made nobody here heard.
+  stream.onopen = () => {
+    deaf = false;
+    hear();
+  };
   stream.onmessage = ({ data }) => {
     if (data === "all" || document.querySelector(`[data-topic~="${CSS.escape(data)}"]`)) hear();
   };
@@ -174,7 +195,8 @@ const follow = (wait) => {
   if (owed === 2 && !deaf) wait = Math.max(0, looked + pace - performance.now());
   if (owed === 1 && pace) wait ??= 6 * pace;
   // What a person does elsewhere takes longer than what we do.
-  wait ??= told ? (deaf ? 5000 : 30_000) : moving?.dataset.then ? 3000 : 1000;
+  const slow = deaf ? 5000 : 30_000;
+  wait ??= moving || !told ? (moving?.dataset.then ? 3000 : 1000) : slow;
   if (sending || moving || told) next = setTimeout(look, wait);
 };
 let looking = false;
@@ -191,7 +213,7 @@ const lookOnce = async () => {
   try {
     const answer = await fetch(location, { headers: { accept: "text/html" } });
     if (!answer.ok || new URL(answer.url).pathname !== location.pathname) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const page = parse(await answer.text());
     for (const part of document.querySelectorAll("[data-live]")) {
       const anew = page.getElementById(part.id);
       const over = part.dataset.live === "moving" && anew?.dataset.live !== "moving";
@@ -298,6 +320,60 @@ document.addEventListener("input", ({ target }) => {
 document.addEventListener("change", ({ target }) => {
   if (!target.dataset.all) return;
   for (const box of document.getElementsByName(target.dataset.all)) box.checked = target.checked;
+});
+
+// Keys, for those who want them: some use their letters for something else, by voice for one.
+const SEARCH = "#search";
+const search = () => {
+  const field = document.querySelector("main input[type=search]");
+  field?.focus();
+  field?.select();
+  return field;
+};
+if (location.hash === SEARCH) search();
+const kept = (choice) => {
+  try {
+    if (choice) localStorage.setItem("keys", choice);
+    return localStorage.getItem("keys");
+  } catch {
+    // A browser that keeps nothing listens.
+  }
+};
+document.addEventListener("toggle", ({ target }) => {
+  const box = target.querySelector?.("[data-keys]");
+  if (box) box.checked = kept() !== "off";
+}, true);
+document.addEventListener("change", ({ target }) => {
+  if ("keys" in target.dataset) kept(target.checked ? "on" : "off");
+});
+// The row after the one that has the focus, or before it.
+const step = (by) => {
+  const rows = [...document.querySelectorAll("main :is(.board-row, tbody tr, .tiles > li)")]
+    .filter((row) => row.querySelector("a") && row.checkVisibility());
+  const at = rows.findIndex((row) => row.contains(document.activeElement));
+  const next = at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by;
+  rows[next]?.querySelector("a").focus();
+};
+const does = {
+  "/": () => search() ?? location.assign(`/connections${SEARCH}`),
+  "?": () => document.getElementById("keys")?.togglePopover(),
+  j: () => step(1),
+  k: () => step(-1),
+};
+// When `g` was pressed; what follows it soon is the name of a place.
+let going = -Infinity;
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, dialog[open]")) return;
+  if (event.key.length > 1 || kept() === "off") return;
+  const place = event.timeStamp - going < 1500
+    ? document.querySelector(`.places [data-key="${CSS.escape(event.key)}"]`)
+    : null;
+  going = event.key === "g" ? event.timeStamp : -Infinity;
+  const act = place ? () => place.click() : does[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
 });
 
 // A file, with a bar that says how far it is.

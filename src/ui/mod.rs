@@ -54,6 +54,7 @@ pub fn App() -> impl IntoView {
                     <Route path=at!("/jobs/new") view=job::New ssr=SsrMode::Async/>
                     <Route path=at!("/jobs/:id") view=job::Detail ssr=SsrMode::Async/>
                     <Route path=at!("/relinks") view=relink::Desk ssr=SsrMode::Async/>
+                    <Route path=at!("/relinks/many") view=relink::Many ssr=SsrMode::Async/>
                     <Route path=at!("/relinks/:id") view=relink::Watch ssr=SsrMode::Async/>
                     <Route path=at!("/clients") view=client::List ssr=SsrMode::Async/>
                     <Route path=at!("/clients/new") view=client::New ssr=SsrMode::Async/>

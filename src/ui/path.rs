@@ -16,7 +16,7 @@ use crate::domain::{
     overview::Scale,
     page::Paging,
     provider::form::View,
-    relink::{Outcome, RelinkShow},
+    relink::{Outcome, RelinkShow, Stage},
 };
 
 pub const HOME: &str = "/";
@@ -27,6 +27,8 @@ pub const CONNECTION_IMPORT: &str = "/connections/import";
 pub const JOBS: &str = "/jobs";
 pub const JOB_NEW: &str = "/jobs/new";
 pub const RELINKS: &str = "/relinks";
+/// Reasons to send links to many.
+pub const RELINKS_MANY: &str = "/relinks/many";
 pub const CLIENTS: &str = "/clients";
 pub const CLIENT_NEW: &str = "/clients/new";
 pub const PROVIDERS: &str = "/providers";
@@ -41,6 +43,8 @@ pub const BRAND_LOGO: &str = "/brand/logo";
 /// Where the file of a logo is sent.
 pub const UPLOAD_LOGO: &str = "/upload/brand/logo";
 
+/// The parameter that names the job whose stragglers another is for.
+pub const STRAGGLERS: &str = "stragglers";
 /// The query parameter that asks for the page that follows.
 pub const AFTER: &str = "after";
 /// The parameter that names the server function that has just done what a form asked for.
@@ -51,6 +55,8 @@ pub const VIEW: &str = "as";
 pub const LANGUAGE: &str = "lang";
 /// Says that a profile was just saved.
 pub const SAVED: &str = "saved";
+/// Which provider a profile is copied from.
+pub const FROM: &str = "from";
 
 pub fn login(next: &str) -> String {
     query(LOGIN, [("next", next.to_owned())])
@@ -96,6 +102,37 @@ pub fn job_export(id: Uuid, format: &str) -> String {
     format!("/download/jobs/{id}.{format}")
 }
 
+/// Links for all that a filter lets through, under a name, to be confirmed.
+pub fn campaign_new(name: &str, filter: &ConnectionFilter) -> String {
+    let address = job_new(Action::Relink, filter);
+    format!("{address}&name={}", escape(name))
+}
+
+/// New links for the stragglers of a job, to be confirmed.
+pub fn job_new_for_stragglers(job: Uuid) -> String {
+    let action = Action::Relink.as_str().to_owned();
+    query(JOB_NEW, [("action", action), (STRAGGLERS, job.to_string())])
+}
+
+/// The page of a job, with its stragglers at a stage (or all of them).
+pub fn job_stragglers(id: Uuid, stage: Option<Stage>) -> String {
+    query(&job(id), stage.map(|stage| ("stage", stage.as_str().to_owned())))
+}
+
+pub fn stage(params: &ParamsMap) -> Option<Stage> {
+    parsed(params, "stage")
+}
+
+/// Where the stragglers of a job come from as a file.
+pub fn straggler_export(id: Uuid, format: &str) -> String {
+    format!("/download/stragglers/{id}.{format}")
+}
+
+/// Reasons to send links to many, with those who came to need a person since then.
+pub fn relinks_many(since: &str) -> String {
+    query(RELINKS_MANY, [("since", since.to_owned())])
+}
+
 /// The list as a filter has it.
 pub fn connections(filter: &ConnectionFilter) -> String {
     query(CONNECTIONS, filter_pairs(filter))
@@ -125,6 +162,8 @@ pub fn filter_pairs(filter: &ConnectionFilter) -> impl Iterator<Item = (&'static
         time("refresh_expires_before", filter.refresh_expires_before),
         time("needs_human_after", filter.needs_human_after),
         time("needs_human_before", filter.needs_human_before),
+        filter.drift.then(|| ("drift", "true".to_owned())),
+        time("dead_since", filter.dead_since),
         filter.sort.map(|sort| ("sort", sort.as_str().to_owned())),
     ]
     .into_iter()
@@ -171,7 +210,7 @@ pub fn provider(slug: &str) -> String {
 
 /// Writing a custom provider, beginning with a copy of another.
 pub fn provider_copy(slug: &str) -> String {
-    query(PROVIDER_NEW, [("from", slug.to_owned())])
+    query(PROVIDER_NEW, [(FROM, slug.to_owned())])
 }
 
 /// The page behind a one-time link.
@@ -182,6 +221,14 @@ pub fn relink(token: &str) -> String {
 /// Where the page behind a link sends its visitor on.
 pub fn relink_begin(token: &str) -> String {
     format!("{}/begin", relink(token))
+}
+
+/// What [`outcome`] says of an address at which nothing begins any more.
+pub const SPENT: &str = "spent";
+
+/// The page for whoever comes back to nowhere.
+pub fn outcome(kind: &str) -> String {
+    format!("/relink/outcome/{kind}")
 }
 
 /// The page behind a link, after a try that changed nothing.
@@ -227,7 +274,7 @@ pub fn provider_form(slug: Option<&str>, from: Option<&str>, view: View) -> Stri
         Some(slug) => format!("{}/edit", provider(slug)),
         None => PROVIDER_NEW.to_owned(),
     };
-    let from = from.map(|from| ("from", from.to_owned()));
+    let from = from.map(|from| (FROM, from.to_owned()));
     let view = (view != View::default()).then(|| (VIEW, view.as_str().to_owned()));
     query(&path, from.into_iter().chain(view))
 }
@@ -236,12 +283,17 @@ pub fn provider_edit(slug: &str) -> String {
     provider_form(Some(slug), None, View::Form)
 }
 
+/// Where one goes from the form without having saved anything.
+pub fn provider_left(of: Option<&str>) -> String {
+    of.map_or_else(|| PROVIDERS.to_owned(), provider)
+}
+
 pub fn provider_saved(slug: &str) -> String {
     query(&provider(slug), [(SAVED, "yes".to_owned())])
 }
 
 pub fn audit_of(subject: &str) -> String {
-    query(AUDIT, [("subject", subject.to_owned())])
+    audit(&AuditFilter { subject: Some(subject.to_owned()), ..AuditFilter::default() })
 }
 
 /// Reads the filter of the list of connections out of its address.
@@ -261,6 +313,8 @@ pub fn connection_filter(params: &ParamsMap) -> ConnectionFilter {
         refresh_expires_before: moment(params, "refresh_expires_before"),
         needs_human_after: moment(params, "needs_human_after"),
         needs_human_before: moment(params, "needs_human_before"),
+        drift: parsed(params, "drift").unwrap_or_default(),
+        dead_since: moment(params, "dead_since"),
         sort: parsed(params, "sort"),
     }
 }
@@ -287,7 +341,33 @@ pub fn audit_filter(params: &ParamsMap) -> AuditFilter {
         action: filled(params, "action"),
         subject: filled(params, "subject"),
         actor: filled(params, "actor"),
+        from: moment(params, "from"),
+        before: moment(params, "before"),
     }
+}
+
+/// The log as a filter has it.
+pub fn audit(filter: &AuditFilter) -> String {
+    query(AUDIT, audit_pairs(filter))
+}
+
+/// Where the log comes from as a file. `format`: csv or ndjson.
+pub fn audit_export(filter: &AuditFilter, format: &str) -> String {
+    query(&format!("/download/audit.{format}"), audit_pairs(filter))
+}
+
+/// A filter as it stands in an address; [`audit_filter`] reads it.
+fn audit_pairs(filter: &AuditFilter) -> impl Iterator<Item = (&'static str, String)> {
+    let text = |name, value: &Option<String>| Some((name, value.clone()?));
+    [
+        text("action", &filter.action),
+        text("subject", &filter.subject),
+        text("actor", &filter.actor),
+        filter.from.map(|at| ("from", instant(at))),
+        filter.before.map(|at| ("before", instant(at))),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 pub fn paging(params: &ParamsMap) -> Paging {
@@ -344,6 +424,12 @@ pub fn day(moment: OffsetDateTime) -> String {
     let date = moment.date();
     let begun = moment.time() != time::Time::MIDNIGHT;
     let date = date.next_day().filter(|_| begun).unwrap_or(date);
+    day_of(date.midnight().assume_utc())
+}
+
+/// The day that a moment is in, as a date field reads it.
+pub fn day_of(moment: OffsetDateTime) -> String {
+    let date = moment.to_offset(time::UtcOffset::UTC).date();
     format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
 }
 
@@ -438,12 +524,29 @@ mod tests {
             refresh_expires_before: Some(datetime!(2026-04-01 0:00 UTC)),
             needs_human_after: Some(datetime!(2026-01-01 12:30 UTC)),
             needs_human_before: Some(datetime!(2026-03-01 12:30:01 UTC)),
+            drift: true,
+            dead_since: Some(datetime!(2026-02-28 0:00:30 UTC)),
             sort: Some(crate::domain::connection::Sort::Refreshed),
         };
         let pairs: ParamsMap =
             filter_pairs(&all).map(|(name, value)| (name.to_owned(), value)).collect();
         assert_eq!(connection_filter(&pairs), all);
         assert_eq!(connections(&ConnectionFilter::default()), "/connections");
+    }
+
+    #[test]
+    fn a_filter_of_the_log_is_read_as_it_was_written() {
+        let all = AuditFilter {
+            action: Some("connection.refresh".into()),
+            subject: Some("7 & 8".into()),
+            actor: Some("a@b".into()),
+            from: Some(datetime!(2026-03-01 0:00 UTC)),
+            before: Some(datetime!(2026-03-01 12:30:01 UTC)),
+        };
+        let pairs: ParamsMap =
+            audit_pairs(&all).map(|(name, value)| (name.to_owned(), value)).collect();
+        assert_eq!(audit_filter(&pairs), all);
+        assert_eq!(audit_of("x"), "/audit?subject=x");
     }
 
     #[test]

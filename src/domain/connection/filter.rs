@@ -44,6 +44,12 @@ pub struct ConnectionFilter {
     pub needs_human_after: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
     pub needs_human_before: Option<OffsetDateTime>,
+    /// Only those whose consent lacks a scope that their client asks for today.
+    #[cfg_attr(feature = "ssr", param(required = false))]
+    pub drift: bool,
+    /// Only those that came to need a person then or later, and do so still.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub dead_since: Option<OffsetDateTime>,
     pub sort: Option<Sort>,
 }
 

@@ -57,8 +57,9 @@ impl Form {
         pairs::write(&self.root.kind, &self.filled)
     }
 
-    /// The JSON that was meant, or what keeps it from being any.
-    pub fn value(&self) -> Result<Value, Vec<FieldError>> {
+    /// The JSON that was meant, without the fields that keep it from being any, and what is wrong with
+    /// those.
+    pub fn value(&self) -> (Value, Vec<FieldError>) {
         value::value(&self.root.kind, &self.filled)
     }
 

@@ -21,6 +21,8 @@ pub enum Outcome {
     Denied,
     /// Consent came without a permission that the connection had; nothing was changed.
     MissingScope,
+    /// The provider gave what another connection holds; nothing was changed.
+    AlreadyConnected,
     /// The provider refused, or could not be understood; the audit log says more.
     Failed,
     /// The flow is unknown, used, too old, or another browser's.
@@ -28,11 +30,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Done,
         Self::WrongAccount,
         Self::Denied,
         Self::MissingScope,
+        Self::AlreadyConnected,
         Self::Failed,
         Self::Expired,
     ];
@@ -43,6 +46,7 @@ impl Outcome {
             Self::WrongAccount => "wrong_account",
             Self::Denied => "denied",
             Self::MissingScope => "missing_scope",
+            Self::AlreadyConnected => "already_connected",
             Self::Failed => "failed",
             Self::Expired => "expired",
         }
@@ -107,6 +111,7 @@ pub enum Stage {
     WrongAccount,
     Denied,
     MissingScope,
+    AlreadyConnected,
     Failed,
     /// The time at the provider's page ran out.
     TookTooLong,
@@ -119,7 +124,7 @@ pub enum Stage {
 const REDEEMED: Duration = Duration::minutes(2);
 
 impl Stage {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Sent,
         Self::Opened,
         Self::Away,
@@ -128,12 +133,32 @@ impl Stage {
         Self::WrongAccount,
         Self::Denied,
         Self::MissingScope,
+        Self::AlreadyConnected,
         Self::Failed,
         Self::TookTooLong,
         Self::Expired,
         Self::Replaced,
         Self::Revoked,
     ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Opened => "opened",
+            Self::Away => "away",
+            Self::Consented => "consented",
+            Self::Done => "done",
+            Self::WrongAccount => "wrong_account",
+            Self::Denied => "denied",
+            Self::MissingScope => "missing_scope",
+            Self::AlreadyConnected => "already_connected",
+            Self::Failed => "failed",
+            Self::TookTooLong => "took_too_long",
+            Self::Expired => "expired",
+            Self::Replaced => "replaced",
+            Self::Revoked => "revoked",
+        }
+    }
 
     pub fn of(relink: &Relink, as_of: OffsetDateTime) -> Self {
         if relink.used_at.is_some() {
@@ -161,6 +186,16 @@ impl Stage {
     }
 }
 
+impl FromStr for Stage {
+    type Err = Unknown;
+    fn from_str(value: &str) -> Result<Self, Unknown> {
+        Self::ALL
+            .into_iter()
+            .find(|stage| stage.as_str() == value)
+            .ok_or_else(|| Unknown { noun: "stage", value: value.into() })
+    }
+}
+
 impl From<Outcome> for Stage {
     fn from(outcome: Outcome) -> Self {
         match outcome {
@@ -168,6 +203,7 @@ impl From<Outcome> for Stage {
             Outcome::WrongAccount => Self::WrongAccount,
             Outcome::Denied => Self::Denied,
             Outcome::MissingScope => Self::MissingScope,
+            Outcome::AlreadyConnected => Self::AlreadyConnected,
             Outcome::Failed => Self::Failed,
             Outcome::Expired => Self::TookTooLong,
         }

@@ -21,6 +21,15 @@ pub fn job_action(action: Action) -> &'static str {
     }
 }
 
+/// What a job is called.
+pub fn job_name(job: &Job) -> String {
+    match (&job.name, &job.tag) {
+        (Some(name), _) => name.clone(),
+        (None, Some(tag)) => format!("{}: {tag}", job_action(job.action)),
+        (None, None) => job_action(job.action).to_owned(),
+    }
+}
+
 /// What the action means for each of the connections.
 pub fn job_meaning(action: Action) -> &'static str {
     match action {

@@ -16,6 +16,11 @@ pub fn stale() -> &'static str {
     "Not live just now: Regrant can't be heard. What stands here may be old; it is tried again."
 }
 
+/// What stands above a form that somebody is about to leave.
+pub fn unsaved() -> &'static str {
+    "What you changed here is not saved. Go on below, or leave it."
+}
+
 /// What stands below a form whose fields say themselves what is wrong with them.
 pub fn see_fields() -> &'static str {
     "Nothing was changed yet. See the marked fields."
@@ -28,6 +33,7 @@ pub enum Notice {
     Denied,
     WrongAccount,
     MissingScope,
+    AlreadyConnected,
     Failed,
     Expired,
     UnreadableExpiry,
@@ -36,7 +42,7 @@ pub enum Notice {
 }
 
 impl Notice {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Said(Liveness::Alive),
         Self::Said(Liveness::Renewable),
         Self::Said(Liveness::LastOne),
@@ -45,6 +51,7 @@ impl Notice {
         Self::Denied,
         Self::WrongAccount,
         Self::MissingScope,
+        Self::AlreadyConnected,
         Self::Failed,
         Self::Expired,
         Self::UnreadableExpiry,
@@ -56,6 +63,7 @@ impl Notice {
             "denied" => Self::Denied,
             "wrong_account" => Self::WrongAccount,
             "missing_scope" => Self::MissingScope,
+            "already_connected" => Self::AlreadyConnected,
             "expired" => Self::Expired,
             "unreadable_expiry" => Self::UnreadableExpiry,
             _ => Self::Failed,
@@ -83,6 +91,14 @@ pub fn notice(notice: Notice) -> Page {
             "A permission is missing",
             "Consent was given without a permission that the client asks for, so nothing was \
              changed. Try again and leave every permission ticked.",
+            false,
+        ),
+        Notice::AlreadyConnected => (
+            "This account is connected already",
+            "Consent was given, but the provider gave the refresh token that another connection \
+             holds. Sent from two, it might be taken from both; so nothing was changed here or there. \
+             Use the other connection. To have the account here, disconnect that one without revoking, \
+             and authorize this one again.",
             false,
         ),
         Notice::Failed => (

@@ -24,6 +24,7 @@ pub fn relink_word(stage: Stage) -> &'static str {
         Stage::WrongAccount => "wrong account",
         Stage::Denied => "declined",
         Stage::MissingScope => "permission missing",
+        Stage::AlreadyConnected => "connected already",
         Stage::Failed => "failed",
         Stage::TookTooLong => "took too long",
         Stage::Expired => "expired",
@@ -95,6 +96,10 @@ pub fn relink(relink: &Relink, service: &str, as_of: OffsetDateTime) -> Advice {
             "They gave consent{back}, but without a permission that the connection had. Nothing \
              was changed."
         ),
+        Stage::AlreadyConnected => format!(
+            "They gave consent{back}, but {service} gave the refresh token that another connection \
+             holds. Nothing was changed here or there."
+        ),
         Stage::Failed => {
             format!("{service} could not finish it{back}. Nothing was changed.")
         }
@@ -144,6 +149,11 @@ fn say(stage: Stage) -> &'static str {
         }
         Stage::MissingScope => {
             "“One of the boxes was not ticked. Open the link again and leave all of them ticked.”"
+        }
+        Stage::AlreadyConnected => {
+            "“This account is connected already; you need do nothing more.” Use the connection that \
+             is named here. To have the account in this one, disconnect the other without revoking, \
+             and send the link again."
         }
         Stage::Failed => {
             "“That was not your fault. Please wait a minute and open the link again.” If it fails \

@@ -7,6 +7,7 @@ use super::*;
 use crate::domain::{
     access::{Role, Scope},
     attempt::{Attempt, Trigger, Verdict},
+    campaign::StageCount,
     client,
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
     lifeline::{Life, MarkKind},
@@ -181,6 +182,11 @@ fn all() -> Vec<String> {
         }
     }
     said.extend(Stage::ALL.map(|stage| relink_word(stage).into()));
+    said.extend(Stage::ALL.map(|stage| stage_count(&StageCount { stage, count: 2 })));
+    for one in [Occasion::Drift, Occasion::Outage, Occasion::Secret] {
+        said.extend([occasion(one), no_occasion(one), occasion_name(one)].map(String::from));
+    }
+    said.extend([stragglers_again(), client_scopes()].map(String::from));
     said.extend(RelinkShow::ALL.map(|show| relink_show(show).into()));
     said.extend([None, Some("a"), Some("b")].map(|after| renewed(Some("a"), after).into()));
     said.extend([relink_revoke().into(), more_found().into(), stale().into()]);

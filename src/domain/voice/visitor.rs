@@ -44,11 +44,14 @@ pub struct Texts {
     pub wrong_account: Ending,
     pub denied: Ending,
     pub missing_scope: Ending,
+    pub already_connected: Ending,
     pub failed: Ending,
     pub took_too_long: Ending,
     pub used: Ending,
     pub expired: Ending,
     pub unknown: Ending,
+    /// Of the address by which a browser leaves for the provider.
+    pub spent: Ending,
     pub mail_subject: &'static str,
     pub mail_greeting: &'static str,
     pub mail_body: &'static str,
@@ -70,6 +73,7 @@ impl Texts {
             Outcome::WrongAccount => self.wrong_account,
             Outcome::Denied => self.denied,
             Outcome::MissingScope => self.missing_scope,
+            Outcome::AlreadyConnected => self.already_connected,
             Outcome::Failed => self.failed,
             Outcome::Expired => self.took_too_long,
         }
@@ -127,11 +131,13 @@ mod tests {
             texts.wrong_account,
             texts.denied,
             texts.missing_scope,
+            texts.already_connected,
             texts.failed,
             texts.took_too_long,
             texts.used,
             texts.expired,
             texts.unknown,
+            texts.spent,
         ];
         let mut all: Vec<_> = endings.iter().flat_map(|end| [end.title, end.text]).collect();
         all.extend([

@@ -1,5 +1,7 @@
 //! The audit log. Every change writes its row in the transaction that makes it.
 
+mod export;
+
 use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -11,9 +13,11 @@ use crate::{
         access::Permission,
         audit::{AuditEntry, AuditFilter},
         page::{Page, Paging},
+        voice,
     },
     server::{clock::Rng, store},
 };
+pub use export::export;
 
 /// What was acted upon.
 pub(crate) struct Subject<'a> {
@@ -63,6 +67,7 @@ pub(crate) async fn write(
     subject: Subject<'_>,
     detail: Value,
 ) -> Result<()> {
+    debug_assert!(voice::audit(action).is_some(), "{action} has no words");
     let entry = AuditEntry {
         id: rng.uuid(at),
         at,
@@ -85,10 +90,10 @@ pub async fn list(
     paging: &Paging,
 ) -> Result<Page<AuditEntry>> {
     actor.require(Permission::AuditRead)?;
-    let before = cursor(paging)?;
+    let after = cursor(paging)?;
     let limit = paging.limit();
     let mut conn = app.pool().acquire().await?;
-    let items = store::audit::list(&mut conn, filter, before, i64::from(limit) + 1).await?;
+    let items = store::audit::list(&mut conn, filter, after, i64::from(limit) + 1).await?;
     Ok(page(items, limit, |entry| entry.id.to_string()))
 }
 

@@ -17,12 +17,13 @@ use crate::{
     domain::{
         access::Permission,
         client::{Client, ClientName, ClientPatch, StateName},
+        problem::Obstacle,
         provider::Profile,
     },
     server::{
         provider,
         secret::seal::Place,
-        store::{self, client::Stored},
+        store::{self, Of, client::Stored},
     },
 };
 
@@ -163,15 +164,15 @@ pub async fn update(
             ));
         }
         if store::client::holds_tokens(&mut tx, id).await? {
-            return Err(Error::Conflict(
+            return Err(Error::conflict(
+                Obstacle::HoldsTokens,
                 "Tokens belong to the client id and the settings they were issued under, and \
                  connections of this client hold tokens. Disconnect them first, or register another \
-                 client."
-                    .into(),
+                 client.",
             ));
         }
         // A code belongs to the client and the address it was asked for at.
-        connection::void_waiting_of_client(app, &mut tx, id).await?;
+        connection::void_waiting(app, &mut tx, Of::Client(id)).await?;
     }
     let is_older = client_secret.is_some();
     if (other_id.is_some() || other_variables.is_some() || is_older)
@@ -254,10 +255,10 @@ pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<()> {
     let client =
         store::client::find_for_update(&mut tx, id).await?.ok_or(Error::NotFound("client"))?;
     if client.connections > 0 {
-        return Err(Error::Conflict(format!(
-            "This client has {} connections. Disconnect them first.",
-            client.connections
-        )));
+        return Err(Error::conflict(
+            Obstacle::InUse,
+            format!("This client has {} connections. Disconnect them first.", client.connections),
+        ));
     }
     store::connection::delete_disconnected(&mut tx, id).await?;
     store::client::delete(&mut tx, id).await?;

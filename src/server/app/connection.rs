@@ -6,7 +6,9 @@ pub mod device;
 pub mod ending;
 pub mod exchange;
 mod export;
+pub(super) mod fields;
 pub mod flow;
+mod home;
 mod introspection;
 pub mod make;
 mod pause;
@@ -14,7 +16,7 @@ mod reader;
 pub mod reveal;
 mod token;
 
-pub(super) use consent::{ON_ITS_WAY, void_waiting_of_client};
+pub(super) use consent::{ON_ITS_WAY, void_waiting};
 pub use ending::{delete, disconnect};
 pub use export::export;
 pub use flow::{authorize, connect};
@@ -40,11 +42,12 @@ use crate::{
             Connection, ConnectionDetail, ConnectionFilter, ConnectionList, ConnectionPatch,
         },
         page::{Count, Page, Paging},
+        problem::Obstacle,
         provider::merged,
     },
     server::{
-        store,
         store::connection::list::{After, COUNTED, Found},
+        store::{self, Of},
     },
 };
 
@@ -195,13 +198,13 @@ pub async fn update(
     let mut tx = app.begin().await?;
     let mut connection = load_for_update(&mut tx, id).await?;
     if let Some(label) = patch.label {
-        connection.label = make::check_label(&label)?;
+        connection.label = fields::check_label(&label)?;
     }
     if let Some(external_id) = patch.external_id {
-        connection.external_id = make::check_external_id(Some(&external_id))?;
+        connection.external_id = fields::check_external_id(Some(&external_id))?;
     }
     if let Some(tags) = patch.tags {
-        connection.tags = make::check_tags(&tags)?;
+        connection.tags = fields::check_tags(&tags)?;
     }
     if let Some(values) = patch.variables {
         fill(app, &mut tx, &mut connection, &values).await?;
@@ -228,18 +231,18 @@ async fn fill(
 ) -> Result<()> {
     let client = super::client::load_bare(conn, connection.client_id).await?;
     let profile = super::provider::load(app, conn, &client.provider).await?;
-    let values = make::check_variables(&profile, &client.variables, values)?;
+    let values = fields::check_variables(&profile, &client.variables, values)?;
     let effect = |own| merged(&client.variables, own);
     let (was, is) = (effect(&connection.variables), effect(&values));
     if effective(&profile, &was) != effective(&profile, &is) {
         if connection.holds_tokens() {
-            return Err(Error::Conflict(
+            return Err(Error::conflict(
+                Obstacle::HoldsTokens,
                 "Tokens belong to the address they were issued at, and this connection holds some. \
-                 Disconnect it first, or make another connection."
-                    .into(),
+                 Disconnect it first, or make another connection.",
             ));
         }
-        consent::void_waiting(app, conn, connection.id).await?;
+        consent::void_waiting(app, conn, Of::Connection(connection.id)).await?;
     }
     connection.variables = values;
     Ok(())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, client::Caller, connection::make, grant};
+use super::{Actor, App, Error, Result, client::Caller, connection::fields, grant};
 use crate::{
     domain::{
         access::Permission,
@@ -37,7 +37,7 @@ pub async fn run(
     let mut caller = Caller::load(app, &mut conn, client_id, Vec::new()).await?;
     drop(conn);
     caller.scopes = caller.client.scopes.clone();
-    let own = make::filled(variables);
+    let own = fields::filled(variables);
     Fillable::new(&caller.profile, &caller.client.variables).check(&own, false)?;
     let caller = caller.with_variables(own);
     let requests = dry_run::requests(&caller.registration(), app.now(), app.rng());

@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         connection::Reason,
-        problem::{Code, FieldProblem, Problem},
+        problem::{Code, FieldProblem, Obstacle, Problem},
     },
     server::{provider, secret, store},
 };
@@ -23,7 +23,7 @@ pub enum Error {
     NotFound(&'static str),
     /// It can't be done in the present state; the sentence says why and what to do.
     #[error("{0}")]
-    Conflict(String),
+    Conflict(Conflict),
     #[error("some of what was given is not valid")]
     Invalid(Vec<FieldProblem>),
     /// The grant is dead; a person is needed.
@@ -44,11 +44,28 @@ pub enum Error {
     Internal(#[from] anyhow::Error),
 }
 
+/// Why it can't be done, for programs and for people.
+#[derive(Debug)]
+pub struct Conflict {
+    pub obstacle: Obstacle,
+    pub why: String,
+}
+
+impl std::fmt::Display for Conflict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     pub fn invalid(field: &str, message: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldProblem::new(field, message)])
+    }
+
+    pub fn conflict(obstacle: Obstacle, why: impl Into<String>) -> Self {
+        Self::Conflict(Conflict { obstacle, why: why.into() })
     }
 
     /// [`Error::ProviderUnavailable`], and nobody knows for how long.
@@ -77,7 +94,9 @@ impl Error {
             Self::Unauthenticated => "Sign in first.".into(),
             Self::Forbidden => "You are not allowed to do this.".into(),
             Self::NotFound(noun) => format!("There is no such {noun}."),
-            Self::Conflict(why) | Self::ProviderUnavailable { why, .. } => why.clone(),
+            Self::Conflict(Conflict { why, .. }) | Self::ProviderUnavailable { why, .. } => {
+                why.clone()
+            }
             Self::Invalid(fields) => match fields.as_slice() {
                 [one] if one.field.is_empty() => one.message.clone(),
                 [one] => format!("{}: {}", one.field, one.message),
@@ -114,6 +133,7 @@ impl From<store::Error> for Error {
     }
 }
 
+pub(super) const SLUG_TAKEN: &str = "a provider of this slug exists already";
 pub(super) const EXTERNAL_ID_TAKEN: &str = "another connection of this client has it already";
 
 /// Database constraints by name, as the field errors they are.
@@ -121,14 +141,14 @@ fn constraint(name: &str) -> Error {
     match name {
         "users_email_unique" => Error::invalid("email", "someone with this address exists already"),
         "clients_name_unique" => Error::invalid("name", "a client of this name exists already"),
-        "providers_pkey" => Error::invalid("slug", "a provider of this slug exists already"),
+        "providers_pkey" => Error::invalid("slug", SLUG_TAKEN),
         "api_keys_name_filled" => Error::invalid("name", "must be filled in"),
         "connections_external_id_unique" => Error::invalid("external_id", EXTERNAL_ID_TAKEN),
         "saved_filters_name_unique" => {
             Error::invalid("name", "you have a filter of this name already")
         }
         "connections_client_exists" => {
-            Error::Conflict("The client has connections. Disconnect them first.".into())
+            Error::conflict(Obstacle::InUse, "The client has connections. Disconnect them first.")
         }
         other => Error::Internal(anyhow::anyhow!("constraint {other} is violated")),
     }

@@ -1,6 +1,12 @@
 //! What a deserializer complains of, as the name of a field and words for people.
 
-use serde_path_to_error::Path;
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use serde_path_to_error::{Path, Segment};
+
+use crate::domain::problem::FieldProblem;
 
 /// serde's message as the name of a field and a message for people. What was given is not repeated:
 /// it may be a secret.
@@ -53,5 +59,176 @@ fn wanted(message: &str) -> String {
         Some((_, "i32" | "i64" | "u16" | "u32" | "u64")) => "must be a whole number".into(),
         Some((_, expected)) => format!("must be {expected}"),
         None => "can't be read".into(),
+    }
+}
+
+/// So many problems are told at once; who has more has not begun well.
+const MOST: usize = 50;
+
+/// What was read out of a JSON value.
+pub struct Reading<T> {
+    /// All that is wrong with it, each field once.
+    pub problems: Vec<FieldProblem>,
+    /// What it is; where something is wrong, with something else in its place. `None`: it can't be known.
+    pub read: Option<T>,
+}
+
+impl<T: DeserializeOwned> Reading<T> {
+    /// Reads `value`, of which `problems` are known already. serde stops at the first fault, so what is
+    /// wrong is replaced by something that fits, and the rest is read again.
+    pub fn of(mut value: Value, problems: Vec<FieldProblem>) -> Self {
+        let mut reading = Self { problems, read: None };
+        let mut tried = BTreeMap::new();
+        while reading.problems.len() < MOST {
+            let error = match serde_path_to_error::deserialize(&value) {
+                Ok(read) => {
+                    reading.read = Some(read);
+                    break;
+                }
+                Err(error) => error,
+            };
+            let message = error.inner().to_string();
+            let (field, told) = explain(error.path(), &message);
+            if !reading.problems.iter().any(|known| is_within(&field, &known.field)) {
+                reading.problems.push(FieldProblem::new(field, told));
+            }
+            if !mend(&mut value, error.path(), &message, &mut tried) {
+                break;
+            }
+        }
+        reading
+    }
+
+    /// What was read, if nothing is wrong with it.
+    pub fn whole(self) -> Result<T, Vec<FieldProblem>> {
+        match self.read {
+            Some(read) if self.problems.is_empty() => Ok(read),
+            _ => Err(self.problems),
+        }
+    }
+}
+
+/// Whether a field is another, or part of it.
+pub fn is_within(field: &str, other: &str) -> bool {
+    let rest = field.strip_prefix(other);
+    rest.is_some_and(|rest| rest.is_empty() || other.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// Takes what serde complains of out of its way. `false`: it can't be done.
+fn mend(
+    value: &mut Value,
+    path: &Path,
+    message: &str,
+    tried: &mut BTreeMap<String, usize>,
+) -> bool {
+    let mut steps: Vec<&Segment> = path.iter().collect();
+    let named = message.split('`').nth(1).unwrap_or_default();
+    if message.starts_with("unknown field ") {
+        if matches!(steps.last(), Some(Segment::Map { key }) if key == named) {
+            steps.pop();
+        }
+        let object = follow(value, &steps).and_then(Value::as_object_mut);
+        return object.is_some_and(|object| object.remove(named).is_some());
+    }
+    if message.starts_with("missing field ") {
+        let Some(object) = follow(value, &steps).and_then(Value::as_object_mut) else {
+            return false;
+        };
+        return object.insert(named.to_owned(), Value::Null).is_none();
+    }
+    let Some(place) = follow(value, &steps).filter(|_| !steps.is_empty()) else { return false };
+    // "unknown variant `x`, expected one of `a`, `b`"
+    let variant = message.split_once("expected ").and_then(|(_, rest)| rest.split('`').nth(1));
+    if let Some(variant) =
+        variant.filter(|name| message.starts_with("unknown variant ") && *place != **name)
+    {
+        *place = variant.into();
+        return true;
+    }
+    let fits = [Value::Null, "".into(), 0.into(), false.into(), json!([]), json!({})];
+    let next = tried.entry(path.to_string()).or_default();
+    let Some(other) = fits.into_iter().nth(*next) else { return false };
+    *next += 1;
+    *place = other;
+    true
+}
+
+fn follow<'a>(value: &'a mut Value, steps: &[&Segment]) -> Option<&'a mut Value> {
+    steps.iter().try_fold(value, |value, step| match step {
+        Segment::Seq { index } => value.get_mut(*index),
+        Segment::Map { key } | Segment::Enum { variant: key } => value.get_mut(key),
+        Segment::Unknown => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        name: String,
+        count: u32,
+        #[serde(default)]
+        kind: Kind,
+        #[serde(default)]
+        inner: Vec<Inner>,
+    }
+
+    #[derive(Debug, Default, Deserialize, PartialEq)]
+    #[serde(rename_all = "snake_case")]
+    enum Kind {
+        #[default]
+        First,
+        Second,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        id: String,
+        #[serde(default)]
+        on: bool,
+    }
+
+    fn told(value: Value) -> (Vec<String>, Option<Outer>) {
+        let reading = Reading::<Outer>::of(value, Vec::new());
+        (reading.problems.into_iter().map(|problem| problem.field).collect(), reading.read)
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once_and_each_thing_once() {
+        let (fields, read) = told(json!({
+            "count": "many", "kind": "third", "colour": 1,
+            "inner": [{ "id": "a", "on": 7 }, 5, { "od": "b" }, { "id": "c" }],
+        }));
+        let mut wanted =
+            vec!["colour", "count", "kind", "inner[0].on", "inner[1]", "inner[2].od", "name"];
+        wanted.push("inner[2].id");
+        wanted.sort_unstable();
+        let mut fields = fields;
+        fields.sort();
+        assert_eq!(fields, wanted);
+        // What is right stays as it is.
+        let read = read.expect("the rest can be read");
+        assert_eq!(read.inner[3], Inner { id: "c".into(), on: false });
+    }
+
+    #[test]
+    fn what_is_right_is_read() {
+        let (fields, read) = told(json!({ "name": "a", "count": 1, "kind": "second" }));
+        assert!(fields.is_empty() && read.is_some_and(|read| read.kind == Kind::Second));
+    }
+
+    #[test]
+    fn what_can_not_be_mended_is_told_and_no_more() {
+        let (fields, read) = told(json!("text"));
+        assert_eq!((fields, read), (vec![String::new()], None));
+        let many: serde_json::Map<_, _> = (0..500).map(|n| (format!("f{n}"), 1.into())).collect();
+        let (fields, read) = told(many.into());
+        assert_eq!((fields.len(), read), (MOST, None));
     }
 }

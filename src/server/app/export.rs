@@ -1,8 +1,13 @@
 //! Rows as files, for people and their spreadsheets: CSV or NDJSON, as they come.
 
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use serde::Serialize;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{Error, Result};
+
+/// So many rows are read at once.
+pub const BATCH: i64 = 500;
 
 /// How the rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +42,41 @@ pub trait Row: Serialize {
     fn cells(&self) -> Vec<String>;
 }
 
+/// A file, piece by piece: what `read` gives after each place that it named, until it names no more.
+pub fn file<R, At, Read, Rows>(
+    format: Format,
+    read: Read,
+) -> Result<impl Stream<Item = Result<Vec<u8>>> + Send + use<R, At, Read, Rows>>
+where
+    R: Row + Send + 'static,
+    At: Send + 'static,
+    Read: Fn(Option<At>) -> Rows + Send + 'static,
+    Rows: Future<Output = Result<(Vec<R>, Option<At>)>> + Send + 'static,
+{
+    let heading = heading::<R>(format)?;
+    let pieces = stream::try_unfold((read, Some(None)), move |(read, after)| async move {
+        let Some(after) = after else { return Ok(None) };
+        let (rows, next) = read(after).await?;
+        Ok(Some((write(format, &rows)?, (read, next.map(Some)))))
+    });
+    Ok(stream::once(async move { Ok(heading) })
+        .chain(pieces)
+        .try_filter(|piece| std::future::ready(!piece.is_empty())))
+}
+
+/// Where the rows after these begin, if these are as many as were asked for.
+pub fn rest<T, At>(rows: &[T], place: impl FnOnce(&T) -> At) -> Option<At> {
+    let full = i64::try_from(rows.len()).is_ok_and(|count| count == BATCH);
+    rows.last().filter(|_| full).map(place)
+}
+
+/// A moment in a cell: RFC 3339, or nothing.
+pub fn moment(at: Option<OffsetDateTime>) -> String {
+    at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
 /// What stands before the first row.
-pub fn heading<R: Row>(format: Format) -> Result<Vec<u8>> {
+fn heading<R: Row>(format: Format) -> Result<Vec<u8>> {
     match format {
         Format::Csv => csv([R::HEADING.iter().map(ToString::to_string).collect()]),
         Format::Ndjson => Ok(Vec::new()),
@@ -46,7 +84,7 @@ pub fn heading<R: Row>(format: Format) -> Result<Vec<u8>> {
 }
 
 /// Some rows.
-pub fn write<R: Row>(format: Format, rows: &[R]) -> Result<Vec<u8>> {
+fn write<R: Row>(format: Format, rows: &[R]) -> Result<Vec<u8>> {
     match format {
         Format::Csv => csv(rows.iter().map(|row| row.cells().into_iter().map(harmless).collect())),
         Format::Ndjson => {

@@ -15,6 +15,7 @@ use crate::{
         access::Permission,
         client::{Client, StateName},
         incident::{self, Counts},
+        problem::Obstacle,
         provider::IncidentPolicy,
     },
     server::store::{self, client::Stored},
@@ -128,10 +129,13 @@ async fn decide(app: &App, actor: &Actor, id: Uuid, condemn: bool) -> Result<Cli
         store::client::find_for_update(&mut tx, id).await?.ok_or(Error::NotFound("client"))?;
     let paused = client.paused_until.is_some_and(|until| until > app.now());
     if client.state != StateName::Incident && (condemn || !paused) {
-        return Err(Error::Conflict(match condemn {
-            true => "This client has no incident to decide about.".into(),
-            false => "This client has no incident and no pause to end.".into(),
-        }));
+        return Err(Error::conflict(
+            Obstacle::NothingToDo,
+            match condemn {
+                true => "This client has no incident to decide about.",
+                false => "This client has no incident and no pause to end.",
+            },
+        ));
     }
     let mut condemned = Vec::new();
     if condemn {

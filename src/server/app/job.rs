@@ -11,6 +11,8 @@ mod run;
 pub use outcomes::{export, list as outcomes, list_failed};
 pub use run::run_due;
 
+pub(super) use act::link_place;
+
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -25,12 +27,14 @@ use crate::{
     server::store::{
         self,
         connection::list::{self, Found, choose},
-        job::{Asker, item},
+        job::{Asker, item, straggler},
     },
 };
 
 /// So many can be named one by one.
 const CHOSEN: usize = 1000;
+/// A name is no longer.
+const NAME: usize = 60;
 /// Whoever may do none of these has no business with jobs.
 const WORK: [Permission; 3] =
     [Permission::ConnectionsWrite, Permission::ConnectionsRefresh, Permission::ConnectionsRelink];
@@ -39,6 +43,7 @@ const WORK: [Permission; 3] =
 enum Choice {
     Ids(Vec<Uuid>),
     Found(Box<Found>),
+    StragglersOf(Uuid),
 }
 
 /// What a job would work on, for whoever is about to confirm it.
@@ -48,6 +53,7 @@ pub async fn preview(app: &App, actor: &Actor, new: &NewJob) -> Result<Selection
     let clients: Vec<Share> = match choose(&mut tx, new).await? {
         Choice::Ids(ids) => item::shares(&mut tx, &ids).await?,
         Choice::Found(found) => choose::shares(&mut tx, &found).await?,
+        Choice::StragglersOf(id) => straggler::shares(&mut tx, id, app.now()).await?,
     };
     tx.commit().await?;
     Ok(Selection { total: clients.iter().map(|share| share.count).sum(), clients })
@@ -57,12 +63,15 @@ pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
     check(actor, new)?;
     let asker =
         Asker { kind: actor.kind(), id: actor.id().ok_or(Error::Forbidden)?, label: actor.label() };
-    let tag = new.tag.as_ref().map(|tag| tag.trim().to_owned());
+    let trimmed = |text: &Option<String>| text.as_ref().map(|text| text.trim().to_owned());
     let mut job = Job {
         id: app.new_id(),
         action: new.action,
-        tag: tag.filter(|_| new.action.takes_tag()),
+        name: trimmed(&new.name).filter(|name| !name.is_empty()),
+        tag: trimmed(&new.tag).filter(|_| new.action.takes_tag()),
         revoke: new.revoke && new.action == Action::Disconnect,
+        client_scopes: new.client_scopes && new.action == Action::Relink,
+        stragglers_of: new.stragglers_of,
         state: JobState::Running,
         total: 0,
         done: 0,
@@ -74,13 +83,24 @@ pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
         ended_at: None,
     };
     let mut tx = app.begin().await?;
+    let choice = choose(&mut tx, new).await?;
+    if let Choice::StragglersOf(id) = choice {
+        let theirs = load(&mut tx, id).await?;
+        job.client_scopes |= theirs.client_scopes && job.action == Action::Relink;
+        job.name = job.name.or(theirs.name);
+    }
     store::job::insert(&mut tx, &job, &asker).await?;
-    job.total = match choose(&mut tx, new).await? {
+    job.total = match choice {
         Choice::Ids(ids) => item::insert_chosen(&mut tx, job.id, &ids).await?,
         Choice::Found(found) => choose::insert_items(&mut tx, job.id, &found).await?,
+        Choice::StragglersOf(id) => straggler::insert_items(&mut tx, job.id, id, app.now()).await?,
     };
     if job.total == 0 {
-        let field = if new.ids.is_some() { "ids" } else { "filter" };
+        let field = match (&new.ids, &new.filter) {
+            (Some(_), _) => "ids",
+            (None, Some(_)) => "filter",
+            (None, None) => "stragglers_of",
+        };
         return Err(Error::invalid(field, "chooses no connection"));
     }
     store::job::set_total(&mut tx, job.id, job.total).await?;
@@ -88,8 +108,11 @@ pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
         "action": job.action,
         "connections": job.total,
         "filter": new.filter,
+        "stragglers_of": job.stragglers_of,
+        "name": job.name,
         "tag": job.tag,
         "revoke": job.revoke,
+        "client_scopes": job.client_scopes,
     });
     let subject = Subject::new(job.id, job.action.as_str());
     audit::record(app, &mut tx, actor, "job.create", subject, detail).await?;
@@ -97,14 +120,13 @@ pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
     Ok(job)
 }
 
-/// [`create`], with what a form sends: ids separated by blanks, a filter as JSON, a tag. What is empty is
-/// not there.
+/// [`create`], with what a form sends: ids separated by blanks, a filter as JSON. What is empty is not
+/// there.
 pub async fn create_from_text(
     app: &App,
     actor: &Actor,
-    action: Action,
-    [ids, filter, tag]: [Option<String>; 3],
-    revoke: bool,
+    new: NewJob,
+    [ids, filter]: [Option<String>; 2],
 ) -> Result<Job> {
     let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
     let ids = filled(ids).map(|text| {
@@ -115,13 +137,8 @@ pub async fn create_from_text(
     let filter = filled(filter).map(|text| {
         serde_json::from_str(&text).map_err(|_| Error::invalid("filter", "is not one of ours"))
     });
-    let new = NewJob {
-        action,
-        ids: ids.transpose()?,
-        filter: filter.transpose()?,
-        tag: filled(tag),
-        revoke,
-    };
+    let tag = filled(new.tag.clone());
+    let new = NewJob { ids: ids.transpose()?, filter: filter.transpose()?, tag, ..new };
     create(app, actor, &new).await
 }
 
@@ -131,7 +148,7 @@ pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Job> {
     load(&mut conn, id).await
 }
 
-async fn load(conn: &mut PgConnection, id: Uuid) -> Result<Job> {
+pub(super) async fn load(conn: &mut PgConnection, id: Uuid) -> Result<Job> {
     store::job::find(conn, id).await?.ok_or(Error::NotFound("job"))
 }
 
@@ -167,19 +184,24 @@ fn check(actor: &Actor, new: &NewJob) -> Result<()> {
     if !WORK.iter().any(|permission| actor.allows(*permission)) {
         actor.require(Permission::ConnectionsWrite)?;
     }
-    match (&new.ids, &new.filter) {
-        (None, None) | (Some(_), Some(_)) => {
-            return Err(Error::invalid("ids", "give either these or `filter`"));
-        }
-        (Some(ids), None) if ids.is_empty() || ids.len() > CHOSEN => {
-            return Err(Error::invalid("ids", format!("must be 1 to {CHOSEN}")));
-        }
-        _ => {}
+    let ways = [new.ids.is_some(), new.filter.is_some(), new.stragglers_of.is_some()];
+    if ways.into_iter().filter(|given| *given).count() != 1 {
+        return Err(Error::invalid("ids", "give one of these, `filter` and `stragglers_of`"));
+    }
+    if new.ids.as_ref().is_some_and(|ids| ids.is_empty() || ids.len() > CHOSEN) {
+        return Err(Error::invalid("ids", format!("must be 1 to {CHOSEN}")));
+    }
+    let name = new.name.as_deref().unwrap_or_default().trim();
+    if name.chars().count() > NAME || name.chars().any(char::is_control) {
+        return Err(Error::invalid(
+            "name",
+            format!("must be one line of at most {NAME} characters"),
+        ));
     }
     match (&new.tag, new.action.takes_tag()) {
         (None, true) => return Err(Error::invalid("tag", "must be there with this action")),
         (Some(tag), true) => {
-            connection::make::check_tags(&[tag.trim().to_owned()])
+            connection::fields::check_tags(&[tag.trim().to_owned()])
                 .map_err(|_| Error::invalid("tag", "must be one line of 1 to 100 characters"))?;
         }
         (_, false) => {}
@@ -193,6 +215,10 @@ async fn choose(conn: &mut PgConnection, new: &NewJob) -> Result<Choice> {
         ids.sort_unstable();
         ids.dedup();
         return Ok(Choice::Ids(ids));
+    }
+    if let Some(id) = new.stragglers_of {
+        load(conn, id).await?;
+        return Ok(Choice::StragglersOf(id));
     }
     list::plan_by_values(conn).await?;
     let filter = new.filter.clone().unwrap_or_default();

@@ -6,9 +6,19 @@ mod schema;
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject};
+use super::{
+    Actor, App, Error, Result, audit,
+    audit::Subject,
+    error,
+    explain::{Reading, is_within},
+};
 use crate::{
-    domain::{access::Permission, catalog::ProviderEntry, provider::Profile},
+    domain::{
+        access::Permission,
+        catalog::ProviderEntry,
+        problem::{FieldProblem, Obstacle},
+        provider::Profile,
+    },
     server::{provider, store},
 };
 
@@ -82,19 +92,81 @@ pub async fn refuse_shadows(
     Ok(())
 }
 
+/// A profile that was read and can be used, or all that is wrong with it at once: what could not be
+/// read, and what does not make sense in the rest. `of`: the provider that it replaces.
+pub async fn whole(
+    app: &App,
+    actor: &Actor,
+    reading: Reading<Profile>,
+    of: Option<&str>,
+) -> Result<Profile> {
+    actor.require(Permission::ProvidersWrite)?;
+    of.map_or(Ok(()), |slug| refuse_preset(app, slug))?;
+    let Reading { mut problems, read } = reading;
+    let Some(profile) = read else { return Err(Error::Invalid(problems)) };
+    let unread: Vec<String> = problems.iter().map(|problem| problem.field.clone()).collect();
+    // What stands in the place of something unreadable says nothing, nor does what depends on it.
+    let is_known = |field: &str| {
+        unread.iter().any(|other| {
+            let group = other.rfind(['.', '[']).and_then(|end| other.get(..end));
+            is_within(field, group.unwrap_or(other)) || is_within(other, field)
+        })
+    };
+    let senseless = mistakes(app, &profile, of).await?;
+    problems.extend(senseless.into_iter().filter(|problem| !is_known(&problem.field)));
+    if problems.is_empty() { Ok(profile) } else { Err(Error::Invalid(problems)) }
+}
+
+/// What does not make sense in a profile.
+async fn mistakes(app: &App, profile: &Profile, of: Option<&str>) -> Result<Vec<FieldProblem>> {
+    let mut problems = match provider::profile::check(profile) {
+        Ok(()) => Vec::new(),
+        Err(error) => match error.into() {
+            Error::Invalid(problems) => problems,
+            other => return Err(other),
+        },
+    };
+    let slug = &profile.slug;
+    let taken = match of {
+        Some(old) => (old != slug).then_some("can't be changed; copy the provider instead"),
+        None if app.catalog().find(slug).is_some() => {
+            Some("a preset has this slug; choose another")
+        }
+        None => {
+            let mut conn = app.pool().acquire().await?;
+            let there = store::provider::find(&mut conn, slug).await?.is_some();
+            there.then_some(error::SLUG_TAKEN)
+        }
+    };
+    problems.extend(taken.map(|message| FieldProblem::new("slug", message)));
+    Ok(problems)
+}
+
+fn refuse_preset(app: &App, slug: &str) -> Result<()> {
+    match app.catalog().find(slug) {
+        Some(_) => Err(Error::conflict(
+            Obstacle::Preset,
+            "This is a preset. Copy it under another slug and change the copy.",
+        )),
+        None => Ok(()),
+    }
+}
+
+async fn refuse_mistakes(app: &App, profile: &Profile, of: Option<&str>) -> Result<()> {
+    let problems = mistakes(app, profile, of).await?;
+    if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
+}
+
 pub async fn create(app: &App, actor: &Actor, profile: Profile) -> Result<ProviderEntry> {
     actor.require(Permission::ProvidersWrite)?;
-    provider::profile::check(&profile)?;
-    if app.catalog().find(&profile.slug).is_some() {
-        return Err(Error::invalid("slug", "a preset has this slug; choose another"));
-    }
+    refuse_mistakes(app, &profile, None).await?;
     let mut tx = app.begin().await?;
     store::provider::insert(&mut tx, &profile, app.now()).await?;
     if store::client::count_by_provider(&mut tx).await?.contains_key(&profile.slug) {
         // Whoever writes the profile says where the secrets of its clients go.
-        return Err(Error::Conflict(
-            "Clients of an earlier provider use this slug. Delete them first, or choose another."
-                .into(),
+        return Err(Error::conflict(
+            Obstacle::InUse,
+            "Clients of an earlier provider use this slug. Delete them first, or choose another.",
         ));
     }
     let subject = Subject::new(&profile.slug, &profile.name);
@@ -112,15 +184,8 @@ pub async fn update(
     profile: Profile,
 ) -> Result<ProviderEntry> {
     actor.require(Permission::ProvidersWrite)?;
-    if app.catalog().find(slug).is_some() {
-        return Err(Error::Conflict(
-            "This is a preset. Copy it under another slug and change the copy.".into(),
-        ));
-    }
-    if profile.slug != slug {
-        return Err(Error::invalid("slug", "can't be changed; copy the provider instead"));
-    }
-    provider::profile::check(&profile)?;
+    refuse_preset(app, slug)?;
+    refuse_mistakes(app, &profile, Some(slug)).await?;
     let mut tx = app.begin().await?;
     let old = store::provider::find_for_update(&mut tx, slug)
         .await?
@@ -128,12 +193,15 @@ pub async fn update(
     if moves_secrets(&old, &profile) {
         let holders = store::client::names_with_secrets(&mut tx, slug).await?;
         if !holders.is_empty() {
-            return Err(Error::Conflict(format!(
-                "Where secrets are sent can't change while clients hold secrets or tokens of this \
+            return Err(Error::conflict(
+                Obstacle::HoldsTokens,
+                format!(
+                    "Where secrets are sent can't change while clients hold secrets or tokens of this \
                  provider ({}). Copy the provider under another slug and register its clients there, \
                  entering their secrets anew.",
-                holders.join(", ")
-            )));
+                    holders.join(", ")
+                ),
+            ));
         }
     }
     store::provider::update(&mut tx, &profile, app.now()).await?;
@@ -156,14 +224,20 @@ fn moves_secrets(old: &Profile, new: &Profile) -> bool {
 pub async fn delete(app: &App, actor: &Actor, slug: &str) -> Result<()> {
     actor.require(Permission::ProvidersWrite)?;
     if app.catalog().find(slug).is_some() {
-        return Err(Error::Conflict("This is a preset; presets can't be deleted.".into()));
+        return Err(Error::conflict(
+            Obstacle::Preset,
+            "This is a preset; presets can't be deleted.",
+        ));
     }
     let mut tx = app.begin().await?;
     let profile = store::provider::find_for_update(&mut tx, slug)
         .await?
         .ok_or(Error::NotFound("provider"))?;
     if store::client::count_by_provider(&mut tx).await?.contains_key(slug) {
-        return Err(Error::Conflict("Clients use this provider. Delete them first.".into()));
+        return Err(Error::conflict(
+            Obstacle::InUse,
+            "Clients use this provider. Delete them first.",
+        ));
     }
     store::provider::delete(&mut tx, slug).await?;
     let subject = Subject::new(slug, &profile.name);

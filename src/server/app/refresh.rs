@@ -31,6 +31,7 @@ use crate::{
         attempt::{Attempt, Trigger, Verdict},
         client,
         connection::{Connection, State},
+        problem::Obstacle,
     },
     server::store::{
         self,
@@ -232,8 +233,9 @@ async fn claim_and_make(
                 }
                 let mut conn = app.pool().acquire().await?;
                 return store::attempt::find(&mut conn, id, attempt_id).await?.ok_or_else(|| {
-                    Error::Conflict(
-                        "This connection holds nothing that it could be refreshed with.".into(),
+                    Error::conflict(
+                        Obstacle::NoTokens,
+                        "This connection holds nothing that it could be refreshed with.",
                     )
                 });
             }
@@ -299,10 +301,13 @@ async fn again(app: &App, id: Uuid) -> Result<Connection> {
 fn refuse_dead(connection: &Connection) -> Result<()> {
     match &connection.state {
         State::NeedsReauth { reason, .. } => Err(Error::ReauthRequired(*reason)),
-        State::Pending => {
-            Err(Error::Conflict("Nobody has given consent to this connection yet.".into()))
+        State::Pending => Err(Error::conflict(
+            Obstacle::AwaitingConsent,
+            "Nobody has given consent to this connection yet.",
+        )),
+        State::Disconnected => {
+            Err(Error::conflict(Obstacle::Disconnected, "This connection was disconnected."))
         }
-        State::Disconnected => Err(Error::Conflict("This connection was disconnected.".into())),
         State::Active | State::Retrying { .. } | State::InDoubt { .. } => Ok(()),
     }
 }
@@ -314,16 +319,23 @@ fn refuse_unready(connection: &Connection) -> Result<()> {
 fn refuse_client(state: client::StateName, name: &str) -> Result<()> {
     match state {
         client::StateName::Ready => Ok(()),
-        client::StateName::Disabled => {
-            Err(Error::Conflict(format!("The client {name} is switched off.")))
-        }
-        client::StateName::CredentialsRejected => Err(Error::Conflict(format!(
-            "The provider refuses the credentials of the client {name}. Replace its secret."
-        ))),
-        client::StateName::Incident => Err(Error::Conflict(format!(
-            "The provider refuses an unusual number of connections of the client {name}; an admin \
+        client::StateName::Disabled => Err(Error::conflict(
+            Obstacle::ClientDisabled,
+            format!("The client {name} is switched off."),
+        )),
+        client::StateName::CredentialsRejected => Err(Error::conflict(
+            Obstacle::ClientRefused,
+            format!(
+                "The provider refuses the credentials of the client {name}. Replace its secret."
+            ),
+        )),
+        client::StateName::Incident => Err(Error::conflict(
+            Obstacle::ClientIncident,
+            format!(
+                "The provider refuses an unusual number of connections of the client {name}; an admin \
              must look at it first."
-        ))),
+            ),
+        )),
     }
 }
 

@@ -5,6 +5,10 @@ mod picture;
 
 pub use desk::{get, list_all, revoke};
 
+pub(super) use desk::entry;
+
+use std::collections::BTreeSet;
+
 use secrecy::ExposeSecret;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -20,6 +24,7 @@ use crate::{
         access::Permission,
         connection::{Connection, State},
         device::{DeviceAuthorization, DeviceState},
+        problem::Obstacle,
         provider::{Profile, merged},
         relink::{Consent, CreatedRelink, Ended, HandedRelink, Invitation, LIFETIME, Relink, mask},
     },
@@ -32,26 +37,43 @@ const MOST_CODES: i32 = 10;
 /// Makes a link and voids the connection's earlier ones. Its address is in the answer and nowhere
 /// else. Refused for connections that need no person's consent.
 pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<CreatedRelink> {
+    create_for(app, actor, connection_id, false).await
+}
+
+/// [`create`]. `client_scopes`: it asks for what the client asks for today, and not only for what the
+/// connection does; as a link does that takes the place of such a one.
+pub async fn create_for(
+    app: &App,
+    actor: &Actor,
+    connection_id: Uuid,
+    client_scopes: bool,
+) -> Result<CreatedRelink> {
     actor.require(Permission::ConnectionsRelink)?;
     let mut tx = app.begin().await?;
     let connection = connection::load_for_update(&mut tx, connection_id).await?;
-    let Ways { profile, page, code } = ways(app, &mut tx, &connection).await?;
+    let Ways { profile, page, code, scopes } = ways(app, &mut tx, &connection).await?;
     if !page && !code {
-        return Err(Error::Conflict(format!(
-            "{} connections of this kind need no person's consent, so there is nothing to link to.",
-            profile.name
-        )));
+        return Err(Error::conflict(
+            Obstacle::NotOffered,
+            format!(
+                "{} connections of this kind need no person's consent, so there is nothing to link to.",
+                profile.name
+            ),
+        ));
     }
     if connection.state == State::Disconnected {
-        return Err(Error::Conflict("This connection was disconnected on purpose.".into()));
+        return Err(Error::conflict(
+            Obstacle::Disconnected,
+            "This connection was disconnected on purpose.",
+        ));
     }
     if connection.account_id.is_none()
         && !matches!(connection.state, State::NeedsReauth { .. } | State::Pending)
     {
-        return Err(Error::Conflict(
+        return Err(Error::conflict(
+            Obstacle::AccountUnknown,
             "This connection is alive and Regrant does not know whose account it is, so a link could \
-             put another account in its place. Create one when the connection needs a person."
-                .into(),
+             put another account in its place. Create one when the connection needs a person.",
         ));
     }
     let now = app.now();
@@ -70,8 +92,18 @@ pub async fn create(app: &App, actor: &Actor, connection_id: Uuid) -> Result<Cre
         detail: None,
         ended: None,
     };
+    let wider =
+        client_scopes || store::relink::newest_asks_for_more(&mut tx, connection_id).await?;
+    let asked = wider.then(|| {
+        let mut asked = connection.scopes_requested.clone();
+        asked.extend(scopes);
+        let mut seen = BTreeSet::new();
+        asked.retain(|scope| seen.insert(scope.clone()));
+        asked
+    });
     store::relink::end_open(&mut tx, connection_id, Ended::Replaced, now).await?;
-    store::relink::insert(&mut tx, &relink, &token::hash(secret.expose_secret())).await?;
+    let hash = token::hash(secret.expose_secret());
+    store::relink::insert(&mut tx, &relink, &hash, asked.as_deref()).await?;
     let subject = Subject::new(connection_id, connection.name());
     let detail = json!({ "relink": relink.id, "expires_at": relink.expires_at.to_string() });
     audit::record(app, &mut tx, actor, "relink.create", subject, detail).await?;
@@ -137,8 +169,9 @@ pub async fn begin(app: &App, given: &str) -> Result<String> {
     let mut tx = app.begin().await?;
     let (relink, connection) = find(&mut tx, given).await?.ok_or(Error::NotFound("link"))?;
     if relink.used_at.is_some() || relink.expires_at <= app.now() {
-        return Err(Error::Conflict(
-            "This link no longer works. Ask whoever sent it for a new one.".into(),
+        return Err(Error::conflict(
+            Obstacle::LinkOver,
+            "This link no longer works. Ask whoever sent it for a new one.",
         ));
     }
     let actor = Actor::Relink { id: relink.id };
@@ -153,9 +186,9 @@ pub async fn begin(app: &App, given: &str) -> Result<String> {
     let link = Link { id: relink.id, created_at: relink.created_at };
     if !connection::device::follow(app, &mut tx, connection.id, &link).await? {
         if !store::relink::count_code(&mut tx, relink.id, MOST_CODES).await? {
-            return Err(Error::Conflict(
-                "Too many codes were asked for. Ask whoever sent you the link for a new one."
-                    .into(),
+            return Err(Error::conflict(
+                Obstacle::LimitReached,
+                "Too many codes were asked for. Ask whoever sent you the link for a new one.",
             ));
         }
         tx.commit().await?;
@@ -176,6 +209,8 @@ struct Ways {
     profile: Profile,
     page: bool,
     code: bool,
+    /// What the client asks for today.
+    scopes: Vec<String>,
 }
 
 async fn ways(app: &App, conn: &mut PgConnection, connection: &Connection) -> Result<Ways> {
@@ -184,7 +219,7 @@ async fn ways(app: &App, conn: &mut PgConnection, connection: &Connection) -> Re
     let values = merged(&client.variables, &connection.variables);
     let can = connection.can_reauthorize();
     let (page, code) = (profile.offers_page(&values), profile.offers_code(&values));
-    Ok(Ways { profile, page: can && page, code: can && code })
+    Ok(Ways { profile, page: can && page, code: can && code, scopes: client.scopes })
 }
 
 /// The code that was asked for by this link, if it is the connection's newest.

@@ -7,6 +7,7 @@ use crate::{
     domain::{
         access::Permission,
         connection::ConnectionFilter,
+        problem::Obstacle,
         saved_filter::{MOST, SavedFilter},
     },
     server::store,
@@ -46,7 +47,7 @@ async fn insert(
     let mut conn = app.pool().acquire().await?;
     if !store::saved_filter::insert(&mut conn, owner, &saved, MOST).await? {
         let why = format!("{MOST} filters are kept for one person. Delete one first.");
-        return Err(Error::Conflict(why));
+        return Err(Error::conflict(Obstacle::LimitReached, why));
     }
     Ok(saved)
 }

@@ -14,6 +14,7 @@ use super::{Actor, App, Error, Result, audit, audit::Subject};
 use crate::{
     domain::{
         access::Role,
+        problem::Obstacle,
         user::{PASSWORD_MAX, PASSWORD_MIN, User},
     },
     server::{
@@ -131,9 +132,9 @@ pub async fn setup(app: &App, given: &str, email: &str, password: String) -> Res
     let mut tx = app.begin().await?;
     let unused = store::setup_token::take(&mut tx, &token::hash(given)).await?;
     if !unused || store::user::any(&mut tx).await? {
-        return Err(Error::Conflict(
-            "This set-up link was used or is not the newest. The log shows the newest at each start."
-                .into(),
+        return Err(Error::conflict(
+            Obstacle::LinkOver,
+            "This set-up link was used or is not the newest. The log shows the newest at each start.",
         ));
     }
     let user = super::user::insert(app, &mut tx, &email, Role::Admin, &hash).await?;

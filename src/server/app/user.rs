@@ -9,6 +9,7 @@ use super::{Actor, App, Error, Result, audit, audit::Subject, session};
 use crate::{
     domain::{
         access::{Permission, Role},
+        problem::Obstacle,
         user::{User, UserPatch},
     },
     server::store,
@@ -83,8 +84,9 @@ pub async fn update(app: &App, actor: &Actor, id: Uuid, patch: UserPatch) -> Res
     }
     let is_admin = user.role == Role::Admin && user.disabled_at.is_none();
     if was_admin && !is_admin && admins <= 1 {
-        return Err(Error::Conflict(
-            "This is the last admin who can sign in. Make another one first.".into(),
+        return Err(Error::conflict(
+            Obstacle::LastAdmin,
+            "This is the last admin who can sign in. Make another one first.",
         ));
     }
     tx.commit().await?;

@@ -21,25 +21,31 @@ use crate::{
 
 pub fn routes() -> Router<Web> {
     Router::new()
-        .route("/download/{file}", get(connections))
+        .route("/download/{file}", get(list))
         .route("/download/jobs/{file}", get(job))
+        .route("/download/stragglers/{file}", get(stragglers))
 }
 
-async fn connections(
+/// What a list shows, with the filters of its page.
+async fn list(
     State(app): State<App>,
     Extension(actor): Extension<Actor>,
     Path(file): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let Some(format) = file.strip_prefix("connections.").and_then(Format::named) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
     let query = query.unwrap_or_default();
     let params: ParamsMap = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    let filter = path::connection_filter(&params);
-    match app::connection::export(&app, &actor, filter, format).await {
-        Ok(pieces) => sent(&file, format, pieces),
-        Err(error) => refused(&error),
+    let named = file.split_once('.').and_then(|(list, name)| Some((list, Format::named(name)?)));
+    match named {
+        Some(("connections", format)) => {
+            let filter = path::connection_filter(&params);
+            answer(&file, format, app::connection::export(&app, &actor, filter, format).await)
+        }
+        Some(("audit", format)) => {
+            let filter = path::audit_filter(&params);
+            answer(&file, format, app::audit::export(&app, &actor, filter, format).await)
+        }
+        _ => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
@@ -48,14 +54,35 @@ async fn job(
     Extension(actor): Extension<Actor>,
     Path(file): Path<String>,
 ) -> Response {
-    let named = file
-        .split_once('.')
-        .and_then(|(id, format)| Some((id.parse::<Uuid>().ok()?, Format::named(format)?)));
-    let Some((id, format)) = named else { return StatusCode::NOT_FOUND.into_response() };
-    match app::job::export(&app, &actor, id, format).await {
-        Ok(pieces) => sent(&format!("job-{file}"), format, pieces),
+    let Some((id, format)) = named(&file) else { return StatusCode::NOT_FOUND.into_response() };
+    answer(&format!("job-{file}"), format, app::job::export(&app, &actor, id, format).await)
+}
+
+fn answer(
+    name: &str,
+    format: Format,
+    file: app::Result<impl Stream<Item = app::Result<Vec<u8>>> + Send + 'static>,
+) -> Response {
+    match file {
+        Ok(pieces) => sent(name, format, pieces),
         Err(error) => refused(&error),
     }
+}
+
+async fn stragglers(
+    State(app): State<App>,
+    Extension(actor): Extension<Actor>,
+    Path(file): Path<String>,
+) -> Response {
+    let Some((id, format)) = named(&file) else { return StatusCode::NOT_FOUND.into_response() };
+    let stragglers = app::campaign::export(&app, &actor, id, format).await;
+    answer(&format!("stragglers-{file}"), format, stragglers)
+}
+
+/// Of which job, and in which format.
+fn named(file: &str) -> Option<(Uuid, Format)> {
+    let (id, format) = file.split_once('.')?;
+    Some((id.parse().ok()?, Format::named(format)?))
 }
 
 /// A file, piece by piece. One that breaks off is cut, so that nobody takes it for the whole.

@@ -45,12 +45,11 @@ async fn start(
             if matches!(error, app::Error::Internal(_)) {
                 tracing::error!(error = format!("{error:#}"), "a flow could not begin");
             }
-            let outcome = if matches!(error, app::Error::NotFound(_)) {
-                Outcome::Expired
-            } else {
-                Outcome::Failed
+            let kind = match error {
+                app::Error::NotFound(_) => path::SPENT,
+                _ => Outcome::Failed.as_str(),
             };
-            private(land(Landing::lost(outcome), &Actor::Anonymous))
+            private(Redirect::to(&path::outcome(kind)).into_response())
         }
     }
 }
@@ -121,9 +120,12 @@ fn land(landing: Landing, actor: &Actor) -> Response {
     match landing.connection_id {
         Some(id) if matches!(actor, Actor::User { .. }) => Redirect::to(&match outcome {
             Outcome::Done => format!("/connections/{id}?connected=1"),
+            _ if let Some(home) = landing.home => {
+                format!("/connections/{id}?problem={}&home={home}", outcome.as_str())
+            }
             _ => format!("/connections/{id}?problem={}", outcome.as_str()),
         }),
-        _ => Redirect::to(&format!("/relink/outcome/{}", outcome.as_str())),
+        _ => Redirect::to(&path::outcome(outcome.as_str())),
     }
     .into_response()
 }

@@ -47,21 +47,27 @@ async fn edit(
 
 async fn step(web: Web, actor: &Actor, of: Option<&str>, parts: Parts, form: &[u8]) -> Response {
     let query = parts.uri.query().unwrap_or_default();
-    let view = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == path::VIEW);
-    let view = view.map_or(View::Form, |(_, value)| View::named(&value));
-    let pairs: Vec<(String, String)> = form_urlencoded::parse(form).into_owned().collect();
-    let posted = match web.app.call(draft::step(&web.app, actor, of, view, &pairs)).await {
-        Ok(draft::Step::Saved(slug)) => {
-            return Redirect::to(&path::provider_saved(&slug)).into_response();
-        }
-        Ok(draft::Step::Open(editing)) => Ok(*editing),
-        Err(mut problem) => {
-            if problem.code == Code::Internal {
-                problem.request_id = caller::request_id_of(&parts);
-            }
-            Err(problem)
-        }
+    let asked = |wanted: &str| {
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
     };
+    let view = asked(path::VIEW).map_or(View::Form, |value| View::named(&value));
+    let from = asked(path::FROM);
+    let pairs: Vec<(String, String)> = form_urlencoded::parse(form).into_owned().collect();
+    let posted =
+        match web.app.call(draft::step(&web.app, actor, of, from.as_deref(), view, &pairs)).await {
+            Ok(draft::Step::Saved(slug)) => {
+                return Redirect::to(&path::provider_saved(&slug)).into_response();
+            }
+            Ok(draft::Step::Left) => return Redirect::to(&path::provider_left(of)).into_response(),
+            Ok(draft::Step::Open(editing)) => Ok(*editing),
+            Err(mut problem) => {
+                if problem.code == Code::Internal {
+                    problem.request_id = caller::request_id_of(&parts);
+                }
+                Err(problem)
+            }
+        };
     let posted = ui::Posted::new(posted);
     let app = web.app.clone();
     let context = move || {

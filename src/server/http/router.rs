@@ -14,7 +14,9 @@ use ipnet::IpNet;
 use leptos::{config::LeptosOptions, prelude::*};
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::{
+    CompressionLevel,
     catch_panic::CatchPanicLayer,
+    compression::{CompressionLayer, DefaultPredicate, Predicate, predicate::SizeAbove},
     limit::RequestBodyLimitLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     set_header::SetResponseHeaderLayer,
@@ -32,6 +34,9 @@ use crate::{
 
 /// A form is never larger than this.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
+
+/// What has fewer bytes goes out as it is: it fits into one packet.
+const SMALL: u16 = 1024;
 
 /// Renders `/metrics`.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -108,7 +113,8 @@ pub fn router(app: App, options: Options) -> Router {
         .layer(session::layer(&app))
         .layer(middleware::from_fn_with_state(app.clone(), guard::same_origin))
         .merge(relinks)
-        .merge(brand);
+        .merge(brand)
+        .layer(compression());
     let secure = app.public_url().scheme() == "https";
     let router = Router::new()
         .merge(browser)
@@ -133,6 +139,15 @@ pub fn router(app: App, options: Options) -> Router {
     } else {
         router
     }
+}
+
+/// Makes pages and files small on their way; events, which are sent one by one, are left as they are.
+/// What a page shows of secrets it shows once, to whoever made them or entered their password, and
+/// cookies do not come along from other sites, so that lengths tell nobody a secret (RFC 7457
+/// section 2.6).
+fn compression() -> CompressionLayer<impl Predicate> {
+    let when = DefaultPredicate::new().and(SizeAbove::new(SMALL));
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(when)
 }
 
 /// Health and metrics alone, for a process that only works.

@@ -2,6 +2,7 @@
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
     dialect::Prepared,
     guard::Answer,
     introspect, jwt,
-    redact::Redactor,
+    redact::{self, Redactor},
     response::Origin,
     revoke,
     token::{self, Intent},
@@ -215,10 +216,32 @@ pub fn read(
         Answered::Refresh => Origin::Refresh,
         Answered::Exchange | Answered::ClientCredentials => Origin::Beginning,
     };
-    let hidden = Redactor::default();
-    let (grant, id_token) =
-        token::read(registration, &answer, origin, &expected, &hidden, false, now)?;
     let value = token::data(&answer).unwrap_or_default();
+    let hidden = tokens(registration, &value);
+    let (grant, id_token) =
+        token::read(registration, &answer, origin, &expected, &hidden, false, now)
+            .map_err(without_tokens)?;
     let unreadable = token::unreadable_expiries(registration, &value, now);
     Ok(Taken { grant, id_token, unreadable: unreadable.map(str::to_owned).collect() })
+}
+
+/// The tokens of a sample, which it may repeat in its error.
+fn tokens(registration: &Registration<'_>, value: &Value) -> Redactor {
+    let response = &registration.profile.response;
+    let mut hidden = Redactor::default();
+    [&response.access_token, &response.refresh_token, &response.id_token]
+        .into_iter()
+        .flatten()
+        .filter_map(|pointer| value.pointer(pointer)?.as_str())
+        .for_each(|token| hidden.hide(token));
+    hidden
+}
+
+/// Of a call of ours we know which tokens an error may repeat; whoever pastes a sample may have cut
+/// them out, and not of the error's own words.
+fn without_tokens(mut refusal: Refusal) -> Refusal {
+    for text in [&mut refusal.code, &mut refusal.description].into_iter().flatten() {
+        *text = redact::clear_lookalikes(text);
+    }
+    refusal
 }

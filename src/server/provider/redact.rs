@@ -81,6 +81,45 @@ impl Redactor {
     }
 }
 
+/// No word or code of a provider's is so long, and few tokens are shorter.
+const LOOKALIKE: usize = 16;
+/// Nor is any word so long, whatever it is made of.
+const NO_WORD: usize = 32;
+
+/// `text` without what looks like a token, for where nobody knows which tokens there are. What looks
+/// like one: [`LOOKALIKE`] or more of the characters that a bearer token is made of (RFC 6750 section
+/// 2.1), with a digit among them or a capital after a small letter, as chance has it and words do not;
+/// or a stretch of letters longer than any word. A trace id is taken for one too: whoever reads this
+/// has the whole text.
+pub(super) fn clear_lookalikes(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
+    let mut clean = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !is_part(c)).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(end);
+        clean.push_str(if is_lookalike(run) { MASK } else { run });
+        let next = after.find(is_part).unwrap_or(after.len());
+        let (between, after) = after.split_at(next);
+        clean.push_str(between);
+        rest = after;
+    }
+    clean
+}
+
+fn is_lookalike(run: &str) -> bool {
+    let bytes = run.as_bytes();
+    let is_mixed = || {
+        bytes.iter().any(u8::is_ascii_digit)
+            || bytes.windows(2).any(|pair| {
+                matches!(pair, [one, two] if one.is_ascii_lowercase() && two.is_ascii_uppercase())
+            })
+    };
+    let has_no_word =
+        || bytes.split(|byte| !byte.is_ascii_alphanumeric()).any(|part| part.len() >= NO_WORD);
+    bytes.len() >= LOOKALIKE && (is_mixed() || has_no_word())
+}
+
 /// The forms in which a secret may come back.
 fn forms(secret: &str) -> [Zeroizing<String>; 4] {
     let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();

@@ -67,11 +67,7 @@ pub struct Intent<'a> {
     pub actor: &'a str,
 }
 
-/// The least id that an attempt begun at this moment can have (RFC 9562 section 5.7).
-pub fn first_id(at: OffsetDateTime) -> Uuid {
-    let millis = u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default();
-    Uuid::from_u128(u128::from(millis) << 80)
-}
+pub use super::first_id;
 
 /// Writes intents, before the requests leave.
 pub async fn insert(

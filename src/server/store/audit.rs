@@ -1,9 +1,10 @@
 //! The audit log.
 
 use sqlx::PgConnection;
+use time::Duration;
 use uuid::Uuid;
 
-use super::Result;
+use super::{Result, first_id};
 use crate::domain::audit::{AuditEntry, AuditFilter};
 
 pub async fn insert(conn: &mut PgConnection, entry: &AuditEntry) -> Result<()> {
@@ -25,13 +26,17 @@ pub async fn insert(conn: &mut PgConnection, entry: &AuditEntry) -> Result<()> {
     Ok(())
 }
 
-/// The newest first, from `before` on.
+/// The newest first, from before `after` on.
+///
+/// Ids begin with their moment, so a stretch of time is one of ids, which the key has in order.
 pub async fn list(
     conn: &mut PgConnection,
     filter: &AuditFilter,
-    before: Option<Uuid>,
+    after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<AuditEntry>> {
+    // An id has its moment by the millisecond.
+    let end = filter.before.map(|before| first_id(before + Duration::milliseconds(1)));
     Ok(sqlx::query_as!(
         AuditEntry,
         "SELECT id, at, actor_kind, actor_id, actor_label, action, subject_id, subject_label, detail
@@ -40,12 +45,20 @@ pub async fn list(
            AND ($2::text IS NULL OR subject_id = $2)
            AND ($3::text IS NULL OR position(lower($3) IN lower(actor_label)) > 0)
            AND ($4::uuid IS NULL OR id < $4)
+           AND ($6::uuid IS NULL OR id >= $6)
+           AND ($7::uuid IS NULL OR id < $7)
+           AND ($8::timestamptz IS NULL OR at >= $8)
+           AND ($9::timestamptz IS NULL OR at < $9)
          ORDER BY id DESC LIMIT $5",
         filter.action,
         filter.subject,
         filter.actor,
-        before,
-        limit
+        after,
+        limit,
+        filter.from.map(first_id),
+        end,
+        filter.from,
+        filter.before
     )
     .fetch_all(conn)
     .await?)

@@ -209,6 +209,15 @@ pub async fn find_for_share(conn: &mut PgConnection, id: Uuid) -> Result<Option<
         .transpose()
 }
 
+/// Keeps a client from being changed by people until the transaction ends, as adding a connection to
+/// it does.
+pub async fn keep(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!("SELECT FROM clients WHERE id = $1 FOR KEY SHARE", id)
+        .fetch_optional(conn)
+        .await?;
+    Ok(())
+}
+
 pub async fn insert(conn: &mut PgConnection, client: &Stored) -> Result<()> {
     sqlx::query!(
         "INSERT INTO clients (id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Result;
+use super::{Of, Result};
 use crate::domain::device::{DeviceAuthorization, DeviceState};
 
 /// A device authorization to be kept in place of the connection's last one.
@@ -212,48 +212,26 @@ pub async fn succeed(conn: &mut PgConnection, connection_id: Uuid, id: Uuid) -> 
     Ok(done.rows_affected() > 0)
 }
 
-/// Forgets what a connection waits for, unless somebody is asking the provider about it. `false`:
-/// somebody is.
-pub async fn withdraw_idle(
-    conn: &mut PgConnection,
-    connection_id: Uuid,
-    now: OffsetDateTime,
-) -> Result<bool> {
+/// Forgets what is waited for, but what somebody is asking the provider about. `false`: there is such.
+pub async fn withdraw_idle(conn: &mut PgConnection, of: Of, now: OffsetDateTime) -> Result<bool> {
+    let (connection, client) = of.ids();
     sqlx::query!(
         "DELETE FROM device_codes
-         WHERE connection_id = $1 AND (leased_until IS NULL OR leased_until <= $2)",
-        connection_id,
+         WHERE connection_id IN (SELECT id FROM connections WHERE id = $1
+                                 UNION ALL SELECT id FROM connections WHERE client_id = $2)
+           AND (leased_until IS NULL OR leased_until <= $3)",
+        connection,
+        client,
         now
     )
     .execute(&mut *conn)
     .await?;
     Ok(sqlx::query_scalar!(
-        r#"SELECT NOT EXISTS (SELECT FROM device_codes WHERE connection_id = $1) AS "none!""#,
-        connection_id
-    )
-    .fetch_one(conn)
-    .await?)
-}
-
-/// [`withdraw_idle`] for all connections of a client.
-pub async fn withdraw_idle_of_client(
-    conn: &mut PgConnection,
-    client_id: Uuid,
-    now: OffsetDateTime,
-) -> Result<bool> {
-    sqlx::query!(
-        "DELETE FROM device_codes d USING connections c
-         WHERE c.id = d.connection_id AND c.client_id = $1
-           AND (d.leased_until IS NULL OR d.leased_until <= $2)",
-        client_id,
-        now
-    )
-    .execute(&mut *conn)
-    .await?;
-    Ok(sqlx::query_scalar!(
-        r#"SELECT NOT EXISTS (SELECT FROM device_codes d JOIN connections c ON c.id = d.connection_id
-                              WHERE c.client_id = $1) AS "none!""#,
-        client_id
+        r#"SELECT NOT EXISTS (SELECT FROM device_codes
+             WHERE connection_id IN (SELECT id FROM connections WHERE id = $1
+                                     UNION ALL SELECT id FROM connections WHERE client_id = $2)) AS "none!""#,
+        connection,
+        client
     )
     .fetch_one(conn)
     .await?)

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Result;
+use super::{Of, Result};
 
 pub struct Flow {
     pub id: Uuid,
@@ -105,47 +105,27 @@ pub async fn take(
     .await?)
 }
 
-/// Forgets the flows of a connection but those whose code is being redeemed: used after `since`.
-/// `false`: there are such.
-pub async fn withdraw_idle(
-    conn: &mut PgConnection,
-    connection_id: Uuid,
-    since: OffsetDateTime,
-) -> Result<bool> {
+/// Forgets flows but those whose code is being redeemed: used after `since`. `false`: there are such.
+pub async fn withdraw_idle(conn: &mut PgConnection, of: Of, since: OffsetDateTime) -> Result<bool> {
+    let (connection, client) = of.ids();
     // What is used while we wait for its row is looked at again, and stays.
     sqlx::query!(
-        "DELETE FROM flows WHERE connection_id = $1 AND (used_at IS NULL OR used_at <= $2)",
-        connection_id,
+        "DELETE FROM flows
+         WHERE connection_id IN (SELECT id FROM connections WHERE id = $1
+                                 UNION ALL SELECT id FROM connections WHERE client_id = $2)
+           AND (used_at IS NULL OR used_at <= $3)",
+        connection,
+        client,
         since
     )
     .execute(&mut *conn)
     .await?;
     Ok(sqlx::query_scalar!(
-        r#"SELECT NOT EXISTS (SELECT FROM flows WHERE connection_id = $1) AS "none!""#,
-        connection_id
-    )
-    .fetch_one(conn)
-    .await?)
-}
-
-/// [`withdraw_idle`] for all connections of a client.
-pub async fn withdraw_idle_of_client(
-    conn: &mut PgConnection,
-    client_id: Uuid,
-    since: OffsetDateTime,
-) -> Result<bool> {
-    sqlx::query!(
-        "DELETE FROM flows f USING connections c
-         WHERE c.id = f.connection_id AND c.client_id = $1 AND (used_at IS NULL OR used_at <= $2)",
-        client_id,
-        since
-    )
-    .execute(&mut *conn)
-    .await?;
-    Ok(sqlx::query_scalar!(
-        r#"SELECT NOT EXISTS (SELECT FROM flows f JOIN connections c ON c.id = f.connection_id
-                              WHERE c.client_id = $1) AS "none!""#,
-        client_id
+        r#"SELECT NOT EXISTS (SELECT FROM flows
+             WHERE connection_id IN (SELECT id FROM connections WHERE id = $1
+                                     UNION ALL SELECT id FROM connections WHERE client_id = $2)) AS "none!""#,
+        connection,
+        client
     )
     .fetch_one(conn)
     .await?)

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Error, Result};
-use crate::domain::import::{Import, ImportState, RowProblem};
+use crate::domain::import::{Import, ImportState, RowPlace, RowProblem};
 
 struct ImportRow {
     id: Uuid,
@@ -96,10 +96,9 @@ pub struct Progress {
 
 impl Progress {
     /// Counts a row that can't be imported, and says why.
-    pub fn fail(&mut self, row: i64, external_id: Option<String>, field: &str, message: &str) {
+    pub fn fail(&mut self, at: RowPlace, external_id: Option<String>, field: &str, message: &str) {
         self.failed += 1;
-        let (field, message) = (field.into(), message.into());
-        self.problems.push(RowProblem { row, external_id, field, message });
+        self.problems.push(RowProblem { external_id, ..RowProblem::new(at, field, message) });
     }
 }
 

@@ -1,6 +1,7 @@
 //! Jobs: one row each, counted up as they go. What they work on is in [`item`].
 
 pub mod item;
+pub mod straggler;
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -12,8 +13,11 @@ use crate::domain::job::Job;
 struct JobRow {
     id: Uuid,
     action: String,
+    name: Option<String>,
     tag: Option<String>,
     revoke: bool,
+    client_scopes: bool,
+    stragglers_of: Option<Uuid>,
     state: String,
     total: i64,
     done: i64,
@@ -32,8 +36,11 @@ impl TryFrom<JobRow> for Job {
         Ok(Self {
             id: row.id,
             action: row.action.parse()?,
+            name: row.name,
             tag: row.tag,
             revoke: row.revoke,
+            client_scopes: row.client_scopes,
+            stragglers_of: row.stragglers_of,
             state: row.state.parse()?,
             total: row.total,
             done: row.done,
@@ -56,8 +63,9 @@ pub struct Asker<'a> {
 
 pub async fn insert(conn: &mut PgConnection, job: &Job, asker: &Asker<'_>) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO jobs (id, action, tag, revoke, total, actor_kind, actor_id, actor_label, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO jobs (id, action, tag, revoke, total, actor_kind, actor_id, actor_label, created_at,
+                           name, client_scopes, stragglers_of)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         job.id,
         job.action.as_str(),
         job.tag,
@@ -66,7 +74,10 @@ pub async fn insert(conn: &mut PgConnection, job: &Job, asker: &Asker<'_>) -> Re
         asker.kind,
         asker.id,
         asker.label,
-        job.created_at
+        job.created_at,
+        job.name,
+        job.client_scopes,
+        job.stragglers_of
     )
     .execute(conn)
     .await?;
@@ -82,7 +93,7 @@ macro_rules! select {
     ($tail:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
             JobRow,
-            "SELECT id, action, tag, revoke, state, total, done, skipped, failed, detail,
+            "SELECT id, action, name, tag, revoke, client_scopes, stragglers_of, state, total, done, skipped, failed, detail,
                     actor_label AS created_by, created_at, ended_at
              FROM jobs " + $tail
             $(, $argument)*
@@ -102,6 +113,25 @@ pub async fn list(conn: &mut PgConnection, before: Option<Uuid>, limit: i64) -> 
         .into_iter()
         .map(TryInto::try_into)
         .collect()
+}
+
+/// Jobs of relinks that were made after a moment, but for those on another's stragglers; the newest first.
+pub async fn list_campaigns(
+    conn: &mut PgConnection,
+    since: OffsetDateTime,
+    limit: i64,
+) -> Result<Vec<Job>> {
+    select!(
+        "WHERE action = 'relink' AND stragglers_of IS NULL AND created_at > $1
+         ORDER BY id DESC LIMIT $2",
+        since,
+        limit
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(TryInto::try_into)
+    .collect()
 }
 
 /// A job that somebody works at.

@@ -1,6 +1,9 @@
 //! All SQL, one file per table. Functions take a connection, never commit, and know neither crypto
 //! nor HTTP: ciphertext is bytes here.
 
+use time::OffsetDateTime;
+use uuid::Uuid;
+
 pub mod api_key;
 pub mod attempt;
 pub mod attempt_window;
@@ -72,4 +75,27 @@ impl From<serde_json::Error> for Error {
     }
 }
 
+/// Whose rows are meant.
+#[derive(Clone, Copy, Debug)]
+pub enum Of {
+    Connection(uuid::Uuid),
+    /// Those of all connections of a client.
+    Client(uuid::Uuid),
+}
+
+impl Of {
+    fn ids(self) -> (Option<uuid::Uuid>, Option<uuid::Uuid>) {
+        match self {
+            Self::Connection(id) => (Some(id), None),
+            Self::Client(id) => (None, Some(id)),
+        }
+    }
+}
+
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// The least id that a row made at this moment can have (RFC 9562 section 5.7).
+pub fn first_id(at: OffsetDateTime) -> Uuid {
+    let millis = u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default();
+    Uuid::from_u128(u128::from(millis) << 80)
+}

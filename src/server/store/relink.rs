@@ -88,20 +88,47 @@ macro_rules! select {
     };
 }
 
-pub async fn insert(conn: &mut PgConnection, relink: &Relink, token_hash: &[u8]) -> Result<()> {
+/// `scopes`: what it asks for, where that is not what its connection does.
+pub async fn insert(
+    conn: &mut PgConnection,
+    relink: &Relink,
+    token_hash: &[u8],
+    scopes: Option<&[String]>,
+) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO relinks (id, connection_id, token_hash, created_by, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO relinks (id, connection_id, token_hash, created_by, created_at, expires_at, scopes)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         relink.id,
         relink.connection_id,
         token_hash,
         relink.created_by,
         relink.created_at,
-        relink.expires_at
+        relink.expires_at,
+        scopes
     )
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// What a link asks for, where that is not what its connection does.
+pub async fn scopes(conn: &mut PgConnection, id: Uuid) -> Result<Option<Vec<String>>> {
+    Ok(sqlx::query_scalar!("SELECT scopes FROM relinks WHERE id = $1", id)
+        .fetch_optional(conn)
+        .await?
+        .flatten())
+}
+
+/// Whether the connection's newest link asked for more than the connection does, and was not used.
+pub async fn newest_asks_for_more(conn: &mut PgConnection, connection_id: Uuid) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT scopes IS NOT NULL AND used_at IS NULL AS "more!"
+           FROM relinks WHERE connection_id = $1 ORDER BY id DESC LIMIT 1"#,
+        connection_id
+    )
+    .fetch_optional(conn)
+    .await?
+    .unwrap_or_default())
 }
 
 pub async fn find_by_token(conn: &mut PgConnection, token_hash: &[u8]) -> Result<Option<Relink>> {
@@ -112,6 +139,12 @@ pub async fn find_by_token(conn: &mut PgConnection, token_hash: &[u8]) -> Result
 pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Listed>> {
     let row = select!("WHERE r.id = $1", id).fetch_optional(conn).await?;
     row.map(TryInto::try_into).transpose()
+}
+
+/// These, in no order.
+pub async fn list_of(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Listed>> {
+    let rows = select!("WHERE r.id = ANY ($1)", ids).fetch_all(conn).await?;
+    rows.into_iter().map(TryInto::try_into).collect()
 }
 
 /// A connection's, the newest first.

@@ -66,8 +66,8 @@ pub async fn forget(
     Ok(())
 }
 
-/// Which connection holds the refresh token of this fingerprint now. Two that ask at once wait for
-/// each other until their transactions end.
+/// Which connection holds the refresh token of this fingerprint now. Of two that ask at once the second
+/// waits until the first one's transaction ends: nobody may hold a row while they ask.
 pub async fn find_home(conn: &mut PgConnection, fingerprint: &str) -> Result<Option<Uuid>> {
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0)) AS locked", fingerprint)
         .fetch_one(&mut *conn)
@@ -214,8 +214,7 @@ pub async fn find_held_for_keys(
     Ok(found)
 }
 
-/// Which of these fingerprints belong to a refresh token that some connection holds now. Whoever asks
-/// for one of them waits until our transaction ends.
+/// [`find_home`], of many: which of these fingerprints have one.
 pub async fn find_homes(conn: &mut PgConnection, fingerprints: &[String]) -> Result<Vec<String>> {
     // In one order everywhere, so that two that share several don't wait for each other.
     sqlx::query!(

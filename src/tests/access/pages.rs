@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
+use axum::{
+    body::Body,
+    http::{Request, StatusCode, header},
+};
 use sqlx::PgPool;
 
 use crate::{
@@ -52,6 +55,7 @@ fn table() -> BTreeMap<&'static str, Seen> {
         ("/relink/outcome/{kind}", ByAnyone),
         ("/relink/{token}", ByAnyone),
         ("/relinks", STAFF),
+        ("/relinks/many", STAFF),
         ("/relinks/{id}", STAFF),
         ("/settings", ByAdmins),
         ("/setup/{token}", ByAnyone),
@@ -95,13 +99,7 @@ async fn each_page_is_shown_to_whom_its_row_says(pool: PgPool) {
     let world = World::new(pool).await;
     let client = world.client("one", |_| {}).await;
     let connection = world.import(client).await;
-    let new = NewJob {
-        action: Action::Pause,
-        ids: Some(vec![connection]),
-        filter: None,
-        tag: None,
-        revoke: false,
-    };
+    let new = NewJob { ids: Some(vec![connection]), ..NewJob::of(Action::Pause) };
     let job = app::job::create(&world.app, &world.admin, &new).await.expect("a job").id;
     world.execute("UPDATE connections SET account_id = 'acc_1', account_label = 'alice'").await;
     let relink = app::relink::create(&world.app, &world.admin, connection).await.unwrap().id;
@@ -181,4 +179,20 @@ async fn what_else_there_is(pool: PgPool) {
     world.app.stopping().cancel();
     assert_eq!(browser.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(browser.get("/healthz").await.status, StatusCode::OK);
+}
+
+#[sqlx::test]
+async fn pages_are_small_on_their_way(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut admin = world.sign_in(Admin).await;
+    let whole = admin.get("/connections").await;
+    assert_eq!(whole.header("content-encoding"), "", "nobody asked for it");
+    let request = Request::get("/connections")
+        .header("sec-fetch-site", "none")
+        .header(header::ACCEPT, "text/html")
+        .header(header::ACCEPT_ENCODING, "gzip, br");
+    let page = admin.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(page.header("content-encoding"), "br");
+    assert!(page.header("vary").contains("accept-encoding"), "{:?}", page.headers);
+    assert!(page.text.len() < whole.text.len(), "{} of {}", page.text.len(), whole.text.len());
 }

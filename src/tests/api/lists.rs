@@ -124,6 +124,8 @@ async fn filters_choose(pool: PgPool) {
         ("expires_before=2026-03-02T02:00:00%2B02:00".into(), &first),
         ("provider=strict&state=active".into(), &first),
         ("provider=nobody".into(), &Vec::new()),
+        ("drift=true".into(), &Vec::new()),
+        ("dead_since=2026-03-01T12:00:00Z".into(), &Vec::new()),
         ("expires_before=2026-03-01T12:00:00Z".into(), &Vec::new()),
     ] {
         let found = walk(&admin, &format!("/connections?{query}"), 50, "/id").await;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::makers;
 use crate::{
     domain::access::Scope,
-    tests::support::{PROVIDER, World},
+    tests::support::{PROVIDER, Page, World},
 };
 
 #[sqlx::test]
@@ -105,6 +105,8 @@ async fn wrong_parameters_are_named(pool: PgPool) {
         ("/connections?state=dead".into(), "state"),
         ("/connections?client=7".into(), "client"),
         ("/connections?expires_before=tomorrow".into(), "expires_before"),
+        ("/connections?dead_since=yesterday".into(), "dead_since"),
+        ("/connections?drift=perhaps".into(), "drift"),
         ("/connections?needs_human_before=2026-01-01".into(), "needs_human_before"),
         ("/connections?refresh_expires_after=2026-01-01".into(), "refresh_expires_after"),
         ("/connections?reason=because".into(), "reason"),
@@ -225,4 +227,58 @@ async fn a_database_that_is_away_is_worth_another_try(pool: PgPool) {
     let page = program.get("/connections").await;
     assert_eq!(page.refusal(), (503, "unavailable".into()), "{}", page.text);
     assert_eq!(page.header("retry-after"), "2");
+}
+
+/// A program tells refusals apart without reading prose.
+#[sqlx::test]
+async fn each_conflict_has_a_reason_that_is_documented(pool: PgPool) {
+    use crate::domain::problem::Obstacle;
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let id = world.import(client).await;
+    let reason = async |page: Page| {
+        assert_eq!(page.refusal(), (409, "conflict".into()), "{}", page.text);
+        page.json::<Value>()["reason"].as_str().expect("a reason").to_owned()
+    };
+    let machine = world.client("machine", |_| {}).await;
+    let owned = json!({ "client_id": machine, "grant": "client_credentials" });
+    let owned = admin.post("/connections", &owned).await.ok()["id"].as_str().unwrap().to_owned();
+    let waiting = json!({ "client_id": client, "grant": "authorization_code" });
+    let waiting =
+        admin.post("/connections", &waiting).await.ok()["id"].as_str().unwrap().to_owned();
+    let gone = world.import_of(client, "bob").await;
+    admin.press(&format!("/connections/{gone}/disconnect")).await.ok();
+    let code = json!({ "client_id": client, "grant": "device_code" });
+    for (page, wanted) in [
+        (admin.delete(&format!("/clients/{client}")).await, Obstacle::InUse),
+        (admin.delete("/providers/cronofy").await, Obstacle::Preset),
+        (admin.press(&format!("/connections/{owned}/relink")).await, Obstacle::NotOffered),
+        (admin.post("/connections", &code).await, Obstacle::NotOffered),
+        (admin.press(&format!("/connections/{gone}/refresh")).await, Obstacle::Disconnected),
+        (admin.press(&format!("/connections/{waiting}/refresh")).await, Obstacle::AwaitingConsent),
+        (
+            admin
+                .patch(
+                    &format!("/clients/{client}"),
+                    &json!({ "oauth_client_id": "x", "client_secret": "y" }),
+                )
+                .await,
+            Obstacle::HoldsTokens,
+        ),
+    ] {
+        assert_eq!(reason(page).await, wanted.as_str());
+    }
+    admin.patch(&format!("/clients/{client}"), &json!({ "disabled": true })).await.ok();
+    let page = admin.press(&format!("/connections/{id}/refresh")).await;
+    assert_eq!(reason(page).await, "client_disabled");
+
+    let document = &admin.contract.0;
+    let about = document["info"]["description"].as_str().unwrap();
+    let schema = document["components"]["schemas"]["ConflictReason"]["enum"].to_string();
+    for obstacle in Obstacle::ALL {
+        assert_eq!(serde_json::to_value(obstacle).unwrap(), obstacle.as_str());
+        assert!(about.contains(&format!("- `{}`: {}.", obstacle.as_str(), obstacle.about())));
+        assert!(schema.contains(&format!("\"{}\"", obstacle.as_str())), "{schema}");
+    }
 }

@@ -87,10 +87,16 @@ async fn no_answer_holds_a_secret_but_the_token_endpoint(pool: PgPool) {
     let job = json!({ "action": "refresh", "ids": [id] });
     let job = admin.post("/jobs", &job).await.ok()["id"].as_str().unwrap().to_owned();
     app::job::run_due(&world.app).await.unwrap();
+    let links = json!({ "action": "relink", "ids": [id] });
+    let links = admin.post("/jobs", &links).await.ok()["id"].as_str().unwrap().to_owned();
     let mut paths = readable(&connection, &client, &user, &import);
     paths.extend([
+        "/exports/audit".to_owned(),
         "/exports/connections".to_owned(),
         format!("/exports/jobs/{job}"),
+        format!("/exports/jobs/{links}/stragglers"),
+        format!("/jobs/{links}/progress"),
+        format!("/jobs/{links}/stragglers"),
         "/jobs".to_owned(),
         format!("/jobs/{job}"),
         format!("/jobs/{job}/outcomes"),

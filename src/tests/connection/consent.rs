@@ -1,6 +1,7 @@
 //! The code flow: bound to one browser, used once, for the connection's own account.
 
 use axum::http::StatusCode;
+use serde_json::json;
 use sqlx::PgPool;
 use time::Duration;
 use url::Url;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        access::Role,
+        access::{Role, Scope},
         connection::{GrantType, State, StateName},
         problem::Code,
         provider::Profile,
@@ -140,7 +141,10 @@ async fn a_state_is_used_once(pool: PgPool) {
     assert_eq!(exchanges(&world).len(), 1, "a second exchange would kill the grant");
     assert_eq!(world.connection(id).await, connected);
     // The address at which it began is spent too.
-    assert_eq!(browser.get(&start).await.location(), "/relink/outcome/expired");
+    let again = browser.get(&start).await.location();
+    assert_eq!(again, "/relink/outcome/spent");
+    let page = browser.get(&again).await.text;
+    assert!(page.contains("This address works no longer"), "{page}");
 }
 
 #[sqlx::test]
@@ -155,17 +159,17 @@ async fn a_state_that_is_not_ours_or_too_old_leads_nowhere(pool: PgPool) {
         with(&callback, "state", Some("")),
         with(&callback, "state", None),
         "/oauth/callback".into(),
-        "/oauth/start/forged".into(),
     ] {
         assert_eq!(browser.get(&forged).await.location(), "/relink/outcome/expired", "{forged}");
     }
+    assert_eq!(browser.get("/oauth/start/forged").await.location(), "/relink/outcome/spent");
     world.pass(Duration::minutes(31));
     assert_eq!(browser.get(&callback).await.location(), "/relink/outcome/expired");
     assert_eq!((world.state(id).await, exchanges(&world).len()), (State::Pending, 0));
     // An address that nobody opened in time is spent as well.
     let (start, _) = begun(&world, &mut browser, client).await;
     world.pass(Duration::minutes(31));
-    assert_eq!(browser.get(&start).await.location(), "/relink/outcome/expired");
+    assert_eq!(browser.get(&start).await.location(), "/relink/outcome/spent");
     app::upkeep::sweep(&world.app).await.unwrap();
     assert_eq!(world.count("SELECT count(*) FROM flows").await, 0);
 }
@@ -510,4 +514,45 @@ async fn what_failed_is_taken_over_at_once_and_what_was_left_behind_in_time(pool
     let third = browser.call("connection/connect", &form).await.location();
     let landed = world.consent(&mut browser, third, "alice").await;
     assert!(landed.ends_with("?connected=1"), "{landed}");
+}
+
+/// What waits at a page belongs to the client as it was, whether or not anybody has left for it yet.
+#[sqlx::test]
+async fn another_client_id_voids_the_pages_that_wait(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let (unopened, first) = begun(&world, &mut browser, client).await;
+    let (opened, second) = begun(&world, &mut browser, client).await;
+    let callback = world.consent_only(&mut browser, opened, "alice").await;
+    let program = world.program(&[Scope::Admin]).await;
+    let change = json!({ "oauth_client_id": "another", "client_secret": "another-secret" });
+    program.patch(&format!("/clients/{client}"), &change).await.ok();
+    assert_eq!(world.count("SELECT count(*) FROM flows").await, 0);
+    assert_eq!(browser.get(&callback).await.location(), "/relink/outcome/expired");
+    assert_eq!(browser.get(&unopened).await.location(), "/relink/outcome/spent");
+    assert_eq!(exchanges(&world).len(), 0);
+    for id in [first, second] {
+        assert_eq!(world.state(id).await, State::Pending);
+    }
+}
+
+/// But not one whose code is being redeemed.
+#[sqlx::test]
+async fn a_client_keeps_its_id_while_a_consent_is_being_stored(pool: PgPool) {
+    use crate::sandbox::Hold;
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let (start, id) = begun(&world, &mut browser, client).await;
+    let callback = world.consent_only(&mut browser, start, "alice").await;
+    world.control().hold(Hold::BeforeAnswering);
+    let landing = tokio::spawn(async move { browser.get(&callback).await.location() });
+    world.control().until_held(1).await;
+    let program = world.program(&[Scope::Admin]).await;
+    let change = json!({ "oauth_client_id": "another", "client_secret": "another-secret" });
+    let refused = program.patch(&format!("/clients/{client}"), &change).await;
+    assert_eq!(refused.refusal(), (409, "conflict".into()), "{}", refused.text);
+    world.control().release();
+    assert_eq!(landing.await.unwrap(), format!("/connections/{id}?connected=1"));
 }

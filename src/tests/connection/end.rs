@@ -14,6 +14,7 @@ use crate::{
         connection::{State, StateName},
         problem::Code,
     },
+    sandbox::Hold,
     server::app,
     tests::support::{SECRET, World, form_of},
 };
@@ -176,5 +177,54 @@ async fn disconnecting_voids_consent_that_is_on_its_way(pool: PgPool) {
     let callback = world.consent_only(&mut browser, begun, "alice").await;
     app::connection::disconnect(&world.app, &world.admin, id, false).await.unwrap();
     assert_eq!(browser.get(&callback).await.location(), "/relink/outcome/expired");
+    assert_eq!(world.state(id).await, State::Disconnected);
+}
+
+/// And one whose code is being redeemed is waited for: its tokens would be thrown away.
+#[sqlx::test]
+async fn what_is_being_stored_is_not_disconnected(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.connect(&mut browser, client, "alice").await;
+    let begun = browser.call("connection/reauthorize", &[("id", &id.to_string())]).await.location();
+    let callback = world.consent_only(&mut browser, begun, "alice").await;
+    world.control().hold(Hold::BeforeAnswering);
+    let landing = tokio::spawn(async move { browser.get(&callback).await.location() });
+    world.control().until_held(1).await;
+    for revoke in [true, false] {
+        let refused = app::connection::disconnect(&world.app, &world.admin, id, revoke).await;
+        assert!(matches!(refused, Err(app::Error::Conflict(_))), "{revoke}: {refused:?}");
+        let refused = app::connection::delete(&world.app, &world.admin, id, revoke).await;
+        assert!(matches!(refused, Err(app::Error::Conflict(_))), "{revoke}: {refused:?}");
+    }
+    world.control().release();
+    assert_eq!(landing.await.unwrap(), format!("/connections/{id}?connected=1"));
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
+    app::connection::disconnect(&world.app, &world.admin, id, true).await.unwrap();
+}
+
+/// The provider was told of other tokens than the ones that are here by now.
+#[sqlx::test]
+async fn a_consent_that_comes_while_the_provider_is_told_is_not_forgotten(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.connect(&mut browser, client, "alice").await;
+    let begun = browser.call("connection/reauthorize", &[("id", &id.to_string())]).await.location();
+    world.control().hold(Hold::BeforeAnswering);
+    let (app, actor) = (world.app.clone(), world.admin.clone());
+    let ending =
+        tokio::spawn(async move { app::connection::disconnect(&app, &actor, id, true).await });
+    world.control().until_held(1).await;
+    world.control().hold_no_more();
+    let landed = world.consent(&mut browser, begun, "alice").await;
+    assert_eq!(landed, format!("/connections/{id}?connected=1"));
+    world.control().release();
+    let refused = ending.await.unwrap();
+    assert!(matches!(refused, Err(app::Error::Conflict(_))), "{refused:?}");
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
+    assert_eq!(world.audit("connection.disconnect").await.len(), 0);
+    app::connection::disconnect(&world.app, &world.admin, id, true).await.unwrap();
     assert_eq!(world.state(id).await, State::Disconnected);
 }

@@ -23,6 +23,7 @@ pub use self::{
     program::Program,
     provider::{PROVIDER, SECRET, new_connection},
     questions::Questions,
+    stub::Stub,
 };
 use crate::{
     domain::access::Role,

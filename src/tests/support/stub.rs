@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::World;
+use crate::domain::provider::Profile;
 
 /// Answers every request with the same body, until it is given another.
 #[derive(Clone)]
@@ -30,6 +31,11 @@ async fn answer(State(stub): State<Stub>) -> impl IntoResponse {
 impl World {
     /// A stub, and a connection whose refreshes go there.
     pub async fn stub(&self) -> (Stub, Uuid) {
+        self.stub_with(|_| {}).await
+    }
+
+    /// [`World::stub`], whose provider can do more.
+    pub async fn stub_with(&self, change: impl FnOnce(&mut Profile)) -> (Stub, Uuid) {
         let stub = Stub(Arc::default());
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -37,6 +43,7 @@ impl World {
         tokio::spawn(async move { axum::serve(listener, router).await });
         self.provider("stub", |profile| {
             profile.endpoints.token = Some(format!("http://{address}/token"));
+            change(profile);
         })
         .await;
         let client = self.client_of("stub", "stub", |_| {}).await;

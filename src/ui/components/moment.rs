@@ -1,5 +1,6 @@
 //! A moment in the page: relative to the page's own time, the exact one on hover. No clock is read
-//! here, so the server and the browser say the same.
+//! here, so the server and the browser say the same. What says an hour or a day says it in UTC until the
+//! script has put it into the reader's zone; the hover keeps the exact moment in UTC.
 
 use leptos::prelude::*;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -19,14 +20,18 @@ pub fn Ago(at: OffsetDateTime, as_of: OffsetDateTime) -> impl IntoView {
 /// The exact moment.
 #[component]
 pub fn Exact(at: OffsetDateTime) -> impl IntoView {
-    view! { <time datetime=machine(at)>{voice::exact(at)}</time> }
+    view! {
+        <time datetime=machine(at) title=voice::exact(at) data-local="exact">
+            {voice::exact(at)}
+        </time>
+    }
 }
 
 /// The day, with the exact moment on hover.
 #[component]
 pub fn Day(at: OffsetDateTime) -> impl IntoView {
     view! {
-        <time datetime=machine(at) title=voice::exact(at)>
+        <time datetime=machine(at) title=voice::exact(at) data-local="day">
             {voice::day(at)}
         </time>
     }

@@ -11,6 +11,9 @@ pub fn Notice(
     well: bool,
     #[prop(into)] title: String,
     #[prop(into)] text: String,
+    /// Where to go from here.
+    #[prop(optional)]
+    children: Option<Children>,
 ) -> impl IntoView {
     let (tone, shape) = if well { ("well", glyph::TICK) } else { ("ill", glyph::CROSS) };
     view! {
@@ -19,6 +22,7 @@ pub fn Notice(
             <div>
                 <strong>{title}</strong>
                 <p>{text}</p>
+                {children.map(|children| view! { <p>{children()}</p> })}
             </div>
         </div>
     }

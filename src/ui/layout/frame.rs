@@ -3,6 +3,7 @@
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::components::{A, Outlet};
 
+use super::keys;
 use crate::{
     domain::{access::Permission, overview::Viewer},
     rpc::session::Logout,
@@ -16,17 +17,18 @@ use crate::{
     },
 };
 
-const PLACES: [(&str, &str, Permission); 10] = [
-    (path::HOME, "Overview", Permission::ConnectionsRead),
-    (path::CONNECTIONS, "Connections", Permission::ConnectionsRead),
-    (path::RELINKS, "Relink desk", Permission::ConnectionsRead),
-    (path::CLIENTS, "Clients", Permission::ClientsRead),
-    (path::PROVIDERS, "Providers", Permission::ProvidersRead),
-    (path::USERS, "Users", Permission::UsersRead),
-    (path::API_KEYS, "API keys", Permission::ApiKeysRead),
-    (path::AUDIT, "Audit", Permission::AuditRead),
-    (path::SETTINGS, "Settings", Permission::SettingsWrite),
-    (path::PROFILE, "Profile", Permission::ConnectionsRead),
+/// Where one can go: the address, the name, the key that leads there after `g`, and who may.
+const PLACES: [(&str, &str, char, Permission); 10] = [
+    (path::HOME, "Overview", 'o', Permission::ConnectionsRead),
+    (path::CONNECTIONS, "Connections", 'c', Permission::ConnectionsRead),
+    (path::RELINKS, "Relink desk", 'r', Permission::ConnectionsRead),
+    (path::CLIENTS, "Clients", 'l', Permission::ClientsRead),
+    (path::PROVIDERS, "Providers", 'p', Permission::ProvidersRead),
+    (path::USERS, "Users", 'u', Permission::UsersRead),
+    (path::API_KEYS, "API keys", 'k', Permission::ApiKeysRead),
+    (path::AUDIT, "Audit", 'a', Permission::AuditRead),
+    (path::SETTINGS, "Settings", 's', Permission::SettingsWrite),
+    (path::PROFILE, "Profile", 'm', Permission::ConnectionsRead),
 ];
 
 /// The page itself stands outside of what waits for the viewer: it is made once, and its data is
@@ -62,19 +64,20 @@ pub fn Frame() -> impl IntoView {
 
 fn rail(viewer: Viewer) -> AnyView {
     let may = May(viewer.clone());
-    let places = PLACES
+    let (places, keys): (Vec<_>, Vec<_>) = PLACES
         .into_iter()
-        .filter(|(_, _, permission)| may.allows(*permission))
-        .map(|(href, name, _)| {
-            view! {
+        .filter(|(.., permission)| may.allows(*permission))
+        .map(|(href, name, key, _)| {
+            let place = view! {
                 <li>
-                    <A href=href exact=href == path::HOME>
+                    <A href=href exact=href == path::HOME attr:data-key=key.to_string()>
                         {name}
                     </A>
                 </li>
-            }
+            };
+            (place, (format!("g {key}"), name))
         })
-        .collect::<Vec<_>>();
+        .unzip();
     view! {
         <nav class="places" aria-label="Main">
             <ul>{places}</ul>
@@ -89,7 +92,11 @@ fn rail(viewer: Viewer) -> AnyView {
                     "Sign out"
                 </button>
             </PlainForm>
+            <button type="button" class="who-keys needs-script" popovertarget=keys::ID>
+                "Keys"
+            </button>
         </div>
+        {keys::list(keys)}
     }
     .into_any()
 }

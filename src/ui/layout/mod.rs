@@ -3,6 +3,7 @@
 mod door;
 mod frame;
 mod hosted;
+mod keys;
 
 pub use door::Door;
 pub use frame::Frame;

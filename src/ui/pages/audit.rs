@@ -4,14 +4,18 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use crate::{
-    domain::{audit::AuditFilter, voice::Empty},
+    domain::{
+        audit::AuditFilter,
+        voice::{self, Empty},
+    },
     rpc,
     ui::{
         components::head::head,
         path,
         patterns::{
             audit,
-            filter::{filter_bar, typed},
+            files::files,
+            filter::{chosen, filter_bar, typed},
             load::loaded,
             pager::Pager,
         },
@@ -30,21 +34,33 @@ pub fn List() -> impl IntoView {
         let place = if filtered { Empty::AuditFound } else { Empty::Audit };
         view! {
             {head("Audit", None, ())}
-            {bar(filter, filtered)}
+            {bar(&filter, filtered)}
+            <div class="found">
+                <p>"The newest first"</p>
+                <p class="found-files">{files(|format| path::audit_export(&filter, format))}</p>
+            </div>
             {audit::entries(page.items, audit::Of::All, place)}
             <Pager next=page.next/>
         }
     })
 }
 
-fn bar(filter: AuditFilter, filtered: bool) -> AnyView {
-    let field = |name, label, value: Option<String>| {
-        typed(name, label, "search", value.unwrap_or_default())
-    };
+fn bar(filter: &AuditFilter, filtered: bool) -> AnyView {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let day = |at: Option<time::OffsetDateTime>| at.map(path::day).unwrap_or_default();
+    let about = text(&filter.action);
+    let mut abouts = vec![(String::new(), "anything".to_owned())];
+    abouts.extend(voice::AUDIT_NOUNS.iter().map(|(noun, word)| ((*noun).into(), (*word).into())));
+    if abouts.iter().all(|(known, _)| *known != about) {
+        let word = voice::audit(&about).map_or_else(|| about.clone(), ToOwned::to_owned);
+        abouts.push((about.clone(), word));
+    }
     let fields = vec![
-        field("actor", "Who", filter.actor),
-        field("action", "Action begins with", filter.action),
-        field("subject", "Id of what", filter.subject),
+        typed("actor", "Who", "search", text(&filter.actor)),
+        chosen("action", "About", abouts, &about),
+        typed("from", "From", "date", day(filter.from)),
+        typed("before", "Before", "date", day(filter.before)),
+        typed("subject", "Id of what", "search", text(&filter.subject)),
     ];
     filter_bar(path::AUDIT, filtered, fields)
 }

@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 
 use crate::{
-    domain::{audit::AuditEntry, voice::Empty},
+    domain::{
+        audit::{AuditEntry, AuditFilter},
+        voice::{self, Empty},
+    },
     ui::{
         components::{head::link, moment::Exact, notice::nothing},
         path,
@@ -48,6 +51,8 @@ fn row(entry: AuditEntry, of: Of) -> AnyView {
         serde_json::Value::Object(fields) if fields.is_empty() => None,
         detail => serde_json::to_string_pretty(detail).ok(),
     };
+    let alike = AuditFilter { action: Some(entry.action.clone()), ..AuditFilter::default() };
+    let words = voice::audit(&entry.action).map_or_else(|| entry.action.clone(), ToOwned::to_owned);
     let same = entry.subject_id.as_deref().map(path::audit_of);
     let label = if entry.subject_label.is_empty() {
         entry.subject_id.clone().unwrap_or_default()
@@ -67,7 +72,9 @@ fn row(entry: AuditEntry, of: Of) -> AnyView {
                 {entry.actor_label} <p class="sub">{entry.actor_kind.replace('_', " ")}</p>
             </td>
             <td>
-                <code>{entry.action}</code>
+                {link(path::audit(&alike), "", words)} <p class="sub">
+                    <code>{entry.action}</code>
+                </p>
                 {detail
                     .map(|detail| {
                         view! {

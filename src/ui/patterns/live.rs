@@ -69,11 +69,16 @@ fn heard(
 /// For a page on which nobody types: without a script it is loaded again while it moves. It stands
 /// outside of what the script changes.
 pub fn reload(moves: bool) -> AnyView {
-    moves
-        .then(|| {
+    reload_every(moves.then_some(3))
+}
+
+/// [`reload`], every so many seconds.
+pub fn reload_every(seconds: Option<u32>) -> AnyView {
+    seconds
+        .map(|seconds| {
             view! {
                 <noscript>
-                    <meta http-equiv="refresh" content="3"/>
+                    <meta http-equiv="refresh" content=seconds.to_string()/>
                 </noscript>
             }
         })

@@ -70,16 +70,19 @@ pub fn entries(entries: Vec<RelinkEntry>, as_of: OffsetDateTime) -> AnyView {
 }
 
 /// The colour of a stage is that of the state it leads to.
-fn stage(stage: Stage) -> AnyView {
-    let state = match stage {
+pub fn state_of(stage: Stage) -> &'static str {
+    match stage {
         Stage::Done => "alive",
         Stage::Opened | Stage::Away | Stage::Consented => "retrying",
         Stage::WrongAccount | Stage::Denied | Stage::MissingScope => "soon",
-        Stage::Failed | Stage::TookTooLong => "soon",
+        Stage::AlreadyConnected | Stage::Failed | Stage::TookTooLong => "soon",
         Stage::Sent | Stage::Expired | Stage::Replaced | Stage::Revoked => "paused",
-    };
+    }
+}
+
+pub fn stage(stage: Stage) -> AnyView {
     view! {
-        <span class="tag" data-state=state>
+        <span class="tag" data-state=state_of(stage)>
             {voice::relink_word(stage)}
         </span>
     }
@@ -98,7 +101,7 @@ pub fn advice(entry: &RelinkEntry, as_of: OffsetDateTime) -> AnyView {
     view! {
         <div class="status" data-state=state role="status">
             <p class="headline">{advice.happened}</p>
-            <dl class="facts">
+            <dl class="facts is-last">
                 <div>
                     <dt>"Say"</dt>
                     <dd>{advice.say}</dd>

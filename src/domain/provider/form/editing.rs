@@ -57,6 +57,8 @@ pub struct Editing {
     pub title: String,
     pub view: View,
     pub content: Content,
+    /// Whether somebody is about to leave, and what they changed is not saved.
+    pub leaving: bool,
     /// What to know before anything is changed.
     pub warnings: Vec<String>,
     /// Where the draft comes from.

@@ -117,7 +117,7 @@ fn an_empty_form_holds_the_defaults() {
     assert_eq!(text("pointers"), "/a");
     let (field, filled) = form.field("pointers").unwrap();
     assert_eq!(&field.untouched(), filled);
-    let wrong = form.value().unwrap_err();
+    let (_, wrong) = form.value();
     assert_eq!(wrong.iter().map(|each| each.field.as_str()).collect::<Vec<_>>(), ["class"]);
 }
 
@@ -126,7 +126,7 @@ fn what_is_sent_unchanged_is_what_was_there() {
     let form = Form::fill(&schema(), &whole());
     let again = sent(&form);
     assert_eq!(again, form);
-    assert_eq!(again.value(), Ok(whole()));
+    assert_eq!(again.value(), (whole(), Vec::new()));
 }
 
 #[test]
@@ -142,14 +142,14 @@ fn a_form_keeps_what_makes_no_sense_and_says_where() {
     set("extra[1]", "b");
     set("parameters[0]", "");
     let form = Form::read(&schema(), &pairs);
-    let wrong = form.value().unwrap_err();
+    let (_, wrong) = form.value();
     let fields: Vec<_> = wrong.iter().map(|each| each.field.as_str()).collect();
     assert_eq!(fields, ["seconds", "class", "extra[1]", "parameters[0]", "anything"]);
     assert_eq!(form.field("seconds").unwrap().1.text(), "soon");
     assert_eq!(form.pairs(), pairs);
 
     let pairs = [("seconds".to_owned(), "0".to_owned()), ("class".to_owned(), "three".to_owned())];
-    let wrong = Form::read(&schema(), &pairs).value().unwrap_err();
+    let (_, wrong) = Form::read(&schema(), &pairs).value();
     assert_eq!(wrong[0].message, "must be at least 1");
     assert_eq!(wrong[1].message, "choose one of one, two");
 }
@@ -170,7 +170,7 @@ fn rows_come_and_go_and_move() {
     let remove = Change::Remove("extra[0]".into());
     assert_eq!(form.change(&remove).as_deref(), Some("extra"));
     let form = sent(&form);
-    let value = form.value().unwrap();
+    let (value, _) = form.value();
     assert_eq!(
         value["rules"],
         json!([{ "done": false }, { "code": "a", "done": true }, { "done": false }])
@@ -179,9 +179,9 @@ fn rows_come_and_go_and_move() {
 
     let mut form = form;
     assert_eq!(form.change(&Change::Remove("proof?".into())).as_deref(), Some("proof"));
-    assert_eq!(sent(&form).value().unwrap().get("proof"), None);
+    assert_eq!(sent(&form).value().0.get("proof"), None);
     assert_eq!(form.change(&add("proof")).as_deref(), Some("proof?"));
-    assert_eq!(sent(&form).value().unwrap()["proof"], json!({ "headers": {} }));
+    assert_eq!(sent(&form).value().0["proof"], json!({ "headers": {} }));
 
     for change in [add("a.b"), raise, remove] {
         assert_eq!(Change::parse(&change.to_string()), Some(change));
@@ -282,7 +282,7 @@ proptest! {
         }));
         let form = Form::fill(&schema(), &value);
         prop_assert_eq!(&sent(&form), &form);
-        prop_assert_eq!(form.value(), Ok(value));
+        prop_assert_eq!(form.value(), (value, Vec::new()));
     }
 
     /// Whatever is sent, something stands there, and sending it again changes nothing.
@@ -298,7 +298,7 @@ proptest! {
     ) {
         let form = Form::read(&schema(), &pairs);
         prop_assert_eq!(&sent(&form), &form);
-        let problems = form.value().err().unwrap_or_default();
+        let (_, problems) = form.value();
         let problems: Vec<_> =
             problems.into_iter().map(|each| FieldProblem::new(each.field, each.message)).collect();
         prop_assert_eq!(form.wrongs(&problems).elsewhere, []);

@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 use super::{Filled, Kind, filled::quoted, join, row};
 use crate::domain::provider::FieldError;
 
-pub(super) fn value(kind: &Kind, filled: &Filled) -> Result<Value, Vec<FieldError>> {
+pub(super) fn value(kind: &Kind, filled: &Filled) -> (Value, Vec<FieldError>) {
     let mut reading = Reading(Vec::new());
-    let value = reading.value(kind, filled, "");
-    if reading.0.is_empty() { Ok(value.unwrap_or_default()) } else { Err(reading.0) }
+    let value = reading.value(kind, filled, "").unwrap_or_default();
+    (value, reading.0)
 }
 
 /// What is wrong so far.

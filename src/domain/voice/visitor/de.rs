@@ -67,6 +67,13 @@ pub static TEXTS: Texts = Texts {
                Häkchen gesetzt.",
         well: false,
     },
+    already_connected: Ending {
+        title: "Dieses Konto ist schon verbunden",
+        text: "Sie haben zugestimmt, aber der Dienst hat uns gegeben, was schon eine andere \
+               Verbindung hat. Es wurde nichts geändert, und nichts ging verloren. Sagen Sie es der \
+               Person, die Ihnen den Link geschickt hat; mehr ist nicht zu tun.",
+        well: false,
+    },
     failed: Ending {
         title: "Diesmal hat es nicht geklappt",
         text: "Der Dienst konnte die Anfrage nicht abschließen. Es wurde nichts geändert. Öffnen Sie \
@@ -96,6 +103,14 @@ pub static TEXTS: Texts = Texts {
         title: "Dieser Link ist nicht bekannt",
         text: "Vielleicht wurde er beim Kopieren abgeschnitten. Kopieren Sie ihn noch einmal ganz, \
                oder bitten Sie um einen neuen Link.",
+        well: false,
+    },
+    spent: Ending {
+        title: "Diese Adresse gilt nicht mehr",
+        text: "Jede Adresse gilt einmal, eine halbe Stunde lang und nur in dem Browser, der sie zuerst \
+               geöffnet hat. Haben Sie dort zugestimmt, ist nichts mehr zu tun. Wenn nicht, machen Sie \
+               in jenem Browser weiter, öffnen Sie Ihren Link noch einmal, oder bitten Sie um einen \
+               neuen.",
         well: false,
     },
     mail_subject: "Bitte {service} neu verbinden",

@@ -64,6 +64,13 @@ pub static TEXTS: Texts = Texts {
                nothing was changed. Open the link again and leave every permission ticked.",
         well: false,
     },
+    already_connected: Ending {
+        title: "This account is connected already",
+        text: "You let us in, but the service gave us what another connection of ours has already. \
+               Nothing was changed and nothing was lost. Tell whoever sent you the link; nothing more \
+               is needed from you.",
+        well: false,
+    },
     failed: Ending {
         title: "It did not work this time",
         text: "The service could not finish the request. Nothing was changed. Open the link again in \
@@ -91,6 +98,13 @@ pub static TEXTS: Texts = Texts {
         title: "This link is not known",
         text: "It may have been cut off when it was copied. Copy the whole link again, or ask whoever \
                sent it for another one.",
+        well: false,
+    },
+    spent: Ending {
+        title: "This address works no longer",
+        text: "Each address works once, for half an hour, and only in the browser that opened it first. \
+               If you have let us in there, nothing more is needed. If not, go on in that browser, or \
+               open the link that you were sent once more, or ask whoever sent it for a new one.",
         well: false,
     },
     mail_subject: "Please reconnect {service}",

@@ -11,6 +11,7 @@ use crate::{
     domain::{
         access::Permission,
         client::{Client, StateName},
+        problem::Obstacle,
         rehearsal::UNREADABLE,
     },
     server::{
@@ -39,10 +40,10 @@ pub async fn set(app: &App, actor: &Actor, id: Uuid, secret: SecretString) -> Re
         return Err(Error::invalid("client_secret", "this provider asks for none"));
     }
     if !next_secret::has_understudy(&mut tx, id).await? {
-        return Err(Error::Conflict(
+        return Err(Error::conflict(
+            Obstacle::NoConnection,
             "This client has no connection that the secret could be tried with. Replace the secret \
-             at once instead."
-                .into(),
+             at once instead.",
         ));
     }
     let generation = client.next_secret_generation + 1;
@@ -76,7 +77,10 @@ pub async fn begin(app: &App, actor: &Actor, id: Uuid) -> Result<Client> {
     let mut tx = app.begin().await?;
     let client = load(&mut tx, id).await?;
     if client.next_secret.is_none() {
-        return Err(Error::Conflict("This client has no next secret to try.".into()));
+        return Err(Error::conflict(
+            Obstacle::NothingToDo,
+            "This client has no next secret to try.",
+        ));
     }
     next_secret::try_again(&mut tx, id, app.now()).await?;
     let subject = Subject::new(id, &client.name);

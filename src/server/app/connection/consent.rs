@@ -8,14 +8,17 @@ use uuid::Uuid;
 use super::{
     App, Error, Result, audit,
     audit::{Subject, Who},
-    load_for_update, make,
+    home, load_for_update, make,
 };
 use crate::{
-    domain::connection::{Connection, Reason, State},
+    domain::{
+        connection::{Connection, Reason, State},
+        problem::Obstacle,
+    },
     server::{
         app::client::Caller,
         provider::{DEADLINE, Grant, account},
-        store,
+        store::{self, Of},
     },
 };
 
@@ -32,41 +35,63 @@ pub(in crate::server::app) const ON_ITS_WAY: time::Duration = time::Duration::se
     2 * DEADLINE.as_secs().cast_signed() + SETTLE_DEADLINE.as_secs().cast_signed() + 30,
 );
 
-/// Voids whatever a connection waits for. Refused while a consent is being stored: its tokens exist
-/// nowhere else, and without what it began with they would be thrown away.
-pub(super) async fn void_waiting(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<()> {
-    let now = app.now();
-    let idle = store::flow::withdraw_idle(conn, id, now - ON_ITS_WAY).await?
-        && store::device::withdraw_idle(conn, id, now).await?;
-    if idle { Ok(()) } else { Err(being_stored()) }
-}
-
-/// [`void_waiting`] for all connections of a client.
-pub(in crate::server::app) async fn void_waiting_of_client(
+/// Voids whatever is waited for. Refused while a consent is being stored: its tokens exist nowhere
+/// else, and without what it began with they would be thrown away.
+pub(in crate::server::app) async fn void_waiting(
     app: &App,
     conn: &mut PgConnection,
-    client_id: Uuid,
+    of: Of,
 ) -> Result<()> {
     let now = app.now();
-    let idle = store::flow::withdraw_idle_of_client(conn, client_id, now - ON_ITS_WAY).await?
-        && store::device::withdraw_idle_of_client(conn, client_id, now).await?;
-    if idle { Ok(()) } else { Err(being_stored()) }
+    if !store::flow::withdraw_idle(conn, of, now - ON_ITS_WAY).await? {
+        return Err(being_stored());
+    }
+    if !store::device::withdraw_idle(conn, of, now).await? {
+        return Err(being_asked());
+    }
+    Ok(())
 }
 
 /// Refuses while a consent is being stored, without voiding any.
 pub(super) async fn refuse_on_its_way(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<()> {
     let now = app.now();
-    let on_its_way = store::flow::is_being_redeemed(conn, id, now - ON_ITS_WAY).await?
-        || store::device::is_held(conn, id, now).await?;
-    if on_its_way { Err(being_stored()) } else { Ok(()) }
+    if store::flow::is_being_redeemed(conn, id, now - ON_ITS_WAY).await? {
+        return Err(being_stored());
+    }
+    if store::device::is_held(conn, id, now).await? {
+        return Err(being_asked());
+    }
+    Ok(())
 }
 
-pub(super) fn being_stored() -> Error {
-    Error::Conflict(
-        "The provider is being asked about a consent just now, and what it gives must not be lost. \
-         Try again in a moment."
-            .into(),
+fn being_stored() -> Error {
+    Error::conflict(
+        Obstacle::ConsentUnderWay,
+        "Somebody has just given consent, and what the provider gives for it is being stored. Try \
+         again in a moment.",
     )
+}
+
+/// Nobody need have consented yet; but if somebody has, the answer that is on its way is the only one.
+pub(super) fn being_asked() -> Error {
+    Error::conflict(
+        Obstacle::ConsentUnderWay,
+        "The provider is being asked just now whether a code was typed; if it was, what it gives must \
+         not be lost. Try again in a few seconds.",
+    )
+}
+
+/// What consent is asked for: what the connection asks for, unless its relink asks for more.
+pub(super) async fn scopes(
+    conn: &mut PgConnection,
+    connection: &Connection,
+    relink_id: Option<Uuid>,
+) -> Result<Vec<String>> {
+    let wider = match relink_id {
+        Some(id) => store::relink::scopes(conn, id).await?,
+        None => None,
+    };
+    Ok(wider.unwrap_or_else(|| connection.scopes_requested.clone()))
 }
 
 /// What was consented to, and who had asked for it.
@@ -82,6 +107,26 @@ pub(super) struct Consent<'a> {
     pub who: Who<'a>,
 }
 
+/// What came of a consent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub outcome: Outcome,
+    /// For the staff; empty where all is well.
+    pub why: String,
+    /// The connection that has the grant already.
+    pub home: Option<Uuid>,
+}
+
+impl Settled {
+    fn done() -> Self {
+        Self::refused(Outcome::Done, "")
+    }
+
+    pub fn refused(outcome: Outcome, why: impl Into<String>) -> Self {
+        Self { outcome, why: why.into(), home: None }
+    }
+}
+
 /// Stores a grant and says whose it is. Where the provider's answer does not say, it is asked: before
 /// the grant is stored if the connection has an account to compare with (`is_known`), else after, so
 /// that nothing comes between the answer and its record.
@@ -91,12 +136,12 @@ pub(super) async fn receive(
     caller: &Caller,
     mut given: Grant,
     is_known: bool,
-) -> Result<(Outcome, String)> {
+) -> Result<Settled> {
     if is_known && given.account.is_none() {
         given.account = account::identify(app.http(), &caller.registration(), &given).await;
     }
     let settled = settle_patiently(app, consent, caller, &given).await?;
-    if settled.0 == Outcome::Done && !is_known {
+    if settled.outcome == Outcome::Done && !is_known {
         name(app, consent.connection_id, caller, &given).await?;
     }
     Ok(settled)
@@ -123,7 +168,7 @@ async fn settle_patiently(
     consent: &Consent<'_>,
     caller: &Caller,
     given: &Grant,
-) -> Result<(Outcome, String)> {
+) -> Result<Settled> {
     let deadline = tokio::time::Instant::now() + SETTLE_DEADLINE;
     let mut is_again = false;
     loop {
@@ -134,7 +179,8 @@ async fn settle_patiently(
                 tokio::time::sleep(SETTLE_RETRY).await;
             }
             Ok(None) => {
-                return Ok((Outcome::Failed, "the connection was busy for too long".into()));
+                let why = "the connection was busy for too long";
+                return Ok(Settled::refused(Outcome::Failed, why));
             }
             Err(error) => return Err(error),
         }
@@ -149,9 +195,10 @@ async fn settle(
     caller: &Caller,
     given: &Grant,
     is_again: bool,
-) -> Result<Option<(Outcome, String)>> {
-    let refused = |outcome, why: &str| Ok(Some((outcome, why.to_owned())));
+) -> Result<Option<Settled>> {
+    let refused = |outcome, why: &str| Ok(Some(Settled::refused(outcome, why)));
     let mut tx = app.begin().await?;
+    let home = home::find(app, &mut tx, given).await?;
     if !caller.confirm(&mut tx).await? {
         return refused(Outcome::Failed, "the client's settings changed meanwhile");
     }
@@ -160,7 +207,7 @@ async fn settle(
     if is_again
         && store::connection::consented_at(&mut tx, connection.id).await? == Some(given.obtained_at)
     {
-        return Ok(Some((Outcome::Done, String::new())));
+        return Ok(Some(Settled::done()));
     }
     if !caller.is_for(&connection) {
         return refused(Outcome::Failed, "the connection's settings changed meanwhile");
@@ -173,6 +220,13 @@ async fn settle(
                 return refused(Outcome::Failed, "the provider did not say whose account it is");
             }
         }
+    }
+    // Some providers give an account the refresh token that it has. The other connection goes on with
+    // it, and what we held before stays.
+    if let Some(home) = home.filter(|home| home.id != connection.id) {
+        let why = format!("the provider gave the refresh token of {}", home::named(&home));
+        let home = Some(home.id);
+        return Ok(Some(Settled { home, ..Settled::refused(Outcome::AlreadyConnected, why) }));
     }
     let missing = missing_scopes(&connection, given);
     if !missing.is_empty() {
@@ -199,6 +253,10 @@ async fn settle(
     {
         return refused(Outcome::Expired, "the code was withdrawn or replaced meanwhile");
     }
+    // What a relink asked for beyond that is asked for from now on.
+    if consent.relink.is_some() && caller.scopes != connection.scopes_requested {
+        store::connection::make::ask_for(&mut tx, connection.id, &caller.scopes).await?;
+    }
     let consented_at = Some(given.obtained_at);
     if !make::activate(app, &mut tx, &connection, caller, given, consented_at).await? {
         return refused(Outcome::Failed, "the connection changed meanwhile");
@@ -214,7 +272,7 @@ async fn settle(
     audit::record(app, &mut tx, consent.who, action, subject, detail).await?;
     tx.commit().await?;
     app.wake_worker();
-    Ok(Some((Outcome::Done, String::new())))
+    Ok(Some(Settled::done()))
 }
 
 /// What a dead connection was allowed, still asks for, and is not allowed any more: whoever unticked a
@@ -282,7 +340,7 @@ mod tests {
         let caller = Caller::load(&world.app, &mut conn, client, Vec::new()).await.unwrap();
         for (is_again, generation) in [(false, 2), (true, 3)] {
             let settled = settle(&world.app, &consent, &caller, &given, is_again).await.unwrap();
-            assert_eq!(settled, Some((Outcome::Done, String::new())));
+            assert_eq!(settled, Some(Settled::done()));
             assert_eq!(world.generation(id).await, generation);
             world.until_due(id).await;
             assert_eq!(world.tick().await, 1);

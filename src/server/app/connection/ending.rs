@@ -13,9 +13,14 @@ use crate::{
         access::Permission,
         audit::AuditFilter,
         connection::{Connection, State, Told},
+        problem::Obstacle,
         relink::Ended,
     },
-    server::{app::client::Caller, provider, store},
+    server::{
+        app::client::Caller,
+        provider,
+        store::{self, Of},
+    },
 };
 
 const DISCONNECT: &str = "connection.disconnect";
@@ -48,13 +53,13 @@ async fn end(app: &App, actor: &Actor, id: Uuid, revoke: bool) -> Result<Told> {
     let mut tx = app.begin().await?;
     let connection = load_for_update(&mut tx, id).await?;
     if revoked.is_some_and(|generation| generation != connection.generation) {
-        return Err(Error::Conflict(
+        return Err(Error::conflict(
+            Obstacle::Changed,
             "Somebody has just given consent anew, and the provider does not know that this is over. \
-             Disconnect again."
-                .into(),
+             Disconnect again.",
         ));
     }
-    consent::void_waiting(app, &mut tx, id).await?;
+    consent::void_waiting(app, &mut tx, Of::Connection(id)).await?;
     let now = app.now();
     store::connection::disconnect(&mut tx, id, now).await?;
     store::token_set::forget(&mut tx, id, now).await?;

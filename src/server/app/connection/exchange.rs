@@ -6,13 +6,14 @@ use serde_json::json;
 use super::{
     Actor, App, Error, Result, audit,
     audit::Subject,
-    consent, load,
+    consent, home, load,
     make::{self, NewConnection},
 };
 use crate::{
     domain::{
         access::Permission,
         connection::{Connection, GrantType},
+        problem::Obstacle,
         provider::GrantType as Offered,
     },
     server::provider::token,
@@ -78,7 +79,7 @@ async fn exchange(
     let caller = make::caller(app, &new).await?;
     let name = &caller.profile.name;
     if !caller.profile.allows(Offered::TokenExchange) {
-        return Err(Error::Conflict(format!("{name} exchanges no tokens.")));
+        return Err(Error::conflict(Obstacle::NotOffered, format!("{name} exchanges no tokens.")));
     }
     let registration = caller.registration();
     let asked = token::Subject {
@@ -91,6 +92,7 @@ async fn exchange(
         .await
         .map_err(|refusal| make::refused(name, &refusal))?;
     let mut tx = app.begin().await?;
+    home::refuse_second(app, &mut tx, &given).await?;
     make::refuse_changed(&caller, &mut tx).await?;
     let id = make::insert(app, &mut tx, &new, GrantType::TokenExchange).await?;
     let connection = load(&mut tx, id).await?;

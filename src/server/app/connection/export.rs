@@ -1,8 +1,7 @@
 //! What a list shows, as a file: everything but the tokens.
 
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use futures::Stream;
 use serde_json::json;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{Actor, App, Result, audit, audit::Subject, find};
 use crate::{
@@ -11,13 +10,10 @@ use crate::{
         connection::{Connection, ConnectionFilter, State},
     },
     server::{
-        app::export::{self, Format, Row},
+        app::export::{self, BATCH, Format, Row, moment},
         store::connection::list::{self, After},
     },
 };
-
-/// So many rows are read at once.
-const BATCH: i64 = 500;
 
 /// All that a filter lets through, in its order, piece by piece. What changes meanwhile may be in it as
 /// it was or as it is.
@@ -34,25 +30,19 @@ pub async fn export(
     audit::record(app, &mut conn, actor, "connection.export", subject, detail).await?;
     drop(conn);
     let app = app.clone();
-    let heading = export::heading::<Connection>(format)?;
-    let rows = stream::try_unfold(Some(None), move |after: Option<Option<After>>| {
+    export::file(format, move |after: Option<After>| {
         let (app, filter) = (app.clone(), filter.clone());
         async move {
-            let Some(after) = after else { return Ok(None) };
             let sort = filter.sort.unwrap_or_default();
             let mut tx = app.begin().await?;
             list::plan_by_values(&mut tx).await?;
             let found = find(&mut tx, &filter).await?;
             let rows = list::page(&mut tx, &found, sort, after.as_ref(), BATCH).await?;
             tx.commit().await?;
-            let full = i64::try_from(rows.len()).is_ok_and(|count| count == BATCH);
-            let next = rows.last().filter(|_| full).map(|last| Some(list::after(last, sort)));
-            Ok(Some((export::write(format, &rows)?, next)))
+            let next = export::rest(&rows, |last| list::after(last, sort));
+            Ok((rows, next))
         }
-    });
-    Ok(stream::once(async move { Ok(heading) })
-        .chain(rows)
-        .try_filter(|piece| std::future::ready(!piece.is_empty())))
+    })
 }
 
 impl Row for Connection {
@@ -102,8 +92,4 @@ impl Row for Connection {
             moment(Some(self.created_at)),
         ]
     }
-}
-
-fn moment(at: Option<OffsetDateTime>) -> String {
-    at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
 }

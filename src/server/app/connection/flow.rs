@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Actor, App, Error, Result, audit,
     audit::{Subject, Who},
-    consent::{self, Consent},
+    consent::{self, Consent, Settled},
     load,
     make::{self, NewConnection},
 };
@@ -22,6 +22,7 @@ use crate::{
     domain::{
         access::Permission,
         connection::{Connection, GrantType},
+        problem::Obstacle,
         provider::GrantType as Offered,
     },
     server::{
@@ -45,12 +46,14 @@ pub struct Landing {
     pub connection_id: Option<Uuid>,
     /// That relink.
     pub relink_id: Option<Uuid>,
+    /// The connection that has the grant already, for whoever is signed in.
+    pub home: Option<Uuid>,
 }
 
 impl Landing {
     /// Where nothing is known of the flow.
     pub fn lost(outcome: Outcome) -> Self {
-        Self { outcome, connection_id: None, relink_id: None }
+        Self { outcome, connection_id: None, relink_id: None, home: None }
     }
 }
 
@@ -122,10 +125,10 @@ pub(in crate::server::app) async fn open(
 ) -> Result<String> {
     let profile = crate::server::app::provider::load(app, conn, &connection.provider).await?;
     if !connection.can_reauthorize() || !profile.allows(Offered::AuthorizationCode) {
-        return Err(Error::Conflict(format!(
-            "{} connections of this kind need no consent page.",
-            profile.name
-        )));
+        return Err(Error::conflict(
+            Obstacle::NotOffered,
+            format!("{} connections of this kind need no consent page.", profile.name),
+        ));
     }
     let id = app.new_id();
     let verifier = secret::make(app.rng(), "");
@@ -179,7 +182,7 @@ pub async fn begin(app: &App, start: &str, browser: &str) -> Result<String> {
     .await?
     .ok_or(Error::NotFound("authorization in progress; begin again"))?;
     let connection = load(&mut tx, flow.connection_id).await?;
-    let scopes = connection.scopes_requested.clone();
+    let scopes = consent::scopes(&mut tx, &connection, flow.relink_id).await?;
     let caller = Caller::load(app, &mut tx, connection.client_id, scopes).await?;
     let caller = caller.for_connection(&connection);
     let code_verifier = open_verifier(app, &mut tx, &flow).await?;
@@ -216,7 +219,7 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
         store::relink::mark_returned(&mut conn, id, app.now()).await?;
     }
     let connection = load(&mut conn, flow.connection_id).await?;
-    let scopes = connection.scopes_requested.clone();
+    let scopes = consent::scopes(&mut conn, &connection, flow.relink_id).await?;
     let caller = Caller::load(app, &mut conn, connection.client_id, scopes).await?;
     let caller = caller.for_connection(&connection);
     let verifier = open_verifier(app, &mut conn, &flow).await?;
@@ -232,7 +235,7 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
     } else {
         Err((Outcome::Expired, "the relink was used or had expired".into()))
     };
-    let (outcome, detail) = match received {
+    let Settled { outcome, why, home } = match received {
         Ok(given) => {
             let consent = Consent {
                 connection_id: flow.connection_id,
@@ -243,22 +246,23 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
             };
             consent::receive(app, &consent, &caller, given, connection.account_id.is_some()).await?
         }
-        Err((outcome, why)) => (outcome, why),
+        Err((outcome, why)) => Settled::refused(outcome, why),
     };
     if outcome != Outcome::Done {
         let mut tx = app.begin().await?;
         if let Some(id) = flow.relink_id {
-            store::relink::note_failure(&mut tx, id, outcome, &detail, app.now()).await?;
+            store::relink::note_failure(&mut tx, id, outcome, &why, app.now()).await?;
         }
         store::flow::finish(&mut tx, flow.id).await?;
         let subject = Subject::new(connection.id, connection.name());
-        let detail = json!({ "outcome": outcome.as_str(), "why": detail });
+        let detail = json!({ "outcome": outcome.as_str(), "why": why });
         audit::record(app, &mut tx, who(&flow), "connection.consent_failed", subject, detail)
             .await?;
         tx.commit().await?;
     }
     let connection_id = flow.relink_id.is_none().then_some(flow.connection_id);
-    Ok(Landing { outcome, connection_id, relink_id: flow.relink_id })
+    let home = home.filter(|_| connection_id.is_some());
+    Ok(Landing { outcome, connection_id, relink_id: flow.relink_id, home })
 }
 
 async fn open_verifier(app: &App, conn: &mut PgConnection, flow: &Flow) -> Result<SecretString> {

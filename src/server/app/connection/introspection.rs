@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Actor, App, Error, Result, audit, audit::Subject, grant, load, load_for_update, make};
 use crate::{
-    domain::{access::Permission, introspection::Introspection},
+    domain::{access::Permission, introspection::Introspection, problem::Obstacle},
     server::{app::client::Caller, provider},
 };
 
@@ -18,12 +18,15 @@ pub async fn introspect(app: &App, actor: &Actor, id: Uuid) -> Result<Introspect
     let caller = caller.for_connection(&connection);
     let name = &caller.profile.name;
     if caller.profile.endpoints.introspection.is_none() {
-        return Err(Error::Conflict(format!("{name} can't be asked about tokens.")));
+        return Err(Error::conflict(
+            Obstacle::NotOffered,
+            format!("{name} can't be asked about tokens."),
+        ));
     }
     let tokens = grant::open(app, &mut conn, id, connection.generation).await?;
     drop(conn);
     let Some(access) = tokens.access else {
-        return Err(Error::Conflict("This connection holds no token.".into()));
+        return Err(Error::conflict(Obstacle::NoTokens, "This connection holds no token."));
     };
     let registration = caller.registration();
     let ask = async |hint, token| {
@@ -38,7 +41,10 @@ pub async fn introspect(app: &App, actor: &Actor, id: Uuid) -> Result<Introspect
     let said = Introspection { access_token, refresh_token, asked_at: app.now() };
     let mut tx = app.begin().await?;
     if load_for_update(&mut tx, id).await?.generation != connection.generation {
-        return Err(Error::Conflict("Its tokens were replaced meanwhile. Ask again.".into()));
+        return Err(Error::conflict(
+            Obstacle::Changed,
+            "Its tokens were replaced meanwhile. Ask again.",
+        ));
     }
     let subject = Subject::new(id, connection.name());
     let detail = json!({ "said": said.liveness().as_str() });

@@ -8,13 +8,13 @@ use sqlx::PgConnection;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject, consent, load};
+use super::{Actor, App, Error, Result, audit, audit::Subject, consent, fields, home, load};
 use crate::{
     domain::{
         access::Permission,
         connection::{Connection, GrantType},
-        problem::FieldProblem,
-        provider::{self, Profile},
+        problem::{FieldProblem, Obstacle},
+        provider,
         refusal::ErrorClass,
         relink::Ended,
     },
@@ -23,8 +23,8 @@ use crate::{
             client::{Caller, scopes},
             error, grant,
         },
-        provider::{Grant, Refusal, profile::Fillable, token},
-        store,
+        provider::{Grant, Refusal, token},
+        store::{self, Of},
     },
 };
 
@@ -89,16 +89,28 @@ pub async fn import(
 ) -> Result<(Connection, Vec<FieldProblem>)> {
     actor.require(Permission::ConnectionsWrite)?;
     let now = app.now();
-    let obtained_at = check_obtained_at(obtained_at.unwrap_or(now), now)?;
+    let obtained_at = fields::check_obtained_at(obtained_at.unwrap_or(now), now)?;
+    check(&new)?;
     let mut tx = app.begin().await?;
-    let id = insert(app, &mut tx, &new, GrantType::Import).await?;
-    let connection = load(&mut tx, id).await?;
-    let scopes = connection.scopes_requested.clone();
-    let caller = Caller::load(app, &mut tx, new.client_id, scopes).await?;
-    let caller = caller.for_connection(&connection);
+    let scopes = new.scopes.clone().unwrap_or_default();
+    let mut caller = load_caller(app, &mut tx, new.client_id, scopes).await?;
+    if new.scopes.is_none() {
+        caller.scopes.clone_from(&caller.client.scopes);
+    }
+    let own = fields::check_variables(&caller.profile, &caller.client.variables, &new.variables)?;
+    let caller = caller.with_variables(own);
+    // Said first, for whoever imports the same twice; what is waited for comes after that.
+    if let Some(text) = fields::check_external_id(new.external_id.as_deref())?
+        && let Some((_, false)) =
+            store::connection::make::find_by_external_id(&mut tx, new.client_id, &text).await?
+    {
+        return Err(Error::invalid("external_id", error::EXTERNAL_ID_TAKEN));
+    }
     let given = token::import(&caller.registration(), response, obtained_at)
         .map_err(|refusal| Error::invalid("token_response", reading(&refusal)))?;
-    refuse_second_home(app, &mut tx, &given).await?;
+    home::refuse_second(app, &mut tx, &given).await?;
+    let id = insert(app, &mut tx, &new, GrantType::Import).await?;
+    let connection = load(&mut tx, id).await?;
     activate(app, &mut tx, &connection, &caller, &given, Some(obtained_at)).await?;
     let subject = Subject::new(id, connection.name());
     let detail = json!({ "client": caller.client.name });
@@ -114,19 +126,6 @@ pub async fn import(
 
 pub(in crate::server::app) fn unreadable_expiry(at: &str) -> String {
     format!("the expiry at {at} can't be read")
-}
-
-/// A refresh token in two connections would be sent twice, and a strict server would then kill the
-/// grant. The same import twice is refused with the name of the first.
-async fn refuse_second_home(app: &App, conn: &mut PgConnection, given: &Grant) -> Result<()> {
-    let Some(token) = &given.refresh_token else { return Ok(()) };
-    let fingerprint = app.keyring().fingerprint(token);
-    match store::token_set::find_home(conn, &fingerprint).await? {
-        Some(id) => Err(Error::Conflict(format!(
-            "This refresh token belongs to a connection already: {id}."
-        ))),
-        None => Ok(()),
-    }
 }
 
 pub(in crate::server::app) fn reading(refusal: &Refusal) -> String {
@@ -149,15 +148,19 @@ async fn ask_for_grant(app: &App, actor: &Actor, new: NewConnection) -> Result<C
     check(&new)?;
     let caller = caller(app, &new).await?;
     if !caller.profile.allows(provider::GrantType::ClientCredentials) {
-        return Err(Error::Conflict(format!(
-            "{} does not offer client credentials; let an account consent, or import a token response.",
-            caller.profile.name
-        )));
+        return Err(Error::conflict(
+            Obstacle::NotOffered,
+            format!(
+                "{} does not offer client credentials; let an account consent, or import a token response.",
+                caller.profile.name
+            ),
+        ));
     }
     let given = token::client_credentials(app.http(), &caller.registration())
         .await
         .map_err(|refusal| refused(&caller.profile.name, &refusal))?;
     let mut tx = app.begin().await?;
+    home::refuse_second(app, &mut tx, &given).await?;
     refuse_changed(&caller, &mut tx).await?;
     let id = insert(app, &mut tx, &new, GrantType::ClientCredentials).await?;
     let connection = load(&mut tx, id).await?;
@@ -174,19 +177,15 @@ async fn ask_for_grant(app: &App, actor: &Actor, new: NewConnection) -> Result<C
 pub(super) async fn caller(app: &App, new: &NewConnection) -> Result<Caller> {
     let mut conn = app.pool().acquire().await?;
     let scopes = new.scopes.clone().unwrap_or_default();
-    let mut caller =
-        Caller::load(app, &mut conn, new.client_id, scopes).await.map_err(|error| match error {
-            Error::NotFound("client") => Error::invalid("client_id", "is no client of ours"),
-            other => other,
-        })?;
+    let mut caller = load_caller(app, &mut conn, new.client_id, scopes).await?;
     if let Some(scopes) = &new.scopes {
         scopes::check(&caller.profile, scopes)?;
     } else {
         caller.scopes.clone_from(&caller.client.scopes);
     }
-    let own = check_variables(&caller.profile, &caller.client.variables, &new.variables)?;
+    let own = fields::check_variables(&caller.profile, &caller.client.variables, &new.variables)?;
     // What can't be stored is not asked for: what is given for it may be given once.
-    if let Some(text) = check_external_id(new.external_id.as_deref())? {
+    if let Some(text) = fields::check_external_id(new.external_id.as_deref())? {
         match store::connection::make::find_by_external_id(&mut conn, new.client_id, &text).await? {
             Some((id, true)) => consent::refuse_on_its_way(app, &mut conn, id).await?,
             Some((_, false)) => {
@@ -198,6 +197,18 @@ pub(super) async fn caller(app: &App, new: &NewConnection) -> Result<Caller> {
     Ok(caller.with_variables(own))
 }
 
+async fn load_caller(
+    app: &App,
+    conn: &mut PgConnection,
+    client_id: Uuid,
+    scopes: Vec<String>,
+) -> Result<Caller> {
+    Caller::load(app, conn, client_id, scopes).await.map_err(|error| match error {
+        Error::NotFound("client") => Error::invalid("client_id", "is no client of ours"),
+        other => other,
+    })
+}
+
 /// Refuses to store what a client was given before it was changed.
 pub(super) async fn refuse_changed(caller: &Caller, conn: &mut PgConnection) -> Result<()> {
     match caller.confirm(conn).await? {
@@ -207,7 +218,10 @@ pub(super) async fn refuse_changed(caller: &Caller, conn: &mut PgConnection) -> 
 }
 
 pub(super) fn changed() -> Error {
-    Error::Conflict("The settings changed while the provider was asked. Ask again.".into())
+    Error::conflict(
+        Obstacle::Changed,
+        "The settings changed while the provider was asked. Ask again.",
+    )
 }
 
 /// A refusal in words for whoever is waiting.
@@ -224,7 +238,7 @@ pub(super) fn unavailable(why: String, refusal: &Refusal) -> Error {
         ErrorClass::GrantRefused
         | ErrorClass::ScopeRefused
         | ErrorClass::ClientRefused
-        | ErrorClass::RequestRefused => Error::Conflict(why),
+        | ErrorClass::RequestRefused => Error::conflict(Obstacle::Refused, why),
     }
 }
 
@@ -241,8 +255,8 @@ pub(super) async fn insert(
         .await?
         .ok_or_else(|| Error::invalid("client_id", "is no client of ours"))?;
     let profile = crate::server::app::provider::load(app, conn, &client.provider).await?;
-    let (label, tags) = (check_label(&new.label)?, check_tags(&new.tags)?);
-    let external_id = check_external_id(new.external_id.as_deref())?;
+    let (label, tags) = (fields::check_label(&new.label)?, fields::check_tags(&new.tags)?);
+    let external_id = fields::check_external_id(new.external_id.as_deref())?;
     let waiting = match &external_id {
         Some(text) => store::connection::make::find_waiting(conn, client.id, text).await?,
         None => None,
@@ -254,7 +268,7 @@ pub(super) async fn insert(
         label: &label,
         external_id: external_id.as_deref(),
         tags: &tags,
-        variables: &check_variables(&profile, &client.variables, &new.variables)?,
+        variables: &fields::check_variables(&profile, &client.variables, &new.variables)?,
         grant_type,
         scopes_requested: new.scopes.as_deref().unwrap_or(&client.scopes),
         now: app.now(),
@@ -263,7 +277,7 @@ pub(super) async fn insert(
         store::connection::make::insert(conn, &row).await?;
         return Ok(id);
     }
-    consent::void_waiting(app, conn, id).await?;
+    consent::void_waiting(app, conn, Of::Connection(id)).await?;
     store::connection::make::begin_anew(conn, &row).await?;
     store::relink::end_open(conn, id, Ended::Replaced, app.now()).await?;
     Ok(id)
@@ -349,92 +363,8 @@ async fn kept_refresh_token(
 }
 
 pub(super) fn check(new: &NewConnection) -> Result<()> {
-    check_label(&new.label)?;
-    check_external_id(new.external_id.as_deref())?;
-    check_tags(&new.tags)?;
+    fields::check_label(&new.label)?;
+    fields::check_external_id(new.external_id.as_deref())?;
+    fields::check_tags(&new.tags)?;
     Ok(())
-}
-
-/// What a connection fills in, without what is empty, if its provider can be filled with it.
-pub(super) fn check_variables(
-    profile: &Profile,
-    client: &BTreeMap<String, String>,
-    values: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, String>> {
-    let values = filled(values);
-    Fillable::new(profile, client).check(&values, true)?;
-    Ok(values)
-}
-
-/// What was filled in, without blanks around it.
-pub(in crate::server::app) fn filled(
-    values: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
-    values
-        .iter()
-        .map(|(name, value)| (name.clone(), value.trim().to_owned()))
-        .filter(|(_, value)| !value.is_empty())
-        .collect()
-}
-
-pub(in crate::server::app) fn check_label(label: &str) -> Result<String> {
-    let label = label.trim();
-    if label.chars().count() > 200 {
-        return Err(Error::invalid("label", "must have at most 200 characters"));
-    }
-    no_control("label", label)?;
-    Ok(label.to_owned())
-}
-
-pub(in crate::server::app) fn check_external_id(
-    external_id: Option<&str>,
-) -> Result<Option<String>> {
-    let external_id = external_id.map(str::trim).filter(|text| !text.is_empty());
-    if external_id.is_some_and(|text| text.chars().count() > 200) {
-        return Err(Error::invalid("external_id", "must have at most 200 characters"));
-    }
-    no_control("external_id", external_id.unwrap_or_default())?;
-    Ok(external_id.map(ToOwned::to_owned))
-}
-
-/// Clocks differ a little.
-pub(in crate::server::app) fn check_obtained_at(
-    at: OffsetDateTime,
-    now: OffsetDateTime,
-) -> Result<OffsetDateTime> {
-    if at > now + time::Duration::minutes(5) {
-        return Err(Error::invalid("obtained_at", "lies in the future"));
-    }
-    if at < OffsetDateTime::UNIX_EPOCH {
-        return Err(Error::invalid("obtained_at", "lies before 1970"));
-    }
-    Ok(at)
-}
-
-/// Scopes as they come from a file. A provider may have odd ones, but none that is no line of text.
-pub(in crate::server::app) fn check_scopes(scopes: Vec<String>) -> Result<Vec<String>> {
-    no_control("scopes", &scopes.concat())?;
-    Ok(scopes)
-}
-
-fn no_control(field: &str, text: &str) -> Result<()> {
-    if text.chars().any(char::is_control) {
-        return Err(Error::invalid(field, "must be one line without control characters"));
-    }
-    Ok(())
-}
-
-pub(in crate::server::app) fn check_tags(tags: &[String]) -> Result<Vec<String>> {
-    if tags.len() > 50 || tags.iter().any(|tag| tag.is_empty() || tag.chars().count() > 100) {
-        return Err(Error::invalid("tags", "can be at most 50, of 1 to 100 characters each"));
-    }
-    no_control("tags", &tags.concat())?;
-    // Blanks separate tags wherever people write them.
-    if tags.iter().any(|tag| tag.contains(char::is_whitespace)) {
-        return Err(Error::invalid("tags", "must be words without blanks"));
-    }
-    let mut tags = tags.to_vec();
-    tags.sort();
-    tags.dedup();
-    Ok(tags)
 }

@@ -8,7 +8,10 @@ use uuid::Uuid;
 
 use super::{load, reader};
 use crate::{
-    domain::{access::Permission, attempt::Trigger, connection::StateName, provider::Profile},
+    domain::{
+        access::Permission, attempt::Trigger, connection::StateName, problem::Obstacle,
+        provider::Profile,
+    },
     server::{
         app::{Actor, App, Error, Result, api_key, grant, keys, refresh, token_reader},
         secret::token,
@@ -58,10 +61,16 @@ async fn find(app: &App, id: Uuid) -> Result<Held> {
 async fn give(app: &App, actor: &Actor, mut held: Held, min_ttl: Duration) -> Result<LiveToken> {
     match held.state {
         StateName::Pending => {
-            return Err(Error::Conflict("Nobody has given consent to this connection yet.".into()));
+            return Err(Error::conflict(
+                Obstacle::AwaitingConsent,
+                "Nobody has given consent to this connection yet.",
+            ));
         }
         StateName::Disconnected => {
-            return Err(Error::Conflict("This connection was disconnected.".into()));
+            return Err(Error::conflict(
+                Obstacle::Disconnected,
+                "This connection was disconnected.",
+            ));
         }
         _ => {}
     }
@@ -120,7 +129,7 @@ fn lives(held: &Held, until: OffsetDateTime) -> bool {
 async fn open(app: &App, held: Held) -> Result<LiveToken> {
     let extras = extras(app, &held).await?;
     let Some(sealed) = held.sealed_access_token else {
-        return Err(Error::Conflict("This connection holds no access token.".into()));
+        return Err(Error::conflict(Obstacle::NoTokens, "This connection holds no access token."));
     };
     let place = grant::access_place(held.connection_id, held.generation);
     Ok(LiveToken {

@@ -15,9 +15,17 @@ use super::{
     rows::{self, Format, Row},
 };
 use crate::{
-    domain::{connection::GrantType, import::RowProblem, provider::Profile},
+    domain::{
+        connection::GrantType,
+        import::{RowPlace, RowProblem},
+        provider::Profile,
+    },
     server::{
-        app::{Error, Result, connection::make, grant},
+        app::{
+            Error, Result,
+            connection::{fields, make},
+            grant,
+        },
         provider::{profile::Fillable, token},
         store::connection::bulk::Imported,
     },
@@ -29,13 +37,13 @@ const BYTES: u64 = 4 * 1024 * 1024;
 /// Of an external id that is refused, so much is told.
 const TOLD: usize = 200;
 
-/// A row with its number in the file.
-pub(super) type Numbered = (i64, Imported);
+/// A row with its place in the file.
+pub(super) type Placed = (RowPlace, Imported);
 
 /// Rows that are stored together.
 #[derive(Default)]
 pub(super) struct Batch {
-    pub rows: Vec<Numbered>,
+    pub rows: Vec<Placed>,
     pub problems: Vec<RowProblem>,
     begins_at: u64,
     /// Where in the file it ends.
@@ -111,7 +119,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn take(&mut self, (number, row): Numbered) -> std::result::Result<Numbered, RowProblem> {
+    fn take(&mut self, (at, row): Placed) -> std::result::Result<Placed, RowProblem> {
         let external_id = row.external_id.as_ref().map(|id| self.hasher.hash_one(id));
         let token = row.set.fingerprint.as_ref().map(|print| self.hasher.hash_one(print));
         let twice = if external_id.is_some_and(|id| self.external_ids.contains(&id)) {
@@ -122,13 +130,12 @@ impl Seen {
             None
         };
         if let Some((field, message)) = twice {
-            let (field, message) = (field.into(), message.into());
             let external_id = row.external_id;
-            return Err(RowProblem { row: number, external_id, field, message });
+            return Err(RowProblem { external_id, ..RowProblem::new(at, field, message) });
         }
         self.external_ids.extend(external_id);
         self.tokens.extend(token);
-        Ok((number, row))
+        Ok((at, row))
     }
 }
 
@@ -137,10 +144,10 @@ fn prepare(
     job: &Job,
     fillable: &Fillable<'_>,
     row: Row,
-) -> std::result::Result<Numbered, RowProblem> {
-    let number = row.number;
+) -> std::result::Result<Placed, RowProblem> {
+    let at = row.at;
     let external_id = row.external_id.as_deref().map(told);
-    check(job, fillable, row).map(|row| (number, row)).map_err(|error| {
+    check(job, fillable, row).map(|row| (at, row)).map_err(|error| {
         let (field, message) = match error {
             Error::Invalid(fields) => match fields.into_iter().next() {
                 Some(first) => (first.field, first.message),
@@ -148,7 +155,7 @@ fn prepare(
             },
             other => (String::new(), other.problem().message),
         };
-        RowProblem { row: number, external_id, field, message }
+        RowProblem { external_id, ..RowProblem::new(at, &field, message) }
     })
 }
 
@@ -159,13 +166,13 @@ fn told(external_id: &str) -> String {
 
 fn check(job: &Job, fillable: &Fillable<'_>, row: Row) -> Result<Imported> {
     let Job { app, caller, .. } = job;
-    let own = make::filled(&row.variables);
+    let own = fields::filled(&row.variables);
     fillable.check(&own, true)?;
     let variables = caller.filled(&own);
     let registration = caller.registration_for(&caller.scopes, &variables);
-    let label = make::check_label(&row.label)?;
-    let external_id = make::check_external_id(row.external_id.as_deref())?;
-    let tags = make::check_tags(&row.tags)?;
+    let label = fields::check_label(&row.label)?;
+    let external_id = fields::check_external_id(row.external_id.as_deref())?;
+    let tags = fields::check_tags(&row.tags)?;
     let obtained_at = obtained_at(row.obtained_at.as_deref(), app.now())?;
     let given = token::import(&registration, &row.token_response, obtained_at)
         .map_err(|refusal| Error::invalid("token_response", make::reading(&refusal)))?;
@@ -192,7 +199,9 @@ fn check(job: &Job, fillable: &Fillable<'_>, row: Row) -> Result<Imported> {
         variables: own,
         account_id: given.account.as_ref().map(|account| account.id.clone()),
         account_label: given.account.and_then(|account| account.label),
-        scopes_requested: make::check_scopes(row.scopes.unwrap_or_else(|| caller.scopes.clone()))?,
+        scopes_requested: fields::check_scopes(
+            row.scopes.unwrap_or_else(|| caller.scopes.clone()),
+        )?,
         scopes_granted: given.scopes,
         has_refresh_token: set.sealed_refresh_token.is_some(),
         obtained_at,
@@ -208,5 +217,5 @@ fn obtained_at(text: Option<&str>, now: OffsetDateTime) -> Result<OffsetDateTime
     let Some(text) = text else { return Ok(now) };
     let at = OffsetDateTime::parse(text, &Rfc3339)
         .map_err(|_| Error::invalid("obtained_at", "is not a time like 2026-01-31T12:00:00Z"))?;
-    make::check_obtained_at(at, now)
+    fields::check_obtained_at(at, now)
 }

@@ -2,8 +2,8 @@
 //! no row may be so long that it is.
 
 use std::{
-    cell::Cell,
-    collections::{BTreeMap, BTreeSet},
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     io::{self, BufRead, BufReader, Read},
     rc::Rc,
 };
@@ -11,7 +11,10 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{domain::import::RowProblem, server::app::explain::explain};
+use crate::{
+    domain::import::{RowPlace, RowProblem},
+    server::app::explain::explain,
+};
 
 /// A row is no longer than this, in bytes.
 const ROW_LIMIT: u64 = 256 * 1024;
@@ -33,8 +36,8 @@ pub enum Format {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
-    #[serde(skip)]
-    pub number: i64,
+    #[serde(skip, default = "nowhere")]
+    pub at: RowPlace,
     #[serde(default)]
     pub external_id: Option<String>,
     #[serde(default)]
@@ -52,6 +55,10 @@ pub struct Row {
     pub obtained_at: Option<String>,
     /// As the provider gave it.
     pub token_response: Value,
+}
+
+fn nowhere() -> RowPlace {
+    RowPlace { row: 0, line: 0 }
 }
 
 pub type Parsed = Result<Row, RowProblem>;
@@ -73,12 +80,8 @@ pub fn read(
     }
 }
 
-fn problem(row: i64, field: &str, message: impl Into<String>) -> RowProblem {
-    RowProblem { row, external_id: None, field: field.into(), message: message.into() }
-}
-
 fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) -> io::Result<()> {
-    let (mut number, mut at) = (0, 0);
+    let (mut place, mut at) = (RowPlace { row: 0, line: 0 }, 0);
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -89,15 +92,16 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) 
             return Err(too_long());
         }
         at += line.len() as u64;
+        place.line += 1;
         let text = line.trim_ascii();
         if text.is_empty() {
             continue;
         }
-        number += 1;
-        let row = serde_json::from_slice::<Row>(text).map(|row| Row { number, ..row });
+        place.row += 1;
+        let row = serde_json::from_slice::<Row>(text).map(|row| Row { at: place, ..row });
         let row = row.map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => misfit(number, text),
-            _ => problem(number, "", format!("is not JSON (column {})", error.column())),
+            serde_json::error::Category::Data => misfit(place, text),
+            _ => RowProblem::new(place, "", format!("is not JSON (column {})", error.column())),
         });
         if !each(row, at) {
             return Ok(());
@@ -107,16 +111,16 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) 
 
 /// What is wrong with a row that is JSON. It is read again, slower, to find the place; nothing of what
 /// stands there is told but the external id.
-fn misfit(number: i64, text: &[u8]) -> RowProblem {
+fn misfit(at: RowPlace, text: &[u8]) -> RowProblem {
     let external_id = serde_json::from_slice::<Value>(text)
         .ok()
         .and_then(|row| Some(row.get("external_id")?.as_str()?.chars().take(200).collect()));
     let mut reader = serde_json::Deserializer::from_slice(text);
     match serde_path_to_error::deserialize::<_, Row>(&mut reader) {
-        Ok(_) => problem(number, "", "is no import row"),
+        Ok(_) => RowProblem::new(at, "", "is no import row"),
         Err(error) => {
             let (field, message) = explain(error.path(), &error.inner().to_string());
-            RowProblem { external_id, ..problem(number, &field, message) }
+            RowProblem { external_id, ..RowProblem::new(at, &field, message) }
         }
     }
 }
@@ -156,7 +160,8 @@ fn csv(
 ) -> io::Result<()> {
     let taken = Rc::new(Cell::new(0));
     let (separator, stream) = separated(stream)?;
-    let stream = Capped { stream, taken: taken.clone() };
+    let lines = Rc::new(Lines::default());
+    let stream = Capped { stream, taken: taken.clone(), lines: lines.clone() };
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
         .delimiter(separator)
@@ -168,15 +173,21 @@ fn csv(
     };
     let heading = columns(reader.headers().map_err(broken)?, fields)?;
     let mut record = csv::StringRecord::new();
-    let mut number = 0;
+    let mut row = 0;
     loop {
         taken.set(0);
-        number += 1;
-        let row = match reader.read_record(&mut record) {
+        row += 1;
+        let read = reader.read_record(&mut record);
+        let last = lines.up_to(reader.position().byte());
+        let row = match read {
             Ok(false) => return Ok(()),
-            Ok(true) => from_record(number, &heading, &record),
+            Ok(true) => {
+                let more = record.iter().flat_map(str::bytes).filter(|byte| *byte == b'\n').count();
+                let line = last - i64::try_from(more).unwrap_or_default();
+                from_record(RowPlace { row, line }, &heading, &record)
+            }
             Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
-                Err(problem(number, "", "is not UTF-8"))
+                Err(RowProblem::new(RowPlace { row, line: last }, "", "is not UTF-8"))
             }
             Err(error) => return Err(broken(error)),
         };
@@ -205,13 +216,13 @@ fn separated(mut stream: impl Read) -> io::Result<(u8, impl Read)> {
     Ok((most.unwrap_or(b','), io::Cursor::new(heading).chain(stream)))
 }
 
-fn from_record(number: i64, heading: &[String], record: &csv::StringRecord) -> Parsed {
+fn from_record(at: RowPlace, heading: &[String], record: &csv::StringRecord) -> Parsed {
     if record.len() != heading.len() {
         let (wanted, got) = (heading.len(), record.len());
-        return Err(problem(number, "", format!("has {got} columns, the heading {wanted}")));
+        return Err(RowProblem::new(at, "", format!("has {got} columns, the heading {wanted}")));
     }
     let mut row = Row {
-        number,
+        at,
         external_id: None,
         label: String::new(),
         tags: Vec::new(),
@@ -234,7 +245,7 @@ fn from_record(number: i64, heading: &[String], record: &csv::StringRecord) -> P
             "token_response" => {
                 row.token_response = serde_json::from_str(value).map_err(|error| RowProblem {
                     external_id: row.external_id.clone(),
-                    ..problem(number, name, format!("is not JSON (column {})", error.column()))
+                    ..RowProblem::new(at, name, format!("is not JSON (column {})", error.column()))
                 })?;
             }
             other => match other.strip_prefix("variables.") {
@@ -261,12 +272,44 @@ fn too_long() -> io::Error {
 struct Capped<R> {
     stream: R,
     taken: Rc<Cell<u64>>,
+    lines: Rc<Lines>,
+}
+
+/// Where lines end in what was read ahead. The parser's own count is of no use to a person: it takes
+/// empty lines for the next row's, and the end of a line in a file from Windows for its beginning.
+#[derive(Default)]
+struct Lines {
+    read: Cell<u64>,
+    ended: Cell<i64>,
+    ends: RefCell<VecDeque<u64>>,
+}
+
+impl Lines {
+    fn add(&self, bytes: &[u8]) {
+        let begin = self.read.get();
+        let ends = (begin..).zip(bytes).filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+        self.ends.borrow_mut().extend(ends);
+        self.read.set(begin + bytes.len() as u64);
+    }
+
+    /// The line of the last byte before `position`.
+    fn up_to(&self, position: u64) -> i64 {
+        let mut ends = self.ends.borrow_mut();
+        let mut last = None;
+        while ends.front().is_some_and(|end| *end < position) {
+            last = ends.pop_front();
+            self.ended.set(self.ended.get() + 1);
+        }
+        let ends_here = last.is_some_and(|end| end + 1 == position);
+        self.ended.get() + i64::from(!ends_here)
+    }
 }
 
 impl<R: Read> Read for Capped<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.stream.read(buffer)?;
         self.taken.set(self.taken.get() + count as u64);
+        self.lines.add(buffer.get(..count).unwrap_or_default());
         // The reader's buffer takes in rows ahead.
         if self.taken.get() > ROW_LIMIT + BUFFER as u64 { Err(too_long()) } else { Ok(count) }
     }
@@ -295,7 +338,7 @@ mod tests {
         let (rows, end) = rows(Format::Csv, text);
         end.unwrap();
         let row = rows[0].as_ref().unwrap_or_else(|_| panic!("a row"));
-        assert_eq!((row.number, row.external_id.as_deref()), (1, Some("7")));
+        assert_eq!((row.at.row, row.at.line, row.external_id.as_deref()), (1, 2, Some("7")));
         assert_eq!((row.label.as_str(), row.tags.len()), ("A, B", 2));
         let response = serde_json::json!({ "access_token": "secret", "expires_in": "3600" });
         assert_eq!(row.token_response, response);
@@ -328,7 +371,7 @@ mod tests {
         let bad = r#"{"token_response":"secret","colour":"secret"}"#;
         let (rows, end) = rows(Format::Ndjson, &format!("{bad}\n\n{good}\nsecret\n{good}"));
         end.unwrap();
-        let seen: Vec<_> = rows.iter().map(|row| row.as_ref().map(|row| row.number)).collect();
+        let seen: Vec<_> = rows.iter().map(|row| row.as_ref().map(|row| row.at.row)).collect();
         assert!(matches!(seen[..], [Err(_), Ok(2), Err(_), Ok(4)]));
         for problem in rows.iter().filter_map(|row| row.as_ref().err()) {
             assert!(!problem.message.contains("secret"), "{}", problem.message);
@@ -337,6 +380,37 @@ mod tests {
         let told: Vec<_> = rows.iter().filter_map(|row| row.as_ref().err()).collect();
         assert_eq!((told[0].row, told[1].row, &*told[1].field), (1, 2, "token_response"));
         assert_eq!(told[1].external_id.as_deref(), Some("8"));
+    }
+
+    /// The lines on which the rows begin.
+    fn lines(format: Format, text: &str) -> Vec<(i64, i64)> {
+        let (rows, end) = rows(format, text);
+        end.unwrap();
+        let place = |row: &Parsed| match row {
+            Ok(row) => (row.at.row, row.at.line),
+            Err(problem) => (problem.row, problem.line.unwrap()),
+        };
+        rows.iter().map(place).collect()
+    }
+
+    /// As an editor counts them.
+    #[test]
+    fn each_row_is_known_by_the_line_on_which_it_begins() {
+        let table =
+            ["label,access_token", "A,a", "", "\"B|and|C\",b", "", "", "D", "E,\"e|\"", "F,f"];
+        let wanted = vec![(1, 2), (2, 4), (3, 9), (4, 10), (5, 12)];
+        for end in ["\n", "\r\n"] {
+            let text = table.join(end).replace('|', end);
+            assert_eq!(lines(Format::Csv, &text), wanted, "{text:?}");
+            assert_eq!(lines(Format::Csv, &(text + end + end)), wanted);
+        }
+        // Longer than what is read at once.
+        let long = format!("label,access_token\n{}", "\"a\nb\",c\n\n".repeat(40_000));
+        let seen = lines(Format::Csv, &long);
+        assert_eq!(seen.last(), Some(&(40_000, 2 + 39_999 * 3)));
+        let row = r#"{"token_response":{"access_token":"secret"}}"#;
+        let seen = lines(Format::Ndjson, &format!("\n{row}\n\r\n{row}\nno\n{row}"));
+        assert_eq!(seen, [(1, 2), (2, 4), (3, 5), (4, 6)]);
     }
 
     #[test]

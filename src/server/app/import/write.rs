@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Job,
-    read::{Batch, Numbered},
+    read::{Batch, Placed},
 };
 use crate::server::{
     app::{
@@ -60,11 +60,11 @@ struct Sifted {
 }
 
 /// The rows that are not here yet. Others that hold one of their refresh tokens wait until our
-/// transaction ends.
+/// transaction ends: that is its first lock, as with a single connection (`connection/home.rs`).
 async fn sift(
     job: &Job,
     conn: &mut PgConnection,
-    rows: Vec<Numbered>,
+    rows: Vec<Placed>,
     progress: &mut Progress,
 ) -> Result<Sifted> {
     let ids: Vec<String> = rows.iter().filter_map(|(_, row)| row.external_id.clone()).collect();
@@ -74,14 +74,14 @@ async fn sift(
         known.iter().map(|known| (known.external_id.as_str(), known.standing)).collect();
     let standing = |row: &Imported| standing.get(row.external_id.as_deref()?).copied();
     let mut new = Vec::with_capacity(rows.len());
-    for (number, row) in rows {
+    for (at, row) in rows {
         match standing(&row) {
             Some(Standing::Settled) => progress.skipped += 1,
             Some(Standing::Waiting) => {
                 let message = "a connection with this external id waits for consent";
-                progress.fail(number, row.external_id, "external_id", message);
+                progress.fail(at, row.external_id, "external_id", message);
             }
-            Some(Standing::Abandoned) | None => new.push((number, row)),
+            Some(Standing::Abandoned) | None => new.push((at, row)),
         }
     }
 
@@ -92,9 +92,9 @@ async fn sift(
     let (strays, mut new): (Vec<_>, Vec<_>) = new
         .into_iter()
         .partition(|(_, row)| row.set.fingerprint.as_ref().is_some_and(|it| homes.contains(it)));
-    for (number, row) in strays {
+    for (at, row) in strays {
         let message = "its refresh token belongs to a connection already";
-        progress.fail(number, row.external_id, "token_response", message);
+        progress.fail(at, row.external_id, "token_response", message);
     }
     // In one order everywhere, so that two imports of the same ids don't wait for each other.
     new.sort_by(|(_, one), (_, other)| one.external_id.cmp(&other.external_id));
@@ -137,6 +137,8 @@ async fn replace(
     rows: &[Imported],
     abandoned: &[Uuid],
 ) -> Result<()> {
+    // The client before its connections, as everywhere: whoever changes it voids what they wait for.
+    store::client::keep(conn, job.caller.client.id).await?;
     bulk::lock(conn, abandoned).await?;
     let (client, now) = (job.caller.client.id, job.app.now());
     let ids: Vec<String> = rows.iter().filter_map(|row| row.external_id.clone()).collect();

@@ -14,23 +14,18 @@ use crate::{
     server::{
         app::{Actor, App, Error, Result, client::RESUME_SPREAD, connection, provider, relink},
         secret::seal::Place,
-        store::job::item::{Came, Item},
+        store::job::item::{Came, Item, Link},
     },
 };
 
 /// Does it, and says what came of it. Fails only where nobody can say: then it is done again later.
 pub async fn act(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Came> {
-    let came = |outcome, detail: String, sealed_link| Came {
-        number: item.number,
-        outcome,
-        detail,
-        sealed_link,
-    };
+    let came = |outcome, detail: String, link| Came { number: item.number, outcome, detail, link };
     match work(app, actor, job, item).await {
         Ok((outcome, detail, link)) => Ok(came(outcome, detail, link)),
         Err(Error::NotFound(_)) => Ok(came(Outcome::Skipped, voice::job_gone().into(), None)),
         // In a state in which there is nothing to do, or in which it may not be done.
-        Err(Error::Conflict(why)) => Ok(came(Outcome::Skipped, why, None)),
+        Err(Error::Conflict(conflict)) => Ok(came(Outcome::Skipped, conflict.why, None)),
         Err(error @ Error::ReauthRequired(_)) => {
             Ok(came(Outcome::Skipped, error.problem().message, None))
         }
@@ -48,7 +43,7 @@ pub async fn act(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Cam
     }
 }
 
-type Worked = (Outcome, String, Option<Vec<u8>>);
+type Worked = (Outcome, String, Option<Link>);
 
 async fn work(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Worked> {
     let id = item.connection_id;
@@ -68,10 +63,11 @@ async fn work(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Worked
             Ok((outcome, text, None))
         }
         Action::Relink => {
-            let made = relink::create(app, actor, id).await?;
+            let made = relink::create_for(app, actor, id, job.client_scopes).await?;
             let place = link_place(job.id, item.number);
             let sealed = app.keyring().seal(app.rng(), place, made.url.as_bytes())?;
-            Ok((Outcome::Done, voice::job_relink(made.expires_at), Some(sealed)))
+            let link = Link { relink_id: made.id, sealed };
+            Ok((Outcome::Done, voice::job_relink(made.expires_at), Some(link)))
         }
         Action::Pause if before.state == State::Disconnected => skipped(voice::job_disconnected()),
         Action::Pause if before.paused_at.is_some() => skipped(voice::job_nothing_to_do()),

@@ -1,9 +1,8 @@
 //! What came of each connection of a job, to look at and to take away.
 
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use futures::Stream;
 use secrecy::ExposeSecret;
 use sqlx::PgConnection;
-use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::{act::link_place, load};
@@ -16,15 +15,13 @@ use crate::{
     server::{
         app::{
             Actor, App, Error, Result, audit,
-            export::{self, Format, Row},
+            export::{self, BATCH, Format, Row, moment},
             keys,
         },
         store::job::item::{self, Item},
     },
 };
 
-/// So many rows are read at once.
-const BATCH: i64 = 500;
 /// So many of the failed are shown on the job's page.
 const FAILED: i64 = 100;
 
@@ -66,22 +63,15 @@ pub async fn export(
     load(&mut conn, id).await?;
     drop(conn);
     let (app, actor) = (app.clone(), actor.clone());
-    let heading = export::heading::<JobOutcome>(format)?;
-    let rows = stream::try_unfold(Some(0), move |after: Option<i64>| {
+    export::file(format, move |after: Option<i64>| {
         let (app, actor) = (app.clone(), actor.clone());
         async move {
-            let Some(after) = after else { return Ok(None) };
             let mut conn = app.pool().acquire().await?;
-            let items = item::list(&mut conn, id, after, BATCH).await?;
-            let full = i64::try_from(items.len()).is_ok_and(|count| count == BATCH);
-            let next = items.last().filter(|_| full).map(|last| last.number);
-            let rows = see(&app, &mut conn, &actor, id, items).await?;
-            Ok(Some((export::write(format, &rows)?, next)))
+            let items = item::list(&mut conn, id, after.unwrap_or_default(), BATCH).await?;
+            let next = export::rest(&items, |last| last.number);
+            Ok((see(&app, &mut conn, &actor, id, items).await?, next))
         }
-    });
-    Ok(stream::once(async move { Ok(heading) })
-        .chain(rows)
-        .try_filter(|piece| std::future::ready(!piece.is_empty())))
+    })
 }
 
 /// Opens the links for whoever could make them.
@@ -130,7 +120,7 @@ impl Row for JobOutcome {
             self.outcome.map(Outcome::as_str).unwrap_or_default().to_owned(),
             self.detail.clone().unwrap_or_default(),
             self.link.clone().unwrap_or_default(),
-            self.at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default(),
+            moment(self.at),
         ]
     }
 }

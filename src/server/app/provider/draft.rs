@@ -3,19 +3,19 @@
 
 use serde_json::json;
 
-use super::{create, discover_named, get, load, schema, update};
+use super::{create, discover_named, get, load, refuse_preset, schema, update, whole};
 use crate::{
     domain::{
         access::Permission,
         problem::{FieldProblem, Problem},
         provider::{
-            Profile,
+            FieldError, Profile,
             form::{Change, Content, Editing, Form, Issuer, View},
         },
         voice,
     },
     server::{
-        app::{Actor, App, Error, Result, explain::explain},
+        app::{Actor, App, Error, Result, explain::Reading},
         store,
     },
 };
@@ -27,6 +27,8 @@ const SWITCH: &str = "as";
 pub enum Step {
     /// The provider of this slug is as it was written.
     Saved(String),
+    /// Nothing was changed, and nothing is.
+    Left,
     /// There is more to do.
     Open(Box<Editing>),
 }
@@ -36,6 +38,8 @@ pub enum Step {
 struct Sent<'a> {
     pairs: &'a [(String, String)],
     of: Option<&'a str>,
+    /// What it was copied from.
+    from: Option<&'a str>,
     /// How it is to be shown next.
     view: View,
 }
@@ -48,8 +52,22 @@ pub async fn begin(
     from: Option<&str>,
     view: View,
 ) -> Result<Editing> {
+    let (profile, origin) = beginning(app, actor, of, from).await?;
+    let content = show(&profile, view)?;
+    let mut editing = open(app, actor, of, view, content).await?;
+    editing.origin = origin;
+    Ok(editing)
+}
+
+/// What stands there at first, and where it came from.
+async fn beginning(
+    app: &App,
+    actor: &Actor,
+    of: Option<&str>,
+    from: Option<&str>,
+) -> Result<(Profile, Option<String>)> {
     actor.require(Permission::ProvidersRead)?;
-    let (profile, origin) = match (of, from) {
+    Ok(match (of, from) {
         (Some(slug), _) => (changeable(app, actor, slug).await?, None),
         (None, Some(slug)) => {
             let mut profile = get(app, actor, slug).await?.profile;
@@ -59,11 +77,7 @@ pub async fn begin(
             (profile, Some(origin))
         }
         (None, None) => (Profile::new("my-provider", "My provider"), None),
-    };
-    let content = show(&profile, view)?;
-    let mut editing = open(app, actor, of, view, content).await?;
-    editing.origin = origin;
-    Ok(editing)
+    })
 }
 
 /// Does what a button asked for, with what stood on the page.
@@ -71,15 +85,17 @@ pub async fn step(
     app: &App,
     actor: &Actor,
     of: Option<&str>,
+    from: Option<&str>,
     view: View,
     pairs: &[(String, String)],
 ) -> Result<Step> {
     actor.require(Permission::ProvidersWrite)?;
-    let sent = Sent { pairs, of, view };
+    let sent = Sent { pairs, of, from, view };
     let editing = match sent.text("do") {
         "discover" => look_up(app, actor, &sent).await?,
         "show" => show_otherwise(app, actor, &sent).await?,
         "save" => return save(app, actor, &sent).await,
+        "leave" => return leave(app, actor, &sent).await,
         other => change(app, actor, &sent, Change::parse(other)).await?,
     };
     Ok(Step::Open(Box::new(sent.of_origin(editing))))
@@ -111,18 +127,20 @@ impl Sent<'_> {
         }
     }
 
-    fn profile(&self) -> Result<Profile> {
+    fn profile(&self) -> Result<Reading<Profile>> {
         read(self.shown(), &self.content())
     }
 }
 
 async fn save(app: &App, actor: &Actor, sent: &Sent<'_>) -> Result<Step> {
-    let saved = match (sent.profile(), sent.of) {
-        (Err(error), _) => Err(error),
-        (Ok(profile), Some(slug)) => update(app, actor, slug, profile).await,
-        (Ok(profile), None) => create(app, actor, profile).await,
+    let saved = async {
+        let profile = whole(app, actor, sent.profile()?, sent.of).await?;
+        match sent.of {
+            Some(slug) => update(app, actor, slug, profile).await,
+            None => create(app, actor, profile).await,
+        }
     };
-    match saved {
+    match saved.await {
         Ok(entry) => Ok(Step::Saved(entry.profile.slug)),
         Err(error) => {
             let editing = refused(app, actor, sent, error).await?;
@@ -131,9 +149,22 @@ async fn save(app: &App, actor: &Actor, sent: &Sent<'_>) -> Result<Step> {
     }
 }
 
+/// Leaves, unless that would lose what was typed: then it is shown again, with the way out beside it.
+async fn leave(app: &App, actor: &Actor, sent: &Sent<'_>) -> Result<Step> {
+    let (before, _) = beginning(app, actor, sent.of, sent.from).await?;
+    let now = sent.profile().and_then(|read| read.whole().map_err(Error::Invalid));
+    if now.is_ok_and(|now| now == before) {
+        return Ok(Step::Left);
+    }
+    let mut editing = open(app, actor, sent.of, sent.shown(), sent.content()).await?;
+    editing.leaving = true;
+    Ok(Step::Open(Box::new(sent.of_origin(editing))))
+}
+
 /// The other way to see the same. What can't be read stays as it was shown.
 async fn show_otherwise(app: &App, actor: &Actor, sent: &Sent<'_>) -> Result<Editing> {
-    match sent.profile().and_then(|profile| show(&profile, sent.view)) {
+    let profile = sent.profile().and_then(|read| read.whole().map_err(Error::Invalid));
+    match profile.and_then(|profile| show(&profile, sent.view)) {
         Ok(content) => {
             let mut editing = open(app, actor, sent.of, sent.view, content).await?;
             editing.next = Some(SWITCH.into());
@@ -210,6 +241,7 @@ async fn open(
         title: "Add a provider".into(),
         view,
         content,
+        leaving: false,
         warnings: Vec::new(),
         origin: None,
         problem: None,
@@ -229,11 +261,7 @@ async fn open(
 }
 
 async fn changeable(app: &App, actor: &Actor, slug: &str) -> Result<Profile> {
-    if app.catalog().find(slug).is_some() {
-        return Err(Error::Conflict(
-            "This is a preset. Copy it under another slug and change the copy.".into(),
-        ));
-    }
+    refuse_preset(app, slug)?;
     actor.require(Permission::ProvidersRead)?;
     let mut conn = app.pool().acquire().await?;
     load(app, &mut conn, slug).await
@@ -251,9 +279,13 @@ fn show(profile: &Profile, view: View) -> Result<Content> {
 }
 
 /// The profile that was meant, or what keeps it from being any, field by field.
-fn read(view: View, content: &Content) -> Result<Profile> {
+fn read(view: View, content: &Content) -> Result<Reading<Profile>> {
     match content {
-        Content::Form(form) => typed(form.value()?),
+        Content::Form(form) => {
+            let (value, errors) = form.value();
+            let told = |error: FieldError| FieldProblem::new(error.field, error.message);
+            Ok(Reading::of(value, errors.into_iter().map(told).collect()))
+        }
         Content::Text(text) if view == View::Toml => {
             let table: toml::Table = toml::from_str(text).map_err(|error| {
                 let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(""));
@@ -261,25 +293,14 @@ fn read(view: View, content: &Content) -> Result<Profile> {
                 let why = format!("is no TOML: {} at line {line}", error.message());
                 Error::invalid("text", why)
             })?;
-            typed(table)
+            Ok(Reading::of(serde_json::to_value(table)?, Vec::new()))
         }
         Content::Text(text) => {
             let value: serde_json::Value = serde_json::from_str(text)
                 .map_err(|error| Error::invalid("text", format!("is no JSON: {error}")))?;
-            typed(value)
+            Ok(Reading::of(value, Vec::new()))
         }
     }
-}
-
-fn typed<'de, D>(value: D) -> Result<Profile>
-where
-    D: serde::Deserializer<'de>,
-    D::Error: std::fmt::Display,
-{
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let (field, message) = explain(error.path(), &error.inner().to_string());
-        Error::Invalid(vec![FieldProblem::new(field, message)])
-    })
 }
 
 #[cfg(test)]

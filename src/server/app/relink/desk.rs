@@ -12,6 +12,7 @@ use crate::{
     domain::{
         access::Permission,
         page::{Page, Paging},
+        problem::Obstacle,
         relink::{RelinkEntry, RelinkShow, Stage},
     },
     server::{store, store::relink::Listed},
@@ -59,8 +60,9 @@ pub async fn revoke(app: &App, actor: &Actor, id: Uuid) -> Result<()> {
     let mut tx = app.begin().await?;
     let listed = store::relink::find(&mut tx, id).await?.ok_or(Error::NotFound("relink"))?;
     if !store::relink::revoke(&mut tx, id, app.now()).await? {
-        return Err(Error::Conflict(
-            "This link works no longer; there is nothing to revoke.".into(),
+        return Err(Error::conflict(
+            Obstacle::LinkOver,
+            "This link works no longer; there is nothing to revoke.",
         ));
     }
     let subject = Subject::new(listed.relink.connection_id, &listed.connection);
@@ -70,7 +72,7 @@ pub async fn revoke(app: &App, actor: &Actor, id: Uuid) -> Result<()> {
 }
 
 /// What the desk shows of a link. `names` remembers how the providers are called.
-async fn entry(
+pub(in crate::server::app) async fn entry(
     app: &App,
     conn: &mut PgConnection,
     names: &mut BTreeMap<String, String>,

@@ -21,6 +21,7 @@ use crate::{
     domain::{
         access::{Permission, Scope},
         connection,
+        problem::Obstacle,
     },
     server::app::App,
 };
@@ -33,7 +34,8 @@ Times are RFC 3339 in UTC, ids are UUIDv7. A list is `{\"items\": […], \"next\
 as `cursor` to see what follows, until it is null. In a PATCH an absent field stays as it is. Fields \
 and parameters that are not known are refused. Secrets and passwords go in and never come out.
 
-A refusal is a problem of RFC 9457 with a stable `code`; `detail` is for people and may change.";
+A refusal is a problem of RFC 9457 with a stable `code`; `detail` is for people and may change. What \
+can't be done in the present state has the code `conflict` and a stable `reason` as well:";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -119,6 +121,10 @@ fn complete(document: &mut Value) {
         })
         .collect();
     document["components"]["responses"] = Value::Object(responses);
+    let about = document["info"]["description"].as_str().unwrap_or_default();
+    let reasons = Obstacle::ALL.iter().map(|it| format!("- `{}`: {}.", it.as_str(), it.about()));
+    let about = format!("{about}\n\n{}", reasons.collect::<Vec<_>>().join("\n"));
+    document["info"]["description"] = about.into();
     document["components"]["securitySchemes"] = json!({
         "api_key": {
             "type": "http",

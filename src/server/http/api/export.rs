@@ -17,12 +17,12 @@ use super::{
     query::{Both, Query},
 };
 use crate::{
-    domain::{access::Permission, connection::ConnectionFilter},
+    domain::{access::Permission, audit::AuditFilter, connection::ConnectionFilter},
     server::app::{self, App, export::Format},
 };
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(connections))
+    OpenApiRouter::new().routes(routes!(connections)).routes(routes!(audit))
 }
 
 /// How a file is written.
@@ -79,6 +79,28 @@ async fn connections(
 ) -> Result<Response, Problem> {
     let format = file.format();
     Ok(sent(format, app::connection::export(&app, &actor, filter, format).await?))
+}
+
+/// Export the audit log
+///
+/// All that a filter lets through, the newest first, as a file that is written as it is sent.
+#[utoipa::path(
+    get,
+    path = "/exports/audit",
+    tag = "audit",
+    extensions(("x-permission" = json!(Permission::AuditRead))),
+    params(AuditFilter, FileQuery),
+    responses(
+        (status = 200, description = "The file", content((String = "application/x-ndjson"), (String = "text/csv")))
+    )
+)]
+async fn audit(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(Both(filter, file)): Query<Both<AuditFilter, FileQuery>>,
+) -> Result<Response, Problem> {
+    let format = file.format();
+    Ok(sent(format, app::audit::export(&app, &actor, filter, format).await?))
 }
 
 pub fn sent(

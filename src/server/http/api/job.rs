@@ -62,7 +62,10 @@ async fn list(
         Permission::ConnectionsWrite, Permission::ConnectionsRefresh, Permission::ConnectionsRelink
     ]))),
     request_body = NewJob,
-    responses((status = 201, description = "The job", body = Job, headers(("Location"))))
+    responses(
+        (status = 201, description = "The job", body = Job, headers(("Location"))),
+        (status = 404, description = "There is no job of which these would be the stragglers")
+    )
 )]
 async fn create(
     State(app): State<App>,
@@ -84,7 +87,10 @@ async fn create(
         Permission::ConnectionsWrite, Permission::ConnectionsRefresh, Permission::ConnectionsRelink
     ]))),
     request_body = NewJob,
-    responses((status = 200, description = "What it would work on", body = Selection))
+    responses(
+        (status = 200, description = "What it would work on", body = Selection),
+        (status = 404, description = "There is no job of which these would be the stragglers")
+    )
 )]
 async fn preview(
     State(app): State<App>,

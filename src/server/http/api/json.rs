@@ -14,7 +14,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::problem::{Code, Problem};
-use crate::{domain::provider::is_slug, server::app::explain::explain};
+use crate::{
+    domain::provider::is_slug,
+    server::app::{self, explain::Reading},
+};
 
 /// A JSON body, of a request or a response.
 pub struct Json<T>(pub T);
@@ -23,23 +26,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            return Err(Problem::new(
-                Code::UnsupportedMediaType,
-                "Send the body as JSON, with `Content-Type: application/json`.",
-            ));
-        }
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
-            let too_long = matches!(
-                rejection,
-                BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))
-            );
-            match too_long {
-                true => Problem::new(Code::TooLarge, "The body is longer than 1 MiB."),
-                false => Problem::new(Code::Malformed, "The body broke off."),
-            }
-        })?;
-        read(&body).map(Self)
+        let body = body(request, state).await?;
+        Ok(Self(read(&body)?.whole().map_err(app::Error::Invalid)?))
     }
 }
 
@@ -56,7 +44,38 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+/// A JSON body with all that is wrong with it, for whoever knows more that is.
+pub struct Read<T>(pub Reading<T>);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Read<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let body = body(request, state).await?;
+        read(&body).map(Self)
+    }
+}
+
+async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    if !is_json(request.headers()) {
+        return Err(Problem::new(
+            Code::UnsupportedMediaType,
+            "Send the body as JSON, with `Content-Type: application/json`.",
+        ));
+    }
+    Bytes::from_request(request, state).await.map_err(|rejection| {
+        let too_long = matches!(
+            rejection,
+            BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))
+        );
+        match too_long {
+            true => Problem::new(Code::TooLarge, "The body is longer than 1 MiB."),
+            false => Problem::new(Code::Malformed, "The body broke off."),
+        }
+    })
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Reading<T>, Problem> {
     // In two steps, so that a body that is no JSON and one that is another thing's are told apart,
     // and each text is looked at.
     let value: Value = serde_json::from_slice(body).map_err(|error| {
@@ -71,10 +90,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if !value.is_object() {
         return Err(Problem::invalid("", "The body must be a JSON object."));
     }
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let (field, message) = explain(error.path(), &error.inner().to_string());
-        Problem::invalid(field, message)
-    })
+    Ok(Reading::of(value, Vec::new()))
 }
 
 pub const NUL: &str = "can't hold the character NUL";
@@ -157,7 +173,7 @@ mod tests {
     use time::OffsetDateTime;
     use uuid::Uuid;
 
-    use super::read;
+    use super::{app, read};
 
     #[derive(Debug, Deserialize)]
     #[expect(dead_code, reason = "only reading it matters")]
@@ -182,7 +198,10 @@ mod tests {
     }
 
     fn refusal(body: &str) -> Value {
-        let problem = read::<Outer>(body.as_bytes()).expect_err(body);
+        let problem = match read::<Outer>(body.as_bytes()) {
+            Ok(reading) => app::Error::Invalid(reading.whole().expect_err(body)).into(),
+            Err(problem) => problem,
+        };
         serde_json::to_value(problem).expect("a problem")
     }
 

@@ -8,6 +8,7 @@ mod api_key;
 mod audit;
 mod auth;
 mod brand;
+mod campaign;
 mod client;
 mod connection;
 mod document;
@@ -78,6 +79,7 @@ fn parts() -> OpenApiRouter<App> {
         .merge(connection::routes())
         .merge(export::routes())
         .merge(job::routes())
+        .merge(campaign::routes())
         .merge(saved_filter::routes())
         .merge(relink::routes())
         .merge(brand::routes())

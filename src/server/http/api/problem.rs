@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use crate::{
     domain::{
         connection::Reason,
-        problem::{self, FieldProblem},
+        problem::{self, FieldProblem, Obstacle},
     },
     server::app,
 };
@@ -41,7 +41,7 @@ pub enum Code {
     NotFound,
     /// The path is right and the method is not; `Allow` says which are.
     MethodNotAllowed,
-    /// It can't be done in the present state; `detail` says why and what to do.
+    /// It can't be done in the present state; `reason` says why, and `detail` also what to do.
     Conflict,
     /// Only a person can bring the connection back; `reason` says why.
     ReauthRequired,
@@ -114,6 +114,15 @@ impl From<problem::Code> for Code {
     }
 }
 
+/// What tells the problems of one code apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = ProblemReason)]
+pub enum Why {
+    Dead(Reason),
+    Conflict(Obstacle),
+}
+
 /// How soon a caller may try again when the database does not answer.
 const DATABASE_WAIT: Duration = Duration::seconds(2);
 
@@ -134,9 +143,9 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     fields: Vec<FieldProblem>,
-    /// Why a person is needed, with the code `reauth_required`.
+    /// With the code `reauth_required`: why a person is needed. With `conflict`: why it can't be done.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Reason>,
+    reason: Option<Why>,
     /// By which the server's log can be searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
@@ -192,7 +201,8 @@ impl From<app::Error> for Problem {
         let mut problem = Self::new(told.code.into(), detail);
         problem.fields = told.fields;
         match error {
-            app::Error::ReauthRequired(reason) => problem.reason = Some(reason),
+            app::Error::ReauthRequired(reason) => problem.reason = Some(Why::Dead(reason)),
+            app::Error::Conflict(it) => problem.reason = Some(Why::Conflict(it.obstacle)),
             app::Error::RateLimited(wait) => problem.retry_after = Some(wait),
             app::Error::Internal(_) if problem.code == Code::Unavailable => {
                 problem.retry_after = Some(DATABASE_WAIT);

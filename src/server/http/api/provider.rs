@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::Caller,
-    json::{Created, Json, Slug},
+    json::{Created, Json, Read, Slug},
     list::PageQuery,
     problem::Problem,
     query::Query,
@@ -61,8 +61,9 @@ async fn list(
 async fn create(
     State(app): State<App>,
     Caller(actor): Caller,
-    Json(profile): Json<Profile>,
+    Read(profile): Read<Profile>,
 ) -> Result<Created<Profile>, Problem> {
+    let profile = app::provider::whole(&app, &actor, profile, None).await?;
     let made = app::provider::create(&app, &actor, profile).await?.profile;
     Ok(Created(format!("/providers/{}", made.slug), made))
 }
@@ -103,8 +104,9 @@ async fn replace(
     State(app): State<App>,
     Caller(actor): Caller,
     Slug(slug): Slug,
-    Json(profile): Json<Profile>,
+    Read(profile): Read<Profile>,
 ) -> Result<Json<Profile>, Problem> {
+    let profile = app::provider::whole(&app, &actor, profile, Some(&slug)).await?;
     Ok(Json(app::provider::update(&app, &actor, &slug, profile).await?.profile))
 }
 

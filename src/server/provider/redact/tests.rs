@@ -56,3 +56,31 @@ fn a_secret_across_the_cut_is_masked() {
     let cleared = clear(secret, &text);
     assert!(!cleared.contains("0123"), "{cleared}");
 }
+
+#[test]
+fn what_looks_like_a_token_is_cleared_and_words_are_not() {
+    for token in [
+        "9f8e7d6c5b4a39281706fedcba987654",
+        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl-_",
+        "1//0gabcdefghijklmnopqrstuv",
+        "QWxhZGRpbjpvcGVuc2VzYW1l",
+        "abcdefghijklmnopqrstuvwxyzabcdefghij",
+        "a1b2c3d4e5f6a7b8",
+    ] {
+        for text in
+            [format!("Token {token} is dead."), format!("({token})"), format!("t='{token}'")]
+        {
+            let clean = clear_lookalikes(&text);
+            assert!(!clean.contains(token) && clean.contains(MASK), "{text}: {clean}");
+        }
+    }
+    for words in [
+        "invalid_grant",
+        "The refresh_token_was_revoked_by_the_user; see https://docs.example.com/errors/invalid-grant",
+        "AADSTS50173: The provided grant has expired (code 70008), 2026-01-31",
+        "Ungültig: Bundesverfassungsgericht",
+        "",
+    ] {
+        assert_eq!(clear_lookalikes(words), words);
+    }
+}

@@ -58,6 +58,8 @@ pub struct Wanted {
     refresh_expires: Span,
     needs_human: Span,
     reason: Option<&'static str>,
+    drift: bool,
+    dead_since: Option<OffsetDateTime>,
     /// One of these.
     ids: Option<Vec<Uuid>>,
     /// Patterns of what is searched, where that was not found out beforehand.
@@ -96,6 +98,8 @@ impl Wanted {
             refresh_expires: (filter.refresh_expires_after, filter.refresh_expires_before),
             needs_human: (filter.needs_human_after, filter.needs_human_before),
             reason: filter.reason.map(Reason::as_str),
+            drift: filter.drift,
+            dead_since: filter.dead_since,
             ids: None,
             patterns: [
                 filter.q.as_deref().map(pattern),
@@ -111,6 +115,8 @@ impl Wanted {
             && self.clients.is_none()
             && self.label.is_none()
             && self.owner.is_none()
+            && !self.drift
+            && self.dead_since.is_none()
             && self.reason.is_none()
             && [self.expires, self.refresh_expires, self.needs_human]
                 .iter()
@@ -146,7 +152,7 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$15`, what
+/// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$17`, what
 /// else there is comes after it.
 macro_rules! filtered {
     ($ask:ident, $wanted:expr, $limit:expr, $begin:literal $(+ $more:literal)*, $end:literal
@@ -173,7 +179,12 @@ macro_rules! filtered {
              AND ($12::text IS NULL OR n.reason = $12)
              AND ($13::uuid[] IS NULL OR n.id = ANY ($13))
              AND ($14::text IS NULL OR EXISTS (SELECT FROM connection_search s
-                                               WHERE s.connection_id = n.id AND s.text LIKE lower($14)))" + $end $(+ $then)*,
+                                               WHERE s.connection_id = n.id AND s.text LIKE lower($14)))
+             AND (NOT $15::boolean OR (n.state NOT IN ('pending', 'disconnected')
+                  AND n.grant_type <> 'client_credentials'
+                  AND EXISTS (SELECT FROM clients k
+                              WHERE k.id = n.client_id AND NOT n.scopes_granted @> scopes_told(k.scopes))))
+             AND ($16::timestamptz IS NULL OR (n.state = 'needs_reauth' AND n.state_since >= $16))" + $end $(+ $then)*,
             $wanted.state,
             $wanted.clients.as_deref(),
             $wanted.label.as_deref(),
@@ -188,6 +199,8 @@ macro_rules! filtered {
             $wanted.reason,
             $wanted.ids.as_deref(),
             $wanted.patterns[0].as_deref(),
+            $wanted.drift,
+            $wanted.dead_since,
             $limit
             $(, $argument)*
         )
@@ -215,13 +228,13 @@ macro_rules! ordered {
                         + $key
                         + " AS key FROM connections n WHERE ",
                     ") SELECT id, key FROM found
-                   WHERE $16::uuid IS NULL OR (key, id) "
+                   WHERE $18::uuid IS NULL OR (key, id) "
                         + $beyond
                         + " ORDER BY key "
                         + $direction
                         + ", id "
                         + $direction
-                        + " LIMIT $15) AS page ON page.id = n.id
+                        + " LIMIT $17) AS page ON page.id = n.id
                  ORDER BY page.key "
                         + $direction
                         + ", page.id "
@@ -238,7 +251,7 @@ macro_rules! ordered {
                     $found.wanted,
                     $limit,
                     "WHERE ",
-                    " AND ($16::uuid IS NULL OR ("
+                    " AND ($18::uuid IS NULL OR ("
                         + $key
                         + ", n.id) "
                         + $beyond
@@ -248,7 +261,7 @@ macro_rules! ordered {
                         + $direction
                         + ", n.id "
                         + $direction
-                        + " LIMIT $15",
+                        + " LIMIT $17",
                     $id,
                     $at
                 )
@@ -272,13 +285,13 @@ pub async fn page(
     let text = after.and_then(|after| after.text.as_deref());
     let rows = match sort {
         // The ids are UUIDv7: they are made in the order of time.
-        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($16, $17)", "DESC", id, id),
+        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($18, $19)", "DESC", id, id),
         Sort::NeedsHumanBy => ordered!(
             found,
             limit,
             conn,
             "coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00')",
-            "> ($17, $16)",
+            "> ($19, $18)",
             "",
             id,
             at
@@ -288,7 +301,7 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($17, $16)",
+            "> ($19, $18)",
             "",
             id,
             at
@@ -298,7 +311,7 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.refresh_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($17, $16)",
+            "> ($19, $18)",
             "",
             id,
             at
@@ -308,13 +321,13 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.obtained_at, timestamptz '0001-01-01 00:00+00')",
-            "< ($17, $16)",
+            "< ($19, $18)",
             "DESC",
             id,
             at
         ),
         Sort::Label => {
-            ordered!(found, limit, conn, "lower(n.label)", "> (lower($17), $16)", "", id, text)
+            ordered!(found, limit, conn, "lower(n.label)", "> (lower($19), $18)", "", id, text)
         }
     };
     rows.into_iter().map(TryInto::try_into).collect()
@@ -345,17 +358,41 @@ pub async fn count(
             return Ok(Found { wanted, count: None });
         }
     }
+    if wanted.drift {
+        let ids = drifted(conn, &wanted).await?;
+        if i64::try_from(ids.len()).is_ok_and(|found| found <= COUNTED) {
+            wanted.ids = Some(ids);
+            wanted.drift = false;
+        }
+    }
     let count = filtered!(
         scalar,
         wanted,
         COUNTED + 1,
         "SELECT count(*) FROM (SELECT FROM connections n WHERE ",
-        " LIMIT $15) AS few"
+        " LIMIT $17) AS few"
     )
     .fetch_one(conn)
     .await?
     .unwrap_or_default();
     Ok(Found { wanted, count: (count <= COUNTED).then_some(count) })
+}
+
+/// What was granted less than its client asks for, up to one more than is counted; among those that were
+/// found before, and of the clients that are asked for.
+async fn drifted(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT n.id FROM clients c JOIN connections n ON n.client_id = c.id
+         WHERE n.state NOT IN ('pending', 'disconnected') AND n.grant_type <> 'client_credentials'
+           AND NOT n.scopes_granted @> scopes_told(c.scopes)
+           AND ($1::uuid[] IS NULL OR c.id = ANY ($1)) AND ($2::uuid[] IS NULL OR n.id = ANY ($2))
+         LIMIT $3",
+        wanted.clients.as_deref(),
+        wanted.ids.as_deref(),
+        COUNTED + 1
+    )
+    .fetch_all(conn)
+    .await?)
 }
 
 /// What holds the texts and the tags, up to one more than is counted.

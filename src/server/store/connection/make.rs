@@ -95,6 +95,14 @@ pub async fn begin_anew(conn: &mut PgConnection, new: &NewRow<'_>) -> Result<()>
     Ok(())
 }
 
+/// From now on these scopes are asked for.
+pub async fn ask_for(conn: &mut PgConnection, id: Uuid, scopes: &[String]) -> Result<()> {
+    sqlx::query!("UPDATE connections SET scopes_requested = $2 WHERE id = $1", id, scopes)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// What a token set says of its connection.
 pub struct TokenFacts<'a> {
     pub generation: i64,

@@ -30,9 +30,9 @@ pub async fn insert_chosen(conn: &mut PgConnection, job_id: Uuid, ids: &[Uuid]) 
 pub async fn shares(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Share>> {
     Ok(sqlx::query_as!(
         Share,
-        r#"SELECT c.name AS client, count(*) AS "count!"
+        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!"
            FROM connections n JOIN clients c ON c.id = n.client_id
-           WHERE n.id = ANY ($1) GROUP BY c.id ORDER BY 2 DESC, lower(c.name)"#,
+           WHERE n.id = ANY ($1) GROUP BY c.id ORDER BY 3 DESC, lower(c.name)"#,
         ids
     )
     .fetch_all(conn)
@@ -123,7 +123,13 @@ pub struct Came {
     pub number: i64,
     pub outcome: Outcome,
     pub detail: String,
-    pub sealed_link: Option<Vec<u8>>,
+    pub link: Option<Link>,
+}
+
+/// A relink that was made.
+pub struct Link {
+    pub relink_id: Uuid,
+    pub sealed: Vec<u8>,
 }
 
 /// Writes what came of some; once.
@@ -134,15 +140,22 @@ pub async fn record(
     now: OffsetDateTime,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE job_items i SET outcome = r.outcome, detail = r.detail, sealed_link = r.link, at = $6
-         FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bytea[]) AS r (number, outcome, detail, link)
+        "UPDATE job_items i
+         SET outcome = r.outcome, detail = r.detail, sealed_link = r.link, relink_id = r.relink_id, at = $6
+         FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bytea[], $7::uuid[])
+              AS r (number, outcome, detail, link, relink_id)
          WHERE i.job_id = $1 AND i.number = r.number AND i.outcome IS NULL",
         job_id,
         &came.iter().map(|one| one.number).collect::<Vec<_>>(),
         &came.iter().map(|one| one.outcome.as_str()).collect::<Vec<_>>() as &[&str],
         &came.iter().map(|one| one.detail.as_str()).collect::<Vec<_>>() as &[&str],
-        &came.iter().map(|one| one.sealed_link.as_deref()).collect::<Vec<_>>() as &[Option<&[u8]>],
-        now
+        &came
+            .iter()
+            .map(|one| one.link.as_ref().map(|link| link.sealed.as_slice()))
+            .collect::<Vec<_>>() as &[Option<&[u8]>],
+        now,
+        &came.iter().map(|one| one.link.as_ref().map(|link| link.relink_id)).collect::<Vec<_>>()
+            as &[Option<Uuid>]
     )
     .execute(conn)
     .await?;

@@ -136,7 +136,7 @@ fn problems(shown: Vec<RowProblem>, failed: i64) -> Option<AnyView> {
                 <table class="table">
                     <thead>
                         <tr>
-                            <th scope="col">"Row"</th>
+                            <th scope="col">"Where"</th>
                             <th scope="col">"External id"</th>
                             <th scope="col">"Problem"</th>
                         </tr>
@@ -152,9 +152,13 @@ fn problems(shown: Vec<RowProblem>, failed: i64) -> Option<AnyView> {
 
 fn row(problem: RowProblem) -> AnyView {
     let field = (!problem.field.is_empty()).then(|| view! { <code>{problem.field}</code> " " });
+    let place = match problem.line {
+        Some(line) => format!("line {line}"),
+        None => format!("row {}", problem.row),
+    };
     view! {
         <tr>
-            <td>{format!("row {}", problem.row)}</td>
+            <td>{place}</td>
             <td>{problem.external_id.unwrap_or_default()}</td>
             <td>{field} {problem.message}</td>
         </tr>

@@ -182,7 +182,16 @@ fn notice() -> Option<AnyView> {
         (None, None) => return None,
     };
     let page = voice::notice(which);
-    Some(view! { <Notice well=page.well title=page.title text=page.text/> }.into_any())
+    let home = params.get_str("home").and_then(|id| id.parse::<Uuid>().ok());
+    Some(match home {
+        Some(home) => view! {
+            <Notice well=page.well title=page.title text=page.text>
+                {link(path::connection(home), "", "Open the other connection")}
+            </Notice>
+        }
+        .into_any(),
+        None => view! { <Notice well=page.well title=page.title text=page.text/> }.into_any(),
+    })
 }
 
 fn last_error(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> Option<AnyView> {

@@ -46,6 +46,7 @@ pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
             owned(value, voice::sort(*sort))
         })
         .collect();
+    let drift = vec![owned("", "any"), owned("true", "fewer than the client asks for")];
     let reasons = std::iter::once(owned("", "any"))
         .chain(Reason::ALL.iter().map(|reason| owned(reason.as_str(), voice::reason_name(*reason))))
         .collect();
@@ -70,6 +71,8 @@ pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
                 typed("label", "Label", "text", text(&filter.label)),
                 typed("owner", "Account", "text", text(&filter.owner)),
                 typed("tag", "Tag", "text", text(&filter.tag)),
+                chosen("drift", "Scopes granted", drift, if filter.drift { "true" } else { "" }),
+                moment("dead_since", "Needs a person since", filter.dead_since),
                 chosen("reason", "Why a person is needed", reasons, reason),
                 moment("expires_after", "Expires from", filter.expires_after),
                 moment("expires_before", "Expires before", filter.expires_before),

@@ -22,6 +22,7 @@ use crate::{
         patterns::{
             action::Doing,
             board::{board, board_to_choose},
+            files::files,
             filter::chosen,
             load::{May, loaded},
             pager::Pager,
@@ -67,7 +68,9 @@ pub fn List() -> impl IntoView {
             Either::Right(view! {
                 <div class="found">
                     <p role="status">{voice::connections(list.count)}</p>
-                    {export(&filter)}
+                    <p class="found-files">
+                        {files(|format| path::connection_export(&filter, format))}
+                    </p>
                 </div>
                 {choose(&filter, list.count, &may)}
                 {rows}
@@ -126,17 +129,4 @@ fn choose(filter: &ConnectionFilter, count: Count, may: &May) -> Option<AnyView>
         }
         .into_any()
     })
-}
-
-/// What is listed, as a file.
-fn export(filter: &ConnectionFilter) -> AnyView {
-    let link = |format: &'static str, label: &'static str| {
-        let href = path::connection_export(filter, format);
-        view! {
-            <a href=href download="" rel="external">
-                {label}
-            </a>
-        }
-    };
-    view! { <p class="found-files">"As a file: " {link("csv", "CSV")} " " {link("ndjson", "NDJSON")}</p> }.into_any()
 }

@@ -1,12 +1,15 @@
 //! One job: how far it is, and what came of it. It moves by itself, and goes on when nobody looks.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
 use uuid::Uuid;
 
 use crate::{
     domain::{
+        access::Permission,
+        campaign::Customers,
         job::{Action, Job, JobOutcome},
+        relink::Stage,
         voice,
     },
     rpc::{self, job::Stop},
@@ -19,54 +22,119 @@ use crate::{
         path,
         patterns::{
             action::{Doing, button_form, hidden},
-            live::{bar, live, reload},
-            load::{loaded, missing},
+            customers::{stage_bar, stage_counts, stragglers},
+            live::{bar, live, live_on, reload, reload_every},
+            load::{May, loaded, missing},
+            pager::Pager,
         },
     },
 };
 
 #[component]
 pub fn Detail() -> impl IntoView {
-    let params = use_params_map();
+    let (params, asked) = (use_params_map(), use_query_map());
     let stop = Doing::<Stop>::new();
     let job = Resource::new_blocking(
         move || {
             let id = params.with(|params| params.get("id")?.parse::<Uuid>().ok());
-            (id, stop.version.get())
+            let page = asked.with(|asked| (path::stage(asked), path::paging(asked)));
+            (id, page, stop.version.get())
         },
-        |(id, _)| async move {
+        |(id, (stage, paging), _)| async move {
             let Some(id) = id else { return missing("job") };
             let job = rpc::job::get(id).await?;
             let failed = match job.failed {
                 0 => Vec::new(),
                 _ => rpc::job::failed(id).await?,
             };
-            Ok((job, failed))
+            let customers = match job.action {
+                Action::Relink => Some(rpc::campaign::progress(id, stage, paging).await?),
+                _ => None,
+            };
+            Ok((job, failed, customers))
         },
     );
-    loaded(job, move |(job, failed), may| {
+    loaded(job, move |(job, failed, customers), may| {
         let moves = job.is_running();
         let stops = moves && may.allows(job.action.permission());
-        let title = match &job.tag {
-            Some(tag) => format!("{}: {tag}", voice::job_action(job.action)),
-            None => voice::job_action(job.action).to_owned(),
-        };
+        let title = voice::job_name(&job);
+        let stage = asked.with_untracked(path::stage);
+        let waits = customers.as_ref().is_some_and(|all| all.progress.stragglers() > 0);
+        let customers = customers.map(|customers| {
+            let far = far(&job, customers, stage, &may);
+            section("Customers", "", live_on("customers", "relinks", far))
+        });
         let stop = stops.then(|| button_form(stop, hidden("id", job.id), "Stop", "grave"));
         view! {
             {head(title, Some(("Jobs", path::JOBS)), ())}
             {reload(moves)}
+            // People take longer than jobs.
+            {reload_every((waits && !moves).then_some(15))}
             {live("job", moves, view! {
                 {progress(&job)}
                 <p class="quiet">
                     {format!("Asked for by {}, ", job.created_by)} <Exact at=job.created_at/>
                 </p>
+                {origin(&job)}
                 {stop}
+            })}
+            {customers}
+            {live("job-outcomes", moves, view! {
                 {files(&job)}
                 {(!failed.is_empty())
                     .then(|| section("What could not be done", "", problems(failed, job.failed)))}
             })}
         }
     })
+}
+
+/// Whose stragglers it is for, and what its links ask for.
+fn origin(job: &Job) -> AnyView {
+    let of = job.stragglers_of.map(|id| {
+        view! { <p class="quiet">"For the stragglers of " {link(path::job(id), "", "another job")}</p> }
+    });
+    let scopes = job.client_scopes.then(|| {
+        view! { <p class="quiet">"Its links ask for all that the client asks for today."</p> }
+    });
+    view! {
+        {of}
+        {scopes}
+    }
+    .into_any()
+}
+
+/// How far the customers are, and those of them who are not done.
+fn far(job: &Job, customers: Customers, shown: Option<Stage>, may: &May) -> AnyView {
+    let Customers { as_of, progress, stragglers: page } = customers;
+    let id = job.id;
+    let waits = progress.stragglers() > 0;
+    let again = (waits && may.allows(Permission::ConnectionsRelink)).then(|| {
+        let href = path::job_new_for_stragglers(id);
+        link(href, "button is-primary", "New links for the stragglers")
+    });
+    let file = waits.then(|| {
+        let href = path::straggler_export(id, "csv");
+        view! {
+            <a href=href class="button" download="" rel="external">
+                "Stragglers as CSV"
+            </a>
+        }
+    });
+    let all_done = !waits && progress.total > 0;
+    let told = voice::campaign(&progress);
+    let told = match all_done {
+        true => said(true, told),
+        false => view! { <p class="campaign-told">{told}</p> }.into_any(),
+    };
+    view! {
+        <div role="status">{told}</div>
+        {stage_bar(&progress)}
+        {stage_counts(id, &progress, shown)}
+        {waits.then(|| view! { <div class="actions">{again} {file}</div> })}
+        {(!page.items.is_empty()).then(|| stragglers(page.items, as_of))}
+        <Pager next=page.next/>
+    }
+    .into_any()
 }
 
 /// What is said aloud is said once, at the end.

@@ -10,7 +10,7 @@ use crate::{
         job::{Action, NewJob, Selection},
         voice::{self, Empty},
     },
-    rpc::{self, job::Create},
+    rpc::{self, campaign::Create as CreateRelinks, job::Create},
     ui::{
         components::{
             field::{Submit, Text},
@@ -32,6 +32,10 @@ struct Asked {
     ids: Vec<Uuid>,
     /// All that this lets through; else `ids`.
     filter: Option<ConnectionFilter>,
+    /// Or the stragglers of this job.
+    stragglers_of: Option<Uuid>,
+    /// What it is to be called.
+    name: String,
 }
 
 impl Asked {
@@ -41,17 +45,46 @@ impl Asked {
             action: params.get("action")?.parse().ok()?,
             ids: ids.iter().filter_map(|id| id.parse().ok()).collect(),
             filter: (params.get_str("of") == Some("all")).then(|| path::connection_filter(params)),
+            stragglers_of: path::filled(params, path::STRAGGLERS).and_then(|id| id.parse().ok()),
+            name: path::filled(params, "name").unwrap_or_default(),
         })
     }
 
     fn job(&self) -> NewJob {
         NewJob {
-            action: self.action,
-            ids: self.filter.is_none().then(|| self.ids.clone()),
-            filter: self.filter.clone(),
+            ids: (self.filter.is_none() && self.stragglers_of.is_none()).then(|| self.ids.clone()),
+            filter: self.filter.clone().filter(|_| self.stragglers_of.is_none()),
+            stragglers_of: self.stragglers_of,
             // It is asked for on this page.
             tag: self.action.takes_tag().then(|| "-".to_owned()),
-            revoke: false,
+            ..NewJob::of(self.action)
+        }
+    }
+
+    fn chooses(&self) -> bool {
+        self.filter.is_some() || self.stragglers_of.is_some() || !self.ids.is_empty()
+    }
+
+    /// How the form says what was chosen.
+    fn chosen(&self) -> AnyView {
+        match (self.stragglers_of, &self.filter) {
+            (Some(id), _) => hidden("stragglers_of", id),
+            (None, Some(filter)) => {
+                hidden("filter", serde_json::to_string(filter).unwrap_or_default())
+            }
+            (None, None) => {
+                let ids: Vec<String> = self.ids.iter().map(ToString::to_string).collect();
+                hidden("ids", ids.join(" "))
+            }
+        }
+    }
+
+    /// Where whoever thinks better of it goes.
+    fn back(&self) -> String {
+        match (self.stragglers_of, &self.filter) {
+            (Some(id), _) => path::job(id),
+            (None, Some(filter)) => path::connections(filter),
+            (None, None) => path::CONNECTIONS.to_owned(),
         }
     }
 }
@@ -59,12 +92,12 @@ impl Asked {
 #[component]
 pub fn New() -> impl IntoView {
     let params = use_query_map();
-    let create = Doing::<Create>::new();
+    let (create, relink) = (Doing::<Create>::new(), Doing::<CreateRelinks>::new());
     let asked = Resource::new_blocking(
         move || params.with(Asked::read),
         |asked| async move {
             match asked {
-                Some(asked) if asked.filter.is_some() || !asked.ids.is_empty() => {
+                Some(asked) if asked.chooses() => {
                     let selection = rpc::job::preview(asked.job()).await?;
                     Ok((selection.total > 0).then_some(selection))
                 }
@@ -75,7 +108,9 @@ pub fn New() -> impl IntoView {
     loaded(asked, move |selection, _| {
         let asked = params.with_untracked(Asked::read);
         let content = match (asked, selection) {
-            (Some(asked), Some(selection)) => Either::Left(confirm(&asked, selection, create)),
+            (Some(asked), Some(selection)) => {
+                Either::Left(confirm(&asked, selection, create, relink))
+            }
             _ => Either::Right(nothing(
                 Empty::Chosen,
                 link(path::CONNECTIONS, "button", "To the connections"),
@@ -89,40 +124,20 @@ pub fn New() -> impl IntoView {
     })
 }
 
-fn confirm(asked: &Asked, selection: Selection, create: Doing<Create>) -> AnyView {
+fn confirm(
+    asked: &Asked,
+    selection: Selection,
+    create: Doing<Create>,
+    relink: Doing<CreateRelinks>,
+) -> AnyView {
     let action = asked.action;
-    let chosen = match &asked.filter {
-        Some(filter) => hidden("filter", serde_json::to_string(filter).unwrap_or_default()),
-        None => {
-            let ids: Vec<String> = asked.ids.iter().map(ToString::to_string).collect();
-            hidden("ids", ids.join(" "))
-        }
+    let meaning = match asked.stragglers_of {
+        Some(_) => voice::stragglers_again(),
+        None => voice::job_meaning(action),
     };
-    let tag = action.takes_tag().then(|| {
-        view! { <Text name="tag" label="Tag" trouble=create.trouble required=true/> }
-    });
-    let revoke = (action == Action::Disconnect).then(|| {
-        view! {
-            <label class="check">
-                <input type="checkbox" name="revoke" value="true" checked=true/>
-                <span>"Tell the providers too, so that the tokens stop working"</span>
-            </label>
-        }
-    });
-    let weight = if action == Action::Disconnect { "grave" } else { "primary" };
-    let label = format!("{} {}", voice::job_action(action), voice::grouped(selection.total));
-    let back =
-        asked.filter.as_ref().map_or_else(|| path::CONNECTIONS.to_owned(), path::connections);
-    let content = view! {
-        {hidden("action", action.as_str())}
-        {chosen}
-        {tag}
-        {revoke}
-        <div class="actions">
-            <Submit label=label pending=create.pending weight=weight/>
-            {link(back, "button", "Back")}
-        </div>
-        <Answered trouble=create.trouble/>
+    let form = match action {
+        Action::Relink => relinks(asked, &selection, relink),
+        _ => others(asked, &selection, create),
     };
     let clients = selection
         .clients
@@ -140,8 +155,9 @@ fn confirm(asked: &Asked, selection: Selection, create: Doing<Create>) -> AnyVie
         <p class="lead">
             <strong>{voice::job_selection(&selection)}</strong>
             ". "
-            {voice::job_meaning(action)}
+            {meaning}
         </p>
+        {form}
         <div class="scroll" tabindex="0" role="region" aria-label="Clients">
             <table class="table is-narrow">
                 <thead>
@@ -155,7 +171,76 @@ fn confirm(asked: &Asked, selection: Selection, create: Doing<Create>) -> AnyVie
                 <tbody>{clients}</tbody>
             </table>
         </div>
-        {action_form(create, "form", content)}
+    }
+    .into_any()
+}
+
+/// What else is asked about links: what the campaign is called, and what they ask for.
+fn relinks(asked: &Asked, selection: &Selection, relink: Doing<CreateRelinks>) -> AnyView {
+    let drift = asked.filter.as_ref().is_some_and(|filter| filter.drift);
+    // Those of another job ask for what its links asked for.
+    let scopes = asked.stragglers_of.is_none().then(|| {
+        let ticked = relink.trouble.or_ticked("client_scopes", "true", drift);
+        view! {
+            <label class="check">
+                <input type="checkbox" name="client_scopes" value="true" checked=ticked/>
+                <span>{voice::client_scopes()}</span>
+            </label>
+        }
+    });
+    let content = view! {
+        {asked.chosen()}
+        <Text
+            name="name"
+            label="Name"
+            trouble=relink.trouble
+            value=asked.name.clone()
+            help="Under which you find it on the desk and among the jobs. Can stay empty."
+        />
+        {scopes}
+        {buttons(asked, selection, relink.pending, "primary")}
+        <Answered trouble=relink.trouble/>
+    };
+    action_form(relink, "form", content)
+}
+
+fn others(asked: &Asked, selection: &Selection, create: Doing<Create>) -> AnyView {
+    let action = asked.action;
+    let tag = action.takes_tag().then(|| {
+        view! { <Text name="tag" label="Tag" trouble=create.trouble required=true/> }
+    });
+    let revoke = (action == Action::Disconnect).then(|| {
+        view! {
+            <label class="check">
+                <input type="checkbox" name="revoke" value="true" checked=true/>
+                <span>"Tell the providers too, so that the tokens stop working"</span>
+            </label>
+        }
+    });
+    let weight = if action == Action::Disconnect { "grave" } else { "primary" };
+    let content = view! {
+        {hidden("action", action.as_str())}
+        {asked.chosen()}
+        {tag}
+        {revoke}
+        {buttons(asked, selection, create.pending, weight)}
+        <Answered trouble=create.trouble/>
+    };
+    action_form(create, "form", content)
+}
+
+fn buttons(
+    asked: &Asked,
+    selection: &Selection,
+    pending: Signal<bool>,
+    weight: &'static str,
+) -> AnyView {
+    let label = format!("{} {}", voice::job_action(asked.action), voice::grouped(selection.total));
+    view! {
+        <div class="actions">
+            <Submit label=label pending=pending weight=weight/>
+            {link(asked.back(), "button", "Back")}
+        </div>
     }
     .into_any()
 }

@@ -45,10 +45,13 @@ pub fn List() -> impl IntoView {
 fn table(jobs: Vec<Job>) -> AnyView {
     let rows = jobs.into_iter().map(|job| {
         let (_, text) = voice::job(&job);
-        let name = voice::job_action(job.action);
+        let name = voice::job_name(&job);
+        let action = job.name.is_some().then(|| {
+            view! { <p class="sub">{voice::job_action(job.action)}</p> }
+        });
         view! {
             <tr>
-                <td>{link(path::job(job.id), "", name)}</td>
+                <td>{link(path::job(job.id), "", name)} {action}</td>
                 <td>{text}</td>
                 <td>{job.created_by}</td>
                 <td>

@@ -51,7 +51,7 @@ pub fn Edit() -> impl IntoView {
 fn writing(slug: Option<String>) -> impl IntoView {
     let (from, view) = use_query_map().with_untracked(|query| {
         let view = path::filled(query, path::VIEW).unwrap_or_default();
-        (path::filled(query, "from"), View::named(&view))
+        (path::filled(query, path::FROM), View::named(&view))
     });
     let posted = use_context::<Posted>();
     let asked = (slug, from.clone());
@@ -171,7 +171,7 @@ fn profile(editing: &Editing, from: Option<&str>) -> AnyView {
         Content::Form(form) => in_parts(form, problem, editing.next.clone()),
         Content::Text(text) => as_text(text, *view, problem),
     };
-    let back = of.as_deref().map_or_else(|| path::PROVIDERS.to_owned(), path::provider);
+    let leaving = editing.leaving.then(|| unsaved(&path::provider_left(of.as_deref())));
     view! {
         <form method="post" action=action(*view) class="profile-form" novalidate=true data-stay="">
             // What the return key does.
@@ -181,15 +181,29 @@ fn profile(editing: &Editing, from: Option<&str>) -> AnyView {
             <div class="views" role="group" aria-label="Show the profile as">
                 {View::ALL.map(|each| tab(each, each == *view, asked, action(each))).collect_view()}
             </div>
+            {leaving}
             {trouble}
             {inside}
             <div class="profile-save">
                 <button type="submit" class="button is-primary" name="do" value="save">
                     {if of.is_some() { "Save profile" } else { "Add provider" }}
                 </button>
-                {link(back, "button", "Leave")}
+                <button type="submit" class="button" name="do" value="leave">
+                    "Leave"
+                </button>
             </div>
         </form>
+    }
+    .into_any()
+}
+
+/// Said to whoever wants to leave what is not saved.
+fn unsaved(way_out: &str) -> AnyView {
+    view! {
+        <div class="profile-trouble" role="alert" tabindex="-1" autofocus=true>
+            {said(false, voice::unsaved().into())}
+            <p>{link(way_out.to_owned(), "button", "Leave without saving")}</p>
+        </div>
     }
     .into_any()
 }

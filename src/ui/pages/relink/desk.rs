@@ -6,6 +6,7 @@ use leptos_router::hooks::use_query_map;
 use crate::{
     domain::{
         access::Permission,
+        campaign::Campaign,
         connection::{Connection, ConnectionFilter, ConnectionList, Sort, Standing, State},
         page::Paging,
         relink::{RelinkList, RelinkShow},
@@ -22,6 +23,7 @@ use crate::{
         path,
         patterns::{
             action::{Doing, action_form, hidden},
+            customers::campaigns,
             filter::{filter_bar, typed},
             live::live_on,
             load::{May, loaded},
@@ -48,9 +50,10 @@ pub fn Desk() -> impl IntoView {
             Some(q) => Some(rpc::connection::list(asked(q), first()).await?),
             None => None,
         };
-        Ok((found, rpc::relink::list(show, paging).await?))
+        let many = rpc::campaign::list().await?;
+        Ok((found, many, rpc::relink::list(show, paging).await?))
     });
-    loaded(desk, move |(found, list), may| {
+    loaded(desk, move |(found, many, list), may| {
         let q = params.with_untracked(|params| path::filled(params, "q"));
         let show = params.with_untracked(path::relink_show);
         view! {
@@ -61,6 +64,7 @@ pub fn Desk() -> impl IntoView {
                 typed("q", "Whose connection? Label, account or external id", "search", q.unwrap_or_default()),
             )}
             {found.map(|found| section("Found", "What needs a person soonest comes first", results(found, &may, create)))}
+            {section("For many", "", campaigns_and_more(many))}
             {section("Links", "", links(list, show))}
         }
     })
@@ -131,6 +135,20 @@ fn can_be_sent(connection: &Connection) -> bool {
         && connection.state != State::Disconnected
         && (connection.account_id.is_some()
             || matches!(connection.state, State::NeedsReauth { .. } | State::Pending))
+}
+
+/// What is under way for many at once, and the way to begin more of it.
+fn campaigns_and_more(many: Vec<Campaign>) -> AnyView {
+    let shown = (!many.is_empty()).then(|| campaigns(many));
+    view! {
+        {live_on("campaigns", "relinks", shown)}
+        <p class="actions">
+            {link(path::RELINKS_MANY, "button", "Who needs a link?")} <span class="quiet">
+                "Scope drift, the aftermath of an outage, a new client secret"
+            </span>
+        </p>
+    }
+    .into_any()
 }
 
 fn links(list: RelinkList, shown: RelinkShow) -> AnyView {

@@ -172,15 +172,15 @@ fn code(
 
 #[component]
 pub fn Outcome() -> impl IntoView {
-    let kind = use_params_map()
-        .with_untracked(|params| params.get("kind"))
-        .and_then(|kind| kind.parse::<relink::Outcome>().ok());
+    let kind = use_params_map().with_untracked(|params| params.get("kind")).and_then(|kind| {
+        match kind.as_str() {
+            path::SPENT => Some(Visit::texts().spent),
+            kind => kind.parse().ok().map(|kind| Visit::texts().outcome(kind)),
+        }
+    });
     let brand = Resource::new_blocking(|| (), |()| rpc::brand::get());
     match kind {
-        Some(kind) => {
-            let ending = Visit::texts().outcome(kind);
-            loaded_for_anyone(brand, move |brand| ended(&brand, ending)).into_any()
-        }
+        Some(ending) => loaded_for_anyone(brand, move |brand| ended(&brand, ending)).into_any(),
         None => view! { <missing::Page/> }.into_any(),
     }
 }

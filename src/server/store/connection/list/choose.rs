@@ -24,9 +24,9 @@ pub async fn shares(conn: &mut PgConnection, found: &Found) -> Result<Vec<Share>
         share,
         found.wanted,
         i64::MAX,
-        r#"SELECT c.name AS client, count(*) AS "count!"
+        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!"
            FROM connections n JOIN clients c ON c.id = n.client_id WHERE "#,
-        " GROUP BY c.id ORDER BY 2 DESC, lower(c.name) LIMIT $15"
+        " GROUP BY c.id ORDER BY 3 DESC, lower(c.name) LIMIT $17"
     )
     .fetch_all(conn)
     .await?)
@@ -39,10 +39,10 @@ pub async fn insert_items(conn: &mut PgConnection, job_id: Uuid, found: &Found) 
         found.wanted,
         i64::MAX,
         "INSERT INTO job_items (job_id, number, connection_id, label, client)
-         SELECT $16::uuid, row_number() OVER (ORDER BY n.id), n.id,
+         SELECT $18::uuid, row_number() OVER (ORDER BY n.id), n.id,
                 coalesce(nullif(n.label, ''), n.account_label, n.account_id, ''), c.name
          FROM connections n JOIN clients c ON c.id = n.client_id WHERE ",
-        " LIMIT $15",
+        " LIMIT $17",
         job_id
     )
     .execute(conn)

@@ -1,0 +1,187 @@
+// Links for many: a client asks for more than it did, support sends links to those it concerns and sees
+// how far they are, with the script and without.
+import AxeBuilder from "@axe-core/playwright";
+import { join } from "node:path";
+import { expect, test, type Browser, type Page } from "@playwright/test";
+import { type House, startHouse } from "../support/house.js";
+import { ADMIN, SUPPORT, becomeFirstAdmin, open, section, signIn } from "../support/people.js";
+import { screenshots } from "../support/places.js";
+import {
+  type AuthorizationServer,
+  CLIENT_ID,
+  CLIENT_SECRET,
+  SCOPES,
+  consent,
+  startProvider,
+} from "../support/provider.js";
+import { hydrated, visitor } from "../support/watch.js";
+
+test.describe.configure({ mode: "serial" });
+
+const SERVICE = "Orchard ID";
+const PEOPLE = ["marie.curie", "lise.meitner", "emmy.noether"];
+const FEWER = SCOPES.replace(" api:read", "");
+
+let house: House;
+let provider: AuthorizationServer;
+
+test.beforeAll(async ({ browser }) => {
+  test.setTimeout(120_000);
+  house = await startHouse("campaign");
+  provider = await startProvider(house, 3600);
+  const admin = await visitor(browser, house);
+  const { page } = admin;
+  await becomeFirstAdmin(page, house);
+  await open(page, "/users");
+  const form = section(page, "Add a user");
+  await form.getByLabel("E-mail").fill(SUPPORT.email);
+  await form.getByLabel("First password").fill(house.secret("support's password", SUPPORT.password));
+  await form.getByLabel("Role").selectOption("support");
+  await form.getByRole("button", { name: "Add user" }).click();
+  await page.getByText(SUPPORT.email).first().waitFor();
+  await open(page, "/clients/new");
+  const discover = page.locator("form", { has: page.locator("[name=issuer]") });
+  await discover.locator("[name=issuer]").fill(provider.issuer);
+  await discover.locator("[name=name]").fill(SERVICE);
+  await discover.getByRole("button", { name: "Discover" }).click();
+  await page.getByLabel("Client id").fill(CLIENT_ID);
+  await page.getByLabel("Client secret").fill(CLIENT_SECRET);
+  await page.getByLabel("Scopes").fill(FEWER);
+  await page.getByRole("button", { name: "Register client" }).click();
+  await page.waitForURL(/\/clients\/[0-9a-f-]{36}$/);
+  const client = new URL(page.url()).pathname;
+  for (const account of PEOPLE) {
+    const other = await visitor(browser, house);
+    await signIn(other.page, house, ADMIN);
+    await open(other.page, client);
+    await other.page.getByRole("link", { name: "Connect an account" }).click();
+    const now = section(other.page, "By consent, now");
+    await now.locator("[name=label]").fill(`Calendar of ${account}`);
+    await now.getByRole("button", { name: /^Continue to/ }).click();
+    await consent(other.page, account);
+    await expect(other.page.getByRole("status")).toContainText("Connected");
+    await other.context.close();
+  }
+  // From now on the client asks for more.
+  await open(page, client);
+  const edit = section(page, "Edit");
+  await edit.getByLabel("Scopes").fill(SCOPES);
+  await edit.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText("api:read").first()).toBeVisible();
+  await admin.context.close();
+});
+
+test.afterAll(async () => {
+  await provider?.stop();
+  await house?.stop();
+});
+
+/** How the page looks to each, and that it shuts nobody out. */
+async function look(page: Page, name: string): Promise<void> {
+  const wrong: string[] = [];
+  const before = page.viewportSize();
+  for (const [colorScheme, width] of [["light", 1440], ["dark", 1440], ["dark", 768], ["dark", 390], ["light", 390]] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.setViewportSize({ width, height: 900 });
+    await page.screenshot({ path: join(screenshots, `${name}-${colorScheme}-${width}.png`), fullPage: true });
+    const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (sideways > 0) wrong.push(`${width} px: ${sideways} px too wide`);
+    const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ["violations"] });
+    for (const { id, nodes } of (await axe.analyze()).violations) {
+      for (const node of nodes) wrong.push(`${colorScheme} ${width}: ${id}: ${node.target.join(" ")}`);
+    }
+  }
+  if (before) await page.setViewportSize(before);
+  expect(wrong).toEqual([]);
+}
+
+/** The links of those who are not done, by whom they are for. */
+async function links(page: Page): Promise<Map<string, string>> {
+  const file = page.getByRole("link", { name: "Stragglers as CSV" });
+  const answer = await page.request.get((await file.getAttribute("href")) ?? "");
+  const rows = (await answer.text()).trim().split("\n").slice(1);
+  return new Map(
+    rows.map((row) => {
+      const link = /http\S+\/relink\/[^,"]+/.exec(row)?.[0] ?? "";
+      house.shownOnce("a relink's token", new URL(link).pathname.split("/").pop() ?? "");
+      return [PEOPLE.find((account) => row.includes(account)) ?? "", link];
+    }),
+  );
+}
+
+/** A customer opens their link and consents. */
+async function follow(browser: Browser, link: string, account: string): Promise<void> {
+  const owner = await visitor(browser, house, { javaScriptEnabled: false });
+  await owner.page.goto(link);
+  await owner.page.getByRole("button", { name: `Continue to ${SERVICE}` }).click();
+  await consent(owner.page, account);
+  await expect(owner.page.getByRole("heading", { name: "It worked" })).toBeVisible();
+  await owner.context.close();
+}
+
+for (const [script, width] of [[true, 1440], [false, 390]] as const) {
+  test(`from the desk to the last customer, ${script ? "with" : "without"} a script, ${width} px`, async ({ browser }) => {
+    test.setTimeout(120_000);
+    const waiting = script ? PEOPLE : PEOPLE.slice(1);
+    const support = await visitor(browser, house, { javaScriptEnabled: script, viewport: { width, height: 900 } });
+    const { page } = support;
+    await signIn(page, house, SUPPORT);
+    await page.getByRole("link", { name: "Who needs a link?" }).click();
+    await expect(page.getByRole("heading", { level: 1, name: "Links for many" })).toBeVisible();
+    const drift = section(page, "Scope drift");
+    await expect(drift.getByRole("link", { name: `${waiting.length} connections`, exact: true })).toBeVisible();
+    await expect(page.getByText("No connection came to need a person since then.")).toBeVisible();
+    if (script) await look(page, "campaign-reasons");
+    await drift.getByRole("link", { name: /^Create links/ }).click();
+    await expect(page.getByText(`${waiting.length} connections of 1 client`)).toBeVisible();
+    await expect(page.getByLabel(/^Ask for the scopes/)).toBeChecked();
+    const make = page.getByRole("button", { name: `Create relinks ${waiting.length}` });
+    await expect(make).toBeInViewport();
+    if (script) {
+      await hydrated(page);
+      await look(page, "campaign-confirm");
+    }
+    const name = `More rights, ${script ? "scripted" : "plain"}`;
+    await page.getByLabel("Name").fill(name);
+    await make.click();
+    await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]{36}$/);
+    await expect(page.getByRole("heading", { level: 1, name })).toBeVisible();
+    const far = section(page, "Customers");
+    await expect(far).toContainText(`0 of ${waiting.length} customers done`, { timeout: 30_000 });
+    await expect(far.getByText("I have sent you a link").first()).toBeVisible();
+
+    // One consents, and the page moves by itself.
+    const first = waiting[0] ?? "";
+    await follow(browser, (await links(page)).get(first) ?? "", first);
+    await expect(far).toContainText(`1 of ${waiting.length} customers done`, { timeout: script ? 5000 : 40_000 });
+    if (script) await look(page, "campaign-customers");
+
+    // The others get new links, and the first job knows.
+    await page.getByRole("link", { name: "New links for the stragglers" }).click();
+    await page.getByRole("button", { name: `Create relinks ${waiting.length - 1}` }).click();
+    await expect(page.getByText("For the stragglers of")).toBeVisible();
+    await expect(far).toContainText(`0 of ${waiting.length - 1} customer`, { timeout: 30_000 });
+    const anew = await links(page);
+    expect([...anew.keys()].sort()).toEqual(waiting.slice(1).sort());
+    if (!script) {
+      for (const [account, link] of anew) await follow(browser, link, account);
+      await expect(far).toContainText("done.", { timeout: 40_000 });
+    }
+    await page.goto("/relinks");
+    const many = section(page, "For many");
+    await expect(many.getByRole("link", { name })).toBeVisible();
+    await expect(many).toContainText(script ? "1 of 3 customers done." : "All 2 customers are done.");
+    if (script) {
+      await hydrated(page);
+      await look(page, "campaign-desk");
+    } else {
+      await page.screenshot({ path: join(screenshots, "campaign-desk-plain-390.png"), fullPage: true });
+      await page.goto("/jobs");
+      await page.screenshot({ path: join(screenshots, "campaign-jobs-plain-390.png"), fullPage: true });
+    }
+    // Without a script what is loaded for it beforehand is never used, which the browser says after a while.
+    const unused = (mistake: string) => !script && mistake.includes("preloaded using link preload");
+    expect(support.mistakes.filter((mistake) => !unused(mistake))).toEqual([]);
+    await support.context.close();
+  });
+}

@@ -1,0 +1,112 @@
+// The keys of the dashboard, and the reader's own hours.
+import AxeBuilder from "@axe-core/playwright";
+import { join } from "node:path";
+import { expect, test } from "@playwright/test";
+import { type House, startHouse } from "../support/house.js";
+import { signIn } from "../support/people.js";
+import { screenshots } from "../support/places.js";
+import { freePort } from "../support/processes.js";
+import { type Visitor, hydrated, visitor } from "../support/watch.js";
+
+test.describe.configure({ mode: "serial" });
+
+let demo: House;
+let password: string;
+let admin: Visitor;
+
+test.beforeAll(async ({ browser }) => {
+  demo = await startHouse("keys", ["demo", "--sandbox-listen", `127.0.0.1:${await freePort()}`]);
+  password = await demo.logged(/password\s+(\S+)/);
+  admin = await visitor(browser, demo);
+  await signIn(admin.page, demo, { email: "admin@example.com", password });
+});
+
+test.afterAll(async () => {
+  await demo?.stop();
+});
+
+test("keys lead from place to place, and to what is searched", async () => {
+  const { page } = admin;
+  await page.goto("/");
+  await hydrated(page);
+  await page.keyboard.press("g");
+  await page.keyboard.press("l");
+  await page.waitForURL("/clients");
+  await hydrated(page);
+  // Where nothing can be searched, it is the connections that one looks for.
+  await page.keyboard.press("/");
+  await page.waitForURL(/\/connections/);
+  const search = page.getByLabel("Label, account or external id");
+  await expect(search).toBeFocused();
+  // Whoever types goes nowhere.
+  await page.keyboard.type("gc/?jk");
+  await expect(search).toHaveValue("gc/?jk");
+  await expect(page.getByRole("dialog")).toBeHidden();
+  expect(new URL(page.url()).pathname).toBe("/connections");
+});
+
+test("keys go from row to row", async () => {
+  const { page } = admin;
+  await page.goto("/connections?sort=label");
+  await hydrated(page);
+  const rows = page.locator(".board-row .board-name a");
+  for (const [key, at] of [["j", 0], ["j", 1], ["j", 2], ["k", 1]] as const) {
+    await page.keyboard.press(key);
+    await expect(rows.nth(at)).toBeFocused();
+  }
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/connections\/[0-9a-f-]{36}$/);
+});
+
+test("the keys are listed, and can be switched off", async () => {
+  const { page } = admin;
+  await page.goto("/clients");
+  await hydrated(page);
+  await page.keyboard.press("?");
+  const list = page.getByRole("dialog", { name: "Keys" });
+  await expect(list).toBeVisible();
+  await expect(list.getByText("Connections")).toBeVisible();
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    await page.screenshot({ path: join(screenshots, `keys-${colorScheme}.png`) });
+  }
+  await list.getByLabel("Listen for these keys").uncheck();
+  await page.keyboard.press("Escape");
+  await expect(list).toBeHidden();
+  await page.goto("/clients");
+  await hydrated(page);
+  await page.keyboard.press("?");
+  await page.keyboard.press("g");
+  await page.keyboard.press("c");
+  await expect(list).toBeHidden();
+  expect(new URL(page.url()).pathname).toBe("/clients");
+  await page.getByRole("button", { name: "Keys" }).click();
+  await expect(list.getByLabel("Listen for these keys")).not.toBeChecked();
+  await list.getByLabel("Listen for these keys").check();
+  await list.getByRole("button", { name: "Close" }).click();
+  await page.keyboard.press("g");
+  await page.keyboard.press("c");
+  await page.waitForURL("/connections");
+});
+
+test("hours are the reader's own, and the exact one is on hover", async ({ browser }) => {
+  const away = await visitor(browser, demo, { timezoneId: "America/New_York" });
+  await signIn(away.page, demo, { email: "admin@example.com", password });
+  for (const [path, own] of [["/audit", /, \d\d:\d\d:\d\d (GMT-[45]|E[SD]T)$/], ["/users", /^\d{1,2} \w+ \d{4}$/]] as const) {
+    await away.page.goto(path);
+    await hydrated(away.page);
+    const time = away.page.locator("main time").first();
+    await expect(time).toHaveText(own);
+    const title = (await time.getAttribute("title")) ?? "";
+    expect(title).toMatch(/^\d{1,2} \w+ \d{4}, \d\d:\d\d:\d\d UTC$/);
+    const at = Date.parse((await time.getAttribute("datetime")) ?? "");
+    expect(Date.parse(title.replace(",", ""))).toBe(Math.floor(at / 1000) * 1000);
+  }
+  expect(away.mistakes).toEqual([]);
+  await away.context.close();
+});
+
+test("no page made a mistake", () => {
+  expect(admin.mistakes).toEqual([]);
+});

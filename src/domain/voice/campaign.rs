@@ -1,0 +1,90 @@
+//! What is said of campaigns: links for many, and how far the customers are.
+
+use super::grouped;
+use crate::domain::{
+    campaign::{Progress, StageCount},
+    relink::Stage,
+};
+
+fn customers(count: i64) -> String {
+    match count {
+        1 => "1 customer".into(),
+        many => format!("{} customers", grouped(many)),
+    }
+}
+
+/// How far the customers are.
+pub fn campaign(progress: &Progress) -> String {
+    match (progress.total, progress.done) {
+        (0, _) => "Nobody has a link yet.".into(),
+        (1, 1) => "The one customer is done.".into(),
+        (total, done) if total == done => format!("All {} are done.", customers(total)),
+        (total, done) => format!("{} of {} done.", grouped(done), customers(total)),
+    }
+}
+
+/// How many are at a stage.
+pub fn stage_count(one: &StageCount) -> String {
+    let word = match one.stage {
+        Stage::Denied => "said no",
+        stage => super::relink_word(stage),
+    };
+    format!("{} {word}", grouped(one.count))
+}
+
+/// What new links for the stragglers mean.
+pub fn stragglers_again() -> &'static str {
+    "Everyone who is not done gets a new link, and the old one stops working; also where it had expired \
+     or was called off. Whoever is at the provider just now is left alone."
+}
+
+/// What it means to ask for what the client asks for today.
+pub fn client_scopes() -> &'static str {
+    "Ask for the scopes that the client asks for today, too. Otherwise each link asks for what its \
+     connection asked for so far."
+}
+
+/// Why a campaign may be needed, in the words of its occasion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    Drift,
+    Outage,
+    Secret,
+}
+
+/// What happened, and what links do about it.
+pub fn occasion(occasion: Occasion) -> &'static str {
+    match occasion {
+        Occasion::Drift => {
+            "These accounts were connected before their client asked for all it asks for today, or their \
+             owner left something out. They work, with less. A link asks their owner for the rest."
+        }
+        Occasion::Outage => {
+            "These came to need a person since then, and still do. After a provider's outage that is \
+             everyone whom it threw out; each gets a link to come back by."
+        }
+        Occasion::Secret => {
+            "These providers end every grant of a client when its secret is replaced. Once you have \
+             replaced one, all its customers have to come back; until then their connections work and \
+             need no link."
+        }
+    }
+}
+
+/// What stands where an occasion concerns nobody.
+pub fn no_occasion(occasion: Occasion) -> &'static str {
+    match occasion {
+        Occasion::Drift => "Every connection was granted all that its client asks for today.",
+        Occasion::Outage => "No connection came to need a person since then.",
+        Occasion::Secret => "No client of yours is at a provider that does so.",
+    }
+}
+
+/// What a campaign is called unless somebody says otherwise.
+pub fn occasion_name(occasion: Occasion) -> &'static str {
+    match occasion {
+        Occasion::Drift => "Scope drift",
+        Occasion::Outage => "After an outage",
+        Occasion::Secret => "New client secret",
+    }
+}

@@ -1,0 +1,50 @@
+//! One home for each refresh token: in two connections it would be sent twice, and a strict server
+//! would then kill the grant.
+
+use sqlx::PgConnection;
+
+use super::{App, Error, Result};
+use crate::{
+    domain::{connection::Connection, problem::Obstacle},
+    server::{provider::Grant, store},
+};
+
+/// The connection that holds the refresh token of `given` already.
+///
+/// This is the first lock of every transaction that stores tokens, of one connection or of many:
+/// whoever else brings the same token waits here until the first has ended. The order is tokens, then
+/// the client, then its connections; one that waited here with a connection in its hand would wait
+/// for whoever holds the token and wants that connection.
+pub(super) async fn find(
+    app: &App,
+    conn: &mut PgConnection,
+    given: &Grant,
+) -> Result<Option<Connection>> {
+    let Some(token) = &given.refresh_token else { return Ok(None) };
+    let fingerprint = app.keyring().fingerprint(token);
+    match store::token_set::find_home(conn, &fingerprint).await? {
+        // One that is deleted just now is a home no longer.
+        Some(id) => Ok(store::connection::find(conn, id).await?),
+        None => Ok(None),
+    }
+}
+
+/// Refuses to make a connection of a token that has a home.
+pub(super) async fn refuse_second(app: &App, conn: &mut PgConnection, given: &Grant) -> Result<()> {
+    match find(app, conn, given).await? {
+        Some(home) => Err(Error::conflict(
+            Obstacle::AlreadyConnected,
+            format!(
+                "This refresh token belongs to a connection already: {}. Use that one, or disconnect it \
+             first without revoking.",
+                named(&home)
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A connection by its name and its id: many may have the same name.
+pub(super) fn named(home: &Connection) -> String {
+    format!("{} ({})", home.name(), home.id)
+}

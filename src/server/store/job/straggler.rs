@@ -1,0 +1,116 @@
+//! The customers of jobs of relinks: how far they are, and those who are not done.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        campaign::{Progress, StageCount},
+        job::Share,
+        relink::Stage,
+    },
+    server::store::Result,
+};
+
+/// How far the customers of some jobs are.
+pub async fn progress(
+    conn: &mut PgConnection,
+    jobs: &[Uuid],
+    now: OffsetDateTime,
+) -> Result<BTreeMap<Uuid, Progress>> {
+    let rows = sqlx::query!(
+        r#"SELECT j.id AS "job_id!", c.stage AS "stage!", count(*) AS "count!"
+           FROM unnest($1::uuid[]) AS j (id), job_customers(j.id, $2) AS c GROUP BY 1, 2"#,
+        jobs,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut counted: BTreeMap<Uuid, Vec<StageCount>> = BTreeMap::new();
+    for row in rows {
+        let one = StageCount { stage: row.stage.parse()?, count: row.count };
+        counted.entry(row.job_id).or_default().push(one);
+    }
+    Ok(counted.into_iter().map(|(job, counted)| (job, Progress::of(counted))).collect())
+}
+
+/// One who is not done.
+pub struct Straggler {
+    pub number: i64,
+    /// Their newest link.
+    pub relink_id: Uuid,
+    /// Where that is sealed, if a job made it and it is still kept.
+    pub job_id: Option<Uuid>,
+    pub job_number: Option<i64>,
+    pub sealed_link: Option<Vec<u8>>,
+}
+
+/// Those who come after a number, in the order of the job; all of them, or those at a stage.
+pub async fn list(
+    conn: &mut PgConnection,
+    job: Uuid,
+    stage: Option<Stage>,
+    after: i64,
+    limit: i64,
+    now: OffsetDateTime,
+) -> Result<Vec<Straggler>> {
+    Ok(sqlx::query_as!(
+        Straggler,
+        r#"SELECT c.number AS "number!", c.relink_id AS "relink_id!", s.job_id AS "job_id?",
+                  s.number AS "job_number?", s.sealed_link
+           FROM job_customers($1, $2) AS c LEFT JOIN job_items s ON s.relink_id = c.relink_id
+           WHERE c.number > $3 AND c.stage <> 'done' AND ($4::text IS NULL OR c.stage = $4)
+           ORDER BY c.number LIMIT $5"#,
+        job,
+        now,
+        after,
+        stage.map(Stage::as_str),
+        limit
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// How many of those who would get a new link are which client's, the most first.
+pub async fn shares(conn: &mut PgConnection, job: Uuid, now: OffsetDateTime) -> Result<Vec<Share>> {
+    Ok(sqlx::query_as!(
+        Share,
+        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!"
+           FROM job_customers($1, $2) AS s
+           JOIN connections n ON n.id = s.connection_id
+           JOIN clients c ON c.id = n.client_id
+           WHERE s.stage <> 'done' AND NOT s.is_busy
+           GROUP BY c.id ORDER BY 3 DESC, lower(c.name)"#,
+        job,
+        now
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Takes them into a job, in the order of theirs. How many there are.
+pub async fn insert_items(
+    conn: &mut PgConnection,
+    job: Uuid,
+    of: Uuid,
+    now: OffsetDateTime,
+) -> Result<i64> {
+    let done = sqlx::query!(
+        "INSERT INTO job_items (job_id, number, connection_id, label, client)
+         SELECT $1, row_number() OVER (ORDER BY s.number), n.id,
+                coalesce(nullif(n.label, ''), n.account_label, n.account_id, ''), c.name
+         FROM job_customers($2, $3) AS s
+         JOIN connections n ON n.id = s.connection_id
+         JOIN clients c ON c.id = n.client_id
+         WHERE s.stage <> 'done' AND NOT s.is_busy",
+        job,
+        of,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,81 @@
+//! The audit log: found, told in words, and taken away.
+
+use axum::http::StatusCode;
+use serde_json::Value;
+use sqlx::PgPool;
+use time::{Duration, format_description::well_known::Rfc3339};
+
+use crate::{
+    domain::access::{Role, Scope},
+    tests::support::World,
+};
+
+#[sqlx::test]
+async fn the_log_is_taken_away_as_it_is_filtered(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    let reader = world.program(&[Scope::AuditRead]).await;
+    let rows = reader.get(&format!("/exports/audit?action=connection&subject={id}")).await;
+    assert_eq!(rows.header("content-type"), "application/x-ndjson");
+    let row: Value = serde_json::from_str(rows.text.trim()).expect("one row");
+    assert_eq!(row["action"], "connection.import");
+    let table = reader.get("/exports/audit?format=csv&action=client.create").await.text;
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[0].starts_with("id,at,actor_kind,"), "{table}");
+    assert!(lines.len() == 2 && lines[1].contains(",client.create,"), "{table}");
+    // Who took it stands in it from then on.
+    assert_eq!(world.audit("audit.export").await.len(), 2);
+    let other = world.program(&[Scope::ConnectionsRead]).await;
+    assert_eq!(other.get("/exports/audit").await.status, StatusCode::FORBIDDEN);
+
+    let mut auditor = world.sign_in(Role::Auditor).await;
+    let file = auditor.get("/download/audit.csv?action=client.").await;
+    assert_eq!(file.text.lines().count(), 2);
+    assert!(file.header("content-disposition").contains("audit.csv"));
+    let mut support = world.sign_in(Role::Support).await;
+    assert_eq!(support.get("/download/audit.csv").await.status, StatusCode::FORBIDDEN);
+}
+
+#[sqlx::test]
+async fn a_stretch_of_time_has_its_beginning_and_not_its_end(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let mut moments = Vec::new();
+    for _ in 0..3 {
+        // Between two milliseconds, which is finer than an id tells.
+        world.pass(Duration::microseconds(60_000_400));
+        world.import(client).await;
+        moments.push(world.audit("connection.import").await[0].at);
+    }
+    let reader = world.program(&[Scope::AuditRead]).await;
+    let at = |at: usize| moments[at].format(&Rfc3339).unwrap();
+    for (query, expected) in [
+        (format!("from={}", at(1)), vec![2, 1]),
+        (format!("before={}", at(1)), vec![0]),
+        (format!("from={}&before={}", at(0), at(2)), vec![1, 0]),
+        (format!("from={}&before={}", at(1), at(1)), vec![]),
+    ] {
+        let page = reader.get(&format!("/audit?action=connection.import&{query}")).await.ok();
+        let found: Vec<&str> = page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["at"].as_str().unwrap())
+            .collect();
+        let expected: Vec<String> = expected.into_iter().map(at).collect();
+        assert_eq!(found, expected, "{query}");
+    }
+}
+
+#[sqlx::test]
+async fn the_page_says_in_words_what_was_done(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    world.import(client).await;
+    let mut auditor = world.sign_in(Role::Auditor).await;
+    let page = auditor.get("/audit?action=connection.").await;
+    assert!(page.text.contains("Imported a connection"), "{}", page.text);
+    assert!(page.text.contains("/download/audit.csv?action=connection."), "{}", page.text);
+    assert!(!page.text.contains("Registered a client"), "{}", page.text);
+}

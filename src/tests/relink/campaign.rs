@@ -1,0 +1,409 @@
+//! Campaigns: links for many, and who is not done yet.
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::follow;
+use crate::{
+    domain::{
+        access::{Role, Scope},
+        campaign::Progress,
+        client::ClientPatch,
+        connection::ConnectionFilter,
+        job::{Action, Job, JobOutcome, NewJob},
+        page::Paging,
+        problem::Code,
+        relink::{Ended, LIFETIME, Outcome, Relink, Stage},
+    },
+    server::app::{self, Actor},
+    tests::support::{Browser, World, email},
+};
+
+/// Whom a campaign is begun by.
+async fn staff(world: &World) -> Actor {
+    let id = world.person_named("desk", Role::Support).await;
+    Actor::User { id, email: email("desk"), role: Role::Support }
+}
+
+/// Connections of these, all of which died.
+async fn dead(world: &World, accounts: &[&str]) -> (Uuid, Vec<Uuid>) {
+    let client = world.client("one", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let mut ids = Vec::new();
+    for account in accounts {
+        ids.push(world.connect(&mut admin, client, account).await);
+        world.pass(Duration::seconds(1));
+    }
+    world
+        .execute("UPDATE connections SET state = 'needs_reauth', reason = 'revoked', due_at = NULL")
+        .await;
+    (client, ids)
+}
+
+/// Makes links and says whose they are, in the order of the job.
+async fn begin(world: &World, actor: &Actor, new: &NewJob) -> (Job, Vec<(Uuid, String)>) {
+    let job = app::job::create(&world.app, actor, new).await.expect("a job");
+    app::job::run_due(&world.app).await.expect("the worker's look");
+    let paging = Paging { cursor: None, limit: Some(200) };
+    let all = app::job::outcomes(&world.app, actor, job.id, &paging).await.expect("outcomes").items;
+    let link = |one: JobOutcome| {
+        let url = one.link.unwrap_or_else(|| panic!("no link: {:?}", one.detail));
+        (one.connection_id, url.rsplit('/').next().unwrap_or_default().to_owned())
+    };
+    let links = all.into_iter().map(link).collect();
+    // The next link of one of them is newer.
+    world.pass(Duration::seconds(1));
+    (app::job::get(&world.app, actor, job.id).await.expect("the job"), links)
+}
+
+fn all() -> NewJob {
+    NewJob { filter: Some(ConnectionFilter::default()), ..NewJob::of(Action::Relink) }
+}
+
+async fn progress(world: &World, job: &Job) -> Progress {
+    app::campaign::progress(&world.app, &Actor::System, job.id).await.expect("the progress")
+}
+
+fn counts(progress: &Progress) -> Vec<(Stage, i64)> {
+    progress.stages.iter().map(|one| (one.stage, one.count)).collect()
+}
+
+async fn stragglers(world: &World, job: &Job, stage: Option<Stage>) -> Vec<Uuid> {
+    let paging = Paging::default();
+    let page = app::campaign::stragglers(&world.app, &Actor::System, job.id, stage, &paging).await;
+    page.expect("stragglers").items.iter().map(|one| one.entry.relink.connection_id).collect()
+}
+
+async fn deny(world: &World, owner: &mut Browser, token: &str) {
+    let begun = owner.begin_relink(token).await.location();
+    let leaving = owner.get(&begun).await.location();
+    owner.get(&world.sandbox.deny(&leaving).expect("a refusal")).await;
+}
+
+#[sqlx::test]
+async fn each_customer_is_counted_where_they_are_and_who_is_left_gets_a_new_link(pool: PgPool) {
+    let world = World::new(pool).await;
+    let names = ["alice", "bob", "carol", "alice", "bob", "carol"];
+    let (_, ids) = dead(&world, &names).await;
+    let staff = staff(&world).await;
+    let (job, links) =
+        begin(&world, &staff, &NewJob { name: Some(" June ".into()), ..all() }).await;
+    assert_eq!((job.name.as_deref(), job.done), (Some("June"), 6));
+    assert_eq!(counts(&progress(&world, &job).await), [(Stage::Sent, 6)]);
+
+    let token = |at: usize| {
+        let link = links.iter().find(|(id, _)| *id == ids[at]);
+        link.map(|(_, token)| token.clone()).expect("a link")
+    };
+    let mut owner = world.browser();
+    assert_eq!(follow(&world, &mut owner, &token(0), "alice").await, "/relink/outcome/done");
+    owner.get(&format!("/relink/{}", token(1))).await;
+    follow(&world, &mut world.browser(), &token(2), "bob").await;
+    deny(&world, &mut world.browser(), &token(3)).await;
+    world.browser().begin_relink(&token(4)).await;
+    let now = progress(&world, &job).await;
+    assert_eq!(
+        counts(&now),
+        [
+            (Stage::Done, 1),
+            (Stage::Away, 1),
+            (Stage::Opened, 1),
+            (Stage::Sent, 1),
+            (Stage::WrongAccount, 1),
+            (Stage::Denied, 1),
+        ]
+    );
+    assert_eq!((now.total, now.done, now.stragglers()), (6, 1, 5));
+    assert_eq!(stragglers(&world, &job, None).await, ids[1..]);
+    assert_eq!(stragglers(&world, &job, Some(Stage::Denied)).await, [ids[3]]);
+
+    // Whoever is at the provider just now is not thrown out.
+    let again = NewJob { stragglers_of: Some(job.id), ..NewJob::of(Action::Relink) };
+    let seen = app::job::preview(&world.app, &staff, &again).await.expect("a preview");
+    assert_eq!(seen.total, 4);
+    // Half an hour later they are gone; and one was called off, which makes them no less a straggler.
+    world.pass(Duration::minutes(31));
+    let list = app::relink::list(&world.app, &staff, ids[5]).await.expect("links");
+    app::relink::revoke(&world.app, &staff, list[0].id).await.expect("a revoked link");
+    let (second, links) = begin(&world, &staff, &again).await;
+    let given: Vec<_> = links.iter().map(|(id, _)| *id).collect();
+    assert_eq!(given, ids[1..], "the done one never, the others each once");
+    assert_eq!((second.stragglers_of, second.name.as_deref()), (Some(job.id), Some("June")));
+    // The newest link counts, for the first job too.
+    assert_eq!(counts(&progress(&world, &job).await), [(Stage::Done, 1), (Stage::Sent, 5)]);
+    assert_eq!(counts(&progress(&world, &second).await), [(Stage::Sent, 5)]);
+    assert_eq!(
+        follow(&world, &mut world.browser(), &links[0].1, "bob").await,
+        "/relink/outcome/done"
+    );
+    assert_eq!(counts(&progress(&world, &job).await), [(Stage::Done, 2), (Stage::Sent, 4)]);
+
+    world.pass(LIFETIME);
+    assert_eq!(counts(&progress(&world, &job).await), [(Stage::Done, 2), (Stage::Expired, 4)]);
+    let seen = app::job::preview(&world.app, &staff, &again).await.expect("a preview");
+    assert_eq!((seen.total, seen.clients[0].client.as_str()), (4, "Client one"));
+    // Whose connection is gone is nobody's straggler.
+    app::connection::delete(&world.app, &world.admin, ids[5], false).await.expect("it is deleted");
+    assert_eq!(progress(&world, &job).await.total, 5);
+    let campaigns = app::campaign::list(&world.app, &staff).await.expect("campaigns");
+    let shown: Vec<_> = campaigns.iter().map(|one| one.job.id).collect();
+    assert_eq!(shown, [job.id], "the second counts with the first");
+}
+
+/// The database and the domain say the same of every link there can be.
+#[sqlx::test]
+async fn the_database_knows_the_stages(pool: PgPool) {
+    let now = OffsetDateTime::UNIX_EPOCH + Duration::days(20_000);
+    let ago = |time: Duration| Some(now - time);
+    let mut seen = std::collections::BTreeSet::new();
+    for used_at in [None, ago(Duration::hours(1))] {
+        for ended in [None, Some(Ended::Replaced), Some(Ended::Revoked)] {
+            for expires_at in [now, now + Duration::seconds(1)] {
+                for outcome in Outcome::ALL.map(Some).into_iter().chain([None]) {
+                    for returned_at in
+                        [None, ago(Duration::minutes(2)), ago(Duration::seconds(121))]
+                    {
+                        for (left_at, opened_at) in
+                            [(None, None), (None, Some(now)), (Some(now), Some(now))]
+                        {
+                            let relink = Relink {
+                                id: Uuid::nil(),
+                                connection_id: Uuid::nil(),
+                                created_by: String::new(),
+                                created_at: now,
+                                expires_at,
+                                opened_at,
+                                left_at,
+                                returned_at,
+                                used_at,
+                                outcome,
+                                detail: None,
+                                ended,
+                            };
+                            let said: String = sqlx::query_scalar(
+                                "SELECT relink_stage($1, $2, $3, $4, $5, $6, $7, $8)",
+                            )
+                            .bind(used_at)
+                            .bind(ended.map(Ended::as_str))
+                            .bind(expires_at)
+                            .bind(outcome.map(Outcome::as_str))
+                            .bind(returned_at)
+                            .bind(left_at)
+                            .bind(opened_at)
+                            .bind(now)
+                            .fetch_one(&pool)
+                            .await
+                            .expect("a stage");
+                            let stage = Stage::of(&relink, now);
+                            assert_eq!(said, stage.as_str(), "{relink:?}");
+                            assert_eq!(said.parse(), Ok(stage));
+                            seen.insert(said);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(seen.len(), Stage::ALL.len());
+}
+
+/// A client that asks for more than it did: who is concerned is found, and a link asks for the rest.
+#[sqlx::test]
+async fn drift_is_found_and_a_link_asks_for_the_rest(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (client, other) = (world.client("one", |_| {}).await, world.client("two", |_| {}).await);
+    let mut admin = world.sign_in(Role::Admin).await;
+    let alice = world.connect(&mut admin, client, "alice").await;
+    world.pass(Duration::seconds(1));
+    let bob = world.connect(&mut admin, client, "bob").await;
+    world.connect(&mut admin, other, "alice").await;
+    let program = world.program(&[Scope::ConnectionsRead]).await;
+    let found = async || {
+        let page = program.get("/connections?drift=true").await.ok();
+        let items = page["items"].as_array().expect("items").clone();
+        items
+            .iter()
+            .map(|one| one["id"].as_str().unwrap().parse::<Uuid>().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found().await.len(), 0, "a scope that no provider tells of is no drift");
+    let more = ["openid", "email", "api:read", "api:write", "offline_access"].map(str::to_owned);
+    let patch = ClientPatch { scopes: Some(more.to_vec()), ..ClientPatch::default() };
+    app::client::update(&world.app, &world.admin, client, patch, None).await.expect("more scopes");
+    assert_eq!(found().await, [bob, alice]);
+    let occasions = app::campaign::occasions(&world.app, &world.admin, world.now()).await.unwrap();
+    assert_eq!((occasions.drift.len(), occasions.drift[0].count), (1, 2));
+    assert_eq!(occasions.drift[0].client_id, client);
+    assert!(occasions.dead.is_empty() && occasions.secrets.is_empty());
+
+    let staff = staff(&world).await;
+    let drift = ConnectionFilter { drift: true, ..ConnectionFilter::default() };
+    let new = NewJob { filter: Some(drift), ..NewJob::of(Action::Relink) };
+    // As it was asked for so far, nothing is gained.
+    let (_, links) = begin(&world, &staff, &new).await;
+    assert_eq!(links.len(), 2);
+    follow(&world, &mut world.browser(), &links[0].1, "alice").await;
+    assert_eq!(found().await, [bob, alice]);
+    let new = NewJob { client_scopes: true, ..new };
+    let (job, links) = begin(&world, &staff, &new).await;
+    assert_eq!(
+        follow(&world, &mut world.browser(), &links[0].1, "alice").await,
+        "/relink/outcome/done"
+    );
+    assert_eq!(found().await, [bob]);
+    let granted = world.connection(alice).await;
+    assert!(granted.scopes_granted.contains(&"api:write".to_owned()), "{granted:?}");
+    assert!(granted.scopes_requested.contains(&"api:write".to_owned()), "so does what follows");
+    world.until_due(alice).await;
+    world.tick().await;
+    assert_eq!(world.connection(alice).await.generation, granted.generation + 1);
+
+    // A link that takes the place of such a one asks for as much, whoever makes it.
+    let made = app::relink::create(&world.app, &staff, bob).await.expect("a link");
+    let token = made.url.rsplit('/').next().unwrap();
+    assert_eq!(follow(&world, &mut world.browser(), token, "bob").await, "/relink/outcome/done");
+    assert_eq!(found().await.len(), 0);
+    let now = progress(&world, &job).await;
+    assert_eq!((now.total, now.done), (2, 2));
+}
+
+#[sqlx::test]
+async fn what_an_outage_left_behind_is_found_by_when_it_came(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (_, ids) = dead(&world, &["alice", "bob"]).await;
+    let before = world.now();
+    world.execute("UPDATE connections SET state_since = state_since - interval '9 days' WHERE account_label LIKE 'bob%'").await;
+    let program = world.program(&[Scope::ConnectionsRead]).await;
+    let found = async |since: OffsetDateTime| {
+        let since = since.format(&time::format_description::well_known::Rfc3339).unwrap();
+        let page = program.get(&format!("/connections?dead_since={since}")).await.ok();
+        page["items"].as_array().expect("items").len()
+    };
+    assert_eq!(found(before - Duration::days(7)).await, 1);
+    assert_eq!(found(before - Duration::days(10)).await, 2);
+    assert_eq!(found(before + Duration::days(1)).await, 0);
+    let week = before - Duration::days(7);
+    let occasions = app::campaign::occasions(&world.app, &world.admin, week).await.unwrap();
+    assert_eq!(occasions.dead[0].count, 1);
+    // One that lives again is not dead, whenever it died.
+    let staff = staff(&world).await;
+    let (_, links) = begin(&world, &staff, &all()).await;
+    let alice = links.iter().find(|(id, _)| *id == ids[0]).expect("a link");
+    follow(&world, &mut world.browser(), &alice.1, "alice").await;
+    assert_eq!(found(before - Duration::days(10)).await, 1);
+}
+
+#[sqlx::test]
+async fn who_is_at_a_provider_that_ends_grants_with_the_secret_is_told(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.provider("harsh", |profile| profile.policy.replacing_secret_revokes_grants = true).await;
+    let harsh = world.client_of("harsh", "one", |_| {}).await;
+    let other = world.client("two", |_| {}).await;
+    for (client, account) in [(harsh, "alice"), (harsh, "bob"), (other, "alice")] {
+        world.import_of(client, account).await;
+    }
+    let occasions = app::campaign::occasions(&world.app, &world.admin, world.now()).await.unwrap();
+    let told: Vec<_> = occasions.secrets.iter().map(|one| (one.client_id, one.count)).collect();
+    assert_eq!(told, [(harsh, 2)]);
+}
+
+#[sqlx::test]
+async fn support_begins_and_an_auditor_looks(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (_, ids) = dead(&world, &["alice", "bob"]).await;
+    let mut support = world.sign_in(Role::Support).await;
+    let mut auditor = world.sign_in(Role::Auditor).await;
+    let reasons = support.get("/relinks/many?since=day").await.text;
+    assert!(reasons.contains("2 connections") && reasons.contains("Create links"), "{reasons}");
+    assert!(!auditor.get("/relinks/many").await.text.contains("Create links"));
+    let confirm =
+        support.get("/jobs/new?action=relink&of=all&state=needs_reauth&name=After+an+outage").await;
+    assert!(confirm.text.contains("2 connections of 1 client"), "{}", confirm.text);
+    assert!(confirm.text.contains("value=\"After an outage\""), "{}", confirm.text);
+
+    let form = [("filter", r#"{"state":"needs_reauth"}"#), ("name", "After an outage")];
+    let place = support.submit("campaign/create", &form).await.location();
+    app::job::run_due(&world.app).await.unwrap();
+    let page = support.get(&place).await.text;
+    for part in
+        ["After an outage", "0 of 2 customers done", "2 not opened", "I have sent you a link"]
+    {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(
+        page.contains("New links for the stragglers") && page.contains("http-equiv=\"refresh\"")
+    );
+    let desk = auditor.get("/relinks").await.text;
+    assert!(desk.contains("After an outage") && desk.contains("0 of 2 customers done"), "{desk}");
+    let page = auditor.get(&place).await.text;
+    assert!(page.contains("2 not opened") && !page.contains("New links for"), "{page}");
+    assert!(support.get(&format!("{place}?stage=expired")).await.status.is_success());
+
+    // A file with the links, for whoever may make them.
+    let job = place.rsplit('/').next().unwrap();
+    let file = support.get(&format!("/download/stragglers/{job}.csv")).await.text;
+    assert_eq!(file.lines().count(), 3, "{file}");
+    assert_eq!(file.matches("/relink/").count(), 2, "{file}");
+    let file = auditor.get(&format!("/download/stragglers/{job}.csv")).await.text;
+    assert_eq!((file.lines().count(), file.contains("/relink/")), (3, false), "{file}");
+    let refused = auditor.call("campaign/create", &[("stragglers_of", job)]).await;
+    assert_eq!(refused.problem().code, Code::Forbidden);
+
+    let confirm = support.get(&format!("/jobs/new?action=relink&stragglers={job}")).await.text;
+    assert!(confirm.contains("Everyone who is not done gets a new link"), "{confirm}");
+    let second = support.submit("campaign/create", &[("stragglers_of", job)]).await.location();
+    app::job::run_due(&world.app).await.unwrap();
+    assert!(support.get(&second).await.text.contains("For the stragglers of"));
+    let made = app::relink::list(&world.app, &world.admin, ids[0]).await.unwrap();
+    assert_eq!(made.len(), 2);
+}
+
+/// All of it by the API, with the right to each part.
+#[sqlx::test]
+async fn a_program_does_as_much(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (_, ids) = dead(&world, &["alice", "bob", "carol"]).await;
+    let maker = world.program(&[Scope::ConnectionsRead, Scope::ConnectionsRelink]).await;
+    let reader = world.program(&[Scope::ConnectionsRead]).await;
+    let made = maker
+        .post(
+            "/jobs",
+            &json!({ "action": "relink", "filter": { "state": "needs_reauth" }, "name": "Spring" }),
+        )
+        .await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let id = made.ok()["id"].as_str().unwrap().to_owned();
+    app::job::run_due(&world.app).await.unwrap();
+    let path = format!("/jobs/{id}");
+    let expected = json!({ "total": 3, "done": 0, "stages": [{ "stage": "sent", "count": 3 }] });
+    assert_eq!(reader.get(&format!("{path}/progress")).await.ok(), expected);
+    let first = maker.get(&format!("{path}/stragglers?limit=2&stage=sent")).await.ok();
+    assert_eq!(first["items"].as_array().unwrap().len(), 2);
+    assert!(first["items"][0]["link"].as_str().unwrap().contains("/relink/"));
+    assert!(first["items"][0]["say"].as_str().unwrap().contains("sent you a link"));
+    let next = first["next"].as_str().unwrap();
+    let rest = reader.get(&format!("{path}/stragglers?limit=2&cursor={next}")).await.ok();
+    assert_eq!(rest["items"].as_array().unwrap().len(), 1);
+    assert_eq!((&rest["items"][0]["link"], &rest["next"]), (&Value::Null, &Value::Null));
+    assert_eq!(reader.get(&format!("{path}/stragglers?stage=nonsense")).await.status, 422);
+    let export = format!("/exports{path}/stragglers");
+    assert_eq!(maker.get(&export).await.text.matches("/relink/").count(), 3);
+    assert!(!reader.get(&export).await.text.contains("/relink/"));
+
+    let again = json!({ "action": "relink", "stragglers_of": id });
+    assert_eq!(maker.post("/jobs/preview", &again).await.ok()["total"], json!(3));
+    assert_eq!(reader.post("/jobs", &again).await.status, 403);
+    let both = json!({ "action": "relink", "stragglers_of": id, "filter": {} });
+    assert_eq!(maker.post("/jobs", &both).await.field(), "ids");
+    let nobody = json!({ "action": "relink", "stragglers_of": Uuid::nil() });
+    assert_eq!(maker.post("/jobs", &nobody).await.status, 404);
+    let long = json!({ "action": "relink", "filter": {}, "name": "a".repeat(61) });
+    assert_eq!(maker.post("/jobs", &long).await.field(), "name");
+    // Other jobs have no customers.
+    let admin = world.program(&[Scope::Admin]).await;
+    let other = admin.post("/jobs", &json!({ "action": "pause", "ids": [ids[0]] })).await.ok();
+    let other = format!("/jobs/{}/progress", other["id"].as_str().unwrap());
+    assert_eq!(reader.get(&other).await.status, 404);
+}
