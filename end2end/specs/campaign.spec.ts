@@ -1,19 +1,13 @@
 // Links for many: a client asks for more than it did, support sends links to those it concerns and sees
 // how far they are, with the script and without.
-import AxeBuilder from "@axe-core/playwright";
 import { join } from "node:path";
 import { expect, test, type Browser, type Page } from "@playwright/test";
+import { addSupport, connectAccount, registerClient } from "../support/furnish.js";
 import { type House, startHouse } from "../support/house.js";
+import { look } from "../support/look.js";
 import { ADMIN, SUPPORT, becomeFirstAdmin, open, section, signIn } from "../support/people.js";
 import { screenshots } from "../support/places.js";
-import {
-  type AuthorizationServer,
-  CLIENT_ID,
-  CLIENT_SECRET,
-  SCOPES,
-  consent,
-  startProvider,
-} from "../support/provider.js";
+import { type AuthorizationServer, SCOPES, consent, startProvider } from "../support/provider.js";
 import { hydrated, visitor } from "../support/watch.js";
 
 test.describe.configure({ mode: "serial" });
@@ -32,34 +26,13 @@ test.beforeAll(async ({ browser }) => {
   const admin = await visitor(browser, house);
   const { page } = admin;
   await becomeFirstAdmin(page, house);
-  await open(page, "/users");
-  const form = section(page, "Add a user");
-  await form.getByLabel("E-mail").fill(SUPPORT.email);
-  await form.getByLabel("First password").fill(house.secret("support's password", SUPPORT.password));
-  await form.getByLabel("Role").selectOption("support");
-  await form.getByRole("button", { name: "Add user" }).click();
-  await page.getByText(SUPPORT.email).first().waitFor();
-  await open(page, "/clients/new");
-  const discover = page.locator("form", { has: page.locator("[name=issuer]") });
-  await discover.locator("[name=issuer]").fill(provider.issuer);
-  await discover.locator("[name=name]").fill(SERVICE);
-  await discover.getByRole("button", { name: "Discover" }).click();
-  await page.getByLabel("Client id").fill(CLIENT_ID);
-  await page.getByLabel("Client secret").fill(CLIENT_SECRET);
-  await page.getByLabel("Scopes").fill(FEWER);
-  await page.getByRole("button", { name: "Register client" }).click();
-  await page.waitForURL(/\/clients\/[0-9a-f-]{36}$/);
-  const client = new URL(page.url()).pathname;
+  await addSupport(page, house);
+  const client = await registerClient(page, provider, SERVICE, FEWER);
   for (const account of PEOPLE) {
     const other = await visitor(browser, house);
     await signIn(other.page, house, ADMIN);
     await open(other.page, client);
-    await other.page.getByRole("link", { name: "Connect an account" }).click();
-    const now = section(other.page, "By consent, now");
-    await now.locator("[name=label]").fill(`Calendar of ${account}`);
-    await now.getByRole("button", { name: /^Continue to/ }).click();
-    await consent(other.page, account);
-    await expect(other.page.getByRole("status")).toContainText("Connected");
+    await connectAccount(other.page, `Calendar of ${account}`, account);
     await other.context.close();
   }
   // From now on the client asks for more.
@@ -75,25 +48,6 @@ test.afterAll(async () => {
   await provider?.stop();
   await house?.stop();
 });
-
-/** How the page looks to each, and that it shuts nobody out. */
-async function look(page: Page, name: string): Promise<void> {
-  const wrong: string[] = [];
-  const before = page.viewportSize();
-  for (const [colorScheme, width] of [["light", 1440], ["dark", 1440], ["dark", 768], ["dark", 390], ["light", 390]] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    await page.setViewportSize({ width, height: 900 });
-    await page.screenshot({ path: join(screenshots, `${name}-${colorScheme}-${width}.png`), fullPage: true });
-    const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    if (sideways > 0) wrong.push(`${width} px: ${sideways} px too wide`);
-    const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ["violations"] });
-    for (const { id, nodes } of (await axe.analyze()).violations) {
-      for (const node of nodes) wrong.push(`${colorScheme} ${width}: ${id}: ${node.target.join(" ")}`);
-    }
-  }
-  if (before) await page.setViewportSize(before);
-  expect(wrong).toEqual([]);
-}
 
 /** The links of those who are not done, by whom they are for. */
 async function links(page: Page): Promise<Map<string, string>> {

@@ -1,19 +1,11 @@
 // Who reads a token: programs with their keys, and an admin, to whom it is shown for a moment.
-import AxeBuilder from "@axe-core/playwright";
-import { join } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
+import { addSupport, connectAccount, registerClient } from "../support/furnish.js";
 import { type House, startHouse } from "../support/house.js";
+import { look } from "../support/look.js";
 import { ADMIN, SUPPORT, becomeFirstAdmin, fact, open, section, signIn } from "../support/people.js";
-import { screenshots } from "../support/places.js";
-import {
-  type AuthorizationServer,
-  CLIENT_ID,
-  CLIENT_SECRET,
-  SCOPES,
-  consent,
-  startProvider,
-} from "../support/provider.js";
-import { type Visitor, hydrated, visitor } from "../support/watch.js";
+import { type AuthorizationServer, startProvider } from "../support/provider.js";
+import { type Visitor, visitor } from "../support/watch.js";
 
 test.describe.configure({ mode: "serial" });
 
@@ -30,31 +22,9 @@ test.beforeAll(async ({ browser }) => {
   admin = await visitor(browser, house);
   const { page } = admin;
   await becomeFirstAdmin(page, house);
-  await open(page, "/users");
-  const form = section(page, "Add a user");
-  await form.getByLabel("E-mail").fill(SUPPORT.email);
-  await form.getByLabel("First password").fill(house.secret("support's password", SUPPORT.password));
-  await form.getByLabel("Role").selectOption("support");
-  await form.getByRole("button", { name: "Add user" }).click();
-  await page.getByText(SUPPORT.email).first().waitFor();
-  await open(page, "/clients/new");
-  const discover = page.locator("form", { has: page.locator("[name=issuer]") });
-  await discover.locator("[name=issuer]").fill(provider.issuer);
-  await discover.locator("[name=name]").fill(SERVICE);
-  await discover.getByRole("button", { name: "Discover" }).click();
-  await page.getByLabel("Client id").fill(CLIENT_ID);
-  await page.getByLabel("Client secret").fill(CLIENT_SECRET);
-  await page.getByLabel("Scopes").fill(SCOPES);
-  await page.getByRole("button", { name: "Register client" }).click();
-  await page.waitForURL(/\/clients\/[0-9a-f-]{36}$/);
-  await hydrated(page);
-  await page.getByRole("link", { name: "Connect an account" }).click();
-  const now = section(page, "By consent, now");
-  await now.locator("[name=label]").fill("Grace's calendar");
-  await now.getByRole("button", { name: /^Continue to/ }).click();
-  await consent(page, "grace.hopper");
-  await expect(page.getByRole("status")).toContainText("Connected");
-  connection = new URL(page.url()).pathname;
+  await addSupport(page, house);
+  await registerClient(page, provider, SERVICE);
+  connection = await connectAccount(page, "Grace's calendar", "grace.hopper");
 });
 
 test.afterAll(async () => {
@@ -62,26 +32,6 @@ test.afterAll(async () => {
   await provider?.stop();
   await house?.stop();
 });
-
-/** How the page looks to each, and that it shuts nobody out. */
-async function look(page: Page, name: string): Promise<void> {
-  const wrong: string[] = [];
-  for (const colorScheme of ["light", "dark"] as const) {
-    for (const width of [390, 768, 1440]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await page.setViewportSize({ width, height: 900 });
-      await page.screenshot({ path: join(screenshots, `${name}-${colorScheme}-${width}.png`), fullPage: true });
-      const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      if (sideways > 0) wrong.push(`${width} px: ${sideways} px too wide`);
-      const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ["violations"] });
-      for (const { id, nodes } of (await axe.analyze()).violations) {
-        for (const node of nodes) wrong.push(`${colorScheme} ${width}: ${id}: ${node.target.join(" ")}`);
-      }
-    }
-  }
-  await page.setViewportSize({ width: 1280, height: 800 });
-  expect(wrong).toEqual([]);
-}
 
 /** Unfolds the form and enters a password. */
 async function reveal(page: Page, password: string): Promise<void> {
