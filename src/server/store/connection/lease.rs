@@ -109,8 +109,9 @@ pub struct Room {
 }
 
 /// Leases what is due, at most what each client has room for and `limit` in all: the most overdue of
-/// each client in turn, so that none waits behind another's backlog. Only what is leased is locked. What
-/// others left is taken over, but not of `except`.
+/// each client in turn, so that none waits behind another's backlog. Only what is leased is locked, and not
+/// its key: rows that name it (a first reader, a relink) hide it from nobody. What others left is taken
+/// over, but not of `except`.
 pub async fn claim_due(
     conn: &mut PgConnection,
     lease: Lease,
@@ -142,7 +143,7 @@ pub async fn claim_due(
                  AND due_at <= coalesce($2::timestamptz, statement_timestamp())
                  AND (leased_until IS NULL
                       OR ($7 AND leased_until <= coalesce($2::timestamptz, statement_timestamp())))
-               FOR UPDATE SKIP LOCKED
+               FOR NO KEY UPDATE SKIP LOCKED
            )
            UPDATE connections
            SET lease_id = $1,
