@@ -27,7 +27,9 @@ pub async fn progress(
     use crate::server::app::campaign;
     let (app, actor) = crate::server::http::caller::actor().await?;
     let progress = app.call(campaign::progress(&app, &actor, id)).await?;
-    let stragglers = app.call(campaign::stragglers(&app, &actor, id, stage, &paging)).await?;
+    // The page shows no link.
+    let stragglers =
+        app.call(campaign::stragglers(&app, &actor, id, stage, &paging, false)).await?;
     Ok(Customers { as_of: app.now(), progress, stragglers })
 }
 

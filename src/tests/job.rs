@@ -253,6 +253,8 @@ async fn links_are_told_to_whom_they_may_be(pool: PgPool) {
     assert!(maker.get(&export).await.text.contains(&link));
     assert_eq!(reader.get(&format!("{path}/outcomes")).await.ok()["items"][0]["link"], Value::Null);
     assert!(!reader.get(&export).await.text.contains(&link));
+    let taken = world.audit("job.export").await;
+    assert_eq!(taken.iter().map(|one| &one.detail["links"]).collect::<Vec<_>>(), [false, true]);
     let stored: Vec<u8> = sqlx::query_scalar("SELECT sealed_link FROM job_items")
         .fetch_one(&world.pool)
         .await

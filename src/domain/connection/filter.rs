@@ -44,7 +44,8 @@ pub struct ConnectionFilter {
     pub needs_human_after: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
     pub needs_human_before: Option<OffsetDateTime>,
-    /// Only those whose consent lacks a scope that their client asks for today.
+    /// Only those whose owners were asked for less than their client asks for today. What was granted is
+    /// no measure: providers rename scopes and keep quiet about some.
     #[cfg_attr(feature = "ssr", param(required = false))]
     pub drift: bool,
     /// Only those that came to need a person then or later, and do so still.

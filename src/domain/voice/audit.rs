@@ -40,6 +40,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("connection.update", "Changed a connection"),
     ("job.create", "Began a job over many connections"),
     ("job.done", "Ended a job: all was tried"),
+    ("job.export", "Took what came of a job away as a file"),
     ("job.stop", "Stopped a job"),
     ("key.rewrap", "Wrapped the data keys with another master key"),
     ("key.rotate", "Put a new data key to use"),

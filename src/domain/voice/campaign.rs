@@ -56,8 +56,8 @@ pub enum Occasion {
 pub fn occasion(occasion: Occasion) -> &'static str {
     match occasion {
         Occasion::Drift => {
-            "These accounts were connected before their client asked for all it asks for today, or their \
-             owner left something out. They work, with less. A link asks their owner for the rest."
+            "These accounts were connected before their client asked for all it asks for today. They work, \
+             with less. A link asks their owner for the rest."
         }
         Occasion::Outage => {
             "These came to need a person since then, and still do. After a provider's outage that is \
@@ -74,7 +74,9 @@ pub fn occasion(occasion: Occasion) -> &'static str {
 /// What stands where an occasion concerns nobody.
 pub fn no_occasion(occasion: Occasion) -> &'static str {
     match occasion {
-        Occasion::Drift => "Every connection was granted all that its client asks for today.",
+        Occasion::Drift => {
+            "The owner of every connection was asked for all that its client asks for today."
+        }
         Occasion::Outage => "No connection came to need a person since then.",
         Occasion::Secret => "No client of yours is at a provider that does so.",
     }

@@ -120,6 +120,10 @@ pub fn job_gone() -> &'static str {
     "It was deleted meanwhile."
 }
 
+pub fn job_customer_busy() -> &'static str {
+    "They are at the provider just now, with the link they have."
+}
+
 pub fn job_disconnected() -> &'static str {
     "It is disconnected."
 }

@@ -65,6 +65,9 @@ fn wanted(message: &str) -> String {
 /// So many problems are told at once; who has more has not begun well.
 const MOST: usize = 50;
 
+/// So often one value is read again to find them. Each field may need some tries before it is out of the way.
+const READINGS: usize = 100;
+
 /// What was read out of a JSON value.
 pub struct Reading<T> {
     /// All that is wrong with it, each field once.
@@ -79,7 +82,10 @@ impl<T: DeserializeOwned> Reading<T> {
     pub fn of(mut value: Value, problems: Vec<FieldProblem>) -> Self {
         let mut reading = Self { problems, read: None };
         let mut tried = BTreeMap::new();
-        while reading.problems.len() < MOST {
+        for _ in 0..READINGS {
+            if reading.problems.len() >= MOST {
+                break;
+            }
             let error = match serde_path_to_error::deserialize(&value) {
                 Ok(read) => {
                     reading.read = Some(read);

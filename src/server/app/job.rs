@@ -8,6 +8,7 @@ mod act;
 mod outcomes;
 mod run;
 
+pub(super) use outcomes::note_export;
 pub use outcomes::{export, list as outcomes, list_failed};
 pub use run::run_due;
 

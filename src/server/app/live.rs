@@ -85,8 +85,8 @@ impl Topic {
     /// What happens all the time is passed on so often at most, all that was said meanwhile as one.
     fn pace(self) -> Option<Duration> {
         match self {
-            Self::Connections | Self::Clients => Some(Duration::from_secs(1)),
-            Self::Relinks | Self::All => None,
+            Self::Relinks | Self::Connections | Self::Clients => Some(Duration::from_secs(1)),
+            Self::All => None,
         }
     }
 }

@@ -105,7 +105,11 @@ pub async fn create_for(
     let hash = token::hash(secret.expose_secret());
     store::relink::insert(&mut tx, &relink, &hash, asked.as_deref()).await?;
     let subject = Subject::new(connection_id, connection.name());
-    let detail = json!({ "relink": relink.id, "expires_at": relink.expires_at.to_string() });
+    let detail = json!({
+        "relink": relink.id,
+        "expires_at": relink.expires_at.to_string(),
+        "scopes": asked,
+    });
     audit::record(app, &mut tx, actor, "relink.create", subject, detail).await?;
     tx.commit().await?;
     Ok(CreatedRelink {
@@ -113,6 +117,12 @@ pub async fn create_for(
         url: app.address(&format!("relink/{}", secret.expose_secret())),
         expires_at: relink.expires_at,
     })
+}
+
+/// Whether somebody is just now giving consent by the connection's newest link.
+pub(super) async fn is_busy(app: &App, connection_id: Uuid) -> Result<bool> {
+    let mut conn = app.pool().acquire().await?;
+    Ok(store::relink::newest_is_busy(&mut conn, connection_id, app.now()).await?)
 }
 
 /// What is needed to hand a link over that was just made.

@@ -16,7 +16,10 @@ use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::{
     CompressionLevel,
     catch_panic::CatchPanicLayer,
-    compression::{CompressionLayer, DefaultPredicate, Predicate, predicate::SizeAbove},
+    compression::{
+        CompressionLayer, DefaultPredicate, Predicate,
+        predicate::{NotForContentType, SizeAbove},
+    },
     limit::RequestBodyLimitLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     set_header::SetResponseHeaderLayer,
@@ -141,12 +144,15 @@ pub fn router(app: App, options: Options) -> Router {
     }
 }
 
-/// Makes pages and files small on their way; events, which are sent one by one, are left as they are.
-/// What a page shows of secrets it shows once, to whoever made them or entered their password, and
-/// cookies do not come along from other sites, so that lengths tell nobody a secret (RFC 7457
-/// section 2.6).
+/// Makes pages small on their way. Events, which are sent one by one, are left as they are, and so are
+/// files, which may hold many links: whoever sees how long a compressed answer is, and can have texts of
+/// their own put into it, could guess at what else is in it (RFC 7457 section 2.6). A page shows a secret
+/// once, to whoever made it or entered their password, and no text of others beside it.
 fn compression() -> CompressionLayer<impl Predicate> {
-    let when = DefaultPredicate::new().and(SizeAbove::new(SMALL));
+    let when = DefaultPredicate::new()
+        .and(SizeAbove::new(SMALL))
+        .and(NotForContentType::const_new("text/csv"))
+        .and(NotForContentType::const_new("application/x-ndjson"));
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(when)
 }
 

@@ -119,12 +119,33 @@ pub async fn scopes(conn: &mut PgConnection, id: Uuid) -> Result<Option<Vec<Stri
         .flatten())
 }
 
-/// Whether the connection's newest link asked for more than the connection does, and was not used.
+/// Whether the connection's newest link asked for more than the connection does, and was neither used
+/// nor called off.
 pub async fn newest_asks_for_more(conn: &mut PgConnection, connection_id: Uuid) -> Result<bool> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT scopes IS NOT NULL AND used_at IS NULL AS "more!"
+        r#"SELECT scopes IS NOT NULL AND used_at IS NULL AND ended IS DISTINCT FROM 'revoked' AS "more!"
            FROM relinks WHERE connection_id = $1 ORDER BY id DESC LIMIT 1"#,
         connection_id
+    )
+    .fetch_optional(conn)
+    .await?
+    .unwrap_or_default())
+}
+
+/// Whether somebody is at the provider's page with the connection's newest link (which waits for half an
+/// hour), or has just come back from there.
+pub async fn newest_is_busy(
+    conn: &mut PgConnection,
+    connection_id: Uuid,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT used_at IS NULL AND expires_at > $2 AND outcome IS NULL
+                  AND coalesce(returned_at > $2 - interval '2 minutes',
+                               left_at > $2 - interval '30 minutes', false) AS "busy!"
+           FROM relinks WHERE connection_id = $1 ORDER BY id DESC LIMIT 1"#,
+        connection_id,
+        now
     )
     .fetch_optional(conn)
     .await?

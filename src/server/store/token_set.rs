@@ -66,15 +66,18 @@ pub async fn forget(
     Ok(())
 }
 
-/// Which connection holds the refresh token of this fingerprint now. Of two that ask at once the second
-/// waits until the first one's transaction ends: nobody may hold a row while they ask.
-pub async fn find_home(conn: &mut PgConnection, fingerprint: &str) -> Result<Option<Uuid>> {
-    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0)) AS locked", fingerprint)
-        .fetch_one(&mut *conn)
-        .await?;
+/// Which connection holds the refresh token of this fingerprint now; `own`, if it does. Whoever asks
+/// holds the fingerprint ([`hold_fingerprints`]).
+pub async fn find_home(
+    conn: &mut PgConnection,
+    fingerprint: &str,
+    own: Uuid,
+) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!(
-        "SELECT connection_id FROM token_sets WHERE fingerprint = $1 AND superseded_at IS NULL LIMIT 1",
-        fingerprint
+        "SELECT connection_id FROM token_sets WHERE fingerprint = $1 AND superseded_at IS NULL
+         ORDER BY connection_id <> $2 LIMIT 1",
+        fingerprint,
+        own
     )
     .fetch_optional(conn)
     .await?)
@@ -214,16 +217,37 @@ pub async fn find_held_for_keys(
     Ok(found)
 }
 
-/// [`find_home`], of many: which of these fingerprints have one.
-pub async fn find_homes(conn: &mut PgConnection, fingerprints: &[String]) -> Result<Vec<String>> {
+/// Of two that ask about one fingerprint at once the second waits until the first one's transaction ends:
+/// nobody may hold a row while they ask.
+pub async fn hold_fingerprints(conn: &mut PgConnection, fingerprints: &[String]) -> Result<()> {
     // In one order everywhere, so that two that share several don't wait for each other.
     sqlx::query!(
         r#"SELECT pg_advisory_xact_lock(hashtextextended(fingerprint, 0)) AS "locked"
            FROM unnest($1::text[]) AS fingerprint ORDER BY hashtextextended(fingerprint, 0)"#,
         fingerprints
     )
-    .fetch_all(&mut *conn)
+    .fetch_all(conn)
     .await?;
+    Ok(())
+}
+
+/// Takes refresh tokens of these fingerprints from dead connections, which send them no more: whoever
+/// brings one anew may have it. Else the end of a dead one would revoke what lives elsewhere.
+pub async fn take_from_dead(conn: &mut PgConnection, fingerprints: &[String]) -> Result<()> {
+    sqlx::query!(
+        "UPDATE token_sets s SET sealed_refresh_token = NULL, fingerprint = NULL
+         FROM connections n
+         WHERE s.fingerprint = ANY ($1) AND s.superseded_at IS NULL
+           AND n.id = s.connection_id AND n.state = 'needs_reauth'",
+        fingerprints
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// [`find_home`], of many: which of these fingerprints have one.
+pub async fn find_homes(conn: &mut PgConnection, fingerprints: &[String]) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar!(
         r#"SELECT fingerprint AS "fingerprint!" FROM token_sets
            WHERE fingerprint = ANY ($1) AND superseded_at IS NULL"#,

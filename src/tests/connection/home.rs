@@ -135,6 +135,27 @@ async fn a_connection_may_be_given_its_own_token_again(pool: PgPool) {
     assert_eq!(world.generation(id).await, 2);
 }
 
+/// A dead connection sends its token no more; thrown away for its sake, a grant that lives would be lost.
+#[sqlx::test]
+async fn what_is_dead_is_no_home(pool: PgPool) {
+    let world = World::new(pool).await;
+    let stingy = Stingy::new(&world).await;
+    let dead = "UPDATE connections SET state = 'needs_reauth', reason = 'revoked', due_at = NULL
+                WHERE id = $1";
+    sqlx::query(dead).bind(stingy.first.id).execute(&world.pool).await.unwrap();
+    let mut browser = world.sign_in(Role::Admin).await;
+    let (start, id) = begun(&world, &mut browser, stingy.client).await;
+    let landed = world.consent(&mut browser, start, "alice").await;
+    assert_eq!(landed, format!("/connections/{id}?connected=1"));
+    assert_eq!(world.state(id).await, State::Active);
+    // From now on it is one's alone, whatever becomes of the other.
+    let held = "SELECT count(*) FROM token_sets WHERE sealed_refresh_token IS NOT NULL";
+    assert_eq!(world.count(held).await, 1);
+    app::connection::disconnect(&world.app, &world.admin, stingy.first.id, true).await.unwrap();
+    stingy.stub.answers(OTHER);
+    app::connection::refresh(&world.app, &world.admin, id).await.expect("a refresh");
+}
+
 /// Whoever wants the account elsewhere lets the first one go, and does not tell the provider.
 #[sqlx::test]
 async fn what_was_disconnected_is_no_home(pool: PgPool) {
@@ -224,7 +245,7 @@ async fn whoever_waits_for_a_token_holds_no_row(pool: PgPool) {
     // As a batch of an import that has the same token, and the same external id after it.
     let print = world.app.keyring().fingerprint(&"r0".into());
     let mut batch = world.pool.begin().await.unwrap();
-    store::token_set::find_home(&mut batch, &print).await.unwrap();
+    store::token_set::hold_fingerprints(&mut batch, &[print]).await.unwrap();
     let named = app::connection::NewConnection {
         external_id: Some("7".into()),
         ..new_connection(stingy.client)

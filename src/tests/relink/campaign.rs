@@ -72,7 +72,8 @@ fn counts(progress: &Progress) -> Vec<(Stage, i64)> {
 
 async fn stragglers(world: &World, job: &Job, stage: Option<Stage>) -> Vec<Uuid> {
     let paging = Paging::default();
-    let page = app::campaign::stragglers(&world.app, &Actor::System, job.id, stage, &paging).await;
+    let page =
+        app::campaign::stragglers(&world.app, &Actor::System, job.id, stage, &paging, true).await;
     page.expect("stragglers").items.iter().map(|one| one.entry.relink.connection_id).collect()
 }
 
@@ -207,6 +208,23 @@ async fn the_database_knows_the_stages(pool: PgPool) {
         }
     }
     assert_eq!(seen.len(), Stage::ALL.len());
+}
+
+/// A job may come to somebody long after it was made; who went to the provider meanwhile is left alone.
+#[sqlx::test]
+async fn who_has_begun_meanwhile_keeps_their_link(pool: PgPool) {
+    let world = World::new(pool).await;
+    dead(&world, &["alice"]).await;
+    let staff = staff(&world).await;
+    let (job, links) = begin(&world, &staff, &all()).await;
+    let again = NewJob { stragglers_of: Some(job.id), ..NewJob::of(Action::Relink) };
+    let again = app::job::create(&world.app, &staff, &again).await.expect("a job");
+    let mut owner = world.browser();
+    let start = owner.begin_relink(&links[0].1).await.location();
+    app::job::run_due(&world.app).await.expect("the worker's look");
+    assert_eq!(app::job::get(&world.app, &staff, again.id).await.expect("the job").skipped, 1);
+    let landed = world.consent(&mut owner, start, "alice").await;
+    assert_eq!(landed, "/relink/outcome/done");
 }
 
 /// A client that asks for more than it did: who is concerned is found, and a link asks for the rest.

@@ -25,13 +25,15 @@ use crate::{
     },
 };
 
-/// In the order of the job; all of them, or those at a stage.
+/// In the order of the job; all of them, or those at a stage. `opens`: with their links, for whoever could
+/// make them.
 pub async fn list(
     app: &App,
     actor: &Actor,
     id: Uuid,
     stage: Option<Stage>,
     paging: &Paging,
+    opens: bool,
 ) -> Result<Page<Straggler>> {
     actor.require(Permission::ConnectionsRead)?;
     let after = match paging.cursor.as_deref() {
@@ -45,7 +47,8 @@ pub async fn list(
     job::load(&mut conn, id).await?;
     let found =
         straggler::list(&mut conn, id, stage, after, i64::from(limit) + 1, app.now()).await?;
-    let seen = see(app, &mut conn, actor, found).await?;
+    let opens = opens && actor.allows(Permission::ConnectionsRelink);
+    let seen = see(app, &mut conn, opens, found).await?;
     Ok(audit::page(seen, limit, |straggler| straggler.number.to_string()))
 }
 
@@ -57,9 +60,7 @@ pub async fn export(
     format: Format,
 ) -> Result<impl Stream<Item = Result<Vec<u8>>> + Send + use<>> {
     actor.require(Permission::ConnectionsRead)?;
-    let mut conn = app.pool().acquire().await?;
-    job::load(&mut conn, id).await?;
-    drop(conn);
+    job::note_export(app, actor, id, "stragglers").await?;
     let (app, actor) = (app.clone(), actor.clone());
     export::file(format, move |after: Option<i64>| {
         let (app, actor) = (app.clone(), actor.clone());
@@ -68,19 +69,19 @@ pub async fn export(
             let after = after.unwrap_or_default();
             let found = straggler::list(&mut conn, id, None, after, BATCH, app.now()).await?;
             let next = export::rest(&found, |last| last.number);
-            Ok((see(&app, &mut conn, &actor, found).await?, next))
+            let opens = actor.allows(Permission::ConnectionsRelink);
+            Ok((see(&app, &mut conn, opens, found).await?, next))
         }
     })
 }
 
-/// With how far they are, and their links for whoever could make them.
+/// With how far they are, and their links if it opens them.
 async fn see(
     app: &App,
     conn: &mut PgConnection,
-    actor: &Actor,
+    opens: bool,
     found: Vec<straggler::Straggler>,
 ) -> Result<Vec<Straggler>> {
-    let opens = actor.allows(Permission::ConnectionsRelink);
     let ids: Vec<Uuid> = found.iter().map(|one| one.relink_id).collect();
     let relinks = store::relink::list_of(conn, &ids).await?;
     let mut relinks: HashMap<Uuid, _> =

@@ -198,7 +198,7 @@ async fn settle(
 ) -> Result<Option<Settled>> {
     let refused = |outcome, why: &str| Ok(Some(Settled::refused(outcome, why)));
     let mut tx = app.begin().await?;
-    let home = home::find(app, &mut tx, given).await?;
+    let home = home::find(app, &mut tx, given, consent.connection_id).await?;
     if !caller.confirm(&mut tx).await? {
         return refused(Outcome::Failed, "the client's settings changed meanwhile");
     }

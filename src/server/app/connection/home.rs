@@ -1,7 +1,10 @@
 //! One home for each refresh token: in two connections it would be sent twice, and a strict server
 //! would then kill the grant.
 
+use std::slice;
+
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{App, Error, Result};
 use crate::{
@@ -9,7 +12,8 @@ use crate::{
     server::{provider::Grant, store},
 };
 
-/// The connection that holds the refresh token of `given` already.
+/// The connection that holds the refresh token of `given` already: `own` if it does, else another. A dead
+/// one loses it.
 ///
 /// This is the first lock of every transaction that stores tokens, of one connection or of many:
 /// whoever else brings the same token waits here until the first has ended. The order is tokens, then
@@ -19,10 +23,14 @@ pub(super) async fn find(
     app: &App,
     conn: &mut PgConnection,
     given: &Grant,
+    own: Uuid,
 ) -> Result<Option<Connection>> {
     let Some(token) = &given.refresh_token else { return Ok(None) };
     let fingerprint = app.keyring().fingerprint(token);
-    match store::token_set::find_home(conn, &fingerprint).await? {
+    let fingerprints = slice::from_ref(&fingerprint);
+    store::token_set::hold_fingerprints(conn, fingerprints).await?;
+    store::token_set::take_from_dead(conn, fingerprints).await?;
+    match store::token_set::find_home(conn, &fingerprint, own).await? {
         // One that is deleted just now is a home no longer.
         Some(id) => Ok(store::connection::find(conn, id).await?),
         None => Ok(None),
@@ -31,12 +39,12 @@ pub(super) async fn find(
 
 /// Refuses to make a connection of a token that has a home.
 pub(super) async fn refuse_second(app: &App, conn: &mut PgConnection, given: &Grant) -> Result<()> {
-    match find(app, conn, given).await? {
+    match find(app, conn, given, Uuid::nil()).await? {
         Some(home) => Err(Error::conflict(
             Obstacle::AlreadyConnected,
             format!(
                 "This refresh token belongs to a connection already: {}. Use that one, or disconnect it \
-             first without revoking.",
+                 first without revoking.",
                 named(&home)
             ),
         )),

@@ -109,6 +109,8 @@ pub async fn import(
     let given = token::import(&caller.registration(), response, obtained_at)
         .map_err(|refusal| Error::invalid("token_response", reading(&refusal)))?;
     home::refuse_second(app, &mut tx, &given).await?;
+    // Whoever waited there may have an old picture of the client.
+    refuse_changed(&caller, &mut tx).await?;
     let id = insert(app, &mut tx, &new, GrantType::Import).await?;
     let connection = load(&mut tx, id).await?;
     activate(app, &mut tx, &connection, &caller, &given, Some(obtained_at)).await?;

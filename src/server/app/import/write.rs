@@ -87,6 +87,8 @@ async fn sift(
 
     let prints: Vec<String> =
         new.iter().filter_map(|(_, row)| row.set.fingerprint.clone()).collect();
+    store::token_set::hold_fingerprints(conn, &prints).await?;
+    store::token_set::take_from_dead(conn, &prints).await?;
     let homes = store::token_set::find_homes(conn, &prints).await?;
     let homes: HashSet<String> = homes.into_iter().collect();
     let (strays, mut new): (Vec<_>, Vec<_>) = new

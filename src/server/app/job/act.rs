@@ -62,6 +62,10 @@ async fn work(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Worked
             };
             Ok((outcome, text, None))
         }
+        // They may have begun since the job was made.
+        Action::Relink if job.stragglers_of.is_some() && relink::is_busy(app, id).await? => {
+            skipped(voice::job_customer_busy())
+        }
         Action::Relink => {
             let made = relink::create_for(app, actor, id, job.client_scopes).await?;
             let place = link_place(job.id, item.number);

@@ -2,6 +2,7 @@
 
 use futures::Stream;
 use secrecy::ExposeSecret;
+use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -9,12 +10,13 @@ use super::{act::link_place, load};
 use crate::{
     domain::{
         access::Permission,
-        job::{JobOutcome, Outcome},
+        job::{Action, JobOutcome, Outcome},
         page::{Page, Paging},
     },
     server::{
         app::{
-            Actor, App, Error, Result, audit,
+            Actor, App, Error, Result,
+            audit::{self, Subject},
             export::{self, BATCH, Format, Row, moment},
             keys,
         },
@@ -59,9 +61,7 @@ pub async fn export(
     format: Format,
 ) -> Result<impl Stream<Item = Result<Vec<u8>>> + Send + use<>> {
     actor.require(Permission::ConnectionsRead)?;
-    let mut conn = app.pool().acquire().await?;
-    load(&mut conn, id).await?;
-    drop(conn);
+    note_export(app, actor, id, "outcomes").await?;
     let (app, actor) = (app.clone(), actor.clone());
     export::file(format, move |after: Option<i64>| {
         let (app, actor) = (app.clone(), actor.clone());
@@ -72,6 +72,21 @@ pub async fn export(
             Ok((see(&app, &mut conn, &actor, id, items).await?, next))
         }
     })
+}
+
+/// Writes down who took `what` of a job away, and whether links that work are in it.
+pub(in crate::server::app) async fn note_export(
+    app: &App,
+    actor: &Actor,
+    id: Uuid,
+    what: &str,
+) -> Result<()> {
+    let mut conn = app.pool().acquire().await?;
+    let job = load(&mut conn, id).await?;
+    let links = job.action == Action::Relink && actor.allows(Permission::ConnectionsRelink);
+    let subject = Subject::new(id, job.action.as_str());
+    let detail = json!({ "what": what, "links": links });
+    audit::record(app, &mut conn, actor, "job.export", subject, detail).await
 }
 
 /// Opens the links for whoever could make them.

@@ -79,7 +79,7 @@ async fn stragglers(
     Query(Both(stage, page)): Query<Both<StageQuery, PageQuery>>,
 ) -> Result<Json<Page<Straggler>>, Problem> {
     let paging = page.paging()?;
-    Ok(Json(app::campaign::stragglers(&app, &actor, id, stage.stage, &paging).await?))
+    Ok(Json(app::campaign::stragglers(&app, &actor, id, stage.stage, &paging, true).await?))
 }
 
 /// Export the stragglers of a job

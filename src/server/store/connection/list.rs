@@ -183,7 +183,7 @@ macro_rules! filtered {
              AND (NOT $15::boolean OR (n.state NOT IN ('pending', 'disconnected')
                   AND n.grant_type <> 'client_credentials'
                   AND EXISTS (SELECT FROM clients k
-                              WHERE k.id = n.client_id AND NOT n.scopes_granted @> scopes_told(k.scopes))))
+                              WHERE k.id = n.client_id AND NOT n.scopes_requested @> k.scopes)))
              AND ($16::timestamptz IS NULL OR (n.state = 'needs_reauth' AND n.state_since >= $16))" + $end $(+ $then)*,
             $wanted.state,
             $wanted.clients.as_deref(),
@@ -378,13 +378,13 @@ pub async fn count(
     Ok(Found { wanted, count: (count <= COUNTED).then_some(count) })
 }
 
-/// What was granted less than its client asks for, up to one more than is counted; among those that were
+/// What was asked for less than its client asks for now, up to one more than is counted; among those that were
 /// found before, and of the clients that are asked for.
 async fn drifted(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT n.id FROM clients c JOIN connections n ON n.client_id = c.id
          WHERE n.state NOT IN ('pending', 'disconnected') AND n.grant_type <> 'client_credentials'
-           AND NOT n.scopes_granted @> scopes_told(c.scopes)
+           AND NOT n.scopes_requested @> c.scopes
            AND ($1::uuid[] IS NULL OR c.id = ANY ($1)) AND ($2::uuid[] IS NULL OR n.id = ANY ($2))
          LIMIT $3",
         wanted.clients.as_deref(),

@@ -46,7 +46,7 @@ pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
             owned(value, voice::sort(*sort))
         })
         .collect();
-    let drift = vec![owned("", "any"), owned("true", "fewer than the client asks for")];
+    let drift = vec![owned("", "any"), owned("true", "fewer than the client does today")];
     let reasons = std::iter::once(owned("", "any"))
         .chain(Reason::ALL.iter().map(|reason| owned(reason.as_str(), voice::reason_name(*reason))))
         .collect();
@@ -71,7 +71,7 @@ pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
                 typed("label", "Label", "text", text(&filter.label)),
                 typed("owner", "Account", "text", text(&filter.owner)),
                 typed("tag", "Tag", "text", text(&filter.tag)),
-                chosen("drift", "Scopes granted", drift, if filter.drift { "true" } else { "" }),
+                chosen("drift", "Scopes asked for", drift, if filter.drift { "true" } else { "" }),
                 moment("dead_since", "Needs a person since", filter.dead_since),
                 chosen("reason", "Why a person is needed", reasons, reason),
                 moment("expires_after", "Expires from", filter.expires_after),
