@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How far is counted.
-pub const COUNTED: i64 = 5_000;
+pub const COUNTED: i64 = 2_000;
 
 /// What has no such time comes last, in either direction.
 const LAST: OffsetDateTime = datetime!(9999-01-01 0:00 UTC);
@@ -351,11 +351,13 @@ pub async fn count(
     let mut wanted = Wanted::of(filter, clients);
     if wanted.is_searched() {
         let ids = search(conn, &wanted).await?;
-        if i64::try_from(ids.len()).is_ok_and(|found| found <= COUNTED) {
+        let found = i64::try_from(ids.len()).ok().filter(|found| *found <= COUNTED);
+        if found.is_some() {
             wanted.ids = Some(ids);
             wanted.patterns = Default::default();
-        } else if wanted.is_only_searched() {
-            return Ok(Found { wanted, count: None });
+        }
+        if wanted.is_only_searched() {
+            return Ok(Found { wanted, count: found });
         }
     }
     if wanted.drift {
