@@ -384,9 +384,10 @@ pub async fn count(
 /// found before, and of the clients that are asked for.
 async fn drifted(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
-        "SELECT n.id FROM clients c JOIN connections n ON n.client_id = c.id
+        "SELECT n.id
+         FROM clients c JOIN scopes_asked a ON a.client_id = c.id AND NOT a.scopes @> c.scopes
+         JOIN connections n ON n.client_id = c.id AND n.scopes_requested = a.scopes
          WHERE n.state NOT IN ('pending', 'disconnected') AND n.grant_type <> 'client_credentials'
-           AND NOT n.scopes_requested @> c.scopes
            AND ($1::uuid[] IS NULL OR c.id = ANY ($1)) AND ($2::uuid[] IS NULL OR n.id = ANY ($2))
          LIMIT $3",
         wanted.clients.as_deref(),
