@@ -4,7 +4,12 @@ use reqwest::header::{ACCEPT, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Account, Error, Grant, Http, Registration, dialect, jwt, response::Seen, token};
-use crate::domain::provider::{IdentityOrigin, Method, TokenPlace};
+use crate::domain::provider::{IdentityOrigin, Method, Profile, TokenPlace};
+
+/// Whether the userinfo endpoint says whose a grant is.
+pub fn is_told_by_userinfo(profile: &Profile) -> bool {
+    profile.response.account.id.iter().any(|source| source.from == IdentityOrigin::Userinfo)
+}
 
 /// What the grant itself says, completed by the userinfo endpoint (OpenID Connect Core section
 /// 5.3) where the profile looks there. A failure is no error: a grant is worth keeping even when

@@ -17,22 +17,25 @@ use crate::{
     },
     server::{
         app::client::Caller,
-        provider::{DEADLINE, Grant, account},
+        provider::{Account, DEADLINE, Grant, account},
         store::{self, Of},
     },
 };
 
 /// For how long a grant that can't be stored is offered to the database again.
 const SETTLE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
+/// How long to wait before a provider that did not say whose a grant is is asked again.
+const IDENTIFY_AGAIN: [std::time::Duration; 2] =
+    [std::time::Duration::from_millis(500), std::time::Duration::from_secs(2)];
 const SETTLE_RETRY: std::time::Duration = std::time::Duration::from_millis(250);
 
 pub use crate::domain::relink::Outcome;
 
 /// How long ago a code may have been spent whose tokens are not stored yet: the provider is asked for
-/// them and whose they are, and then they are offered to the database. One spent earlier went down
+/// them and, a few times, whose they are, and then they are offered to the database. One spent earlier went down
 /// with its process.
 pub(in crate::server::app) const ON_ITS_WAY: time::Duration = time::Duration::seconds(
-    2 * DEADLINE.as_secs().cast_signed() + SETTLE_DEADLINE.as_secs().cast_signed() + 30,
+    4 * DEADLINE.as_secs().cast_signed() + SETTLE_DEADLINE.as_secs().cast_signed() + 30,
 );
 
 /// Voids whatever is waited for. Refused while a consent is being stored: its tokens exist nowhere
@@ -138,13 +141,25 @@ pub(super) async fn receive(
     is_known: bool,
 ) -> Result<Settled> {
     if is_known && given.account.is_none() {
-        given.account = account::identify(app.http(), &caller.registration(), &given).await;
+        given.account = identify_patiently(app, caller, &given).await;
     }
     let settled = settle_patiently(app, consent, caller, &given).await?;
     if settled.outcome == Outcome::Done && !is_known {
         name(app, consent.connection_id, caller, &given).await?;
     }
     Ok(settled)
+}
+
+/// Asks whose grant it is, again if need be: a grant that can't be compared is not stored, and its code is spent.
+async fn identify_patiently(app: &App, caller: &Caller, given: &Grant) -> Option<Account> {
+    for wait in IDENTIFY_AGAIN {
+        let account = account::identify(app.http(), &caller.registration(), given).await;
+        if account.is_some() || !account::is_told_by_userinfo(&caller.profile) {
+            return account;
+        }
+        tokio::time::sleep(wait).await;
+    }
+    account::identify(app.http(), &caller.registration(), given).await
 }
 
 /// Finds out whose grant it is, after it was stored. A provider that does not tell costs nothing.
@@ -228,7 +243,8 @@ async fn settle(
         let home = Some(home.id);
         return Ok(Some(Settled { home, ..Settled::refused(Outcome::AlreadyConnected, why) }));
     }
-    let missing = missing_scopes(&connection, given);
+    let named = store::connection::scopes_consented(&mut tx, connection.id).await?;
+    let missing = missing_scopes(&connection, &named, given);
     if !missing.is_empty() {
         return refused(Outcome::MissingScope, &missing.join(" "));
     }
@@ -277,7 +293,8 @@ async fn settle(
 
 /// What a dead connection was allowed, still asks for, and is not allowed any more: whoever unticked a
 /// box is asked again. A connection that lives takes what it gets, for its old tokens may be void by now.
-fn missing_scopes(connection: &Connection, given: &Grant) -> Vec<String> {
+/// Only what the provider `named` before counts: many rename scopes, or keep quiet about some.
+fn missing_scopes(connection: &Connection, named: &[String], given: &Grant) -> Vec<String> {
     let Some(granted) = &given.scopes else { return Vec::new() };
     if !matches!(connection.state, State::NeedsReauth { .. }) {
         return Vec::new();
@@ -285,7 +302,7 @@ fn missing_scopes(connection: &Connection, given: &Grant) -> Vec<String> {
     connection
         .scopes_requested
         .iter()
-        .filter(|scope| connection.scopes_granted.contains(scope) && !granted.contains(scope))
+        .filter(|scope| named.contains(scope) && !granted.contains(scope))
         .cloned()
         .collect()
 }

@@ -20,7 +20,10 @@ use crate::{
         provider::{Grant, Refusal},
         store::{
             attempt::Ending,
-            connection::outcome::{Fence, Renewal, Setback},
+            connection::{
+                lease::Leased,
+                outcome::{Fence, Renewal, Setback},
+            },
             token_set::TokenSet,
         },
     },
@@ -164,13 +167,35 @@ fn not_before(dates: &grant::Dates, given: &Grant) -> OffsetDateTime {
     given.obtained_at + if dead { DEAD_ON_ARRIVAL_DELAY } else { LEAST_DELAY }
 }
 
+/// What a refresh asks for, where a profile has it ask: nothing that was not granted (RFC 6749, section 6).
+/// Many providers keep quiet about the scopes that ask for an id token or a refresh token.
+pub fn scopes_to_keep(leased: &Leased) -> Vec<String> {
+    let (asked, granted) = (&leased.scopes_requested, &leased.scopes_consented);
+    let is_granted = |scope: &&String| {
+        granted.contains(scope) || matches!(scope.as_str(), "openid" | "offline_access")
+    };
+    match asked.iter().any(|scope| granted.contains(scope)) {
+        true => asked.iter().filter(is_granted).cloned().collect(),
+        // It named none, and granted what it was asked for (section 5.1).
+        false if granted.is_empty() => asked.clone(),
+        // It has other names for them.
+        false => granted.clone(),
+    }
+}
+
+/// Whether whoever says this may have passed the request on, or broken off in its midst. Proxies have
+/// statuses of their own beyond those of RFC 9110.
+fn may_have_acted(status: u16) -> bool {
+    status >= 500 && !matches!(status, 501 | 503 | 505)
+}
+
 /// A refusal came, or no answer.
 pub fn set_back<C>(task: &Task<C>, refusal: &Refusal, now: OffsetDateTime, jitter: f64) -> Outcome {
     let leased = &task.leased;
     let answer = Refused {
         class: refusal.class,
         retry_after: refusal.retry_after,
-        may_have_acted: matches!(refusal.status, Some(500 | 502 | 504)),
+        may_have_acted: refusal.status.is_some_and(may_have_acted),
         unproved: task.trigger == Trigger::Rehearsal,
     };
     let mut next = refresh::refused(&situation(task), answer, task.attempt_id, now, jitter);

@@ -38,6 +38,11 @@ const SAVE_RETRY: StdDuration = StdDuration::from_millis(100);
 const SAVE_RETRY_CAP: StdDuration = StdDuration::from_secs(1);
 /// What the store did not take within this time is written down beside it while it goes on.
 const JOURNAL_AFTER: StdDuration = StdDuration::from_millis(500);
+/// How long the journal's disk may take before the store alone is counted on.
+const JOURNAL_PATIENCE: StdDuration = StdDuration::from_secs(10);
+/// How long a process that is to end goes on offering what is in the journal. Whoever takes over may not see this
+/// journal, and would send a token that was replaced.
+const PARTING: Duration = Duration::seconds(5);
 
 /// A refresh that is ours to make: leased, its intent written.
 pub struct Task<C> {
@@ -175,9 +180,9 @@ pub async fn run<P: Ports>(ports: &P, task: &Task<P::Caller>) -> anyhow::Result<
 
 /// Brings an outcome to where it is durable, and then into the store, however long that takes: an
 /// answer from a provider exists nowhere else. When the process is to end, what is in the journal is
-/// left to the next start; what is not, only once its lease is over at `ends`.
+/// left to the next start after a few more tries; what is not, only once its lease is over at `ends`.
 pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) -> Verdict {
-    let mut record = None;
+    let (mut record, mut stopping_since) = (None, None);
     let mut wait = SAVE_RETRY;
     loop {
         failpoint::hit(failpoint::SAVING);
@@ -187,8 +192,19 @@ pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) ->
             biased;
             saved = &mut saving => saved,
             () = ports.sleep(JOURNAL_AFTER), if record.is_none() && outcome.is_precious() => {
-                record = write_down(ports, outcome).await;
-                saving.await
+                // Both go on: a disk that hangs keeps no group from being stored.
+                let mut writing = pin!(write_down(ports, outcome));
+                tokio::select! {
+                    biased;
+                    written = &mut writing => {
+                        record = written;
+                        saving.await
+                    }
+                    saved = &mut saving => {
+                        record = writing.await;
+                        saved
+                    }
+                }
             }
         };
         match saved {
@@ -209,9 +225,12 @@ pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) ->
         if record.is_none() && outcome.is_precious() {
             record = write_down(ports, outcome).await;
         }
-        let may_end = record.is_some() || !outcome.is_precious() || ports.elapsed() > ends;
-        if may_end && ports.is_stopping() {
-            return Verdict::InDoubt;
+        if ports.is_stopping() {
+            let parting = *stopping_since.get_or_insert_with(|| ports.elapsed()) + PARTING;
+            let is_kept = record.is_some() && ports.elapsed() >= parting;
+            if is_kept || !outcome.is_precious() || ports.elapsed() > ends {
+                return Verdict::InDoubt;
+            }
         }
         // What took its time waited for a row that somebody has: back into that queue, so that nobody
         // else takes the row when it is free.
@@ -223,7 +242,14 @@ pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) ->
 }
 
 async fn write_down<P: Ports>(ports: &P, outcome: &Outcome) -> Option<P::Record> {
-    let record = ports.journal(outcome).await;
+    let record = tokio::select! {
+        biased;
+        record = ports.journal(outcome) => record,
+        () = ports.sleep(JOURNAL_PATIENCE) => {
+            tracing::error!(connection = %outcome.fence.id, "the journal's disk does not answer");
+            None
+        }
+    };
     if record.is_some() {
         failpoint::hit(failpoint::JOURNALED);
     }
