@@ -15,8 +15,7 @@ CREATE TRIGGER connections_rest BEFORE UPDATE ON connections FOR EACH ROW
 UPDATE connections SET resume_at = NULL
 WHERE resume_at IS NOT NULL AND state NOT IN ('active', 'retrying', 'in_doubt');
 
--- The scopes that the provider named when somebody consented; none where it named none. A refresh may ask for these
--- again, whatever the last answer named, and who consents again is held to them. Where all that was asked for
--- stands as granted, it may have been named or not.
+-- What was granted when somebody consented, as far as that is known: an import may not say. A refresh may ask for
+-- it again, whatever the last answer named, and who consents again is held to it.
 ALTER TABLE connections ADD COLUMN scopes_consented text[] NOT NULL DEFAULT '{}';
-UPDATE connections SET scopes_consented = scopes_granted WHERE scopes_granted <> scopes_requested;
+UPDATE connections SET scopes_consented = scopes_granted WHERE grant_type <> 'import' OR scopes_granted <> scopes_requested;

@@ -9,7 +9,7 @@ use super::engine::Task;
 use crate::{
     domain::{
         attempt::{Trigger, Verdict},
-        connection::{LastError, Reason, State, StateName},
+        connection::{LastError, Reason, State, StateName, is_seldom_told},
         provider::Rotation,
         refresh::{self, Next, Refused, Situation},
         refusal::ErrorClass,
@@ -168,15 +168,12 @@ fn not_before(dates: &grant::Dates, given: &Grant) -> OffsetDateTime {
 }
 
 /// What a refresh asks for, where a profile has it ask: nothing that was not granted (RFC 6749, section 6).
-/// Many providers keep quiet about the scopes that ask for an id token or a refresh token.
 pub fn scopes_to_keep(leased: &Leased) -> Vec<String> {
     let (asked, granted) = (&leased.scopes_requested, &leased.scopes_consented);
-    let is_granted = |scope: &&String| {
-        granted.contains(scope) || matches!(scope.as_str(), "openid" | "offline_access")
-    };
+    let is_granted = |scope: &&String| granted.contains(scope) || is_seldom_told(scope);
     match asked.iter().any(|scope| granted.contains(scope)) {
         true => asked.iter().filter(is_granted).cloned().collect(),
-        // It named none, and granted what it was asked for (section 5.1).
+        // It is not known.
         false if granted.is_empty() => asked.clone(),
         // It has other names for them.
         false => granted.clone(),
@@ -312,4 +309,19 @@ pub fn unprepared<C>(task: &Task<C>, why: &str, now: OffsetDateTime, jitter: f64
         sent: false,
     };
     Outcome { ending: None, client: None, ..set_back(task, &refusal, now, jitter) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_have_acted;
+
+    #[test]
+    fn what_breaks_off_behind_a_proxy_may_have_acted() {
+        for status in [500, 502, 504, 507, 520, 524, 599] {
+            assert!(may_have_acted(status), "{status}");
+        }
+        for status in [200, 302, 400, 401, 429, 499, 501, 503, 505] {
+            assert!(!may_have_acted(status), "{status}");
+        }
+    }
 }

@@ -260,11 +260,11 @@ async fn write_down<P: Ports>(ports: &P, outcome: &Outcome) -> Option<P::Record>
 mod tests {
     use std::{
         future::pending,
-        sync::atomic::{AtomicBool, Ordering},
+        sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     };
 
     use super::*;
-    use crate::server::store::{attempt::Ending, connection::outcome::Fence};
+    use crate::server::store::{attempt, connection::outcome::Fence};
 
     /// A store that takes nothing before it is written down beside it. Time passes at once.
     #[derive(Default)]
@@ -324,17 +324,121 @@ mod tests {
         }
     }
 
+    /// Takes nothing at first, and then all; its journal's disk answers or hangs; it is to end.
+    struct Ending {
+        refusals: AtomicUsize,
+        hangs: bool,
+        stops: bool,
+        elapsed: AtomicUsize,
+    }
+
+    impl Ports for Ending {
+        type Caller = ();
+        type Record = ();
+
+        fn now(&self) -> OffsetDateTime {
+            OffsetDateTime::UNIX_EPOCH
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::milliseconds(self.elapsed.load(Ordering::Relaxed).cast_signed() as i64)
+        }
+
+        fn jitter(&self) -> f64 {
+            0.0
+        }
+
+        async fn sleep(&self, time: StdDuration) {
+            let passed = usize::try_from(time.as_millis()).expect("a short time");
+            self.elapsed.fetch_add(passed, Ordering::Relaxed);
+        }
+
+        async fn ask(&self, _task: &Task<()>) -> Result<Grant, Refusal> {
+            pending().await
+        }
+
+        fn answered(&self, _attempt_id: Uuid) {}
+
+        fn seal(&self, _task: &Task<()>, _grant: &Grant) -> anyhow::Result<TokenSet> {
+            anyhow::bail!("nothing is sealed here")
+        }
+
+        async fn save(&self, outcome: &Outcome) -> Result<Saved, Unconfirmed> {
+            // Not at once, so that the journal comes into it.
+            tokio::task::yield_now().await;
+            let left = self.refusals.load(Ordering::Relaxed);
+            self.refusals.store(left.saturating_sub(1), Ordering::Relaxed);
+            match left {
+                0 => Ok(Saved::Done(outcome.verdict())),
+                _ => Err(Unconfirmed(anyhow::anyhow!("not now"))),
+            }
+        }
+
+        async fn journal(&self, _outcome: &Outcome) -> Option<()> {
+            if self.hangs {
+                pending::<()>().await;
+            }
+            Some(())
+        }
+
+        fn settle(&self, _record: ()) {}
+
+        fn is_stopping(&self) -> bool {
+            self.stops
+        }
+    }
+
+    /// A process that is to end offers what is in its journal a few times more: whoever takes over may not
+    /// see that journal.
+    #[tokio::test]
+    async fn what_is_journaled_is_offered_a_little_longer_at_the_end() {
+        let ending = |refusals| Ending {
+            refusals: AtomicUsize::new(refusals),
+            hangs: false,
+            stops: true,
+            elapsed: AtomicUsize::new(0),
+        };
+        let (outcome, ends) = (released(), Duration::seconds(45));
+        assert_eq!(conclude(&ending(3), &outcome, ends).await, Verdict::Postponed);
+        let ports = ending(usize::MAX);
+        assert_eq!(conclude(&ports, &outcome, ends).await, Verdict::InDoubt);
+        let took = ports.elapsed();
+        assert!(took >= PARTING && took < PARTING + Duration::seconds(3), "{took}");
+    }
+
+    /// The store is there: a disk that hangs keeps nothing from it.
+    #[tokio::test]
+    async fn a_journal_that_hangs_keeps_nothing_from_the_store() {
+        for refusals in [0, 3] {
+            let ports = Ending {
+                refusals: AtomicUsize::new(refusals),
+                hangs: true,
+                stops: false,
+                elapsed: AtomicUsize::new(0),
+            };
+            let saved = conclude(&ports, &released(), Duration::seconds(45)).await;
+            assert_eq!(saved, Verdict::Postponed);
+        }
+    }
+
     /// An answer that the store is slow to take is written down meanwhile: the process may die.
     #[tokio::test]
     async fn what_takes_long_to_store_is_journaled_meanwhile() {
-        let outcome = Outcome {
+        let ports = Slow::default();
+        assert_eq!(conclude(&ports, &released(), Duration::ZERO).await, Verdict::Postponed);
+        assert!(ports.settled.load(Ordering::Relaxed));
+    }
+
+    /// An outcome that is worth keeping.
+    fn released() -> Outcome {
+        Outcome {
             fence: Fence { id: Uuid::nil(), lease_id: Uuid::nil(), generation: 1 },
             client_id: Uuid::nil(),
             attempt_id: Uuid::nil(),
             trigger: Trigger::Schedule,
             name: String::new(),
             change: decide::Change::Release(None),
-            ending: Some(Ending {
+            ending: Some(attempt::Ending {
                 verdict: Verdict::Postponed,
                 error_class: None,
                 status: None,
@@ -344,9 +448,6 @@ mod tests {
                 fingerprint_after: None,
             }),
             client: None,
-        };
-        let ports = Slow::default();
-        assert_eq!(conclude(&ports, &outcome, Duration::ZERO).await, Verdict::Postponed);
-        assert!(ports.settled.load(Ordering::Relaxed));
+        }
     }
 }

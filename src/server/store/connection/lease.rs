@@ -29,7 +29,7 @@ pub struct Leased {
     pub failures: i32,
     pub doubtful_attempt_id: Option<Uuid>,
     pub scopes_requested: Vec<String>,
-    /// What the provider named when somebody consented; empty if nothing.
+    /// What was granted when somebody consented; empty where that is not known.
     pub scopes_consented: Vec<String>,
     /// What it fills in itself.
     pub variables: BTreeMap<String, String>,
