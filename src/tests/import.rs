@@ -21,6 +21,7 @@ use crate::{
     domain::{access::Scope, connection::State, import::Import},
     server::app::{
         self, Actor, App,
+        connection::TokenResponse,
         import::{File, Format},
     },
     tests::support::{Page, Program, World, new_connection},
@@ -212,6 +213,40 @@ async fn each_trouble_is_told_with_its_row_and_field_and_without_the_token(pool:
     assert_eq!(done["imported"], 3, "{done}");
     let stored = program.get(&format!("/imports/{}", done["id"].as_str().unwrap())).await;
     assert_eq!(stored.status, StatusCode::FORBIDDEN, "writing is not reading");
+}
+
+/// Other programs keep tokens under names of their own. What is not read would live for ever in our eyes, and die
+/// unseen.
+#[sqlx::test]
+async fn a_token_or_an_expiry_by_another_name_is_told(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    let file = [
+        json!({ "access_token": "a", "refresh_token": "b", "expires_at": 1_795_000_000 }),
+        json!({ "access_token": "a", "refreshToken": "SECRET", "expires_in": 3600 }),
+        json!({ "access_token": "a", "token": { "expiry": "2026-11-27T00:00:00Z" } }),
+        // Nothing is amiss here: what is looked for is there, or says that there is none.
+        json!({ "access_token": "a", "refresh_token": "c", "expires_in": 3600, "expires_at": 1 }),
+        json!({ "access_token": "a", "expires_at": null, "refreshToken": "" }),
+    ];
+    let file: String = (0..).zip(&file).map(|(n, row)| line(&format!("row {n}"), row)).collect();
+    let told = send(&program, client, "", "application/x-ndjson", file).await.ok();
+    assert_eq!((&told["imported"], &told["failed"]), (&json!(2), &json!(3)), "{told}");
+    let problems = told["problems"].as_array().unwrap();
+    for (problem, name) in problems.iter().zip(["expires_at", "refreshToken", "token/expiry"]) {
+        assert_eq!(problem["field"], "token_response");
+        assert!(problem["message"].as_str().unwrap().contains(&format!("\"{name}\"")), "{problem}");
+    }
+    assert!(!told.to_string().contains("SECRET"));
+    // One by one, the tokens may be the last there are: they are taken, and what is odd is said.
+    let text = r#"{"access_token":"a","refreshToken":"d","expires_in":3600}"#.to_owned();
+    let response = TokenResponse::new(text, None);
+    let (_, odd) =
+        app::connection::import_text(&world.app, &world.admin, new_connection(client), response)
+            .await
+            .unwrap();
+    assert!(odd[0].message.contains("\"refreshToken\""), "{odd:?}");
 }
 
 #[sqlx::test]

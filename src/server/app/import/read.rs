@@ -189,6 +189,10 @@ fn check(job: &Job, fillable: &Fillable<'_>, row: Row) -> Result<Imported> {
         consented_at: Some(obtained_at),
     };
     let dates = grant::dates(app, &caller.profile, &before, &given);
+    let expires = dates.clock.access_expires_at.is_some();
+    if let Some(name) = token::unread(&row.token_response, &given, expires) {
+        return Err(Error::invalid("token_response", make::unread(&name)));
+    }
     let id = app.new_id();
     let set = grant::seal(app, id, 1, &given, None, &grant::Extras::new())?;
     Ok(Imported {

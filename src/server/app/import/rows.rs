@@ -183,7 +183,15 @@ fn csv(
             Ok(false) => return Ok(()),
             Ok(true) => {
                 let more = record.iter().flat_map(str::bytes).filter(|byte| *byte == b'\n').count();
-                let line = last - i64::try_from(more).unwrap_or_default();
+                let mut line = last - i64::try_from(more).unwrap_or_default();
+                // The file ended within it, so its last field is the rest of the file.
+                let is_open = reader.is_done() && more > 0 && record.len() != heading.len();
+                if is_open && record.iter().next_back().is_some_and(|it| it.ends_with('\n')) {
+                    line += 1;
+                }
+                if is_open {
+                    return Err(unclosed(row, line));
+                }
                 from_record(RowPlace { row, line }, &heading, &record)
             }
             Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
@@ -262,6 +270,13 @@ fn from_record(at: RowPlace, heading: &[String], record: &csv::StringRecord) -> 
         row.token_response = Value::Object(fields);
     }
     Ok(row)
+}
+
+fn unclosed(row: i64, line: i64) -> io::Error {
+    let why = format!(
+        "row {row}, line {line}: a quote is opened there and never closed, so nothing behind it was read"
+    );
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 fn too_long() -> io::Error {
@@ -380,6 +395,23 @@ mod tests {
         let told: Vec<_> = rows.iter().filter_map(|row| row.as_ref().err()).collect();
         assert_eq!((told[0].row, told[1].row, &*told[1].field), (1, 2, "token_response"));
         assert_eq!(told[1].external_id.as_deref(), Some("8"));
+    }
+
+    /// What is behind an open quote is not passed over in silence.
+    #[test]
+    fn a_quote_that_is_never_closed_is_told_with_its_line() {
+        for rest in ["8,good\n9,good\n", "8,good\n9,good"] {
+            let text = format!("external_id,access_token\n6,good\n7,\"secret,a\n{rest}");
+            let (rows, end) = rows(Format::Csv, &text);
+            assert_eq!(rows.iter().filter(|row| row.is_ok()).count(), 1);
+            let told = end.unwrap_err().to_string();
+            assert!(told.starts_with("row 2, line 3: a quote is opened"), "{told}");
+            assert!(!told.contains("secret"));
+        }
+        // One that is closed may hold lines, also at the end.
+        let (rows, end) = rows(Format::Csv, "external_id,access_token\n7,\"a\nb\"");
+        end.unwrap();
+        assert!(rows[0].is_ok());
     }
 
     /// The lines on which the rows begin.
