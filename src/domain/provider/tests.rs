@@ -147,6 +147,58 @@ fn each_mistake_names_its_field() {
     }
 }
 
+/// What is read from there is shown to everybody.
+#[test]
+fn nothing_open_is_read_from_where_a_token_stands() {
+    let at = |pointer: &str| {
+        let mut profile = simple();
+        let source = |from| AccountSource { from, pointer: pointer.into() };
+        profile.endpoints.userinfo = Some("https://api.example.com/me".into());
+        let response = &mut profile.response;
+        response.refresh_token.push("/grants/0/refresh".into());
+        response.scope.push(pointer.into());
+        response.token_type.push(pointer.into());
+        response.extras = [("open", false), ("secret", true)]
+            .map(|(name, encrypted)| Extra {
+                name: name.into(),
+                pointer: pointer.into(),
+                encrypted,
+            })
+            .into();
+        response.account.id = vec![source(IdentityOrigin::IdToken)];
+        response.account.label =
+            vec![source(IdentityOrigin::Response), source(IdentityOrigin::Userinfo)];
+        profile.errors.code = vec![pointer.into()];
+        profile.errors.description = vec![pointer.into()];
+        fields(&profile)
+    };
+    let open = [
+        "response.token_type[1]",
+        "response.scope[1]",
+        "response.extras[0].pointer",
+        "response.account.label[0].pointer",
+        "response.account.label[1].pointer",
+        "errors.code[0]",
+        "errors.description[0]",
+    ];
+    for pointer in [
+        "/access_token",
+        "/refresh_token",
+        "/id_token",
+        "/data/access_token",
+        "/grants/0/refresh",
+        "/grants/0",
+        "/grants",
+    ] {
+        assert_eq!(at(pointer), open, "{pointer}");
+    }
+    for pointer in
+        ["/access", "/access_token_type", "/refresh_token/kind", "/grants/0/ref", "/grant"]
+    {
+        assert_eq!(at(pointer), [""; 0], "{pointer}");
+    }
+}
+
 #[test]
 fn a_variable_cannot_leave_its_place_in_a_url() {
     let profile = simple();

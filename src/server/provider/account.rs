@@ -3,7 +3,11 @@
 use reqwest::header::{ACCEPT, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Account, Error, Grant, Http, Registration, dialect, jwt, response::Seen, token};
+use super::{
+    Account, Error, Grant, Http, Registration, dialect, jwt,
+    response::{Seen, Tokens},
+    token,
+};
 use crate::domain::provider::{IdentityOrigin, Method, TokenPlace};
 
 /// What the grant itself says, completed by the userinfo endpoint (OpenID Connect Core section
@@ -35,7 +39,9 @@ pub async fn identify(
     if userinfo.get("sub").is_some() && subject.is_some() && userinfo.get("sub") != subject {
         return known.cloned();
     }
-    let seen = Seen { userinfo: Some(&userinfo), ..Seen::default() };
+    let tokens = [Some(&grant.access_token), grant.refresh_token.as_ref(), grant.id_token.as_ref()];
+    let tokens = Tokens(tokens.map(|token| token.map(ExposeSecret::expose_secret)));
+    let seen = Seen { userinfo: Some(&userinfo), tokens, ..Seen::default() };
     match known {
         Some(account) => Some(Account { label: seen.label(registration), ..account.clone() }),
         None => seen.account(registration),
