@@ -212,6 +212,44 @@ fn a_variable_cannot_leave_its_place_in_a_url() {
     assert_eq!(unknown[0].field, "variables.x");
 }
 
+/// A pattern bounds the characters; what they do to an address is not for each pattern to know.
+#[test]
+fn a_variable_does_not_change_the_shape_of_an_address() {
+    let any = Some("[!-~]+");
+    let in_path = "https://auth.example.com/{region}/token";
+    let after = "{base}/of/{region}?x=1";
+    let in_host = "https://{region}.example.com/token";
+    let in_query = "https://auth.example.com/token?region={region}";
+    let cases: &[(&str, Option<&str>, &[&str], &[&str])] = &[
+        (in_path, None, &["eu", "a.b", "..a", "v1.0"], &[".", "..", "..."]),
+        (after, None, &["eu", "a.b"], &[".", ".."]),
+        (in_host, None, &["eu", "a.b"], &[".", ".."]),
+        (
+            in_path,
+            any,
+            &["a:b", "a%20b", "a&b", "a.b"],
+            &["..", "%2e", "%2E.", ".%2e", "a/b", "../b", "a\\b", "a?b", "a#b", "a%2Fb", "%5c.."],
+        ),
+        (after, any, &["a:b"], &["..", "a/b", "%2e%2E"]),
+        // Where the pattern means more than one part.
+        (in_path, Some("[a-z./]+"), &["a/b", "a/b.c"], &["..", "a/..", "./a", "a/../b"]),
+        (in_query, any, &["..", "a/b?c"], &[]),
+    ];
+    for (template, pattern, fit, unfit) in cases {
+        let mut profile = simple();
+        profile.endpoints.token = Some((*template).into());
+        profile.variables[0].pattern = pattern.map(Into::into);
+        let base = Variable { name: "base".into(), optional: true, ..Default::default() };
+        profile.variables.push(base);
+        for (values_of, wrong) in [(fit, 0), (unfit, 1)] {
+            for &value in *values_of {
+                let found = profile.validate_variables(&values(&[("region", value)]), true);
+                assert_eq!(found.len(), wrong, "{value} in {template}: {found:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_variable_with_choices_takes_only_these() {
     let mut profile = simple();
