@@ -3,6 +3,8 @@
 pub mod draft;
 mod schema;
 
+use std::sync::Arc;
+
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -55,10 +57,20 @@ pub fn schema(actor: &Actor) -> Result<serde_json::Value> {
 
 /// A profile by its slug, preset or custom.
 pub(crate) async fn load(app: &App, conn: &mut PgConnection, slug: &str) -> Result<Profile> {
-    match app.catalog().find(slug) {
-        Some(profile) => Ok(profile.clone()),
-        None => store::provider::find(conn, slug).await?.ok_or(Error::NotFound("provider")),
+    load_shared(app, conn, slug).await.map(Arc::unwrap_or_clone)
+}
+
+/// [`load`], for whoever only reads it: a preset is not copied.
+pub(super) async fn load_shared(
+    app: &App,
+    conn: &mut PgConnection,
+    slug: &str,
+) -> Result<Arc<Profile>> {
+    if let Some(profile) = app.catalog().find_shared(slug) {
+        return Ok(profile);
     }
+    let profile = store::provider::find(conn, slug).await?;
+    profile.map(Arc::new).ok_or(Error::NotFound("provider"))
 }
 
 /// Like [`load`], and keeps a custom profile from changing until the transaction ends.
