@@ -14,7 +14,7 @@ mod drift;
 pub mod filter;
 mod told;
 
-pub use drift::Drift;
+pub use drift::{Drift, is_seldom_told};
 pub use filter::{ConnectionFilter, Sort};
 pub use told::Told;
 

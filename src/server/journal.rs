@@ -58,11 +58,15 @@ impl Journal {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let leftovers = leftovers(dir)?;
         let path = dir.join(format!("{}.{EXTENSION}", id.simple()));
-        let mut file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
+        // Under another name until it is locked: another process that starts would find it empty, take it for
+        // a leftover, and remove it.
+        let begun = dir.join(format!("{}.new", id.simple()));
+        let mut file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&begun)?;
         // Held until the process ends, however it does.
         file.try_lock().map_err(io::Error::from)?;
         file.write_all(HEADER)?;
         file.sync_all()?;
+        fs::rename(&begun, &path)?;
         File::open(dir)?.sync_all()?;
         let journal = Self(Arc::new(Inner {
             dir: dir.to_owned(),

@@ -180,6 +180,7 @@ pub async fn serve(
     app::upkeep::check_clock(&app).await?;
     // Before anything is claimed: what was obtained before is newer than what is stored.
     replay(config, &app).await;
+    let leases = tokio::spawn(worker::keep_leases(app.clone()));
     let mut loops = match role {
         Role::All | Role::Worker => {
             worker::begin(&app, time::Duration::days(config.history_days.into()))
@@ -206,6 +207,7 @@ pub async fn serve(
     // The loops first: one that is about to begin refreshes begins them, and the drain waits.
     while loops.join_next().await.is_some() {}
     app.drain().await;
+    leases.abort();
     // The last of them read while we were stopping.
     if let Err(error) = app::token_reader::flush(&app).await {
         tracing::warn!(error = format!("{error:#}"), "the last reads of tokens are not noted");

@@ -147,6 +147,26 @@ async fn what_rests_is_left_alone_until_it_is_resumed(pool: PgPool) {
     assert!(due_at >= world.now() && due_at <= world.now() + Duration::minutes(2), "{due_at}");
 }
 
+/// What died while it rested is not sent to its provider again.
+#[sqlx::test]
+async fn what_died_while_it_rested_stays_dead(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    app::connection::pause(&world.app, &admin, id).await.unwrap();
+    world.sandbox.revoke_account("alice");
+    let refused = app::connection::refresh(&world.app, &admin, id).await;
+    assert_eq!(world.state(id).await.name(), StateName::NeedsReauth, "{refused:?}");
+    let asked = world.refreshes().len();
+    app::connection::resume(&world.app, &admin, id, None).await.unwrap();
+    assert_eq!(world.connection(id).await.due_at, None);
+    world.pass(Duration::days(1));
+    world.tick().await;
+    assert_eq!(world.refreshes().len(), asked);
+    assert_eq!(world.state(id).await.name(), StateName::NeedsReauth);
+}
+
 /// The process that works at a job dies between two batches, and in the middle of one.
 #[sqlx::test]
 async fn another_goes_on_where_one_died(pool: PgPool) {

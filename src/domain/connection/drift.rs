@@ -11,6 +11,12 @@ pub struct Drift<'a> {
     pub more: Vec<&'a str>,
 }
 
+/// Whether many providers keep quiet about a scope that they granted: those that ask for an id token (OpenID
+/// Connect Core, section 3.1.2.1) or a refresh token (section 11).
+pub fn is_seldom_told(scope: &str) -> bool {
+    matches!(scope, "openid" | "offline_access")
+}
+
 impl Connection {
     /// `None`: they are the same, or the provider has not said what it grants.
     pub fn drift(&self) -> Option<Drift<'_>> {
@@ -18,8 +24,11 @@ impl Connection {
             return None;
         }
         let (asked, granted) = (&self.scopes_requested, &self.scopes_granted);
-        let missing: Vec<&str> =
-            asked.iter().filter(|scope| !granted.contains(scope)).map(String::as_str).collect();
+        let missing: Vec<&str> = asked
+            .iter()
+            .filter(|scope| !granted.contains(scope) && !is_seldom_told(scope))
+            .map(String::as_str)
+            .collect();
         let more: Vec<&str> =
             granted.iter().filter(|scope| !asked.contains(scope)).map(String::as_str).collect();
         (!missing.is_empty() || !more.is_empty()).then_some(Drift { missing, more })

@@ -21,6 +21,7 @@ pub use ending::{delete, disconnect};
 pub use export::export;
 pub use flow::{authorize, connect};
 pub use introspection::introspect;
+pub(super) use make::changed;
 pub use make::{NewConnection, TokenResponse, grant_client_credentials, import, import_text};
 pub use pause::{pause, resume};
 pub use reader::Readers;

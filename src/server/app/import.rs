@@ -28,7 +28,7 @@ use super::{
     client::{self, Caller},
 };
 use crate::{
-    domain::{access::Permission, import::Import},
+    domain::{access::Permission, import::Import, problem::Obstacle},
     server::store::{self, import::NewImport},
 };
 
@@ -161,12 +161,17 @@ enum Halt {
     Stopped,
     /// It was called broken, or was deleted with its client, while it ran.
     Taken,
+    /// The client is not what it was when the import began.
+    Changed,
     Failed(Error),
 }
 
 impl From<Error> for Halt {
     fn from(error: Error) -> Self {
-        Self::Failed(error)
+        match error {
+            Error::Conflict(conflict) if conflict.obstacle == Obstacle::Changed => Self::Changed,
+            error => Self::Failed(error),
+        }
     }
 }
 
@@ -223,6 +228,7 @@ impl Job {
         let broken = match ended {
             Ok(why) => why,
             Err(Halt::Stopped) => Some("Regrant was stopped".into()),
+            Err(Halt::Changed) => Some("the client's settings changed meanwhile".into()),
             Err(Halt::Taken) => return get(&self.app, &Actor::System, self.id).await,
             Err(Halt::Failed(error)) => {
                 tracing::error!(import = %self.id, error = format!("{error:#}"), "an import broke off");

@@ -215,16 +215,22 @@ async fn claim_and_make(
 ) -> Result<Attempt> {
     let (id, client_id) = (connection.id, connection.client_id);
     let asked = app.now();
-    // However many ask at once, few of each client look for room.
     let asking = app.flights().asking(client_id);
-    let _asks = tokio::time::timeout_at(deadline, asking.acquire()).await.map_err(|_| busy())?;
+    let mut asks = None;
     loop {
+        // However many ask at once, few of each client look for room. Whoever refreshes, or waits for
+        // somebody else's refresh, looks for none.
+        if asks.is_none() {
+            let turn = tokio::time::timeout_at(deadline, asking.acquire());
+            asks = Some(turn.await.map_err(|_| busy())?);
+        }
         if app.stopping().is_cancelled() {
             return Err(Error::unavailable("Regrant is about to stop. Try again in a moment."));
         }
         let generation = connection.generation;
         match claim::one(app, id, client_id, generation, trigger, actor).await? {
             One::Claimed(claimed) => {
+                drop(asks);
                 let (attempt_id, prepared) =
                     (claimed.attempt_id, claimed.caller.as_ref().err().cloned());
                 make(app, *claimed).await.map_err(Error::Internal)?;
@@ -240,6 +246,7 @@ async fn claim_and_make(
                 });
             }
             One::Taken => {
+                asks = None;
                 join::until_free(app, id, deadline).await?;
                 if !force && let Some(attempt) = came_of(app, id, generation, asked).await? {
                     return Ok(attempt);

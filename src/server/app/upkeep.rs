@@ -6,7 +6,10 @@ use sqlx::PgConnection;
 use time::Duration;
 
 use super::{App, Result};
-use crate::{domain::relink, server::store};
+use crate::{
+    domain::{attempt::Verdict, relink},
+    server::store,
+};
 
 /// Failed logins matter for minutes; they are kept a little longer than the window they count in.
 const LOGIN_FAILURES_KEPT: Duration = Duration::hours(1);
@@ -26,6 +29,9 @@ const ATTEMPTS_FORGOTTEN: Duration = Duration::hours(1);
 
 /// A clock that is off by more is worth a word.
 const CLOCK_TOLERANCE: Duration = Duration::seconds(5);
+
+/// A client that seems to have spent the rate of a longer time did so before a clock was set back.
+const DEBT: Duration = Duration::minutes(10);
 
 /// An answer that takes longer says too little of what time it is to set a clock by it.
 const CLOCK_LATENCY: Duration = Duration::seconds(1);
@@ -48,6 +54,7 @@ pub(super) async fn follow_clock(app: &App, conn: &mut PgConnection) -> Result<(
     let off = app.agree(shared);
     if off.abs() > CLOCK_TOLERANCE {
         app.database_clock_jumped();
+        store::client::limit::forget_debts(conn, shared + DEBT).await?;
         tracing::warn!(
             seconds = off.whole_seconds(),
             "this machine's clock differs from the database's, which is followed"
@@ -68,7 +75,9 @@ pub async fn sweep(app: &App) -> Result<()> {
     store::session::delete_expired(&mut conn, now).await?;
     store::flow::delete_expired(&mut conn, now).await?;
     store::device::delete_expired(&mut conn, now - DEVICE_CODES_KEPT).await?;
-    store::attempt::end_forgotten(&mut conn, now - ATTEMPTS_FORGOTTEN, now).await?;
+    let forgotten = store::attempt::end_forgotten(&mut conn, now - ATTEMPTS_FORGOTTEN, now).await?;
+    store::attempt_window::add(&mut conn, &[(Verdict::InDoubt, forgotten)], app.replica(), now)
+        .await?;
     store::login_failure::delete_before(&mut conn, now - LOGIN_FAILURES_KEPT).await?;
     store::job::item::forget_links(&mut conn, now - relink::LIFETIME).await?;
     store::job::delete_before(&mut conn, now - JOBS_KEPT).await?;

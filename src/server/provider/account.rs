@@ -8,7 +8,12 @@ use super::{
     response::{Seen, Tokens},
     token,
 };
-use crate::domain::provider::{IdentityOrigin, Method, TokenPlace};
+use crate::domain::provider::{IdentityOrigin, Method, Profile, TokenPlace};
+
+/// Whether the userinfo endpoint says whose a grant is.
+pub fn is_told_by_userinfo(profile: &Profile) -> bool {
+    profile.response.account.id.iter().any(|source| source.from == IdentityOrigin::Userinfo)
+}
 
 /// What the grant itself says, completed by the userinfo endpoint (OpenID Connect Core section
 /// 5.3) where the profile looks there. A failure is no error: a grant is worth keeping even when
@@ -40,7 +45,7 @@ pub async fn identify(
         return known.cloned();
     }
     let tokens = [Some(&grant.access_token), grant.refresh_token.as_ref(), grant.id_token.as_ref()];
-    let tokens = Tokens(tokens.map(|token| token.map(ExposeSecret::expose_secret)));
+    let tokens = Tokens(tokens.map(|token| token.map(|token| token.expose_secret())));
     let seen = Seen { userinfo: Some(&userinfo), tokens, ..Seen::default() };
     match known {
         Some(account) => Some(Account { label: seen.label(registration), ..account.clone() }),

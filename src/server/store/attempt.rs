@@ -197,31 +197,35 @@ pub async fn abandon(
     .await?)
 }
 
-/// Takes condemnations back, as (connection, attempt): whether they were right is not decided.
-pub async fn suspend(conn: &mut PgConnection, attempts: &[(Uuid, Uuid)]) -> Result<()> {
+/// Takes condemnations back, as (connection, attempt): whether they were right is not decided. When those
+/// were counted that were.
+pub async fn suspend(
+    conn: &mut PgConnection,
+    attempts: &[(Uuid, Uuid)],
+) -> Result<Vec<OffsetDateTime>> {
     let (connections, ids): (Vec<Uuid>, Vec<Uuid>) = attempts.iter().copied().unzip();
-    sqlx::query!(
-        "UPDATE attempts a SET verdict = 'suspended'
+    Ok(sqlx::query_scalar!(
+        r#"UPDATE attempts a SET verdict = 'suspended'
          FROM unnest($1::uuid[], $2::uuid[]) AS s (connection_id, id)
          WHERE a.connection_id = s.connection_id AND a.id = s.id AND a.id >= $3 AND a.id <= $4
-           AND a.verdict = 'condemned'",
+           AND a.verdict = 'condemned'
+           RETURNING a.finished_at AS "finished_at!""#,
         &connections,
         &ids,
         ids.iter().min().copied().unwrap_or_default(),
         ids.iter().max().copied().unwrap_or_default()
     )
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_all(conn)
+    .await?)
 }
 
-/// Ends attempts that nobody will end: begun before `before`, and their connections gone on without them.
+/// Ends attempts, and tells how many, that nobody will end: begun before `before`, and their connections gone on without them.
 pub async fn end_forgotten(
     conn: &mut PgConnection,
     before: OffsetDateTime,
     now: OffsetDateTime,
-) -> Result<u64> {
-    Ok(sqlx::query!(
+) -> Result<i64> {
+    let done = sqlx::query!(
         "UPDATE attempts SET verdict = 'in_doubt', error_class = 'answer_lost', finished_at = $2
          WHERE verdict IS NULL AND started_at < $1 AND id < $3
            AND NOT EXISTS (SELECT FROM connections n
@@ -232,8 +236,8 @@ pub async fn end_forgotten(
         first_id(before + Duration::minutes(1))
     )
     .execute(conn)
-    .await?
-    .rows_affected())
+    .await?;
+    Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
 }
 
 /// Which of these attempts have their verdict, as (id, verdict).

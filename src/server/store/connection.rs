@@ -222,6 +222,12 @@ pub async fn delete_disconnected(conn: &mut PgConnection, client_id: Uuid) -> Re
 }
 
 /// When a person last consented.
+pub async fn scopes_consented(conn: &mut PgConnection, id: Uuid) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!("SELECT scopes_consented FROM connections WHERE id = $1", id)
+        .fetch_one(conn)
+        .await?)
+}
+
 pub async fn consented_at(conn: &mut PgConnection, id: Uuid) -> Result<Option<OffsetDateTime>> {
     Ok(sqlx::query_scalar!("SELECT consented_at FROM connections WHERE id = $1", id)
         .fetch_optional(conn)

@@ -96,12 +96,12 @@ pub async fn insert_connections(conn: &mut PgConnection, rows: &[ConnectionRow])
     sqlx::query!(
         "INSERT INTO connections (id, client_id, label, external_id, tags, account_id, account_label, grant_type,
                                   state, state_since, reason, failures, doubtful_attempt_id, last_error,
-                                  generation, scopes_requested, scopes_granted, has_refresh_token,
+                                  generation, scopes_requested, scopes_granted, scopes_consented, has_refresh_token,
                                   consented_at, obtained_at, access_expires_at, refresh_expires_at,
                                   needs_human_by, due_at, created_at, updated_at)
          SELECT n.id, n.client_id, n.label, n.external_id, string_to_array(n.tags, ' '), n.account_id,
                 n.account_label, n.grant_type, n.state, n.state_since, n.reason, n.failures,
-                n.doubtful_attempt_id, n.last_error, n.generation, c.scopes, c.scopes, n.has_refresh_token,
+                n.doubtful_attempt_id, n.last_error, n.generation, c.scopes, c.scopes, c.scopes, n.has_refresh_token,
                 n.consented_at, n.obtained_at, n.access_expires_at, n.refresh_expires_at,
                 n.needs_human_by, n.due_at, n.created_at, n.updated_at
          FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],

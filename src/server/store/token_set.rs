@@ -232,13 +232,19 @@ pub async fn hold_fingerprints(conn: &mut PgConnection, fingerprints: &[String])
 }
 
 /// Takes refresh tokens of these fingerprints from dead connections, which send them no more: whoever
-/// brings one anew may have it. Else the end of a dead one would revoke what lives elsewhere.
+/// brings one anew may have it. Else the end of a dead one would revoke what lives elsewhere. Those that an
+/// answer which comes late would bring back keep theirs. What was taken waits for no incident's end.
 pub async fn take_from_dead(conn: &mut PgConnection, fingerprints: &[String]) -> Result<()> {
     sqlx::query!(
-        "UPDATE token_sets s SET sealed_refresh_token = NULL, fingerprint = NULL
-         FROM connections n
-         WHERE s.fingerprint = ANY ($1) AND s.superseded_at IS NULL
-           AND n.id = s.connection_id AND n.state = 'needs_reauth'",
+        "WITH taken AS (
+             UPDATE token_sets s SET sealed_refresh_token = NULL, fingerprint = NULL
+             FROM connections n
+             WHERE s.fingerprint = ANY ($1) AND s.superseded_at IS NULL
+               AND n.id = s.connection_id AND n.state = 'needs_reauth'
+               AND n.reason NOT IN ('rotation_lost', 'refresh_token_expired')
+             RETURNING s.connection_id
+         )
+         DELETE FROM suspects WHERE connection_id IN (SELECT connection_id FROM taken)",
         fingerprints
     )
     .execute(conn)

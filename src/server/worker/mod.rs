@@ -29,12 +29,20 @@ const IMPORTS: Duration = Duration::from_secs(30);
 const JOBS: Duration = Duration::from_secs(1);
 const READERS: Duration = Duration::from_secs(5);
 
+/// Prolongs the leases of what is under way, also while the process comes to its end: for whoever ends it to
+/// abort once nothing is.
+pub async fn keep_leases(app: App) {
+    loop {
+        if let Err(error) = refresh::prolong(&app).await {
+            tracing::error!(error = format!("{error:#}"), "leases could not be prolonged");
+        }
+        tokio::time::sleep(PROLONG).await;
+    }
+}
+
 /// Begins the loops that every process needs: people refresh by hand in those that do no other work.
 pub fn tend(app: &App) -> JoinSet<()> {
     let mut loops = JoinSet::new();
-    loops.spawn(every(app.clone(), "leases", PROLONG, |app| async move {
-        refresh::prolong(&app).await
-    }));
     loops.spawn(every(app.clone(), "notifications", LISTEN_AGAIN, |app| async move {
         let stopping = app.stopping().clone();
         tokio::select! {

@@ -82,6 +82,9 @@ async fn a_provider_that_can_not_be_told_leaves_everything_as_it_was(pool: PgPoo
     assert!(world.token(id, Duration::ZERO).await.is_ok());
     app::connection::disconnect(&world.app, &world.admin, id, false).await.unwrap();
     assert_eq!(world.state(id).await, State::Disconnected);
+    // It was ended on purpose.
+    let again = app::connection::authorize(&world.app, &world.admin, id).await;
+    assert!(matches!(again, Err(app::Error::Conflict(_))));
 }
 
 #[sqlx::test]

@@ -156,6 +156,21 @@ async fn what_is_dead_is_no_home(pool: PgPool) {
     app::connection::refresh(&world.app, &world.admin, id).await.expect("a refresh");
 }
 
+/// An answer that comes late brings such a one back, and whoever sent its token too would end it.
+#[sqlx::test]
+async fn what_may_come_back_from_the_dead_keeps_its_token(pool: PgPool) {
+    let world = World::new(pool).await;
+    let stingy = Stingy::new(&world).await;
+    world
+        .execute("UPDATE connections SET state = 'needs_reauth', reason = 'rotation_lost', due_at = NULL")
+        .await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let (start, id) = begun(&world, &mut browser, stingy.client).await;
+    let landed = world.consent(&mut browser, start, "alice").await;
+    let home = stingy.first.id;
+    assert_eq!(landed, format!("/connections/{id}?problem=already_connected&home={home}"));
+}
+
 /// Whoever wants the account elsewhere lets the first one go, and does not tell the provider.
 #[sqlx::test]
 async fn what_was_disconnected_is_no_home(pool: PgPool) {

@@ -59,6 +59,21 @@ async fn one_that_was_called_broken_stores_nothing_more(pool: PgPool) {
     assert_eq!(world.audit("connection.import_many").await.len(), 1);
 }
 
+/// Its rows are tokens of the client that it was.
+#[sqlx::test]
+async fn a_client_that_changes_under_an_import_gets_no_rows_of_it(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let mut slow = Slow::begin(&world.app, client, None);
+    world.until_count(RUNNING, 1).await;
+    world.execute("UPDATE clients SET oauth_client_id = 'another'").await;
+    slow.send((0..10).map(row).collect::<String>());
+    let ended = slow.finish().await;
+    assert_eq!(ended.state, ImportState::Broken);
+    assert_eq!(ended.detail.as_deref(), Some("the client's settings changed meanwhile"));
+    assert_eq!(world.count("SELECT count(*) FROM connections").await, 0);
+}
+
 #[sqlx::test]
 async fn a_batch_is_a_sign_of_life(pool: PgPool) {
     let world = World::new(pool).await;

@@ -105,6 +105,35 @@ async fn what_others_left_is_taken_over_after_a_while(pool: PgPool) {
     assert_eq!(look(&app).await, 1);
 }
 
+/// The holder died, and then the database's clock was set back: its lease seems to last for an hour.
+#[sqlx::test]
+async fn a_lease_of_another_time_is_over(pool: PgPool) {
+    let world = World::new(pool).await;
+    let id = orphan(&world).await;
+    world
+        .execute("UPDATE connections SET leased_until = clock_timestamp() + interval '1 hour'")
+        .await;
+    world
+        .execute("UPDATE clients SET next_request_at = clock_timestamp() + interval '1 hour'")
+        .await;
+    let clock = Told::new();
+    let app = world.replica_by(clock.clone(), "another").await;
+    look(&app).await;
+    keep_in_touch(&clock, &app);
+    *clock.off.lock().unwrap() = Duration::hours(-1);
+    app::upkeep::check_clock(&app).await.unwrap();
+    assert_eq!(look(&app).await, 0, "whoever lives has the time to prolong it");
+    assert_eq!(
+        world.count("SELECT count(*) FROM clients WHERE next_request_at IS NOT NULL").await,
+        0
+    );
+    for _ in 0..4 {
+        keep_in_touch(&clock, &app);
+    }
+    assert_eq!(look(&app).await, 1);
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
+}
+
 /// Leases that ended because the clock was set may have holders that live.
 #[sqlx::test]
 async fn a_jump_of_the_databases_clock_takes_nothing_from_anyone(pool: PgPool) {

@@ -168,6 +168,34 @@ async fn a_place_is_kept_while_somebody_waits(pool: PgPool) {
     }
 }
 
+/// Callers who wait for what another replica holds look for no room, and keep nobody from theirs.
+#[sqlx::test]
+async fn who_waits_for_another_replica_keeps_nobody_waiting(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (_, ids) = limited(&world, "wide", Some(32), None, 9).await;
+    let (free, held) = ids.split_last().unwrap();
+    sqlx::query(
+        "UPDATE connections SET lease_id = gen_random_uuid(), leased_until = $2 WHERE id = ANY ($1)",
+    )
+    .bind(held)
+    .bind(world.now() + Duration::seconds(40))
+    .execute(&world.pool)
+    .await
+    .unwrap();
+    let waiting: Vec<_> = held
+        .iter()
+        .map(|id| {
+            let (app, admin, id) = (world.app.clone(), world.admin.clone(), *id);
+            tokio::spawn(async move { app::connection::refresh(&app, &admin, id).await })
+        })
+        .collect();
+    let refreshed = app::connection::refresh(&world.app, &world.admin, *free);
+    let refreshed = tokio::time::timeout(std::time::Duration::from_secs(10), refreshed).await;
+    refreshed.expect("its turn").expect("a refresh");
+    assert_eq!(world.generation(*free).await, 2);
+    waiting.iter().for_each(JoinHandle::abort);
+}
+
 #[sqlx::test]
 async fn a_rate_is_kept_over_replicas(pool: PgPool) {
     let world = World::new(pool).await;

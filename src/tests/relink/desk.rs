@@ -11,6 +11,7 @@ use super::{dead, dead_by_code, follow, token_of, typed};
 use crate::{
     domain::{
         access::Role,
+        connection::State,
         page::Paging,
         problem::Code,
         relink::{HandedRelink, RelinkDetail, RelinkList, RelinkShow, Stage},
@@ -132,6 +133,28 @@ async fn a_permission_that_is_missing_is_told(pool: PgPool) {
     assert_eq!((world.generation(id).await, world.reason(id).await.is_some()), (1, true));
     follow(&world, &mut owner, &token, "alice").await;
     assert_eq!(stage(&mut support, made.id).await, Stage::Done);
+}
+
+/// What an import did not tell of is held against nobody.
+#[sqlx::test]
+async fn an_import_that_named_no_scopes_can_be_linked_again(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let silent = r#"{"access_token":"a0","refresh_token":"unheard-of","expires_in":600}"#;
+    let id = world.import_text(client, silent.into()).await.unwrap().id;
+    world.until_due(id).await;
+    world.tick().await;
+    assert!(world.reason(id).await.is_some());
+    let mut support = world.sign_in(Role::Support).await;
+    let made = handed(&mut support, id).await.made;
+    let token = token_of(&made);
+    let mut owner = world.browser();
+    let begun = owner.begin_relink(&token).await.location();
+    let leaving = owner.get(&begun).await.location();
+    let part = world.sandbox.consent_in_part(&leaving, "alice", |scope| scope != "api:read");
+    let landed = owner.get(&part.unwrap()).await.location();
+    assert_eq!(landed, "/relink/outcome/done");
+    assert_eq!(world.state(id).await, State::Active);
 }
 
 #[sqlx::test]

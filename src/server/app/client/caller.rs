@@ -107,10 +107,19 @@ impl Caller {
     /// the tokens belong to what it was. Keeps it from changing until the transaction ends.
     pub async fn confirm(&self, conn: &mut PgConnection) -> Result<bool> {
         let now = store::client::find_for_share(conn, self.client.id).await?;
-        Ok(now.is_some_and(|now| {
-            now.variables == self.client.variables
-                && now.oauth_client_id == self.client.oauth_client_id
-        }))
+        Ok(now.is_some_and(|now| self.is_of(&now)))
+    }
+
+    /// [`confirm`](Self::confirm), for whoever adds connections by the thousand: the client's refreshes go on
+    /// beside.
+    pub async fn confirm_beside(&self, conn: &mut PgConnection) -> Result<bool> {
+        // Whoever changes a client waits for those who add connections to it, and then sees them.
+        store::client::keep(conn, self.client.id).await?;
+        Ok(store::client::find(conn, self.client.id).await?.is_some_and(|now| self.is_of(&now)))
+    }
+
+    fn is_of(&self, now: &Stored) -> bool {
+        now.variables == self.client.variables && now.oauth_client_id == self.client.oauth_client_id
     }
 
     /// Whether the connection still fills in what the call was made with.

@@ -12,27 +12,30 @@ use super::{
 };
 use crate::{
     domain::{
-        connection::{Connection, Reason, State},
+        connection::{Connection, Reason, State, is_seldom_told},
         problem::Obstacle,
     },
     server::{
         app::client::Caller,
-        provider::{DEADLINE, Grant, account},
+        provider::{Account, DEADLINE, Grant, account},
         store::{self, Of},
     },
 };
 
 /// For how long a grant that can't be stored is offered to the database again.
 const SETTLE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
+/// How long to wait before a provider that did not say whose a grant is is asked again.
+const IDENTIFY_AGAIN: [std::time::Duration; 2] =
+    [std::time::Duration::from_millis(250), std::time::Duration::from_secs(2)];
 const SETTLE_RETRY: std::time::Duration = std::time::Duration::from_millis(250);
 
 pub use crate::domain::relink::Outcome;
 
 /// How long ago a code may have been spent whose tokens are not stored yet: the provider is asked for
-/// them and whose they are, and then they are offered to the database. One spent earlier went down
+/// them and, a few times, whose they are, and then they are offered to the database. One spent earlier went down
 /// with its process.
 pub(in crate::server::app) const ON_ITS_WAY: time::Duration = time::Duration::seconds(
-    2 * DEADLINE.as_secs().cast_signed() + SETTLE_DEADLINE.as_secs().cast_signed() + 30,
+    4 * DEADLINE.as_secs().cast_signed() + SETTLE_DEADLINE.as_secs().cast_signed() + 30,
 );
 
 /// Voids whatever is waited for. Refused while a consent is being stored: its tokens exist nowhere
@@ -138,13 +141,25 @@ pub(super) async fn receive(
     is_known: bool,
 ) -> Result<Settled> {
     if is_known && given.account.is_none() {
-        given.account = account::identify(app.http(), &caller.registration(), &given).await;
+        given.account = identify_patiently(app, caller, &given).await;
     }
     let settled = settle_patiently(app, consent, caller, &given).await?;
     if settled.outcome == Outcome::Done && !is_known {
         name(app, consent.connection_id, caller, &given).await?;
     }
     Ok(settled)
+}
+
+/// Asks whose grant it is, again if need be: a grant that can't be compared is not stored, and its code is spent.
+async fn identify_patiently(app: &App, caller: &Caller, given: &Grant) -> Option<Account> {
+    for wait in IDENTIFY_AGAIN {
+        let account = account::identify(app.http(), &caller.registration(), given).await;
+        if account.is_some() || !account::is_told_by_userinfo(&caller.profile) {
+            return account;
+        }
+        tokio::time::sleep(wait).await;
+    }
+    account::identify(app.http(), &caller.registration(), given).await
 }
 
 /// Finds out whose grant it is, after it was stored. A provider that does not tell costs nothing.
@@ -228,7 +243,8 @@ async fn settle(
         let home = Some(home.id);
         return Ok(Some(Settled { home, ..Settled::refused(Outcome::AlreadyConnected, why) }));
     }
-    let missing = missing_scopes(&connection, given);
+    let known = store::connection::scopes_consented(&mut tx, connection.id).await?;
+    let missing = missing_scopes(&connection, &known, given);
     if !missing.is_empty() {
         return refused(Outcome::MissingScope, &missing.join(" "));
     }
@@ -277,7 +293,8 @@ async fn settle(
 
 /// What a dead connection was allowed, still asks for, and is not allowed any more: whoever unticked a
 /// box is asked again. A connection that lives takes what it gets, for its old tokens may be void by now.
-fn missing_scopes(connection: &Connection, given: &Grant) -> Vec<String> {
+/// Only what is known to have been granted before counts, for providers have other names for some.
+fn missing_scopes(connection: &Connection, known: &[String], given: &Grant) -> Vec<String> {
     let Some(granted) = &given.scopes else { return Vec::new() };
     if !matches!(connection.state, State::NeedsReauth { .. }) {
         return Vec::new();
@@ -285,18 +302,29 @@ fn missing_scopes(connection: &Connection, given: &Grant) -> Vec<String> {
     connection
         .scopes_requested
         .iter()
-        .filter(|scope| connection.scopes_granted.contains(scope) && !granted.contains(scope))
+        .filter(|scope| known.contains(scope) && !granted.contains(scope) && !is_seldom_told(scope))
         .cloned()
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        net::Ipv4Addr,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
+
+    use axum::http::StatusCode;
     use sqlx::PgPool;
     use time::Duration;
+    use tokio::net::TcpListener;
 
     use super::*;
     use crate::{
+        domain::provider::{AccountSource, IdentityOrigin},
         server::{app::Actor, provider::Account},
         tests::support::World,
     };
@@ -315,6 +343,41 @@ mod tests {
             extras: serde_json::Map::new(),
             obtained_at: world.now(),
         }
+    }
+
+    /// The code is spent: a provider that is busy for a moment costs nobody their grant.
+    #[sqlx::test]
+    async fn a_provider_that_does_not_say_whose_a_grant_is_is_asked_again(pool: PgPool) {
+        let world = World::new(pool).await;
+        let asked = Arc::new(AtomicUsize::new(0));
+        let answer = {
+            let asked = asked.clone();
+            move || async move {
+                match asked.fetch_add(1, Ordering::Relaxed) {
+                    0 => Err(StatusCode::TOO_MANY_REQUESTS),
+                    _ => Ok(axum::Json(json!({ "sub": "somebody" }))),
+                }
+            }
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let router = axum::Router::new().route("/me", axum::routing::get(answer));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        world
+            .provider("busy", |profile| {
+                profile.endpoints.userinfo = Some(format!("http://{at}/me"));
+                let (from, pointer) = (IdentityOrigin::Userinfo, "/sub".into());
+                profile.response.account.id = vec![AccountSource { from, pointer }];
+            })
+            .await;
+        let client = world.client_of("busy", "busy", |_| {}).await;
+        let mut conn = world.app.pool().acquire().await.unwrap();
+        let caller = Caller::load(&world.app, &mut conn, client, Vec::new()).await.unwrap();
+        drop(conn);
+        let given = granted(&world, &json!({ "access_token": "a", "refresh_token": "r" }));
+        let account = identify_patiently(&world.app, &caller, &given).await;
+        assert_eq!(account.map(|account| account.id).as_deref(), Some("somebody"));
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 
     /// The database took the grant and could not say so; before it is offered again it is refreshed.

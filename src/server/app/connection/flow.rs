@@ -21,7 +21,7 @@ use super::{
 use crate::{
     domain::{
         access::Permission,
-        connection::{Connection, GrantType},
+        connection::{Connection, GrantType, State},
         problem::Obstacle,
         provider::GrantType as Offered,
     },
@@ -124,6 +124,12 @@ pub(in crate::server::app) async fn open(
     relink_id: Option<Uuid>,
 ) -> Result<String> {
     let profile = crate::server::app::provider::load(app, conn, &connection.provider).await?;
+    if connection.state == State::Disconnected {
+        return Err(Error::conflict(
+            Obstacle::Disconnected,
+            "This connection was disconnected on purpose.",
+        ));
+    }
     if !connection.can_reauthorize() || !profile.allows(Offered::AuthorizationCode) {
         return Err(Error::conflict(
             Obstacle::NotOffered,

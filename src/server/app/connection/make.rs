@@ -12,6 +12,7 @@ use super::{Actor, App, Error, Result, audit, audit::Subject, consent, fields, h
 use crate::{
     domain::{
         access::Permission,
+        attempt::Verdict,
         connection::{Connection, GrantType},
         problem::{FieldProblem, Obstacle},
         provider,
@@ -219,7 +220,7 @@ pub(super) async fn refuse_changed(caller: &Caller, conn: &mut PgConnection) -> 
     }
 }
 
-pub(super) fn changed() -> Error {
+pub(in crate::server::app) fn changed() -> Error {
     Error::conflict(
         Obstacle::Changed,
         "The settings changed while the provider was asked. Ask again.",
@@ -312,8 +313,15 @@ pub(super) async fn activate(
         Some(_) => {
             let (id, before) = (connection.id, connection.generation);
             let client = [connection.client_id];
-            store::attempt::abandon(conn, &client, &[id], Uuid::nil(), Uuid::nil(), app.now())
-                .await?
+            let abandoned =
+                store::attempt::abandon(conn, &client, &[id], Uuid::nil(), Uuid::nil(), app.now())
+                    .await?;
+            if !abandoned.is_empty() {
+                let count = i64::try_from(abandoned.len()).unwrap_or(i64::MAX);
+                let ended = [(Verdict::InDoubt, count)];
+                store::attempt_window::add(conn, &ended, app.replica(), app.now()).await?;
+            }
+            abandoned
                 .into_iter()
                 .filter(|attempt| attempt.generation_before == before)
                 .map(|attempt| attempt.id)

@@ -14,7 +14,7 @@ use crate::server::{
     app::{
         Result,
         audit::{self, Subject},
-        connection::ON_ITS_WAY,
+        connection::{ON_ITS_WAY, changed},
     },
     store::{
         self,
@@ -117,6 +117,9 @@ async fn insert(
     abandoned: &[Uuid],
 ) -> Result<usize> {
     let (client, now) = (&job.caller.client, job.app.now());
+    if !job.caller.confirm_beside(conn).await? {
+        return Err(changed());
+    }
     if !abandoned.is_empty() {
         replace(job, conn, rows, abandoned).await?;
     }

@@ -9,7 +9,7 @@ use super::engine::Task;
 use crate::{
     domain::{
         attempt::{Trigger, Verdict},
-        connection::{LastError, Reason, State, StateName},
+        connection::{LastError, Reason, State, StateName, is_seldom_told},
         provider::Rotation,
         refresh::{self, Next, Refused, Situation},
         refusal::ErrorClass,
@@ -20,7 +20,10 @@ use crate::{
         provider::{Grant, Refusal},
         store::{
             attempt::Ending,
-            connection::outcome::{Fence, Renewal, Setback},
+            connection::{
+                lease::Leased,
+                outcome::{Fence, Renewal, Setback},
+            },
             token_set::TokenSet,
         },
     },
@@ -164,13 +167,32 @@ fn not_before(dates: &grant::Dates, given: &Grant) -> OffsetDateTime {
     given.obtained_at + if dead { DEAD_ON_ARRIVAL_DELAY } else { LEAST_DELAY }
 }
 
+/// What a refresh asks for, where a profile has it ask: nothing that was not granted (RFC 6749, section 6).
+pub fn scopes_to_keep(leased: &Leased) -> Vec<String> {
+    let (asked, granted) = (&leased.scopes_requested, &leased.scopes_consented);
+    let is_granted = |scope: &&String| granted.contains(scope) || is_seldom_told(scope);
+    match asked.iter().any(|scope| granted.contains(scope)) {
+        true => asked.iter().filter(is_granted).cloned().collect(),
+        // It is not known.
+        false if granted.is_empty() => asked.clone(),
+        // It has other names for them.
+        false => granted.clone(),
+    }
+}
+
+/// Whether whoever says this may have passed the request on, or broken off in its midst. Proxies have
+/// statuses of their own beyond those of RFC 9110.
+fn may_have_acted(status: u16) -> bool {
+    status >= 500 && !matches!(status, 501 | 503 | 505)
+}
+
 /// A refusal came, or no answer.
 pub fn set_back<C>(task: &Task<C>, refusal: &Refusal, now: OffsetDateTime, jitter: f64) -> Outcome {
     let leased = &task.leased;
     let answer = Refused {
         class: refusal.class,
         retry_after: refusal.retry_after,
-        may_have_acted: matches!(refusal.status, Some(500 | 502 | 504)),
+        may_have_acted: refusal.status.is_some_and(may_have_acted),
         unproved: task.trigger == Trigger::Rehearsal,
     };
     let mut next = refresh::refused(&situation(task), answer, task.attempt_id, now, jitter);
@@ -287,4 +309,19 @@ pub fn unprepared<C>(task: &Task<C>, why: &str, now: OffsetDateTime, jitter: f64
         sent: false,
     };
     Outcome { ending: None, client: None, ..set_back(task, &refusal, now, jitter) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_have_acted;
+
+    #[test]
+    fn what_breaks_off_behind_a_proxy_may_have_acted() {
+        for status in [500, 502, 504, 507, 520, 524, 599] {
+            assert!(may_have_acted(status), "{status}");
+        }
+        for status in [200, 302, 400, 401, 429, 499, 501, 503, 505] {
+            assert!(!may_have_acted(status), "{status}");
+        }
+    }
 }

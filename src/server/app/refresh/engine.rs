@@ -38,6 +38,11 @@ const SAVE_RETRY: StdDuration = StdDuration::from_millis(100);
 const SAVE_RETRY_CAP: StdDuration = StdDuration::from_secs(1);
 /// What the store did not take within this time is written down beside it while it goes on.
 const JOURNAL_AFTER: StdDuration = StdDuration::from_millis(500);
+/// How long the journal's disk may take before the store alone is counted on.
+const JOURNAL_PATIENCE: StdDuration = StdDuration::from_secs(10);
+/// How long a process that is to end goes on offering what is in the journal. Whoever takes over may not see this
+/// journal, and would send a token that was replaced.
+const PARTING: Duration = Duration::seconds(5);
 
 /// A refresh that is ours to make: leased, its intent written.
 pub struct Task<C> {
@@ -175,9 +180,9 @@ pub async fn run<P: Ports>(ports: &P, task: &Task<P::Caller>) -> anyhow::Result<
 
 /// Brings an outcome to where it is durable, and then into the store, however long that takes: an
 /// answer from a provider exists nowhere else. When the process is to end, what is in the journal is
-/// left to the next start; what is not, only once its lease is over at `ends`.
+/// left to the next start after a few more tries; what is not, only once its lease is over at `ends`.
 pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) -> Verdict {
-    let mut record = None;
+    let (mut record, mut stopping_since) = (None, None);
     let mut wait = SAVE_RETRY;
     loop {
         failpoint::hit(failpoint::SAVING);
@@ -187,8 +192,19 @@ pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) ->
             biased;
             saved = &mut saving => saved,
             () = ports.sleep(JOURNAL_AFTER), if record.is_none() && outcome.is_precious() => {
-                record = write_down(ports, outcome).await;
-                saving.await
+                // Both go on: a disk that hangs keeps no group from being stored.
+                let mut writing = pin!(write_down(ports, outcome));
+                tokio::select! {
+                    biased;
+                    written = &mut writing => {
+                        record = written;
+                        saving.await
+                    }
+                    saved = &mut saving => {
+                        record = writing.await;
+                        saved
+                    }
+                }
             }
         };
         match saved {
@@ -209,9 +225,12 @@ pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) ->
         if record.is_none() && outcome.is_precious() {
             record = write_down(ports, outcome).await;
         }
-        let may_end = record.is_some() || !outcome.is_precious() || ports.elapsed() > ends;
-        if may_end && ports.is_stopping() {
-            return Verdict::InDoubt;
+        if ports.is_stopping() {
+            let parting = *stopping_since.get_or_insert_with(|| ports.elapsed()) + PARTING;
+            let is_kept = record.is_some() && ports.elapsed() >= parting;
+            if is_kept || !outcome.is_precious() || ports.elapsed() > ends {
+                return Verdict::InDoubt;
+            }
         }
         // What took its time waited for a row that somebody has: back into that queue, so that nobody
         // else takes the row when it is free.
@@ -223,7 +242,14 @@ pub async fn conclude<P: Ports>(ports: &P, outcome: &Outcome, ends: Duration) ->
 }
 
 async fn write_down<P: Ports>(ports: &P, outcome: &Outcome) -> Option<P::Record> {
-    let record = ports.journal(outcome).await;
+    let record = tokio::select! {
+        biased;
+        record = ports.journal(outcome) => record,
+        () = ports.sleep(JOURNAL_PATIENCE) => {
+            tracing::error!(connection = %outcome.fence.id, "the journal's disk does not answer");
+            None
+        }
+    };
     if record.is_some() {
         failpoint::hit(failpoint::JOURNALED);
     }
@@ -234,11 +260,11 @@ async fn write_down<P: Ports>(ports: &P, outcome: &Outcome) -> Option<P::Record>
 mod tests {
     use std::{
         future::pending,
-        sync::atomic::{AtomicBool, Ordering},
+        sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     };
 
     use super::*;
-    use crate::server::store::{attempt::Ending, connection::outcome::Fence};
+    use crate::server::store::{attempt, connection::outcome::Fence};
 
     /// A store that takes nothing before it is written down beside it. Time passes at once.
     #[derive(Default)]
@@ -298,17 +324,121 @@ mod tests {
         }
     }
 
+    /// Takes nothing at first, and then all; its journal's disk answers or hangs; it is to end.
+    struct Ending {
+        refusals: AtomicUsize,
+        hangs: bool,
+        stops: bool,
+        elapsed: AtomicUsize,
+    }
+
+    impl Ports for Ending {
+        type Caller = ();
+        type Record = ();
+
+        fn now(&self) -> OffsetDateTime {
+            OffsetDateTime::UNIX_EPOCH
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::milliseconds(self.elapsed.load(Ordering::Relaxed).cast_signed() as i64)
+        }
+
+        fn jitter(&self) -> f64 {
+            0.0
+        }
+
+        async fn sleep(&self, time: StdDuration) {
+            let passed = usize::try_from(time.as_millis()).expect("a short time");
+            self.elapsed.fetch_add(passed, Ordering::Relaxed);
+        }
+
+        async fn ask(&self, _task: &Task<()>) -> Result<Grant, Refusal> {
+            pending().await
+        }
+
+        fn answered(&self, _attempt_id: Uuid) {}
+
+        fn seal(&self, _task: &Task<()>, _grant: &Grant) -> anyhow::Result<TokenSet> {
+            anyhow::bail!("nothing is sealed here")
+        }
+
+        async fn save(&self, outcome: &Outcome) -> Result<Saved, Unconfirmed> {
+            // Not at once, so that the journal comes into it.
+            tokio::task::yield_now().await;
+            let left = self.refusals.load(Ordering::Relaxed);
+            self.refusals.store(left.saturating_sub(1), Ordering::Relaxed);
+            match left {
+                0 => Ok(Saved::Done(outcome.verdict())),
+                _ => Err(Unconfirmed(anyhow::anyhow!("not now"))),
+            }
+        }
+
+        async fn journal(&self, _outcome: &Outcome) -> Option<()> {
+            if self.hangs {
+                pending::<()>().await;
+            }
+            Some(())
+        }
+
+        fn settle(&self, _record: ()) {}
+
+        fn is_stopping(&self) -> bool {
+            self.stops
+        }
+    }
+
+    /// A process that is to end offers what is in its journal a few times more: whoever takes over may not
+    /// see that journal.
+    #[tokio::test]
+    async fn what_is_journaled_is_offered_a_little_longer_at_the_end() {
+        let ending = |refusals| Ending {
+            refusals: AtomicUsize::new(refusals),
+            hangs: false,
+            stops: true,
+            elapsed: AtomicUsize::new(0),
+        };
+        let (outcome, ends) = (released(), Duration::seconds(45));
+        assert_eq!(conclude(&ending(3), &outcome, ends).await, Verdict::Postponed);
+        let ports = ending(usize::MAX);
+        assert_eq!(conclude(&ports, &outcome, ends).await, Verdict::InDoubt);
+        let took = ports.elapsed();
+        assert!(took >= PARTING && took < PARTING + Duration::seconds(3), "{took}");
+    }
+
+    /// The store is there: a disk that hangs keeps nothing from it.
+    #[tokio::test]
+    async fn a_journal_that_hangs_keeps_nothing_from_the_store() {
+        for refusals in [0, 3] {
+            let ports = Ending {
+                refusals: AtomicUsize::new(refusals),
+                hangs: true,
+                stops: false,
+                elapsed: AtomicUsize::new(0),
+            };
+            let saved = conclude(&ports, &released(), Duration::seconds(45)).await;
+            assert_eq!(saved, Verdict::Postponed);
+        }
+    }
+
     /// An answer that the store is slow to take is written down meanwhile: the process may die.
     #[tokio::test]
     async fn what_takes_long_to_store_is_journaled_meanwhile() {
-        let outcome = Outcome {
+        let ports = Slow::default();
+        assert_eq!(conclude(&ports, &released(), Duration::ZERO).await, Verdict::Postponed);
+        assert!(ports.settled.load(Ordering::Relaxed));
+    }
+
+    /// An outcome that is worth keeping.
+    fn released() -> Outcome {
+        Outcome {
             fence: Fence { id: Uuid::nil(), lease_id: Uuid::nil(), generation: 1 },
             client_id: Uuid::nil(),
             attempt_id: Uuid::nil(),
             trigger: Trigger::Schedule,
             name: String::new(),
             change: decide::Change::Release(None),
-            ending: Some(Ending {
+            ending: Some(attempt::Ending {
                 verdict: Verdict::Postponed,
                 error_class: None,
                 status: None,
@@ -318,9 +448,6 @@ mod tests {
                 fingerprint_after: None,
             }),
             client: None,
-        };
-        let ports = Slow::default();
-        assert_eq!(conclude(&ports, &outcome, Duration::ZERO).await, Verdict::Postponed);
-        assert!(ports.settled.load(Ordering::Relaxed));
+        }
     }
 }

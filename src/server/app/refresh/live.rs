@@ -41,9 +41,9 @@ impl Ports for App {
         let variables = caller.filled(&leased.variables);
         let by_client = grant::by_client_credentials(&task.profile, leased.grant_type);
         match &task.held {
-            // A refresh may ask for nothing that was not granted (RFC 6749, section 6).
             Some(token) if !by_client => {
-                let registration = caller.registration_for(&leased.scopes_granted, &variables);
+                let scopes = super::decide::scopes_to_keep(leased);
+                let registration = caller.registration_for(&scopes, &variables);
                 provider::token::refresh(self.http(), &registration, token).await
             }
             _ => {

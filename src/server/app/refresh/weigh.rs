@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::decide::Outcome;
@@ -168,9 +169,23 @@ async fn suspend(
     let attempts: Vec<(Uuid, Uuid)> =
         held.iter().map(|held| (held.connection_id, held.attempt_id)).collect();
     if !attempts.is_empty() {
-        store::attempt::suspend(conn, &attempts).await?;
+        let counted = store::attempt::suspend(conn, &attempts).await?;
+        recount(app, conn, &counted).await?;
     }
     Ok(attempts.into_iter().map(|(_, attempt)| attempt).collect())
+}
+
+/// Counts attempts as suspended that were counted as condemned when they ended.
+async fn recount(app: &App, conn: &mut PgConnection, ended: &[OffsetDateTime]) -> Result<()> {
+    let mut windows: BTreeMap<OffsetDateTime, i64> = BTreeMap::new();
+    for at in ended {
+        *windows.entry(store::attempt_window::beginning(*at)).or_default() += 1;
+    }
+    for (window, count) in windows {
+        let counts = [(Verdict::Condemned, -count), (Verdict::Suspended, count)];
+        store::attempt_window::add(conn, &counts, app.replica(), window).await?;
+    }
+    Ok(())
 }
 
 /// What a canary's answer says of its client's incident.

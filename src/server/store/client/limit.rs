@@ -104,6 +104,14 @@ pub async fn spend(
     Ok(())
 }
 
+/// Forgives what clients spent that seem to have spent the rate up to `until` and longer.
+pub async fn forget_debts(conn: &mut PgConnection, until: OffsetDateTime) -> Result<()> {
+    sqlx::query!("UPDATE clients SET next_request_at = NULL WHERE next_request_at > $1", until)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Notes that somebody waits for a place at a client, for so many seconds. Nobody waits here either.
 pub async fn call_for_room(
     conn: &mut PgConnection,

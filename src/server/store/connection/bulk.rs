@@ -116,20 +116,19 @@ pub async fn insert_imported(
     rows: &[Imported],
     now: OffsetDateTime,
 ) -> Result<Vec<Uuid>> {
-    let granted = |row: &Imported| {
-        row.scopes_granted.as_ref().unwrap_or(&row.scopes_requested).join(SEPARATOR)
-    };
+    let granted = |row: &Imported| row.scopes_granted.as_ref().map(|named| named.join(SEPARATOR));
     // Columns of plain values cost PostgreSQL half of what rows in JSON do; a column of lists there is
     // not.
     let stored = sqlx::query_scalar!(
         "INSERT INTO connections (id, client_id, label, external_id, tags, variables, account_id, account_label,
                                   grant_type, state, state_since, generation, scopes_requested, scopes_granted,
-                                  has_refresh_token, consented_at, obtained_at, access_expires_at,
+                                  scopes_consented, has_refresh_token, consented_at, obtained_at, access_expires_at,
                                   refresh_expires_at, needs_human_by, due_at, created_at, updated_at)
          SELECT id, $1, label, external_id, string_to_array(tags, $2), variables, account_id, account_label,
-                'import', 'active', $3, 1, string_to_array(scopes_requested, $2), string_to_array(scopes_granted, $2),
-                has_refresh_token, obtained_at, obtained_at, access_expires_at, refresh_expires_at,
-                needs_human_by, due_at, $3, $3
+                'import', 'active', $3, 1, string_to_array(scopes_requested, $2),
+                string_to_array(coalesce(scopes_granted, scopes_requested), $2),
+                string_to_array(coalesce(scopes_granted, ''), $2), has_refresh_token, obtained_at, obtained_at,
+                access_expires_at, refresh_expires_at, needs_human_by, due_at, $3, $3
          FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
                      $11::text[], $12::boolean[], $13::timestamptz[], $14::timestamptz[],
                      $15::timestamptz[], $16::timestamptz[], $17::timestamptz[], $18::jsonb[])
@@ -148,7 +147,7 @@ pub async fn insert_imported(
         &column(rows, |row| row.account_id.as_deref()) as &[Option<&str>],
         &column(rows, |row| row.account_label.as_deref()) as &[Option<&str>],
         &column(rows, |row| row.scopes_requested.join(SEPARATOR)),
-        &column(rows, granted),
+        &column(rows, granted) as &[Option<String>],
         &column(rows, |row| row.has_refresh_token),
         &column(rows, |row| row.obtained_at),
         &column(rows, |row| row.access_expires_at) as &[Option<OffsetDateTime>],

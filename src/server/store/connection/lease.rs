@@ -29,7 +29,8 @@ pub struct Leased {
     pub failures: i32,
     pub doubtful_attempt_id: Option<Uuid>,
     pub scopes_requested: Vec<String>,
-    pub scopes_granted: Vec<String>,
+    /// What was granted when somebody consented; empty where that is not known.
+    pub scopes_consented: Vec<String>,
     /// What it fills in itself.
     pub variables: BTreeMap<String, String>,
     pub obtained_at: Option<OffsetDateTime>,
@@ -57,7 +58,7 @@ struct LeasedRow {
     failures: i32,
     doubtful_attempt_id: Option<Uuid>,
     scopes_requested: Vec<String>,
-    scopes_granted: Vec<String>,
+    scopes_consented: Vec<String>,
     variables: serde_json::Value,
     obtained_at: Option<OffsetDateTime>,
     access_expires_at: Option<OffsetDateTime>,
@@ -92,7 +93,7 @@ impl LeasedRow {
             failures: self.failures,
             doubtful_attempt_id: self.doubtful_attempt_id,
             scopes_requested: self.scopes_requested,
-            scopes_granted: self.scopes_granted,
+            scopes_consented: self.scopes_consented,
             variables: serde_json::from_value(self.variables)?,
             obtained_at: self.obtained_at,
             access_expires_at: self.access_expires_at,
@@ -133,7 +134,7 @@ pub async fn claim_due(
                    SELECT id, due_at FROM connections
                    WHERE client_id = c.id AND due_at <= coalesce($2::timestamptz, statement_timestamp())
                      AND (leased_until IS NULL
-                          OR ($7 AND leased_until <= coalesce($2::timestamptz, statement_timestamp())
+                          OR ($7 AND lease_is_over(leased_until, coalesce($2::timestamptz, statement_timestamp()))
                               AND id <> ALL ($8::uuid[])))
                    ORDER BY due_at LIMIT least(c.room, $6::bigint)
                ) n
@@ -145,7 +146,7 @@ pub async fn claim_due(
                WHERE id = ANY (ARRAY (SELECT id FROM chosen))
                  AND due_at <= coalesce($2::timestamptz, statement_timestamp())
                  AND (leased_until IS NULL
-                      OR ($7 AND leased_until <= coalesce($2::timestamptz, statement_timestamp())))
+                      OR ($7 AND lease_is_over(leased_until, coalesce($2::timestamptz, statement_timestamp()))))
                FOR NO KEY UPDATE SKIP LOCKED
            )
            UPDATE connections
@@ -155,7 +156,7 @@ pub async fn claim_due(
            RETURNING connections.id, client_id, due.lease_before AS "lease_before?",
                      coalesce(nullif(label, ''), account_label, account_id, '') AS "name!",
                      generation, state, failures, doubtful_attempt_id, scopes_requested,
-                     scopes_granted, variables, obtained_at, access_expires_at, refresh_expires_at, consented_at, due_at, grant_type"#,
+                     scopes_consented, variables, obtained_at, access_expires_at, refresh_expires_at, consented_at, due_at, grant_type"#,
         lease.id,
         lease.now,
         lease.seconds,
@@ -187,7 +188,7 @@ pub async fn claim_one(
                SELECT id, lease_id AS lease_before, due_at FROM connections
                WHERE id = $4 AND generation = $5 AND state IN ('active', 'retrying', 'in_doubt')
                  AND (leased_until IS NULL
-                      OR ($6 AND leased_until <= coalesce($2::timestamptz, statement_timestamp())))
+                      OR ($6 AND lease_is_over(leased_until, coalesce($2::timestamptz, statement_timestamp()))))
                FOR NO KEY UPDATE
            )
            UPDATE connections
@@ -198,7 +199,7 @@ pub async fn claim_one(
            RETURNING connections.id, client_id, found.lease_before AS "lease_before?",
                      coalesce(nullif(label, ''), account_label, account_id, '') AS "name!",
                      generation, state, failures, doubtful_attempt_id, scopes_requested,
-                     scopes_granted, variables, obtained_at, access_expires_at, refresh_expires_at, consented_at, found.due_at, grant_type"#,
+                     scopes_consented, variables, obtained_at, access_expires_at, refresh_expires_at, consented_at, found.due_at, grant_type"#,
         lease.id,
         lease.now,
         lease.seconds,
@@ -287,7 +288,8 @@ pub async fn is_held(
 ) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM connections
-                          WHERE id = $1 AND leased_until > coalesce($2::timestamptz, statement_timestamp()))
+                          WHERE id = $1 AND leased_until IS NOT NULL
+                            AND NOT lease_is_over(leased_until, coalesce($2::timestamptz, statement_timestamp())))
            AS "held!""#,
         id,
         now

@@ -136,6 +136,7 @@ pub async fn activate(
          SET state = 'active', state_since = $3, reason = NULL, failures = 0,
              doubtful_attempt_id = CASE WHEN $14 THEN coalesce(doubtful_attempt_id, $15) END,
              last_error = NULL, generation = $2, scopes_granted = coalesce($4, scopes_requested),
+             scopes_consented = coalesce($4, CASE WHEN grant_type = 'import' THEN '{}' ELSE scopes_requested END),
              has_refresh_token = $5, obtained_at = $6, access_expires_at = $7, refresh_expires_at = $8,
              needs_human_by = $9, due_at = $10, consented_at = coalesce($11, consented_at),
              account_id = coalesce($12, account_id), account_label = coalesce($13, account_label),

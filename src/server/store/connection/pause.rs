@@ -29,7 +29,8 @@ pub async fn resume(
     let done = sqlx::query!(
         "UPDATE connections
          SET paused_at = NULL, resume_at = NULL, updated_at = $3,
-             due_at = CASE WHEN resume_at < $3 THEN $2 ELSE resume_at END
+             due_at = CASE WHEN state NOT IN ('active', 'retrying', 'in_doubt') THEN NULL
+                           WHEN resume_at < $3 THEN $2 ELSE resume_at END
          WHERE id = $1 AND paused_at IS NOT NULL",
         id,
         overdue_at,

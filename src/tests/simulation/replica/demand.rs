@@ -66,16 +66,22 @@ impl Process {
         deadline: Micros,
     ) {
         let asking = self.flights.asking(client_id);
-        self.world.at("wait to look for room");
-        let Ok(_asks) = asking.acquire().await else { return };
+        let mut asks = None;
         while !self.is_stopping() && self.world.state().schedule.now < deadline {
+            if asks.is_none() {
+                self.world.at("wait to look for room");
+                let Ok(turn) = asking.acquire().await else { return };
+                asks = Some(turn);
+            }
             match self.one(id, client_id, generation, trigger).await {
                 Ok(One::Claimed(claimed)) => {
+                    drop(asks);
                     self.under_way.fetch_add(1, Ordering::Relaxed);
                     self.make(*claimed).await;
                     return;
                 }
                 Ok(One::Taken) => {
+                    asks = None;
                     loop {
                         let held = self.world.look(Some(self.replica), |view| view.is_held(id));
                         match held.await {
