@@ -215,12 +215,14 @@ fn a_variable_cannot_leave_its_place_in_a_url() {
 /// A pattern bounds the characters; what they do to an address is not for each pattern to know.
 #[test]
 fn a_variable_does_not_change_the_shape_of_an_address() {
+    type Words = &'static [&'static str];
+    type Case = (&'static str, Option<&'static str>, Words, Words);
     let any = Some("[!-~]+");
     let in_path = "https://auth.example.com/{region}/token";
     let after = "{base}/of/{region}?x=1";
     let in_host = "https://{region}.example.com/token";
     let in_query = "https://auth.example.com/token?region={region}";
-    let cases: &[(&str, Option<&str>, &[&str], &[&str])] = &[
+    let cases: &[Case] = &[
         (in_path, None, &["eu", "a.b", "..a", "v1.0"], &[".", "..", "..."]),
         (after, None, &["eu", "a.b"], &[".", ".."]),
         (in_host, None, &["eu", "a.b"], &[".", ".."]),
