@@ -297,6 +297,33 @@ async fn of_many_problems_the_first_are_kept_and_all_are_counted(pool: PgPool) {
     assert!(done.to_string().len() < 200_000, "no row fills the answer");
 }
 
+/// PostgreSQL's JSON has no NUL. What is told of a row must not cost the rows beside it.
+#[sqlx::test]
+async fn a_row_that_holds_a_nul_costs_no_other(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    let bad = [
+        json!({ "external_id": "a\0a", "token_response": {}, "la\0bel": 1 }),
+        json!({ "external_id": "b\0b", "token_response": {}, "tags": 7 }),
+        json!({ "external_id": "c\0c", "token_response": { "access_token": "c" } }),
+        json!({ "external_id": "d", "token_response": { "access_token": "d" }, "variables": { "x\0y": "z" } }),
+    ];
+    let file: String = bad.map(|row| format!("{row}\n")).concat() + &row(1);
+    let done = send(&program, client, "", "application/x-ndjson", file).await.ok();
+    assert_eq!((&done["state"], &done["imported"]), (&json!("done"), &json!(1)), "{done}");
+    let told: Vec<_> = done["problems"].as_array().unwrap().iter().collect();
+    let ids: Vec<_> = told.iter().map(|each| each["external_id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["aa", "bb", "cc", "d"]);
+    let fields: Vec<_> = told.iter().map(|each| each["field"].as_str().unwrap()).collect();
+    assert_eq!(fields, ["label", "tags", "external_id", "variables.xy"]);
+
+    let csv = "external_id,token_response\ne\0e,no\nf,\"{\"\"access_token\"\":\"\"f\"\"}\"\n";
+    let done = send(&program, client, "", "text/csv", csv).await.ok();
+    assert_eq!((&done["state"], &done["imported"]), (&json!("done"), &json!(1)), "{done}");
+    assert_eq!(done["problems"][0]["external_id"], "ee", "{done}");
+}
+
 /// However long rows are, no batch is.
 #[sqlx::test]
 async fn long_rows_are_stored_few_at_a_time(pool: PgPool) {

@@ -101,7 +101,7 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) 
         let row = serde_json::from_slice::<Row>(text).map(|row| Row { at: place, ..row });
         let row = row.map_err(|error| match error.classify() {
             serde_json::error::Category::Data => misfit(place, text),
-            _ => RowProblem::new(place, "", format!("is not JSON (column {})", error.column())),
+            _ => RowProblem::new(place, "", &format!("is not JSON (column {})", error.column())),
         });
         if !each(row, at) {
             return Ok(());
@@ -112,15 +112,14 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) 
 /// What is wrong with a row that is JSON. It is read again, slower, to find the place; nothing of what
 /// stands there is told but the external id.
 fn misfit(at: RowPlace, text: &[u8]) -> RowProblem {
-    let external_id = serde_json::from_slice::<Value>(text)
-        .ok()
-        .and_then(|row| Some(row.get("external_id")?.as_str()?.chars().take(200).collect()));
+    let row = serde_json::from_slice::<Value>(text).unwrap_or_default();
+    let external_id = row.get("external_id").and_then(Value::as_str);
     let mut reader = serde_json::Deserializer::from_slice(text);
     match serde_path_to_error::deserialize::<_, Row>(&mut reader) {
         Ok(_) => RowProblem::new(at, "", "is no import row"),
         Err(error) => {
             let (field, message) = explain(error.path(), &error.inner().to_string());
-            RowProblem { external_id, ..RowProblem::new(at, &field, message) }
+            RowProblem::new(at, &field, &message).of(external_id)
         }
     }
 }
@@ -227,7 +226,7 @@ fn separated(mut stream: impl Read) -> io::Result<(u8, impl Read)> {
 fn from_record(at: RowPlace, heading: &[String], record: &csv::StringRecord) -> Parsed {
     if record.len() != heading.len() {
         let (wanted, got) = (heading.len(), record.len());
-        return Err(RowProblem::new(at, "", format!("has {got} columns, the heading {wanted}")));
+        return Err(RowProblem::new(at, "", &format!("has {got} columns, the heading {wanted}")));
     }
     let mut row = Row {
         at,
@@ -251,9 +250,9 @@ fn from_record(at: RowPlace, heading: &[String], record: &csv::StringRecord) -> 
             "scopes" => row.scopes = Some(words(value)),
             "obtained_at" => row.obtained_at = Some(value.into()),
             "token_response" => {
-                row.token_response = serde_json::from_str(value).map_err(|error| RowProblem {
-                    external_id: row.external_id.clone(),
-                    ..RowProblem::new(at, name, format!("is not JSON (column {})", error.column()))
+                row.token_response = serde_json::from_str(value).map_err(|error| {
+                    let message = format!("is not JSON (column {})", error.column());
+                    RowProblem::new(at, name, &message).of(row.external_id.as_deref())
                 })?;
             }
             other => match other.strip_prefix("variables.") {
