@@ -241,7 +241,7 @@ async fn a_token_or_an_expiry_by_another_name_is_told(pool: PgPool) {
     assert!(!told.to_string().contains("SECRET"));
     // One by one, the tokens may be the last there are: they are taken, and what is odd is said.
     let text = r#"{"access_token":"a","refreshToken":"d","expires_in":3600}"#.to_owned();
-    let response = TokenResponse::new(text, None);
+    let response = TokenResponse::from_text(text, None);
     let (_, odd) =
         app::connection::import_text(&world.app, &world.admin, new_connection(client), response)
             .await
