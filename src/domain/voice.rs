@@ -54,7 +54,7 @@ pub use overview::{
     ending, endings, group, group_line, group_name, held_up, in_all, month_in_short, more_needed,
     overdue, scale, short,
 };
-pub use people::{role, scope};
+pub use people::{PASSWORD_SET, new_password, role, scope};
 pub use provider::{
     authentication, beginning, choice, encoding, pkce, profile_in_use, refresh_lifetime, renewal,
     rotation,

@@ -58,6 +58,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("user.disable", "Shut a user out"),
     ("user.enable", "Let a user in again"),
     ("user.set_role", "Changed a user's role"),
+    ("user.set_password", "Gave a user a new password"),
     ("user.setup", "Set up the first user"),
 ];
 

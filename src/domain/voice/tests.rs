@@ -17,6 +17,7 @@ use crate::domain::{
     relink::{Ended, Outcome, Relink, RelinkShow, Stage},
     token_reader::ReaderKind,
 };
+    user::User,
 
 const AS_OF: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 
@@ -222,6 +223,16 @@ fn all() -> Vec<String> {
 #[test]
 fn everything_is_said_and_in_words_that_need_no_standard() {
     const JARGON: [&str; 12] = [
+    let person = |disabled_at| User {
+        id: Uuid::nil(),
+        email: "sam@example.com".into(),
+        role: Role::Support,
+        disabled_at,
+        last_login_at: None,
+        created_at: AS_OF,
+    };
+    said.extend([None, Some(AS_OF)].map(|at| new_password(&person(at))));
+    said.push(PASSWORD_SET.into());
         "invalid_",
         "unauthorized_",
         "oauth",

@@ -98,6 +98,7 @@ const TABLE: &[Row] = &[
     ("GET",    "/users/{id}", Some(&[])),
     ("PATCH",  "/users/{id}", Some(&[])),
 ];
+    ("PUT",    "/users/{id}/password", Some(&[])),
 
 /// The one that needs no key.
 const OPEN: (&str, &str) = ("GET", "/openapi.json");
@@ -115,6 +116,7 @@ fn body(method: &str, path: &str) -> Value {
         (_, "/brand/logo") => json!({}),
         (_, "/clients/{id}/next-secret") => json!({ "client_secret": "a" }),
         (_, "/providers") | ("PUT", _) => json!({ "slug": "nothing-such", "name": "" }),
+        (_, "/users/{id}/password") => json!({ "password": "short" }),
         (_, "/providers/discover") => json!({ "issuer": "ftp://nonsense" }),
         (_, "/users") => json!({ "email": "a@b.test", "role": "support", "password": "short" }),
         (_, "/jobs" | "/jobs/preview") => json!({ "action": "refresh" }),

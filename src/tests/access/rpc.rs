@@ -118,8 +118,10 @@ const TABLE: &[Row] = &[
     ("user/create", ADMINS, &[EMAIL, ("role", "support"), ("password", "short")]),
     ("user/list", READERS, &[]),
     ("user/set_disabled", ADMINS, &[ID, ("disabled", "true")]),
+    ("user/get", READERS, &[ID]),
     ("user/set_role", ADMINS, &[ID, ("role", "admin")]),
     // The last, since it ends the session.
+    ("user/set_password", ADMINS, &[ID, WRONG, ("own", "wrong")]),
     ("session/logout", ANYONE, &[]),
 ];
 
