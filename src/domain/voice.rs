@@ -8,6 +8,7 @@
 mod attempt;
 mod audit;
 mod campaign;
+mod check;
 mod client;
 mod connection;
 mod empty;
@@ -30,6 +31,7 @@ pub use campaign::{
     Occasion, campaign, client_scopes, no_occasion, occasion, occasion_name, stage_count,
     stragglers_again,
 };
+pub use check::{check, check_way, checking};
 pub use client::{
     REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, incident, incident_ends,
     next_secret, unreadable_expiry,

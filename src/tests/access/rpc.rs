@@ -47,6 +47,8 @@ const TABLE: &[Row] = &[
     ("brand/drop_logo", ADMINS, &[]),
     ("brand/get", ANYONE, &[]),
     ("brand/update", ADMINS, &[NAME]),
+    ("client/check", ADMINS, &[ID]),
+    ("client/checked", ANYONE, &[ID]),
     ("client/create", ADMINS, &[("provider", "nothing-such"), NAME, OAUTH_ID]),
     ("client/delete", ADMINS, &[ID]),
     ("client/get", SIGNED_IN, &[ID]),
@@ -116,12 +118,12 @@ const TABLE: &[Row] = &[
     ("session/login", ANYONE, &[EMAIL, WRONG]),
     ("session/setup", ANYONE, &[TOKEN, EMAIL, ("password", PASSWORD)]),
     ("user/create", ADMINS, &[EMAIL, ("role", "support"), ("password", "short")]),
+    ("user/get", READERS, &[ID]),
     ("user/list", READERS, &[]),
     ("user/set_disabled", ADMINS, &[ID, ("disabled", "true")]),
-    ("user/get", READERS, &[ID]),
+    ("user/set_password", ADMINS, &[ID, WRONG, ("own", "wrong")]),
     ("user/set_role", ADMINS, &[ID, ("role", "admin")]),
     // The last, since it ends the session.
-    ("user/set_password", ADMINS, &[ID, WRONG, ("own", "wrong")]),
     ("session/logout", ANYONE, &[]),
 ];
 
