@@ -92,6 +92,20 @@ fn echo(how: u8, what: u8) -> Option<String> {
         b'V' => CODE_VERIFIER,
         _ => return None,
     };
+    encoded(how, sent)
+}
+
+/// The ways in which all of a secret comes back as other characters than its own, given that case
+/// does not count.
+const WAYS: [u8; 5] = [b'r', b'j', b'k', b'f', b'p'];
+
+/// What a secret may look like in an answer. HTTP Basic is not among it: that depends on what the
+/// request sent.
+pub fn forms(secret: &str) -> Vec<String> {
+    WAYS.into_iter().filter_map(|how| encoded(how, secret)).collect()
+}
+
+fn encoded(how: u8, sent: &str) -> Option<String> {
     let json = |text: &str| Value::from(text).to_string().trim_matches('"').to_owned();
     Some(match how {
         // As it is, in a JSON string and outside of one.

@@ -92,14 +92,46 @@ pub struct RowProblem {
     pub message: String,
 }
 
+/// Of a name that stood in the file, so much is told.
+const TOLD: usize = 200;
+
 impl RowProblem {
-    pub fn new(at: RowPlace, field: &str, message: impl Into<String>) -> Self {
+    pub fn new(at: RowPlace, field: &str, message: &str) -> Self {
         Self {
             row: at.row,
             line: Some(at.line),
             external_id: None,
-            field: field.into(),
-            message: message.into(),
+            field: tellable(field).take(TOLD).collect(),
+            message: tellable(message).collect(),
         }
+    }
+
+    /// The same, with what helps a person to find the row.
+    pub fn of(self, external_id: Option<&str>) -> Self {
+        let external_id = external_id.map(|id| tellable(id).take(TOLD).collect());
+        Self { external_id, ..self }
+    }
+}
+
+/// What stood in the file may be anything; a control character in it (PostgreSQL's JSON has no NUL)
+/// must not cost the rows beside it.
+fn tellable(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| !c.is_control())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_holds_no_control_characters() {
+        let at = RowPlace { row: 1, line: 2 };
+        let problem = RowProblem::new(at, "a\0b", "is\0 wrong\u{85}").of(Some("c\0\nd"));
+        assert_eq!((&*problem.field, &*problem.message), ("ab", "is wrong"));
+        assert_eq!(problem.external_id.as_deref(), Some("cd"));
+        let long = "\0x".repeat(TOLD + 1);
+        let problem = RowProblem::new(at, "", "").of(Some(&long));
+        assert_eq!(problem.external_id, Some("x".repeat(TOLD)));
+        assert_eq!(RowProblem::new(at, "", "").of(None).external_id, None);
     }
 }

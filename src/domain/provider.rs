@@ -132,6 +132,11 @@ impl Profile {
 
     /// Whether some token request proves who the client is by a secret or a key.
     pub fn needs_client_secret(&self) -> bool {
+        self.authentications().any(|one| one.method.needs_secret())
+    }
+
+    /// How the client proves who it is, in each request that it may make.
+    pub fn authentications(&self) -> impl Iterator<Item = &Authentication> {
         let device =
             self.allows(GrantType::DeviceCode).then_some([Call::Device, Call::DeviceToken]);
         let exchange = self.allows(GrantType::TokenExchange).then_some(Call::TokenExchange);
@@ -139,7 +144,7 @@ impl Profile {
             .into_iter()
             .chain(device.into_iter().flatten())
             .chain(exchange)
-            .any(|call| self.request.authentication(call).method.needs_secret())
+            .map(|call| self.request.authentication(call))
     }
 
     pub fn variable(&self, name: &str) -> Option<&Variable> {

@@ -47,16 +47,53 @@ async fn the_requests_are_shown_as_they_would_go_out(pool: PgPool) {
 #[sqlx::test]
 async fn a_request_that_cannot_be_made_says_why(pool: PgPool) {
     let world = World::new(pool).await;
-    let profile = |profile: &mut crate::domain::provider::Profile| {
-        profile.request.authentication.method = AuthenticationMethod::PrivateKeyJwt;
-    };
-    world.provider("signed", profile).await;
+    world.provider("signed", |_| {}).await;
     let client = world.client_of("signed", "one", |_| {}).await;
+    // A client of an older time: today its key would be refused.
+    world
+        .execute(
+            "UPDATE providers SET profile = jsonb_set(profile, '{request,authentication}',
+                                                      '{\"method\": \"private_key_jwt\"}')",
+        )
+        .await;
     let program = world.program(&[Scope::ClientsWrite]).await;
     let run = program.post(&format!("/clients/{client}/dry-run"), &json!({})).await.ok();
     let refresh = request(&run, "refresh");
     assert!(refresh["problem"].as_str().unwrap().contains("key"), "{refresh}");
     assert!(!run.to_string().contains(SECRET));
+}
+
+/// Whoever registers a client is told at once, and the key is not repeated.
+#[sqlx::test]
+async fn a_key_that_can_not_sign_is_refused_with_the_reason(pool: PgPool) {
+    let world = World::new(pool).await;
+    world
+        .provider("signed", |profile| {
+            profile.request.authentication.method = AuthenticationMethod::PrivateKeyJwt;
+        })
+        .await;
+    let program = world.program(&[Scope::Admin]).await;
+    for (key, told) in [
+        ("garbage", "must be a private key in PEM form"),
+        ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "is a public key"),
+        (
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----",
+            "passphrase",
+        ),
+        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "signs with RS256"),
+    ] {
+        let body = json!({
+            "provider": "signed", "name": "Signed", "oauth_client_id": "one", "client_secret": key,
+        });
+        let page = program.post("/clients", &body).await;
+        assert_eq!(
+            (page.status.as_u16(), page.field()),
+            (422, "client_secret".to_owned()),
+            "{key}"
+        );
+        assert!(page.text.contains(told), "{}", page.text);
+        assert!(!page.text.contains("AAAA") && !page.text.contains("garbage"), "{}", page.text);
+    }
 }
 
 /// Only the assertion itself is a word: what else stands there tells nothing of the key.

@@ -21,6 +21,7 @@ use crate::{
     domain::{access::Scope, connection::State, import::Import},
     server::app::{
         self, Actor, App,
+        connection::TokenResponse,
         import::{File, Format},
     },
     tests::support::{Page, Program, World, new_connection},
@@ -214,6 +215,40 @@ async fn each_trouble_is_told_with_its_row_and_field_and_without_the_token(pool:
     assert_eq!(stored.status, StatusCode::FORBIDDEN, "writing is not reading");
 }
 
+/// Other programs keep tokens under names of their own. What is not read would live for ever in our eyes, and die
+/// unseen.
+#[sqlx::test]
+async fn a_token_or_an_expiry_by_another_name_is_told(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    let file = [
+        json!({ "access_token": "a", "refresh_token": "b", "expires_at": 1_795_000_000 }),
+        json!({ "access_token": "a", "refreshToken": "SECRET", "expires_in": 3600 }),
+        json!({ "access_token": "a", "token": { "expiry": "2026-11-27T00:00:00Z" } }),
+        // Nothing is amiss here: what is looked for is there, or says that there is none.
+        json!({ "access_token": "a", "refresh_token": "c", "expires_in": 3600, "expires_at": 1 }),
+        json!({ "access_token": "a", "expires_at": null, "refreshToken": "" }),
+    ];
+    let file: String = (0..).zip(&file).map(|(n, row)| line(&format!("row {n}"), row)).collect();
+    let told = send(&program, client, "", "application/x-ndjson", file).await.ok();
+    assert_eq!((&told["imported"], &told["failed"]), (&json!(2), &json!(3)), "{told}");
+    let problems = told["problems"].as_array().unwrap();
+    for (problem, name) in problems.iter().zip(["expires_at", "refreshToken", "token/expiry"]) {
+        assert_eq!(problem["field"], "token_response");
+        assert!(problem["message"].as_str().unwrap().contains(&format!("\"{name}\"")), "{problem}");
+    }
+    assert!(!told.to_string().contains("SECRET"));
+    // One by one, the tokens may be the last there are: they are taken, and what is odd is said.
+    let text = r#"{"access_token":"a","refreshToken":"d","expires_in":3600}"#.to_owned();
+    let response = TokenResponse::new(text, None);
+    let (_, odd) =
+        app::connection::import_text(&world.app, &world.admin, new_connection(client), response)
+            .await
+            .unwrap();
+    assert!(odd[0].message.contains("\"refreshToken\""), "{odd:?}");
+}
+
 #[sqlx::test]
 async fn what_stands_twice_is_told_however_far_apart(pool: PgPool) {
     let world = World::new(pool).await;
@@ -260,6 +295,33 @@ async fn of_many_problems_the_first_are_kept_and_all_are_counted(pool: PgPool) {
     let rows: Vec<_> = problems.iter().filter_map(|each| each["row"].as_i64()).collect();
     assert_eq!(rows, (1..=1000).collect::<Vec<_>>());
     assert!(done.to_string().len() < 200_000, "no row fills the answer");
+}
+
+/// PostgreSQL's JSON has no NUL. What is told of a row must not cost the rows beside it.
+#[sqlx::test]
+async fn a_row_that_holds_a_nul_costs_no_other(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    let bad = [
+        json!({ "external_id": "a\0a", "token_response": {}, "la\0bel": 1 }),
+        json!({ "external_id": "b\0b", "token_response": {}, "tags": 7 }),
+        json!({ "external_id": "c\0c", "token_response": { "access_token": "c" } }),
+        json!({ "external_id": "d", "token_response": { "access_token": "d" }, "variables": { "x\0y": "z" } }),
+    ];
+    let file: String = bad.map(|row| format!("{row}\n")).concat() + &row(1);
+    let done = send(&program, client, "", "application/x-ndjson", file).await.ok();
+    assert_eq!((&done["state"], &done["imported"]), (&json!("done"), &json!(1)), "{done}");
+    let told: Vec<_> = done["problems"].as_array().unwrap().iter().collect();
+    let ids: Vec<_> = told.iter().map(|each| each["external_id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["aa", "bb", "cc", "d"]);
+    let fields: Vec<_> = told.iter().map(|each| each["field"].as_str().unwrap()).collect();
+    assert_eq!(fields, ["label", "tags", "external_id", "variables.xy"]);
+
+    let csv = "external_id,token_response\ne\0e,no\nf,\"{\"\"access_token\"\":\"\"f\"\"}\"\n";
+    let done = send(&program, client, "", "text/csv", csv).await.ok();
+    assert_eq!((&done["state"], &done["imported"]), (&json!("done"), &json!(1)), "{done}");
+    assert_eq!(done["problems"][0]["external_id"], "ee", "{done}");
 }
 
 /// However long rows are, no batch is.

@@ -66,8 +66,8 @@ pub struct ExpirySource {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = ExpiryForm::default))]
 pub enum ExpiryForm {
-    /// By its size: below 1 000 000 000 seconds from now; then seconds since 1970, if that is not
-    /// in the past; from 100 000 000 000 milliseconds since 1970. Text that is no number is a date.
+    /// By its size: below 1 000 000 000 seconds from now; then seconds since 1970, also of a time that
+    /// is over; from 100 000 000 000 milliseconds since 1970. Text that is no number is a date.
     #[default]
     Auto,
     /// Seconds from when the request was sent (RFC 6749 section 5.1).

@@ -147,6 +147,58 @@ fn each_mistake_names_its_field() {
     }
 }
 
+/// What is read from there is shown to everybody.
+#[test]
+fn nothing_open_is_read_from_where_a_token_stands() {
+    let at = |pointer: &str| {
+        let mut profile = simple();
+        let source = |from| AccountSource { from, pointer: pointer.into() };
+        profile.endpoints.userinfo = Some("https://api.example.com/me".into());
+        let response = &mut profile.response;
+        response.refresh_token.push("/grants/0/refresh".into());
+        response.scope.push(pointer.into());
+        response.token_type.push(pointer.into());
+        response.extras = [("open", false), ("secret", true)]
+            .map(|(name, encrypted)| Extra {
+                name: name.into(),
+                pointer: pointer.into(),
+                encrypted,
+            })
+            .into();
+        response.account.id = vec![source(IdentityOrigin::IdToken)];
+        response.account.label =
+            vec![source(IdentityOrigin::Response), source(IdentityOrigin::Userinfo)];
+        profile.errors.code = vec![pointer.into()];
+        profile.errors.description = vec![pointer.into()];
+        fields(&profile)
+    };
+    let open = [
+        "response.token_type[1]",
+        "response.scope[1]",
+        "response.extras[0].pointer",
+        "response.account.label[0].pointer",
+        "response.account.label[1].pointer",
+        "errors.code[0]",
+        "errors.description[0]",
+    ];
+    for pointer in [
+        "/access_token",
+        "/refresh_token",
+        "/id_token",
+        "/data/access_token",
+        "/grants/0/refresh",
+        "/grants/0",
+        "/grants",
+    ] {
+        assert_eq!(at(pointer), open, "{pointer}");
+    }
+    for pointer in
+        ["/access", "/access_token_type", "/refresh_token/kind", "/grants/0/ref", "/grant"]
+    {
+        assert_eq!(at(pointer), [""; 0], "{pointer}");
+    }
+}
+
 #[test]
 fn a_variable_cannot_leave_its_place_in_a_url() {
     let profile = simple();
@@ -158,6 +210,46 @@ fn a_variable_cannot_leave_its_place_in_a_url() {
     assert_eq!(profile.validate_variables(&values(&[("region", "eu-1")]), true), []);
     let unknown = profile.validate_variables(&values(&[("region", "eu"), ("x", "1")]), true);
     assert_eq!(unknown[0].field, "variables.x");
+}
+
+/// A pattern bounds the characters; what they do to an address is not for each pattern to know.
+#[test]
+fn a_variable_does_not_change_the_shape_of_an_address() {
+    type Words = &'static [&'static str];
+    type Case = (&'static str, Option<&'static str>, Words, Words);
+    let any = Some("[!-~]+");
+    let in_path = "https://auth.example.com/{region}/token";
+    let after = "{base}/of/{region}?x=1";
+    let in_host = "https://{region}.example.com/token";
+    let in_query = "https://auth.example.com/token?region={region}";
+    let cases: &[Case] = &[
+        (in_path, None, &["eu", "a.b", "..a", "v1.0"], &[".", "..", "..."]),
+        (after, None, &["eu", "a.b"], &[".", ".."]),
+        (in_host, None, &["eu", "a.b"], &[".", ".."]),
+        (
+            in_path,
+            any,
+            &["a:b", "a%20b", "a&b", "a.b"],
+            &["..", "%2e", "%2E.", ".%2e", "a/b", "../b", "a\\b", "a?b", "a#b", "a%2Fb", "%5c.."],
+        ),
+        (after, any, &["a:b"], &["..", "a/b", "%2e%2E"]),
+        // Where the pattern means more than one part.
+        (in_path, Some("[a-z./]+"), &["a/b", "a/b.c"], &["..", "a/..", "./a", "a/../b"]),
+        (in_query, any, &["..", "a/b?c"], &[]),
+    ];
+    for (template, pattern, fit, unfit) in cases {
+        let mut profile = simple();
+        profile.endpoints.token = Some((*template).into());
+        profile.variables[0].pattern = pattern.map(Into::into);
+        let base = Variable { name: "base".into(), optional: true, ..Default::default() };
+        profile.variables.push(base);
+        for (values_of, wrong) in [(fit, 0), (unfit, 1)] {
+            for &value in *values_of {
+                let found = profile.validate_variables(&values(&[("region", value)]), true);
+                assert_eq!(found.len(), wrong, "{value} in {template}: {found:?}");
+            }
+        }
+    }
 }
 
 #[test]

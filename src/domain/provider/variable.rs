@@ -22,7 +22,8 @@ pub struct Variable {
     pub help: Option<String>,
     /// A regular expression that the whole value must match. Without one, and without choices, a
     /// value may hold letters, digits, `.`, `_` and `-` only, so that it can't leave its place in
-    /// a URL; a variable that begins a URL may hold an https URL.
+    /// a URL; a variable that begins a URL may hold an https URL. In the path of a URL no value is
+    /// `.` or `..` or holds `\`, `?` or `#`, and one holds `/` only if `/` stands in the pattern.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
     /// Taken when nothing is filled in.
@@ -178,10 +179,14 @@ impl Profile {
             let known: Vec<_> = variable.choices.iter().map(|c| c.value.as_str()).collect();
             return Err(format!("must be one of {}", known.join(", ")));
         }
+        let begins_url = self.begins_url(&variable.name);
+        if !begins_url && let Some(why) = self.bends_address(variable, value) {
+            return Err(why.into());
+        }
         if variable.pattern.is_some() {
             return Ok(());
         }
-        if self.begins_url(&variable.name) {
+        if begins_url {
             return match is_web_address(value) {
                 true => Ok(()),
                 false => Err("must be an absolute https URL".into()),
@@ -193,17 +198,50 @@ impl Profile {
         Err("may hold letters, digits, '.', '_' and '-' only".into())
     }
 
+    /// Why an address would be another with `value` than its template shows. A pattern says which
+    /// characters there are, and mostly says nothing of what they do together.
+    fn bends_address(&self, variable: &Variable, value: &str) -> Option<&'static str> {
+        let name = format!("{{{}}}", variable.name);
+        let in_path = self.addresses().any(|each| host_and_path(each).1.contains(&name));
+        let in_host = self.addresses().any(|each| host_and_path(each).0.contains(&name));
+        if !in_path && !in_host {
+            return None;
+        }
+        // What is a dot for every URL parser, and a separator for many servers.
+        let plain = value.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/");
+        let plain = plain.replace("%5c", "\\");
+        let holds_many = variable.pattern.as_deref().is_some_and(|it| it.contains('/'));
+        if in_path && (plain.contains(['\\', '?', '#']) || (plain.contains('/') && !holds_many)) {
+            return Some("stands in the path of an address and must be one part of it");
+        }
+        let is_dots = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte == b'.');
+        plain.split('/').any(is_dots).then_some("stands in an address and must not be '.' or '..'")
+    }
+
     /// Whether some URL of this profile begins with the variable `name`.
     fn begins_url(&self, name: &str) -> bool {
-        self.endpoints.iter().map(|(_, template)| template).chain(self.issuer.as_deref()).any(
-            |template| {
-                template
-                    .strip_prefix('{')
-                    .and_then(|rest| rest.split_once('}'))
-                    .is_some_and(|(first, _)| first == name)
-            },
-        )
+        self.addresses().any(|template| {
+            template
+                .strip_prefix('{')
+                .and_then(|rest| rest.split_once('}'))
+                .is_some_and(|(first, _)| first == name)
+        })
     }
+
+    /// The templates of this profile's URLs.
+    fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.endpoints.iter().map(|(_, template)| template).chain(self.issuer.as_deref())
+    }
+}
+
+/// The host and the path in a URL's template, without a variable that it begins with.
+fn host_and_path(template: &str) -> (&str, &str) {
+    let rest = match template.strip_prefix('{') {
+        Some(rest) => rest.split_once('}').map_or("", |(_, rest)| rest),
+        None => template.split_once("://").map_or(template, |(_, rest)| rest),
+    };
+    let rest = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
+    rest.split_at(rest.find('/').unwrap_or(rest.len()))
 }
 
 fn wrong(name: &str, message: impl Into<String>) -> FieldError {

@@ -173,8 +173,8 @@ pub fn profile_in_use(clients: i64, holders: &[String], secret_ends_grants: bool
     };
     let held = (!holders.is_empty()).then(|| {
         format!(
-            "Where secrets are sent and how (endpoints, variables, requests, issuer, userinfo) can't \
-             change while clients hold secrets or tokens: {}. Copy the provider for that.",
+            "Where secrets are sent and how (endpoints, variables, requests, issuer, userinfo), and \
+             what is read as what in an answer, can't change while clients hold secrets or tokens: {}. Copy the provider for that.",
             holders.join(", ")
         )
     });

@@ -22,7 +22,7 @@ use crate::{
         provider::Profile,
     },
     server::{
-        provider,
+        provider::{self, assertion},
         secret::seal::Place,
         store::{self, Of, client::Stored},
     },
@@ -115,6 +115,7 @@ pub async fn create(app: &App, actor: &Actor, new: NewClient) -> Result<Client> 
     };
     check(&client, &profile, new.client_secret.is_some())?;
     if let Some(secret) = &new.client_secret {
+        check_secret(&profile, secret)?;
         set_secret(app, &mut client, secret)?;
     }
     store::client::insert(&mut tx, &client).await?;
@@ -197,6 +198,7 @@ pub async fn update(
     let was = client.state;
     if let Some(secret) = &client_secret {
         changed.push("client_secret");
+        check_secret(&profile, secret)?;
         set_secret(app, &mut client, secret)?;
     }
     // New credentials deserve a new trial; so does a client switched on again.
@@ -322,10 +324,18 @@ pub async fn spread_some(app: &App) -> Result<bool> {
     Ok(more)
 }
 
-fn set_secret(app: &App, client: &mut Stored, secret: &SecretString) -> Result<()> {
+/// Refuses what the client could not prove with who it is.
+fn check_secret(profile: &Profile, secret: &SecretString) -> Result<()> {
     if secret.expose_secret().is_empty() {
         return Err(Error::invalid("client_secret", "must be filled in"));
     }
+    match profile.authentications().find_map(|one| assertion::misfit(one, secret)) {
+        Some(why) => Err(Error::invalid("client_secret", why)),
+        None => Ok(()),
+    }
+}
+
+fn set_secret(app: &App, client: &mut Stored, secret: &SecretString) -> Result<()> {
     client.secret_generation += 1;
     client.secret_set_at = Some(app.now());
     let place = secret_place(client.id, client.secret_generation);

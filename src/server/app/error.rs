@@ -39,6 +39,9 @@ pub enum Error {
     /// Too many tries.
     #[error("too many tries; wait {} minutes", .0.whole_minutes().max(1))]
     RateLimited(time::Duration),
+    /// There is too much to do at once; the sentence says what.
+    #[error("{0}")]
+    Busy(String),
     /// Our own fault. Logged; never shown.
     #[error(transparent)]
     Internal(#[from] anyhow::Error),
@@ -83,6 +86,7 @@ impl Error {
             Self::ReauthRequired(_) => Code::ReauthRequired,
             Self::ProviderUnavailable { .. } => Code::ProviderUnavailable,
             Self::RateLimited(_) => Code::RateLimited,
+            Self::Busy(_) => Code::Unavailable,
             Self::Internal(error) if is_absence(error) => Code::Unavailable,
             Self::Internal(_) => Code::Internal,
         }
@@ -94,9 +98,9 @@ impl Error {
             Self::Unauthenticated => "Sign in first.".into(),
             Self::Forbidden => "You are not allowed to do this.".into(),
             Self::NotFound(noun) => format!("There is no such {noun}."),
-            Self::Conflict(Conflict { why, .. }) | Self::ProviderUnavailable { why, .. } => {
-                why.clone()
-            }
+            Self::Conflict(Conflict { why, .. })
+            | Self::ProviderUnavailable { why, .. }
+            | Self::Busy(why) => why.clone(),
             Self::Invalid(fields) => match fields.as_slice() {
                 [one] if one.field.is_empty() => one.message.clone(),
                 [one] => format!("{}: {}", one.field, one.message),

@@ -4,6 +4,7 @@
 //! while the next is read. What breaks off can be sent again: rows whose external id is there are
 //! skipped. While it runs it shows that it lives, so that one whose replica died is known as such.
 
+mod patient;
 mod read;
 mod rows;
 mod write;
@@ -13,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::{
     io::AsyncRead,
-    sync::{Semaphore, SemaphorePermit, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc},
     time::sleep,
 };
 use tokio_util::io::SyncIoBridge;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 
 pub use rows::Format;
 
+use self::patient::Patient;
 use super::{
     Actor, App, Error, Result,
     client::{self, Caller},
@@ -34,6 +36,11 @@ use crate::{
 const AHEAD: usize = 1;
 /// So many are written at once by one process: each keeps a core of the database busy.
 const AT_ONCE: usize = 2;
+/// So many files are taken at once by one process. Each holds a thread of those that names are looked
+/// up on, passwords are checked and the journal is written.
+pub const UPLOADS: usize = 8;
+/// A file of which nothing comes for so long has broken off.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often an import shows that it lives, even if its file does not come on.
 const BEAT: Duration = Duration::from_secs(20);
 /// Without a sign of life for so long it is over.
@@ -58,6 +65,7 @@ pub async fn run(
     file: File<impl AsyncRead + Send + Unpin + 'static>,
 ) -> Result<Import> {
     actor.require(Permission::ConnectionsWrite)?;
+    let place = app.import_turns().admit()?;
     let mut conn = app.pool().acquire().await?;
     let scopes = client::load(&mut conn, client_id).await?.scopes;
     let caller = Caller::load(app, &mut conn, client_id, scopes).await?;
@@ -75,7 +83,7 @@ pub async fn run(
     app.finish(async move {
         let job = Arc::new(job);
         let ended = tokio::select! {
-            ended = Job::take_all(&job, file.format, file.stream) => ended,
+            ended = Job::take_all(&job, file.format, file.stream, place) => ended,
             halt = job.beat() => Err(halt),
             () = job.app.stopping().cancelled() => Err(Halt::Stopped),
         };
@@ -110,20 +118,33 @@ pub async fn end_silent(app: &App) -> Result<usize> {
     Ok(ended.len())
 }
 
-/// However many imports run, most of the pool is left to those who wait for an answer.
-pub(crate) struct Turns(Semaphore);
+/// However many imports run, most of the pool and of the threads is left to those who wait for an
+/// answer.
+pub(crate) struct Turns {
+    places: Arc<Semaphore>,
+    writes: Semaphore,
+}
 
 impl Default for Turns {
     fn default() -> Self {
-        Self(Semaphore::new(AT_ONCE))
+        Self { places: Arc::new(Semaphore::new(UPLOADS)), writes: Semaphore::new(AT_ONCE) }
     }
 }
 
 impl Turns {
+    /// A place for one more file. Nobody waits for one: how long is for other senders to say.
+    fn admit(&self) -> Result<OwnedSemaphorePermit> {
+        self.places.clone().try_acquire_owned().map_err(|_| {
+            let why =
+                format!("{UPLOADS} imports are under way. Try again when one of them is over.");
+            Error::Busy(why)
+        })
+    }
+
     /// Waits until a batch may be written, and keeps others from it. `None` is never given: nobody
     /// closes it.
     async fn take(&self) -> Option<SemaphorePermit<'_>> {
-        self.0.acquire().await.ok()
+        self.writes.acquire().await.ok()
     }
 }
 
@@ -155,17 +176,23 @@ impl From<Error> for Halt {
 }
 
 impl Job {
-    /// Reads and stores everything. `Ok(Some)`: why the file ended too soon.
+    /// Reads and stores everything. `place` is free again when the file is read, or given up.
+    /// `Ok(Some)`: why the file ended too soon.
     async fn take_all(
         job: &Arc<Self>,
         format: Format,
         stream: impl AsyncRead + Send + Unpin + 'static,
+        place: OwnedSemaphorePermit,
     ) -> std::result::Result<Option<String>, Halt> {
         let (sender, mut batches) = mpsc::channel(AHEAD);
-        let stream = SyncIoBridge::new(stream);
+        let stream = SyncIoBridge::new(Patient::new(stream, PATIENCE));
         let reader = tokio::task::spawn_blocking({
             let job = job.clone();
-            move || read::all(&job, format, stream, &sender)
+            move || {
+                let ended = read::all(&job, format, stream, &sender);
+                drop(place);
+                ended
+            }
         });
         stream::poll_fn(|context| batches.poll_recv(context))
             .map(Ok)

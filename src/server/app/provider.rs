@@ -3,6 +3,8 @@
 pub mod draft;
 mod schema;
 
+use std::sync::Arc;
+
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -17,7 +19,7 @@ use crate::{
         access::Permission,
         catalog::ProviderEntry,
         problem::{FieldProblem, Obstacle},
-        provider::Profile,
+        provider::{Profile, Response},
     },
     server::{provider, store},
 };
@@ -55,10 +57,20 @@ pub fn schema(actor: &Actor) -> Result<serde_json::Value> {
 
 /// A profile by its slug, preset or custom.
 pub(crate) async fn load(app: &App, conn: &mut PgConnection, slug: &str) -> Result<Profile> {
-    match app.catalog().find(slug) {
-        Some(profile) => Ok(profile.clone()),
-        None => store::provider::find(conn, slug).await?.ok_or(Error::NotFound("provider")),
+    load_shared(app, conn, slug).await.map(Arc::unwrap_or_clone)
+}
+
+/// [`load`], for whoever only reads it: a preset is not copied.
+pub(super) async fn load_shared(
+    app: &App,
+    conn: &mut PgConnection,
+    slug: &str,
+) -> Result<Arc<Profile>> {
+    if let Some(profile) = app.catalog().find_shared(slug) {
+        return Ok(profile);
     }
+    let profile = store::provider::find(conn, slug).await?;
+    profile.map(Arc::new).ok_or(Error::NotFound("provider"))
 }
 
 /// Like [`load`], and keeps a custom profile from changing until the transaction ends.
@@ -176,7 +188,8 @@ pub async fn create(app: &App, actor: &Actor, profile: Profile) -> Result<Provid
 }
 
 /// Replaces a custom provider's profile. Refused when it would send the stored secret of a client
-/// to another address: endpoints of a provider whose clients hold secrets stay.
+/// to another address, or read tokens as something else: endpoints of a provider whose clients hold
+/// secrets stay, and so does where its answers hold tokens.
 pub async fn update(
     app: &App,
     actor: &Actor,
@@ -196,8 +209,8 @@ pub async fn update(
             return Err(Error::conflict(
                 Obstacle::HoldsTokens,
                 format!(
-                    "Where secrets are sent can't change while clients hold secrets or tokens of this \
-                 provider ({}). Copy the provider under another slug and register its clients there, \
+                    "Where secrets are sent can't change, nor where tokens are read, while clients hold \
+                 secrets or tokens of this provider ({}). Copy the provider under another slug and register its clients there, \
                  entering their secrets anew.",
                     holders.join(", ")
                 ),
@@ -212,13 +225,20 @@ pub async fn update(
 }
 
 /// Whether secrets or tokens would go somewhere else, or by another way, than before. Variables
-/// take part: their defaults fill the templates.
+/// take part: their defaults fill the templates. So does what is read out of answers: a token that is
+/// read as a label is no secret any more.
 fn moves_secrets(old: &Profile, new: &Profile) -> bool {
     old.endpoints != new.endpoints
         || old.variables != new.variables
         || old.request != new.request
         || old.issuer != new.issuer
         || old.userinfo != new.userinfo
+        || told(&old.response) != told(&new.response)
+}
+
+/// What is kept of an answer as text. Of an expiry only a time is kept.
+fn told(response: &Response) -> Response {
+    Response { expiry: Vec::new(), refresh_expiry: Vec::new(), ..response.clone() }
 }
 
 pub async fn delete(app: &App, actor: &Actor, slug: &str) -> Result<()> {

@@ -8,7 +8,7 @@ use axum::{
     routing::post,
 };
 use futures::{SinkExt, channel::mpsc};
-use std::io;
+use std::{io, pin::pin};
 use tokio_util::io::StreamReader;
 use uuid::Uuid;
 
@@ -115,8 +115,12 @@ async fn take(app: &App, actor: &Actor, client: Uuid, file: File<Field<'_>>) -> 
             }
         }
     };
-    let run = app::import::run(app, actor, client, file);
-    let (done, ()) = tokio::join!(run, hand_over);
+    let mut run = pin!(app::import::run(app, actor, client, file));
+    // Whoever falls silent is not waited for when the import is over.
+    let done = tokio::select! {
+        done = &mut run => done,
+        () = hand_over => run.await,
+    };
     match done {
         Ok(import) => {
             Redirect::to(&format!("/clients/{client}/import?run={}", import.id)).into_response()
@@ -128,6 +132,9 @@ async fn take(app: &App, actor: &Actor, client: Uuid, file: File<Field<'_>>) -> 
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "Something went wrong in Regrant. It was logged.",
             )
+        }
+        Err(error @ app::Error::Busy(_)) => {
+            refused(StatusCode::SERVICE_UNAVAILABLE, &error.problem().message)
         }
         Err(error) => refused(StatusCode::FORBIDDEN, &error.problem().message),
     }

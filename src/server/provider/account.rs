@@ -3,7 +3,11 @@
 use reqwest::header::{ACCEPT, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Account, Error, Grant, Http, Registration, dialect, jwt, response::Seen, token};
+use super::{
+    Account, Error, Grant, Http, Registration, dialect, jwt,
+    response::{Seen, Tokens},
+    token,
+};
 use crate::domain::provider::{IdentityOrigin, Method, Profile, TokenPlace};
 
 /// Whether the userinfo endpoint says whose a grant is.
@@ -40,7 +44,9 @@ pub async fn identify(
     if userinfo.get("sub").is_some() && subject.is_some() && userinfo.get("sub") != subject {
         return known.cloned();
     }
-    let seen = Seen { userinfo: Some(&userinfo), ..Seen::default() };
+    let tokens = [Some(&grant.access_token), grant.refresh_token.as_ref(), grant.id_token.as_ref()];
+    let tokens = Tokens(tokens.map(|token| token.map(|token| token.expose_secret())));
+    let seen = Seen { userinfo: Some(&userinfo), tokens, ..Seen::default() };
     match known {
         Some(account) => Some(Account { label: seen.label(registration), ..account.clone() }),
         None => seen.account(registration),

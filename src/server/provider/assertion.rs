@@ -36,19 +36,7 @@ pub fn sign(
     now: OffsetDateTime,
     rng: &dyn Rng,
 ) -> Result<SecretString, Error> {
-    let private = authentication.method == AuthenticationMethod::PrivateKeyJwt;
-    let named = authentication.algorithm.as_deref();
-    let algorithm: Algorithm =
-        named.unwrap_or(if private { "RS256" } else { "HS256" }).parse().map_err(|_| unfit())?;
-    let secret = secret.expose_secret().as_bytes();
-    let key = match algorithm {
-        _ if !private => Ok(EncodingKey::from_secret(secret)),
-        Algorithm::ES256 | Algorithm::ES384 => EncodingKey::from_ec_pem(secret),
-        Algorithm::EdDSA => EncodingKey::from_ed_pem(secret),
-        _ => EncodingKey::from_rsa_pem(secret),
-    }
-    .map_err(|_| unfit())?;
-
+    let (algorithm, key) = key(authentication, secret).ok_or_else(unfit)?;
     let named = match &authentication.audience {
         Some(template) => registration.fill(template)?,
         None => registration.issuer()?,
@@ -67,6 +55,44 @@ pub fn sign(
         header.kid = registration.fill(template)?;
     }
     jsonwebtoken::encode(&header, &claims, &key).map(SecretString::from).map_err(|_| unfit())
+}
+
+fn key(authentication: &Authentication, secret: &SecretString) -> Option<(Algorithm, EncodingKey)> {
+    let private = authentication.method == AuthenticationMethod::PrivateKeyJwt;
+    let named = authentication.algorithm.as_deref();
+    let algorithm: Algorithm =
+        named.unwrap_or(if private { "RS256" } else { "HS256" }).parse().ok()?;
+    let secret = secret.expose_secret().as_bytes();
+    let key = match algorithm {
+        _ if !private => Ok(EncodingKey::from_secret(secret)),
+        Algorithm::ES256 | Algorithm::ES384 => EncodingKey::from_ec_pem(secret),
+        Algorithm::EdDSA => EncodingKey::from_ed_pem(secret),
+        _ => EncodingKey::from_rsa_pem(secret),
+    };
+    Some((algorithm, key.ok()?))
+}
+
+/// Why a client can't sign with this, if it can't: whoever hands a key over is told at once, and not by the
+/// first request.
+pub fn misfit(authentication: &Authentication, secret: &SecretString) -> Option<String> {
+    if authentication.method != AuthenticationMethod::PrivateKeyJwt {
+        return None;
+    }
+    let signs = key(authentication, secret).is_some_and(|(algorithm, key)| {
+        jsonwebtoken::encode(&Header::new(algorithm), &serde_json::json!({}), &key).is_ok()
+    });
+    let text = secret.expose_secret();
+    let algorithm = authentication.algorithm.as_deref().unwrap_or("RS256");
+    (!signs).then(|| match text {
+        _ if !text.contains("-----BEGIN ") => "must be a private key in PEM form".into(),
+        _ if text.contains("PUBLIC KEY-----") => {
+            "is a public key; the private one is needed".into()
+        }
+        _ if text.contains("ENCRYPTED") => {
+            "is protected by a passphrase; hand it over without one".into()
+        }
+        _ => format!("is no private key that signs with {algorithm}"),
+    })
 }
 
 /// Says nothing of the key itself.

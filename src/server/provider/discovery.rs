@@ -41,29 +41,55 @@ pub async fn discover(http: &Http, issuer: &str) -> Result<Profile, Error> {
     if url.path().contains("/.well-known/") {
         return Err(failed("give the issuer itself, not the address of its metadata".into()));
     }
-    let mut last = String::new();
+    let (mut wrong, mut absent) = (None, None);
     for address in places(&url) {
-        let body = match fetch(http, address.clone()).await? {
-            Ok(body) => body,
-            Err(why) => {
-                last = format!("{address}: {why}");
-                continue;
+        match look(http, &address, issuer).await {
+            Ok(metadata) => {
+                let draft = draft(metadata, &url);
+                profile::check(&draft)?;
+                return Ok(draft);
             }
-        };
-        let metadata: Metadata = serde_json::from_slice(&body)
-            .map_err(|error| failed(format!("{address} holds no metadata: {error}")))?;
-        if metadata.issuer != issuer {
-            let other: String = metadata.issuer.chars().take(200).collect();
-            return Err(failed(format!(
-                "{address} speaks for the issuer {other:?}, not for {issuer:?}; they must be \
-                 equal to the last character"
-            )));
+            Err(Miss::Blocked(why)) => return Err(Error::Blocked(why)),
+            Err(Miss::Wrong(why)) => wrong = wrong.or(Some(why)),
+            Err(Miss::Absent(why)) => absent = absent.or(Some(why)),
         }
-        let draft = draft(metadata, &url);
-        profile::check(&draft)?;
-        return Ok(draft);
     }
-    Err(failed(last))
+    // That nothing is there says least: it stands in one of the places only.
+    Err(failed(wrong.or(absent).unwrap_or_default()))
+}
+
+/// Why a place has no metadata for us. Another may have.
+enum Miss {
+    /// Nothing is there, or nothing came from there.
+    Absent(String),
+    /// Something else is there: a page for people, the metadata of another.
+    Wrong(String),
+    /// It is not for us to ask.
+    Blocked(String),
+}
+
+/// Reads the metadata of `issuer` at `address`.
+async fn look(http: &Http, address: &Url, issuer: &str) -> Result<Metadata, Miss> {
+    let mut request = reqwest::Request::new(reqwest::Method::GET, address.clone());
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let answer = http.0.client.send(request).await.map_err(|failure| match failure {
+        Failure::Blocked(why) => Miss::Blocked(why),
+        Failure::Connect(why) => Miss::Absent(format!("{why} (asked {address})")),
+        Failure::Lost { what, .. } => Miss::Absent(format!("{what} (asked {address})")),
+    })?;
+    if answer.status != 200 {
+        return Err(Miss::Absent(format!("{address} answered {}", answer.status)));
+    }
+    let metadata: Metadata = serde_json::from_slice(&answer.body)
+        .map_err(|error| Miss::Wrong(format!("{address} holds no metadata: {error}")))?;
+    if metadata.issuer != issuer {
+        let other: String = metadata.issuer.chars().take(200).collect();
+        return Err(Miss::Wrong(format!(
+            "{address} speaks for the issuer {other:?}, not for {issuer:?}; they must be equal to \
+             the last character"
+        )));
+    }
+    Ok(metadata)
 }
 
 /// Where metadata may stand: OpenID's place after the issuer's path, RFC 8414's before it.
@@ -82,19 +108,6 @@ fn places(issuer: &Url) -> Vec<Url> {
         }
     }
     found
-}
-
-async fn fetch(http: &Http, url: Url) -> Result<Result<Vec<u8>, String>, Error> {
-    let asked = |why: &str| Error::Discovery(format!("{why} (asked {url})"));
-    let mut request = reqwest::Request::new(reqwest::Method::GET, url.clone());
-    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    match http.0.client.send(request).await {
-        Ok(answer) if answer.status == 200 => Ok(Ok(answer.body)),
-        Ok(answer) => Ok(Err(format!("answered {}", answer.status))),
-        Err(Failure::Blocked(why)) => Err(Error::Blocked(why)),
-        Err(Failure::Connect(why)) => Err(asked(&why)),
-        Err(Failure::Lost { what, .. }) => Err(asked(what)),
-    }
 }
 
 fn draft(metadata: Metadata, issuer: &Url) -> Profile {

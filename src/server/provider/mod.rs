@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub mod account;
-mod assertion;
+pub(in crate::server) mod assertion;
 pub mod authorize;
 mod bounds;
 pub mod catalog;

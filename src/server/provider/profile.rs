@@ -42,9 +42,8 @@ pub fn check_variables(
     values: &BTreeMap<String, String>,
     connection: bool,
 ) -> Result<(), Error> {
-    let mut errors = profile.validate_variables(values, connection);
-    errors.extend(Patterns::of(&profile.variables).check(values));
-    refuse(errors)
+    let errors = profile.validate_variables(values, connection);
+    refuse(Patterns::of(&profile.variables).add_to(errors, values))
 }
 
 /// What the connections of one client may fill in.
@@ -63,9 +62,8 @@ impl<'a> Fillable<'a> {
 
     /// Refuses values that a connection can't have. With `complete` all that is needed must be there.
     pub fn check(&self, values: &BTreeMap<String, String>, complete: bool) -> Result<(), Error> {
-        let mut errors = self.profile.validate_connection_variables(self.client, values, complete);
-        errors.extend(self.patterns.check(values));
-        refuse(errors)
+        let errors = self.profile.validate_connection_variables(self.client, values, complete);
+        refuse(self.patterns.add_to(errors, values))
     }
 }
 
@@ -80,6 +78,18 @@ impl Patterns {
             Some((variable.name.clone(), (pattern, regex)))
         };
         Self(variables.into_iter().filter_map(compiled).collect())
+    }
+
+    /// `errors`, with those of values that do not match: of these nothing else needs to be said.
+    fn add_to(
+        &self,
+        mut errors: Vec<FieldError>,
+        values: &BTreeMap<String, String>,
+    ) -> Vec<FieldError> {
+        let unfit = self.check(values);
+        errors.retain(|error| !unfit.iter().any(|other| other.field == error.field));
+        errors.extend(unfit);
+        errors
     }
 
     /// Which values do not match. An empty one is no value.

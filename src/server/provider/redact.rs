@@ -121,16 +121,23 @@ fn is_lookalike(run: &str) -> bool {
 }
 
 /// The forms in which a secret may come back.
-fn forms(secret: &str) -> [Zeroizing<String>; 4] {
+fn forms(secret: &str) -> [Zeroizing<String>; 5] {
     let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let percent = form.replace('+', "%20");
-    let json = serde_json::Value::from(secret).to_string();
-    let inner = json.trim_start_matches('"').trim_end_matches('"');
-    [secret, &form, &percent, inner].map(|text| {
+    let json = in_json(secret);
+    // As a JSON request is quoted where nobody reads JSON.
+    let quoted = in_json(&json);
+    [secret, &form, &percent, &json, &quoted].map(|text| {
         let mut text = Zeroizing::new(blank(text));
         text.make_ascii_lowercase();
         text
     })
+}
+
+/// As a text stands between the quotes of a JSON string.
+fn in_json(text: &str) -> String {
+    let json = serde_json::Value::from(text).to_string();
+    json.trim_start_matches('"').trim_end_matches('"').to_owned()
 }
 
 /// Control characters become blanks: a key in PEM has line ends, and what is shown has none.

@@ -71,6 +71,7 @@ pub(super) fn grant(
     let access = text(value, &dialect.access_token)?;
     let refresh = text(value, &dialect.refresh_token);
     let id_token = text(value, &dialect.id_token);
+    let tokens = Tokens([Some(access), refresh, id_token]);
 
     let access_claims = jwt::claims(access);
     let lifetime = |seconds: Option<u64>| {
@@ -108,19 +109,22 @@ pub(super) fn grant(
         id_token: id_claims.as_ref(),
         access_token: access_claims.as_ref(),
         userinfo: None,
+        tokens,
     };
     let extras = dialect
         .extras
         .iter()
-        .filter_map(|extra| Some((extra.name.clone(), value.pointer(&extra.pointer)?.clone())))
-        .filter(|(_, value)| !value.is_null())
+        .filter_map(|extra| Some((extra, value.pointer(&extra.pointer)?)))
+        .filter(|(extra, value)| !value.is_null() && (extra.encrypted || !tokens.are_within(value)))
+        .map(|(extra, value)| (extra.name.clone(), value.clone()))
         .collect();
+    let token_type = text(value, &dialect.token_type).filter(|text| !tokens.are_in(text));
     let grant = Grant {
         access_token: SecretString::from(access),
         refresh_token: refresh.map(SecretString::from),
         id_token: id_token.map(SecretString::from),
-        token_type: storable(text(value, &dialect.token_type).unwrap_or("Bearer")),
-        scopes: scopes(value, dialect)
+        token_type: storable(token_type.unwrap_or("Bearer")),
+        scopes: scopes(value, dialect, tokens)
             .map(|scopes| scopes.iter().map(|scope| storable(scope)).collect()),
         access_expires_at,
         refresh_expires_at,
@@ -136,9 +140,37 @@ fn storable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 
-fn scopes(value: &Value, dialect: &Response) -> Option<Vec<String>> {
+/// The tokens of one answer. What is one of them is a secret wherever else in the answer it stands,
+/// and goes into nothing that is kept in the clear.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Tokens<'a>(pub [Option<&'a str>; 3]);
+
+/// A token as long as this is known within other text too; a shorter one might be part of a word.
+const KNOWN_WITHIN: usize = 16;
+
+impl Tokens<'_> {
+    fn are_in(&self, text: &str) -> bool {
+        self.0.iter().flatten().any(|token| {
+            text.trim() == token.trim() || (token.len() >= KNOWN_WITHIN && text.contains(*token))
+        })
+    }
+
+    fn are_within(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => self.are_in(text),
+            Value::Array(several) => several.iter().any(|each| self.are_within(each)),
+            Value::Object(fields) => {
+                fields.iter().any(|(name, each)| self.are_in(name) || self.are_within(each))
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+}
+
+fn scopes(value: &Value, dialect: &Response, tokens: Tokens<'_>) -> Option<Vec<String>> {
     let separator = dialect.scope_separator.as_deref().filter(|text| !text.is_empty());
-    dialect.scope.iter().find_map(|pointer| match value.pointer(pointer)? {
+    let found = dialect.scope.iter().filter_map(|pointer| value.pointer(pointer));
+    found.filter(|found| !tokens.are_within(found)).find_map(|found| match found {
         Value::String(text) => Some(
             text.split_whitespace()
                 .flat_map(|part| part.split(separator.unwrap_or(" ")))
@@ -160,6 +192,8 @@ pub(super) struct Seen<'a> {
     pub id_token: Option<&'a Value>,
     pub access_token: Option<&'a Value>,
     pub userinfo: Option<&'a Value>,
+    /// What no name of an account may be.
+    pub tokens: Tokens<'a>,
 }
 
 impl Seen<'_> {
@@ -168,7 +202,7 @@ impl Seen<'_> {
         let identity = &registration.profile.response.account;
         let claim = |names: &[&str]| {
             let claims = self.id_token?;
-            names.iter().find_map(|name| plain(claims.get(*name)?))
+            names.iter().find_map(|name| self.plain(claims.get(*name)?))
         };
         let id = match identity.id.as_slice() {
             [] => claim(&["sub"]),
@@ -198,18 +232,22 @@ impl Seen<'_> {
                     return variable.value(registration.variables).map(Into::into);
                 }
             };
-            plain(from?.pointer(&source.pointer)?)
+            self.plain(from?.pointer(&source.pointer)?)
         })
     }
-}
 
-/// A string or a number, as text.
-fn plain(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    let text: String = text.chars().filter(|c| !c.is_control()).take(ACCOUNT_LIMIT).collect();
-    (!text.is_empty()).then_some(text)
+    /// A string or a number, as text.
+    fn plain(&self, value: &Value) -> Option<String> {
+        let text = match value {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(number) => number.to_string(),
+            _ => return None,
+        };
+        // Before it is cut: a part of a token gives away enough.
+        if self.tokens.are_in(&text) {
+            return None;
+        }
+        let text: String = text.chars().filter(|c| !c.is_control()).take(ACCOUNT_LIMIT).collect();
+        (!text.is_empty()).then_some(text)
+    }
 }

@@ -96,9 +96,9 @@ pub struct Progress {
 
 impl Progress {
     /// Counts a row that can't be imported, and says why.
-    pub fn fail(&mut self, at: RowPlace, external_id: Option<String>, field: &str, message: &str) {
+    pub fn fail(&mut self, at: RowPlace, external_id: Option<&str>, field: &str, message: &str) {
         self.failed += 1;
-        self.problems.push(RowProblem { external_id, ..RowProblem::new(at, field, message) });
+        self.problems.push(RowProblem::new(at, field, message).of(external_id));
     }
 }
 

@@ -251,3 +251,29 @@ async fn a_moved_endpoint_does_not_take_the_secret_along(pool: PgPool) {
     assert_eq!(page.refusal(), (409, "conflict".into()));
     assert!(page.text.contains("Client one"));
 }
+
+/// Whoever may write profiles need not be one who may read tokens.
+#[sqlx::test]
+async fn tokens_that_are_held_are_read_as_nothing_else(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    world.client("one", |_| {}).await;
+    let profile = admin.profile().await;
+    let path = format!("/providers/{PROVIDER}");
+    for (field, value) in [
+        ("extras", json!([{ "name": "more", "pointer": "/more" }])),
+        ("account", json!({ "label": [{ "from": "response", "pointer": "/more" }] })),
+        ("scope", json!(["/more"])),
+        ("token_type", json!(["/more"])),
+        ("access_token", json!(["/more", "/access_token"])),
+    ] {
+        let mut changed = profile.clone();
+        changed["response"][field] = value;
+        let page = admin.put(&path, &changed).await;
+        assert_eq!(page.refusal(), (409, "conflict".into()), "{field}: {}", page.text);
+    }
+    // When a token expires is no secret, and may have to be mended while it is held.
+    let mut changed = profile;
+    changed["response"]["expiry"] = json!([{ "pointer": "/expires", "form": "seconds" }]);
+    admin.put(&path, &changed).await.ok();
+}

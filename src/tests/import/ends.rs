@@ -104,6 +104,28 @@ async fn a_stop_ends_an_import_whose_file_stalls(pool: PgPool) {
     assert_eq!(ended.detail.as_deref(), Some("Regrant was stopped"));
 }
 
+/// Each file under way holds a thread that sign-ins and look-ups need too.
+#[sqlx::test]
+async fn one_too_many_at_once_is_refused_before_it_is_read(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    let places = app::import::UPLOADS;
+    let mut slow: Vec<_> = (0..places).map(|_| Slow::begin(&world.app, client, None)).collect();
+    world.until_count(RUNNING, places as i64).await;
+    let page = send(&program, client, "", "application/x-ndjson", row(1)).await;
+    assert_eq!(page.refusal(), (503, "unavailable".into()), "{}", page.text);
+    assert!(page.headers.contains_key("retry-after") && page.text.contains("8 imports"));
+    assert_eq!(world.count("SELECT count(*) FROM imports").await, places as i64);
+
+    assert_eq!(slow.remove(0).finish().await.state, ImportState::Done);
+    let done = send(&program, client, "", "application/x-ndjson", row(1)).await.ok();
+    assert_eq!(done["imported"], 1);
+    for slow in slow {
+        assert_eq!(slow.finish().await.state, ImportState::Done);
+    }
+}
+
 #[sqlx::test]
 async fn two_imports_of_one_file_at_once_make_each_connection_once(pool: PgPool) {
     let world = World::new(pool).await;

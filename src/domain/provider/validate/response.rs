@@ -5,6 +5,10 @@ use std::collections::BTreeSet;
 use super::Check;
 use crate::domain::provider::IdentityOrigin;
 
+/// Where tokens stand by the book (RFC 6749 section 5.1, OpenID Connect Core section 3.1.3.3): secret
+/// even if this profile reads them elsewhere, or not at all.
+const TOKENS: [&str; 3] = ["/access_token", "/refresh_token", "/id_token"];
+
 impl Check<'_> {
     fn pointers(&mut self, field: &str, pointers: &[String]) {
         for (at, pointer) in pointers.iter().enumerate() {
@@ -18,6 +22,21 @@ impl Check<'_> {
         } else if pointer.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1'])) {
             // RFC 6901 section 3.
             self.fail(field, "must be a JSON pointer: '~' stands there as '~0', and '/' as '~1'");
+        }
+    }
+
+    /// A pointer to what is kept or shown in the clear: no token may stand there, nor within.
+    fn open(&mut self, field: &str, pointer: &str) {
+        let response = &self.profile.response;
+        let declared = [&response.access_token, &response.refresh_token, &response.id_token];
+        let is_above = |token: &str| {
+            let rest = token.strip_prefix(pointer);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let leads_there = declared.into_iter().flatten().any(|token| is_above(token))
+            || TOKENS.into_iter().any(|token| is_above(token) || pointer.ends_with(token));
+        if pointer.starts_with('/') && leads_there {
+            self.fail(field, "a token stands there, and this is no secret");
         }
     }
 
@@ -36,6 +55,13 @@ impl Check<'_> {
         for (field, pointers) in lists {
             self.pointers(field, pointers);
         }
+        for (field, pointers) in
+            [("response.token_type", &response.token_type), ("response.scope", &response.scope)]
+        {
+            for (at, pointer) in pointers.iter().enumerate() {
+                self.open(&format!("{field}[{at}]"), pointer);
+            }
+        }
         for (field, sources) in [
             ("response.expiry", &response.expiry),
             ("response.refresh_expiry", &response.refresh_expiry),
@@ -46,7 +72,11 @@ impl Check<'_> {
         }
         let mut names = BTreeSet::new();
         for (at, extra) in response.extras.iter().enumerate() {
-            self.pointer(&format!("response.extras[{at}].pointer"), &extra.pointer);
+            let field = format!("response.extras[{at}].pointer");
+            self.pointer(&field, &extra.pointer);
+            if !extra.encrypted {
+                self.open(&field, &extra.pointer);
+            }
             if extra.name.is_empty() || !names.insert(extra.name.as_str()) {
                 self.fail(format!("response.extras[{at}].name"), "empty, or stands twice");
             }
@@ -58,6 +88,9 @@ impl Check<'_> {
             for (at, source) in sources.iter().enumerate() {
                 let field = format!("{field}[{at}].pointer");
                 self.pointer(&field, &source.pointer);
+                if matches!(source.from, IdentityOrigin::Response | IdentityOrigin::Userinfo) {
+                    self.open(&field, &source.pointer);
+                }
                 let name = source.pointer.trim_start_matches('/');
                 if source.from == IdentityOrigin::Variable && self.profile.variable(name).is_none()
                 {
@@ -71,6 +104,13 @@ impl Check<'_> {
         let errors = &self.profile.errors;
         self.pointers("errors.code", &errors.code);
         self.pointers("errors.description", &errors.description);
+        for (field, pointers) in
+            [("errors.code", &errors.code), ("errors.description", &errors.description)]
+        {
+            for (at, pointer) in pointers.iter().enumerate() {
+                self.open(&format!("{field}[{at}]"), pointer);
+            }
+        }
         for (at, rule) in errors.rules.iter().enumerate() {
             let path = |field: &str| format!("errors.rules[{at}]{field}");
             if rule.status.is_none()

@@ -32,13 +32,11 @@ pub async fn set(app: &App, actor: &Actor, id: Uuid, secret: SecretString) -> Re
     actor.require(Permission::ClientsWrite)?;
     let mut tx = app.begin().await?;
     let client = load(&mut tx, id).await?;
-    if secret.expose_secret().is_empty() {
-        return Err(Error::invalid("client_secret", "must be filled in"));
-    }
     let profile = provider::load(app, &mut tx, &client.provider).await?;
     if !profile.needs_client_secret() {
         return Err(Error::invalid("client_secret", "this provider asks for none"));
     }
+    super::check_secret(&profile, &secret)?;
     if !next_secret::has_understudy(&mut tx, id).await? {
         return Err(Error::conflict(
             Obstacle::NoConnection,

@@ -122,13 +122,21 @@ pub async fn import(
     app.wake_worker();
     let registration = caller.registration();
     let odd = token::unreadable_expiries(&registration, response, obtained_at)
-        .map(|at| FieldProblem::new("token_response", unreadable_expiry(at)))
-        .collect();
-    Ok((super::get(app, &Actor::System, id).await?, odd))
+        .map(|at| FieldProblem::new("token_response", unreadable_expiry(at)));
+    let connection = super::get(app, &Actor::System, id).await?;
+    let unread = token::unread(response, &given, connection.access_expires_at.is_some())
+        .map(|name| FieldProblem::new("token_response", unread(&name)));
+    Ok((connection, odd.chain(unread).collect()))
 }
 
 pub(in crate::server::app) fn unreadable_expiry(at: &str) -> String {
     format!("the expiry at {at} can't be read")
+}
+
+pub(in crate::server::app) fn unread(name: &str) -> String {
+    format!(
+        "holds \"{name}\", where this provider's profile does not look; rename it, or have the profile look there"
+    )
 }
 
 pub(in crate::server::app) fn reading(refusal: &Refusal) -> String {

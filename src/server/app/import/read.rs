@@ -34,8 +34,6 @@ use crate::{
 /// So many rows are stored in one transaction, and less if they are long.
 const ROWS: usize = 500;
 const BYTES: u64 = 4 * 1024 * 1024;
-/// Of an external id that is refused, so much is told.
-const TOLD: usize = 200;
 
 /// A row with its place in the file.
 pub(super) type Placed = (RowPlace, Imported);
@@ -130,8 +128,7 @@ impl Seen {
             None
         };
         if let Some((field, message)) = twice {
-            let external_id = row.external_id;
-            return Err(RowProblem { external_id, ..RowProblem::new(at, field, message) });
+            return Err(RowProblem::new(at, field, message).of(row.external_id.as_deref()));
         }
         self.external_ids.extend(external_id);
         self.tokens.extend(token);
@@ -146,7 +143,7 @@ fn prepare(
     row: Row,
 ) -> std::result::Result<Placed, RowProblem> {
     let at = row.at;
-    let external_id = row.external_id.as_deref().map(told);
+    let external_id = row.external_id.clone();
     check(job, fillable, row).map(|row| (at, row)).map_err(|error| {
         let (field, message) = match error {
             Error::Invalid(fields) => match fields.into_iter().next() {
@@ -155,13 +152,8 @@ fn prepare(
             },
             other => (String::new(), other.problem().message),
         };
-        RowProblem { external_id, ..RowProblem::new(at, &field, message) }
+        RowProblem::new(at, &field, &message).of(external_id.as_deref())
     })
-}
-
-/// An external id that may be anything, so that a person finds the row.
-fn told(external_id: &str) -> String {
-    external_id.chars().filter(|c| !c.is_control()).take(TOLD).collect()
 }
 
 fn check(job: &Job, fillable: &Fillable<'_>, row: Row) -> Result<Imported> {
@@ -189,6 +181,10 @@ fn check(job: &Job, fillable: &Fillable<'_>, row: Row) -> Result<Imported> {
         consented_at: Some(obtained_at),
     };
     let dates = grant::dates(app, &caller.profile, &before, &given);
+    let expires = dates.clock.access_expires_at.is_some();
+    if let Some(name) = token::unread(&row.token_response, &given, expires) {
+        return Err(Error::invalid("token_response", make::unread(&name)));
+    }
     let id = app.new_id();
     let set = grant::seal(app, id, 1, &given, None, &grant::Extras::new())?;
     Ok(Imported {

@@ -101,7 +101,7 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) 
         let row = serde_json::from_slice::<Row>(text).map(|row| Row { at: place, ..row });
         let row = row.map_err(|error| match error.classify() {
             serde_json::error::Category::Data => misfit(place, text),
-            _ => RowProblem::new(place, "", format!("is not JSON (column {})", error.column())),
+            _ => RowProblem::new(place, "", &format!("is not JSON (column {})", error.column())),
         });
         if !each(row, at) {
             return Ok(());
@@ -112,15 +112,14 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) 
 /// What is wrong with a row that is JSON. It is read again, slower, to find the place; nothing of what
 /// stands there is told but the external id.
 fn misfit(at: RowPlace, text: &[u8]) -> RowProblem {
-    let external_id = serde_json::from_slice::<Value>(text)
-        .ok()
-        .and_then(|row| Some(row.get("external_id")?.as_str()?.chars().take(200).collect()));
+    let row = serde_json::from_slice::<Value>(text).unwrap_or_default();
+    let external_id = row.get("external_id").and_then(Value::as_str);
     let mut reader = serde_json::Deserializer::from_slice(text);
     match serde_path_to_error::deserialize::<_, Row>(&mut reader) {
         Ok(_) => RowProblem::new(at, "", "is no import row"),
         Err(error) => {
             let (field, message) = explain(error.path(), &error.inner().to_string());
-            RowProblem { external_id, ..RowProblem::new(at, &field, message) }
+            RowProblem::new(at, &field, &message).of(external_id)
         }
     }
 }
@@ -183,7 +182,15 @@ fn csv(
             Ok(false) => return Ok(()),
             Ok(true) => {
                 let more = record.iter().flat_map(str::bytes).filter(|byte| *byte == b'\n').count();
-                let line = last - i64::try_from(more).unwrap_or_default();
+                let mut line = last - i64::try_from(more).unwrap_or_default();
+                // The file ended within it, so its last field is the rest of the file.
+                let is_open = reader.is_done() && more > 0 && record.len() != heading.len();
+                if is_open && record.iter().next_back().is_some_and(|it| it.ends_with('\n')) {
+                    line += 1;
+                }
+                if is_open {
+                    return Err(unclosed(row, line));
+                }
                 from_record(RowPlace { row, line }, &heading, &record)
             }
             Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
@@ -219,7 +226,7 @@ fn separated(mut stream: impl Read) -> io::Result<(u8, impl Read)> {
 fn from_record(at: RowPlace, heading: &[String], record: &csv::StringRecord) -> Parsed {
     if record.len() != heading.len() {
         let (wanted, got) = (heading.len(), record.len());
-        return Err(RowProblem::new(at, "", format!("has {got} columns, the heading {wanted}")));
+        return Err(RowProblem::new(at, "", &format!("has {got} columns, the heading {wanted}")));
     }
     let mut row = Row {
         at,
@@ -243,9 +250,9 @@ fn from_record(at: RowPlace, heading: &[String], record: &csv::StringRecord) -> 
             "scopes" => row.scopes = Some(words(value)),
             "obtained_at" => row.obtained_at = Some(value.into()),
             "token_response" => {
-                row.token_response = serde_json::from_str(value).map_err(|error| RowProblem {
-                    external_id: row.external_id.clone(),
-                    ..RowProblem::new(at, name, format!("is not JSON (column {})", error.column()))
+                row.token_response = serde_json::from_str(value).map_err(|error| {
+                    let message = format!("is not JSON (column {})", error.column());
+                    RowProblem::new(at, name, &message).of(row.external_id.as_deref())
                 })?;
             }
             other => match other.strip_prefix("variables.") {
@@ -262,6 +269,13 @@ fn from_record(at: RowPlace, heading: &[String], record: &csv::StringRecord) -> 
         row.token_response = Value::Object(fields);
     }
     Ok(row)
+}
+
+fn unclosed(row: i64, line: i64) -> io::Error {
+    let why = format!(
+        "row {row}, line {line}: a quote is opened there and never closed, so nothing behind it was read"
+    );
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 fn too_long() -> io::Error {
@@ -380,6 +394,23 @@ mod tests {
         let told: Vec<_> = rows.iter().filter_map(|row| row.as_ref().err()).collect();
         assert_eq!((told[0].row, told[1].row, &*told[1].field), (1, 2, "token_response"));
         assert_eq!(told[1].external_id.as_deref(), Some("8"));
+    }
+
+    /// What is behind an open quote is not passed over in silence.
+    #[test]
+    fn a_quote_that_is_never_closed_is_told_with_its_line() {
+        for rest in ["8,good\n9,good\n", "8,good\n9,good"] {
+            let text = format!("external_id,access_token\n6,good\n7,\"secret,a\n{rest}");
+            let (rows, end) = rows(Format::Csv, &text);
+            assert_eq!(rows.iter().filter(|row| row.is_ok()).count(), 1);
+            let told = end.unwrap_err().to_string();
+            assert!(told.starts_with("row 2, line 3: a quote is opened"), "{told}");
+            assert!(!told.contains("secret"));
+        }
+        // One that is closed may hold lines, also at the end.
+        let (rows, end) = rows(Format::Csv, "external_id,access_token\n7,\"a\nb\"");
+        end.unwrap();
+        assert!(rows[0].is_ok());
     }
 
     /// The lines on which the rows begin.

@@ -79,7 +79,7 @@ async fn sift(
             Some(Standing::Settled) => progress.skipped += 1,
             Some(Standing::Waiting) => {
                 let message = "a connection with this external id waits for consent";
-                progress.fail(at, row.external_id, "external_id", message);
+                progress.fail(at, row.external_id.as_deref(), "external_id", message);
             }
             Some(Standing::Abandoned) | None => new.push((at, row)),
         }
@@ -96,7 +96,7 @@ async fn sift(
         .partition(|(_, row)| row.set.fingerprint.as_ref().is_some_and(|it| homes.contains(it)));
     for (at, row) in strays {
         let message = "its refresh token belongs to a connection already";
-        progress.fail(at, row.external_id, "token_response", message);
+        progress.fail(at, row.external_id.as_deref(), "token_response", message);
     }
     // In one order everywhere, so that two imports of the same ids don't wait for each other.
     new.sort_by(|(_, one), (_, other)| one.external_id.cmp(&other.external_id));

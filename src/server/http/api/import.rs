@@ -50,7 +50,8 @@ struct RunQuery {
 /// `external_id`, `label`, `tags`, `scopes`, `obtained_at` and `variables` (in CSV columns
 /// `variables.NAME`). The answer comes when the last row is read. Rows with a problem are told and
 /// cost no other row. Rows whose `external_id` the client has already are skipped, so the same file
-/// can be sent again.
+/// can be sent again. An import of which nothing comes for a minute is broken; and when too many run
+/// at once, one more is refused (503) before it is read.
 #[utoipa::path(
     post,
     path = "/clients/{id}/imports",

@@ -57,7 +57,8 @@ pub enum Code {
     Internal,
     /// The provider gives no usable answer at present.
     ProviderUnavailable,
-    /// Our database gives no answer at present; nothing is lost by trying again.
+    /// Our database gives no answer at present, or we have too much to do at once; nothing is lost by
+    /// trying again.
     Unavailable,
 }
 
@@ -125,6 +126,9 @@ pub enum Why {
 
 /// How soon a caller may try again when the database does not answer.
 const DATABASE_WAIT: Duration = Duration::seconds(2);
+
+/// How soon, when there is too much to do.
+const BUSY_WAIT: Duration = Duration::seconds(30);
 
 /// What a caller is told when something did not work (RFC 9457).
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -204,6 +208,7 @@ impl From<app::Error> for Problem {
             app::Error::ReauthRequired(reason) => problem.reason = Some(Why::Dead(reason)),
             app::Error::Conflict(it) => problem.reason = Some(Why::Conflict(it.obstacle)),
             app::Error::RateLimited(wait) => problem.retry_after = Some(wait),
+            app::Error::Busy(_) => problem.retry_after = Some(BUSY_WAIT),
             app::Error::Internal(_) if problem.code == Code::Unavailable => {
                 problem.retry_after = Some(DATABASE_WAIT);
             }

@@ -87,7 +87,8 @@ async fn get(
 
 /// Replace a custom provider's profile
 ///
-/// What would send secrets elsewhere is refused while clients of this provider hold some.
+/// What would send secrets elsewhere, or read tokens as something else, is refused while clients of
+/// this provider hold some.
 #[utoipa::path(
     put,
     path = "/providers/{slug}",
@@ -97,7 +98,7 @@ async fn get(
     request_body = Profile,
     responses(
         (status = 200, description = "The profile", body = Profile),
-        (status = 409, description = "It is a preset, or secrets would be sent elsewhere")
+        (status = 409, description = "It is a preset, or secrets would be sent elsewhere or read as something else")
     )
 )]
 async fn replace(

@@ -1,7 +1,7 @@
 //! The presets: files, one for each service, embedded in the binary, and an operator's own beside
 //! them.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use include_dir::{Dir, include_dir};
 
@@ -12,7 +12,7 @@ static PRESETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/server/provider/
 
 /// Every preset, by slug.
 #[derive(Clone, Debug)]
-pub struct Catalog(BTreeMap<String, Profile>);
+pub struct Catalog(BTreeMap<String, Arc<Profile>>);
 
 impl Catalog {
     /// Reads the embedded presets and those in `extra_dir`. One there replaces an embedded one of
@@ -22,7 +22,7 @@ impl Catalog {
         for file in PRESETS.files().filter(|file| is_preset(file.path())) {
             let text = file.contents_utf8().ok_or_else(|| broken(file.path(), "is not UTF-8"))?;
             let profile = read(file.path(), text)?;
-            profiles.insert(profile.slug.clone(), profile);
+            profiles.insert(profile.slug.clone(), Arc::new(profile));
         }
         if let Some(directory) = extra_dir {
             let mut seen = BTreeMap::new();
@@ -33,19 +33,24 @@ impl Catalog {
                     let message = format!("has the slug of {}", other.display());
                     return Err(broken(&path, message));
                 }
-                profiles.insert(profile.slug.clone(), profile);
+                profiles.insert(profile.slug.clone(), Arc::new(profile));
             }
         }
         Ok(Self(profiles))
     }
 
     pub fn find(&self, slug: &str) -> Option<&Profile> {
-        self.0.get(slug)
+        self.0.get(slug).map(Arc::as_ref)
+    }
+
+    /// [`Catalog::find`], for whoever keeps it: a profile is long, and one is wanted for each call.
+    pub fn find_shared(&self, slug: &str) -> Option<Arc<Profile>> {
+        self.0.get(slug).cloned()
     }
 
     /// In the order of their slugs.
     pub fn iter(&self) -> impl Iterator<Item = &Profile> {
-        self.0.values()
+        self.0.values().map(Arc::as_ref)
     }
 }
 

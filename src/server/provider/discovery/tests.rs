@@ -24,7 +24,9 @@ fn metadata(issuer: &str, change: impl FnOnce(&mut Value)) -> String {
 }
 
 async fn discovered(change: impl FnOnce(&mut Value)) -> Result<Profile, Error> {
-    let server = Server::new(|origin| vec![Act::json(200, &metadata(origin, change))]).await;
+    let server =
+        Server::new(|origin| vec![Act::json(200, &metadata(origin, change)), Act::json(404, "{}")])
+            .await;
     discover(&http(), &server.origin).await
 }
 
@@ -87,6 +89,39 @@ async fn both_places_of_metadata_are_tried() {
         "{}",
         seen[1]
     );
+}
+
+/// Many sites answer any address with a page for people, or break off.
+#[tokio::test]
+async fn what_stands_in_one_place_keeps_nobody_from_the_next() {
+    let other = r#"{"issuer":"https://other.example","token_endpoint":"https://other.example/t"}"#;
+    for first in [
+        Act::with(200, "Content-Type: text/html", "<!doctype html><p>Welcome"),
+        Act::json(200, "[]"),
+        Act::json(200, other),
+        Act::raw(b""),
+        Act::raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"),
+    ] {
+        let server =
+            Server::new(|origin| vec![first, Act::json(200, &metadata(origin, |_| {}))]).await;
+        let profile = discover(&http(), &server.origin).await.unwrap();
+        assert_eq!(profile.issuer.as_ref(), Some(&server.origin));
+        assert_eq!(server.seen().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn if_no_place_fits_the_first_reason_that_says_something_is_told() {
+    let page = || Act::with(200, "Content-Type: text/html", "<p>Welcome");
+    for (acts, told) in [
+        (vec![page(), Act::json(404, "{}")], "openid-configuration holds no metadata"),
+        (vec![Act::json(404, "{}"), page()], "oauth-authorization-server holds no metadata"),
+        (vec![Act::json(404, "{}"), Act::json(500, "{}")], "openid-configuration answered 404"),
+    ] {
+        let server = Server::new(|_| acts).await;
+        let error = discover(&http(), &server.origin).await.unwrap_err();
+        assert!(matches!(&error, Error::Discovery(why) if why.contains(told)), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -36,6 +36,13 @@ fn an_echo_with_other_blanks_is_masked() {
 }
 
 #[test]
+fn an_echo_within_an_echo_is_masked_whole() {
+    let quoted = |text: &str| serde_json::to_string(text).unwrap().trim_matches('"').to_owned();
+    let secret = r#"k "v" l "w" m&odd"#;
+    assert_eq!(clear(secret, &format!("no {}", quoted(&quoted(secret)))), "no [redacted]");
+}
+
+#[test]
 fn short_secrets_are_masked_whole() {
     assert_eq!(clear("abc", "xabcy"), "x[redacted]y");
 }

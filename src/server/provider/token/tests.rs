@@ -6,10 +6,13 @@ use serde_json::json;
 use time::macros::datetime;
 
 use super::*;
-use crate::server::provider::{
-    Account, Catalog, account, guard,
-    revoke::revoke,
-    tests::{Act, NOW, Owned, Server, http, http_with, jwt},
+use crate::{
+    domain::provider::{AccountSource, Extra, IdentityOrigin},
+    server::provider::{
+        Account, Catalog, account, guard,
+        revoke::revoke,
+        tests::{Act, NOW, Owned, Server, http, http_with, jwt},
+    },
 };
 
 fn secret(text: &str) -> SecretString {
@@ -386,6 +389,42 @@ fn an_import_without_a_token_says_where_it_looked() {
     let refusal = import(&preset("slack").registration(), &json!({ "ok": true }), NOW).unwrap_err();
     assert!(refusal.description.unwrap().contains("/access_token"));
     assert!(!refusal.sent);
+}
+
+/// A profile from before it was forbidden, or a provider that says its tokens twice.
+#[test]
+fn a_token_is_nothing_else_wherever_it_stands() {
+    let source =
+        |pointer: &str| AccountSource { from: IdentityOrigin::Response, pointer: pointer.into() };
+    let mut owned = Owned::at("https://service.example");
+    let dialect = &mut owned.profile.response;
+    dialect.scope = vec!["/copy".into(), "/scope".into()];
+    dialect.token_type = vec!["/copy".into()];
+    dialect.account.id = vec![source("/copy"), source("/id")];
+    dialect.account.label = vec![source("/inside/quoted"), source("/name")];
+    dialect.extras =
+        [("open", "/copy", false), ("inside", "/inside", false), ("kept", "/copy", true)]
+            .map(|(name, pointer, encrypted)| Extra {
+                name: name.into(),
+                pointer: pointer.into(),
+                encrypted,
+            })
+            .into();
+    // Longer than a label may be, so that a part of it would be one.
+    let refresh = "r".repeat(300);
+    for token in ["short", refresh.as_str()] {
+        let quoted = if token == refresh { format!("Bearer {token}") } else { token.to_owned() };
+        let response = json!({
+            "access_token": "an-access-token", "refresh_token": token, "copy": token,
+            "inside": { "quoted": quoted }, "scope": "a b", "id": 7, "name": "Ada",
+        });
+        let grant = import(&owned.registration(), &response, NOW).unwrap();
+        assert_eq!(grant.token_type, "Bearer");
+        assert_eq!(grant.scopes, Some(vec!["a".into(), "b".into()]));
+        assert_eq!(grant.account, Some(Account { id: "7".into(), label: Some("Ada".into()) }));
+        let extras: Vec<_> = grant.extras.keys().collect();
+        assert_eq!(extras, ["kept"]);
+    }
 }
 
 #[test]
