@@ -7,6 +7,7 @@ pub mod audit;
 pub mod brand;
 pub mod campaign;
 pub mod catalog;
+pub mod check;
 pub mod client;
 pub mod connection;
 pub mod device;

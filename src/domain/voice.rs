@@ -8,6 +8,7 @@
 mod attempt;
 mod audit;
 mod campaign;
+mod check;
 mod client;
 mod connection;
 mod empty;
@@ -30,6 +31,7 @@ pub use campaign::{
     Occasion, campaign, client_scopes, no_occasion, occasion, occasion_name, stage_count,
     stragglers_again,
 };
+pub use check::{check, check_way, checking};
 pub use client::{
     REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, incident, incident_ends,
     next_secret, unreadable_expiry,
@@ -54,7 +56,7 @@ pub use overview::{
     ending, endings, group, group_line, group_name, held_up, in_all, month_in_short, more_needed,
     overdue, scale, short,
 };
-pub use people::{role, scope};
+pub use people::{PASSWORD_SET, new_password, role, scope};
 pub use provider::{
     authentication, beginning, choice, encoding, pkce, profile_in_use, refresh_lifetime, renewal,
     rotation,

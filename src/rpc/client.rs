@@ -6,7 +6,10 @@ use leptos::prelude::*;
 use uuid::Uuid;
 
 use super::Answer;
-use crate::domain::client::{Client, ClientName};
+use crate::domain::{
+    check::CredentialCheck,
+    client::{Client, ClientName},
+};
 
 #[server(prefix = "/rpc", endpoint = "client/list")]
 pub async fn list() -> Answer<Vec<Client>> {
@@ -99,6 +102,26 @@ pub async fn set_disabled(id: Uuid, disabled: bool) -> Answer<()> {
         crate::domain::client::ClientPatch { disabled: Some(disabled), ..Default::default() };
     app.call(crate::server::app::client::update(&app, &actor, id, patch, None)).await?;
     Ok(())
+}
+
+/// Asks the provider whether it takes the client's credentials; the client's page says what it said.
+#[server(prefix = "/rpc", endpoint = "client/check")]
+pub async fn check(id: Uuid) -> Answer<CredentialCheck> {
+    use crate::server::http::caller;
+    let (app, actor) = caller::actor().await?;
+    let found = app.call(crate::server::app::client::check::run(&app, &actor, id)).await?;
+    caller::keep_for_next_page(&app, &(id, found.clone())).await?;
+    caller::redirect(&format!("/clients/{id}"));
+    Ok(found)
+}
+
+/// What the check before this page found of this client.
+#[server(prefix = "/rpc", endpoint = "client/checked")]
+pub async fn checked(id: Uuid) -> Answer<Option<CredentialCheck>> {
+    use crate::server::http::caller;
+    let (app, _) = caller::actor().await?;
+    let last = caller::take_from_last_page::<(Uuid, CredentialCheck)>(&app).await?;
+    Ok(last.filter(|(of, _)| *of == id).map(|(_, found)| found))
 }
 
 /// Deletes a client; refused while it has connections that are not disconnected.

@@ -12,6 +12,12 @@ pub async fn list() -> Answer<Vec<User>> {
     app.call(crate::server::app::user::list(&app, &actor)).await
 }
 
+#[server(prefix = "/rpc", endpoint = "user/get")]
+pub async fn get(id: Uuid) -> Answer<User> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::user::get(&app, &actor, id)).await
+}
+
 #[server(prefix = "/rpc", endpoint = "user/create")]
 pub async fn create(email: String, role: Role, password: String) -> Answer<()> {
     let (app, actor) = crate::server::http::caller::actor().await?;
@@ -34,4 +40,14 @@ pub async fn set_disabled(id: Uuid, disabled: bool) -> Answer<()> {
     let patch = crate::domain::user::UserPatch { role: None, disabled: Some(disabled) };
     app.call(crate::server::app::user::update(&app, &actor, id, patch)).await?;
     Ok(())
+}
+
+/// Gives another person a new password, which ends all their sessions. `own` is the admin's.
+#[server(prefix = "/rpc", endpoint = "user/set_password")]
+pub async fn set_password(id: Uuid, password: String, own: String) -> Answer<()> {
+    use crate::server::{app::user, http::caller};
+    let (app, actor) = caller::actor().await?;
+    let (_, origin) = caller::anyone().await?;
+    let set = user::prove_and_set_password(&app, &actor, &origin, own, id, password.into());
+    app.call(set).await
 }

@@ -405,6 +405,42 @@ async fn partner_from_import_to_import(pool: PgPool) {
     PARTNER.lives_on(&world, again, world.now()).await;
 }
 
+/// Each says before the first consent whether it takes the client: a wrong secret, or where there is none a
+/// wrong id. The partner API has neither: its partner id stands apart from both.
+#[sqlx::test]
+async fn credentials_are_checked_before_anything_is_connected(pool: PgPool) {
+    use crate::domain::check::{Doubt, Finding};
+    let world = World::new(pool).await;
+    for dialect in [EVENTIX, WETIX, APIAX, CRONOFY, PARTNER] {
+        let name = dialect.preset;
+        let client = dialect.client(&world).await;
+        let check = async || {
+            let found = app::client::check::run(&world.app, &world.admin, client).await;
+            found.expect("a finding")
+        };
+        let right = check().await;
+        if name == PARTNER.preset {
+            assert_eq!(right.doubt, Some(Doubt::Indifferent), "{name}: {right:?}");
+            continue;
+        }
+        assert_eq!(right.finding, Finding::Accepted, "{name}: {right:?}");
+        assert_eq!(right.with_secret, dialect.secret.is_some(), "{name}");
+        match dialect.secret {
+            Some(_) => {
+                world.sandbox.replace_secret(dialect.realm, dialect.client, "another secret");
+            }
+            None => {
+                let id = Some("nobody".to_owned());
+                let patch = client::ClientPatch { oauth_client_id: id, ..Default::default() };
+                app::client::update(&world.app, &world.admin, client, patch, None).await.unwrap();
+            }
+        }
+        let wrong = check().await;
+        assert_eq!(wrong.finding, Finding::Refused, "{name}: {wrong:?}");
+        assert_eq!(wrong.said.unwrap().code.as_deref(), Some("invalid_client"), "{name}");
+    }
+}
+
 /// `invalid_client`: mend the secret. `invalid_grant`: ask the owner. Its new secret needs both.
 #[sqlx::test]
 async fn cronofy_tells_a_refused_client_from_a_dead_grant(pool: PgPool) {

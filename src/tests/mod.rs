@@ -5,6 +5,7 @@ mod access;
 mod api;
 mod audit;
 mod brand;
+mod check;
 mod connection;
 mod custody;
 mod demo;

@@ -262,6 +262,51 @@ async fn a_new_password_ends_all_other_sessions(pool: PgPool) {
     assert_eq!(elsewhere.sign_in("support", new).await.status, StatusCode::OK);
 }
 
+/// Whoever forgot theirs is given a new one: by an admin, who shows that it is them.
+#[sqlx::test]
+async fn an_admin_gives_somebody_a_new_password(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let mut support = world.sign_in(Role::Support).await;
+    let id = support.viewer().await.unwrap().id.to_string();
+    let new = "another long enough one";
+    let form = |own, password| [("id", id.as_str()), ("password", password), ("own", own)];
+    let refused = admin.call("user/set_password", &form("wrong", new)).await.problem();
+    assert!(refused.field("own").is_some(), "{refused:?}");
+    let refused = admin.call("user/set_password", &form(PASSWORD, "short")).await.problem();
+    assert!(refused.field("password").is_some(), "{refused:?}");
+    assert!(support.viewer().await.is_some());
+    for _ in 0..10 {
+        world.browser().sign_in("support", "forgotten").await;
+    }
+    let shut = support.clone().sign_in("support", PASSWORD).await.problem();
+    assert_eq!(shut.code, Code::RateLimited);
+
+    assert_eq!(admin.call("user/set_password", &form(PASSWORD, new)).await.status, 200);
+    assert_eq!(support.viewer().await, None, "their sessions end");
+    assert!(admin.viewer().await.is_some());
+    assert_eq!(support.sign_in("support", PASSWORD).await.problem().code, Code::Invalid);
+    assert_eq!(support.sign_in("support", new).await.status, StatusCode::OK);
+    let told = world.audit("user.set_password").await;
+    let told: Vec<_> = told.iter().map(|one| (&*one.actor_label, &*one.subject_label)).collect();
+    assert_eq!(told, [(&*email("admin"), &*email("support"))]);
+
+    // One's own is changed where the present one is asked for.
+    let own = admin.viewer().await.unwrap().id.to_string();
+    let form = [("id", own.as_str()), ("password", new), ("own", PASSWORD)];
+    assert_eq!(admin.call("user/set_password", &form).await.problem().code, Code::Invalid);
+    let page = admin.get(&format!("/users/{own}/password")).await.text;
+    assert!(page.contains("in your profile") && !page.contains("user/set_password"), "{page}");
+    // Whoever is shut out stays so.
+    let switch = [("id", id.as_str()), ("disabled", "true")];
+    admin.call("user/set_disabled", &switch).await;
+    let page = admin.get(&format!("/users/{id}/password")).await.text;
+    assert!(page.contains("stay so until they are let in again"), "{page}");
+    let form = [("id", id.as_str()), ("password", PASSWORD), ("own", PASSWORD)];
+    assert_eq!(admin.call("user/set_password", &form).await.status, 200);
+    assert_eq!(support.sign_in("support", PASSWORD).await.problem().code, Code::Invalid);
+}
+
 #[sqlx::test]
 async fn the_cookie_is_shut_to_scripts_and_over_https_to_everyone_else(pool: PgPool) {
     let world = World::new(pool.clone()).await;

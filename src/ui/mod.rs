@@ -66,6 +66,7 @@ pub fn App() -> impl IntoView {
                     <Route path=at!("/providers/:slug") view=provider::Detail ssr=SsrMode::Async/>
                     <Route path=at!("/providers/:slug/edit") view=provider::Edit ssr=SsrMode::Async/>
                     <Route path=at!("/users") view=user::List ssr=SsrMode::Async/>
+                    <Route path=at!("/users/:id/password") view=user::Password ssr=SsrMode::Async/>
                     <Route path=at!("/api-keys") view=api_key::List ssr=SsrMode::Async/>
                     <Route path=at!("/audit") view=audit::List ssr=SsrMode::Async/>
                     <Route path=at!("/settings") view=settings::Page ssr=SsrMode::Async/>

@@ -153,6 +153,11 @@ pub fn connections_needing_human(before: OffsetDateTime) -> String {
     query(CONNECTIONS, [("needs_human_before", day(before)), ("sort", "needs_human_by".to_owned())])
 }
 
+/// Where an admin gives somebody a new password.
+pub fn user_password(id: Uuid) -> String {
+    format!("{USERS}/{id}/password")
+}
+
 pub fn client(id: Uuid) -> String {
     format!("{CLIENTS}/{id}")
 }

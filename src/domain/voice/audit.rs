@@ -7,6 +7,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("brand.drop_logo", "Removed the logo of the relink pages"),
     ("brand.set_logo", "Changed the logo of the relink pages"),
     ("brand.update", "Changed the look of the relink pages"),
+    ("client.check", "Checked a client's credentials with its provider"),
     ("client.condemn", "Let the suspended verdicts of a client stand"),
     ("client.create", "Registered a client"),
     ("client.credentials_rejected", "Saw that the provider refuses a client"),
@@ -57,6 +58,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("user.create", "Added a user"),
     ("user.disable", "Shut a user out"),
     ("user.enable", "Let a user in again"),
+    ("user.set_password", "Gave a user a new password"),
     ("user.set_role", "Changed a user's role"),
     ("user.setup", "Set up the first user"),
 ];

@@ -8,6 +8,7 @@ use crate::domain::{
     access::{Role, Scope},
     attempt::{Attempt, Trigger, Verdict},
     campaign::StageCount,
+    check::{CredentialCheck, Doubt, Finding, Way},
     client,
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
     lifeline::{Life, MarkKind},
@@ -16,6 +17,7 @@ use crate::domain::{
     refusal::ErrorClass,
     relink::{Ended, Outcome, Relink, RelinkShow, Stage},
     token_reader::ReaderKind,
+    user::User,
 };
 
 const AS_OF: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
@@ -100,6 +102,21 @@ fn states() -> Vec<State> {
     states
 }
 
+/// All that a check of credentials can find.
+fn checks() -> Vec<CredentialCheck> {
+    let of = |finding, doubt, with_secret| CredentialCheck {
+        finding,
+        with_secret,
+        way: None,
+        doubt,
+        said: None,
+        checked_at: AS_OF,
+    };
+    let clear = [Finding::Accepted, Finding::Refused];
+    let clear = clear.into_iter().flat_map(|one| [of(one, None, true), of(one, None, false)]);
+    clear.chain(Doubt::ALL.map(|doubt| of(Finding::Unknown, Some(doubt), true))).collect()
+}
+
 /// Everything that can be said.
 fn all() -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
@@ -157,6 +174,14 @@ fn all() -> Vec<String> {
     for state in client::StateName::ALL {
         said.extend([client_state(state).into(), client_state_word(state).into()]);
     }
+    said.push(checking("Cronofy"));
+    said.extend(Way::ALL.map(|way| check_way(way).into()));
+    for found in checks() {
+        for state in client::StateName::ALL {
+            let told = check(&found, "Cronofy", state);
+            said.extend([told.title.into(), told.text]);
+        }
+    }
     for place in Empty::ALL {
         said.extend([empty(place).0.into(), empty(place).1.into()]);
     }
@@ -198,6 +223,16 @@ fn all() -> Vec<String> {
     }
     said.extend(Role::ALL.map(|each| role(each).into()));
     said.extend(Scope::ALL.map(|each| scope(each).into()));
+    let person = |disabled_at| User {
+        id: Uuid::nil(),
+        email: "sam@example.com".into(),
+        role: Role::Support,
+        disabled_at,
+        last_login_at: None,
+        created_at: AS_OF,
+    };
+    said.extend([None, Some(AS_OF)].map(|at| new_password(&person(at))));
+    said.push(PASSWORD_SET.into());
     said.extend(ReaderKind::ALL.map(|kind| reader(kind).into()));
     said.extend([1, 12].map(times));
     said.extend([more_readers().into(), revealed_before().into(), reveal(), revealed_for()]);
@@ -273,6 +308,20 @@ fn every_mishap_has_its_own_words() {
     classes.sort();
     classes.dedup();
     assert_eq!(classes.len(), ErrorClass::ALL.len());
+}
+
+/// Whoever can't be told something is told what will show it.
+#[test]
+fn each_finding_of_a_check_has_its_own_words_and_the_next_step() {
+    let mut texts: Vec<String> =
+        checks().iter().map(|found| check(found, "P", client::StateName::Ready).text).collect();
+    for text in &texts {
+        let steps = ["show", "again", "correct", "does not fail", "Refresh one"];
+        assert!(steps.iter().any(|step| text.contains(step)), "{text}");
+    }
+    texts.sort();
+    texts.dedup();
+    assert_eq!(texts.len(), checks().len());
 }
 
 #[test]

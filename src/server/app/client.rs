@@ -1,6 +1,7 @@
 //! Clients: registrations at providers, their secrets, their state.
 
 mod caller;
+pub mod check;
 pub mod rehearsal;
 pub(super) mod scopes;
 

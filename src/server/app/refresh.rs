@@ -18,6 +18,7 @@ mod live;
 pub mod replay;
 pub mod save;
 pub mod saver;
+pub(super) mod turn;
 mod weigh;
 
 use futures::future::join_all;
@@ -49,8 +50,6 @@ pub use saver::Saver;
 /// How often a caller looks whether its client has room again.
 const ROOM_LOOK: std::time::Duration = std::time::Duration::from_millis(50);
 
-/// For how long the worker leaves places to callers after one found none.
-const CALLERS: Duration = Duration::seconds(2);
 /// How soon the worker looks again after someone else was claiming for a client just when it was about to.
 const BUSY_LOOK: std::time::Duration = std::time::Duration::from_millis(25);
 /// How far the clocks of replicas are apart at most: all follow the database's.
@@ -222,7 +221,7 @@ async fn claim_and_make(
         // somebody else's refresh, looks for none.
         if asks.is_none() {
             let turn = tokio::time::timeout_at(deadline, asking.acquire());
-            asks = Some(turn.await.map_err(|_| busy())?);
+            asks = Some(turn.await.map_err(|_| turn::busy())?);
         }
         if app.stopping().is_cancelled() {
             return Err(Error::unavailable("Regrant is about to stop. Try again in a moment."));
@@ -268,32 +267,11 @@ async fn claim_and_make(
 async fn wait_for_room(app: &App, client_id: Uuid, deadline: Instant) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
     let client = store::client::find_bare(&mut conn, client_id).await?;
-    let paused_until = store::client::limit::paused_until(&mut conn, client_id).await?;
     drop(conn);
     if let Some(client) = &client {
         refuse_client(client.state, &client.name)?;
     }
-    match paused_until.map(|until| until - app.now()) {
-        Some(wait) if wait.is_positive() => Err(Error::ProviderUnavailable {
-            why: "The provider asked for a pause. Regrant refreshes again when it is over.".into(),
-            retry_after: Some(wait),
-        }),
-        _ if Instant::now() >= deadline => Err(busy()),
-        _ => {
-            let mut conn = app.pool().acquire().await?;
-            let (seconds, now) = (CALLERS.as_seconds_f64(), app.database_now());
-            store::client::limit::call_for_room(&mut conn, client_id, seconds, now).await?;
-            drop(conn);
-            tokio::time::sleep(ROOM_LOOK).await;
-            Ok(())
-        }
-    }
-}
-
-fn busy() -> Error {
-    Error::unavailable(
-        "This client has as many refreshes under way as its provider allows. Try again in a moment.",
-    )
+    turn::wait(app, client_id, deadline).await
 }
 
 /// The connection as it is now, if it can still be refreshed.

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 use tries::Try;
+pub(super) use tries::forget as forget_tries;
 
 use super::{Actor, App, Error, Result, audit, audit::Subject};
 use crate::{

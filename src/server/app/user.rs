@@ -5,7 +5,11 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject, session};
+use super::{
+    Actor, App, Error, Result, audit,
+    audit::Subject,
+    session::{self, Origin},
+};
 use crate::{
     domain::{
         access::{Permission, Role},
@@ -91,4 +95,42 @@ pub async fn update(app: &App, actor: &Actor, id: Uuid, patch: UserPatch) -> Res
     }
     tx.commit().await?;
     Ok(user)
+}
+
+/// [`set_password`] by a person, who shows by their own password that it is them.
+pub async fn prove_and_set_password(
+    app: &App,
+    actor: &Actor,
+    origin: &Origin,
+    own: String,
+    id: Uuid,
+    password: SecretString,
+) -> Result<()> {
+    actor.require(Permission::UsersWrite)?;
+    session::prove(app, actor, origin, "own", own).await?;
+    set_password(app, actor, id, password).await
+}
+
+/// Gives another person a new password. All their sessions end, and wrong passwords that they tried are
+/// forgotten.
+pub async fn set_password(
+    app: &App,
+    actor: &Actor,
+    id: Uuid,
+    password: SecretString,
+) -> Result<()> {
+    actor.require(Permission::UsersWrite)?;
+    if matches!(actor, Actor::User { id: own, .. } if *own == id) {
+        return Err(Error::invalid("", "Change your own password in your profile."));
+    }
+    let hash = session::hash_password(app, "password", password).await?;
+    let mut tx = app.begin().await?;
+    let user = store::user::find_for_update(&mut tx, id).await?.ok_or(Error::NotFound("user"))?;
+    store::user::set_password(&mut tx, id, &hash).await?;
+    store::session::delete_of_user(&mut tx, id).await?;
+    session::forget_tries(app, &mut tx, &user.email).await?;
+    let subject = Subject::new(id, &user.email);
+    audit::record(app, &mut tx, actor, "user.set_password", subject, json!({})).await?;
+    tx.commit().await?;
+    Ok(())
 }

@@ -21,6 +21,7 @@ pub(in crate::server) mod assertion;
 pub mod authorize;
 mod bounds;
 pub mod catalog;
+pub mod check;
 mod classify;
 pub mod device;
 mod dialect;

@@ -39,6 +39,7 @@ const TABLE: &[Row] = &[
     ("GET",    "/clients/{id}", Some(&[READ, CLIENTS])),
     ("PATCH",  "/clients/{id}", Some(&[CLIENTS])),
     ("DELETE", "/clients/{id}", Some(&[CLIENTS])),
+    ("POST",   "/clients/{id}/check", Some(&[CLIENTS])),
     ("POST",   "/clients/{id}/condemn", Some(&[CLIENTS])),
     ("POST",   "/clients/{id}/dry-run", Some(&[CLIENTS])),
     ("GET",    "/clients/{id}/imports", Some(&[READ])),
@@ -97,6 +98,7 @@ const TABLE: &[Row] = &[
     ("POST",   "/users", Some(&[])),
     ("GET",    "/users/{id}", Some(&[])),
     ("PATCH",  "/users/{id}", Some(&[])),
+    ("PUT",    "/users/{id}/password", Some(&[])),
 ];
 
 /// The one that needs no key.
@@ -114,6 +116,7 @@ fn body(method: &str, path: &str) -> Value {
         (_, "/brand") => json!({ "name": "a" }),
         (_, "/brand/logo") => json!({}),
         (_, "/clients/{id}/next-secret") => json!({ "client_secret": "a" }),
+        (_, "/users/{id}/password") => json!({ "password": "short" }),
         (_, "/providers") | ("PUT", _) => json!({ "slug": "nothing-such", "name": "" }),
         (_, "/providers/discover") => json!({ "issuer": "ftp://nonsense" }),
         (_, "/users") => json!({ "email": "a@b.test", "role": "support", "password": "short" }),

@@ -60,6 +60,7 @@ fn table() -> BTreeMap<&'static str, Seen> {
         ("/settings", ByAdmins),
         ("/setup/{token}", ByAnyone),
         ("/users", By(&[Auditor])),
+        ("/users/{id}/password", By(&[Auditor])),
     ])
 }
 
@@ -103,9 +104,11 @@ async fn each_page_is_shown_to_whom_its_row_says(pool: PgPool) {
     let job = app::job::create(&world.app, &world.admin, &new).await.expect("a job").id;
     world.execute("UPDATE connections SET account_id = 'acc_1', account_label = 'alice'").await;
     let relink = app::relink::create(&world.app, &world.admin, connection).await.unwrap().id;
+    let user = world.person_named("somebody", Support).await;
     let filled = |path: &str| {
         let id = match path {
             "/relinks/{id}" => relink,
+            _ if path.contains("/users") => user,
             _ if path.contains("/jobs") => job,
             _ if path.contains("/clients") => client,
             _ => connection,

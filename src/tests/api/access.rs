@@ -29,6 +29,7 @@ fn body(method: &Method, path: &str, profile: &Value) -> Value {
         ("POST", "/saved-filters") => json!({ "name": "a" }),
         ("POST", "/users") => makers::user("someone@people.test"),
         ("POST", "/api-keys") => makers::key("another"),
+        ("PUT", "/users/{id}/password") => json!({ "password": "a long enough password" }),
         ("PATCH", _) | ("POST", "/clients/{id}/dry-run" | "/clients/{id}/imports") => json!({}),
         _ => panic!("{method} {path} takes a body; this table says none"),
     }

@@ -6,7 +6,7 @@ use time::Duration;
 
 use super::makers;
 use crate::{
-    domain::access::Scope,
+    domain::{access::Scope, problem::Code},
     sandbox,
     tests::support::{PROVIDER, SECRET, World},
 };
@@ -217,6 +217,16 @@ async fn people_and_keys_are_let_in_and_shut_out(pool: PgPool) {
     let changed = admin.patch(&path, &json!({ "role": "support", "disabled": true })).await.ok();
     assert_eq!((&changed["role"], changed["disabled_at"].is_null()), (&json!("support"), false));
     assert_ne!(browser.call("user/list", &[]).await.status, 200, "the session has ended");
+    admin.patch(&path, &json!({ "disabled": false })).await.ok();
+    let password = json!({ "password": "one that was not forgotten" });
+    assert_eq!(admin.put(&format!("{path}/password"), &password).await.status, 204);
+    assert_eq!(
+        browser.sign_in("root", "a long enough password").await.problem().code,
+        Code::Invalid
+    );
+    assert_eq!(browser.sign_in("root", "one that was not forgotten").await.status, 200);
+    let short = admin.put(&format!("{path}/password"), &json!({ "password": "short" })).await;
+    assert_eq!((short.refusal().0, short.field()), (422, "password".into()));
 
     let page = admin.post("/api-keys", &makers::key("reader")).await;
     let made = page.ok();

@@ -154,6 +154,7 @@ async fn what_is_not_there_is_not_found(pool: PgPool) {
         let body = match path.as_str() {
             "/providers/{slug}" => profile,
             "/clients/{id}/next-secret" => json!({ "client_secret": "a" }),
+            "/users/{id}/password" => json!({ "password": "a long enough password" }),
             _ => json!({}),
         };
         let body = operation.get("requestBody").map(|_| &body);

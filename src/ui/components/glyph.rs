@@ -19,9 +19,9 @@ const RING: Shape = (
     "M6 1.2a4.8 4.8 0 1 1 0 9.6a4.8 4.8 0 1 1 0-9.6z M6 4.8a1.2 1.2 0 1 1 0 2.4a1.2 1.2 0 1 1 0-2.4z",
     false,
 );
-const DASH: Shape = ("M1 6h10", false);
-
 pub const ARROW: Shape = ("M1 6h9 M6.5 2.5l3.5 3.5l-3.5 3.5", false);
+/// Neither well nor ill.
+pub const DASH: Shape = ("M1 6h10", false);
 pub const TICK: Shape = ("M1.5 6.5l3 3l6-7", false);
 pub const CROSS: Shape = ("M2 2l8 8 M10 2l-8 8", false);
 

@@ -15,6 +15,21 @@ const ACCOUNT_LIMIT: i64 = 10;
 const ADDRESS_LIMIT: i64 = 50;
 const WINDOW: Duration = Duration::minutes(15);
 
+/// What the failures of an account are counted by. Under a keyed hash: what is typed for an account may be
+/// a password.
+fn by_account(app: &App, email: &str) -> String {
+    format!("account:{}", app.keyring().fingerprint(&email.to_lowercase().into()))
+}
+
+/// Forgets what failed for an account, so that it is not shut.
+pub(in crate::server::app) async fn forget(
+    app: &App,
+    conn: &mut PgConnection,
+    email: &str,
+) -> Result<()> {
+    Ok(login_failure::clear(conn, &by_account(app, email)).await?)
+}
+
 /// A try that counts as failed until it ends well.
 pub(super) struct Try {
     by_account: String,
@@ -30,9 +45,7 @@ impl Try {
         origin: &Origin,
         email: &str,
     ) -> Result<Self> {
-        // Under a keyed hash: what is typed for an account may be a password.
-        let account = app.keyring().fingerprint(&email.to_lowercase().into());
-        let by_account = format!("account:{account}");
+        let by_account = by_account(app, email);
         let by_address = format!("address:{}", origin.address);
         let at = app.now();
         // Counted before it is checked, this one included, so that many tries at once do not slip past

@@ -15,12 +15,15 @@ use super::{
     query::Query,
 };
 use crate::{
-    domain::{access::Permission, client, client::Client, page::Page},
+    domain::{access::Permission, check::CredentialCheck, client, client::Client, page::Page},
     server::app::{self, App},
 };
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update, delete))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .routes(routes!(check))
 }
 
 /// List clients
@@ -175,4 +178,30 @@ async fn delete(
 ) -> Result<StatusCode, Problem> {
     app::client::delete(&app, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Check a client's credentials
+///
+/// Asks the provider whether it accepts the client id and secret, by the ways that its profile has, with
+/// made-up tokens and codes: no grant is touched, and nothing is changed. A client without connections may
+/// be granted a token of its own, which is not kept. Several requests may be made; they count against the
+/// client's limits.
+#[utoipa::path(
+    post,
+    path = "/clients/{id}/check",
+    tag = "clients",
+    extensions(("x-permission" = json!(Permission::ClientsWrite))),
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "What was found", body = CredentialCheck),
+        (status = 409, description = "The client was changed meanwhile"),
+        (status = 503, description = "The client's limits leave no room now")
+    )
+)]
+async fn check(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+) -> Result<Json<CredentialCheck>, Problem> {
+    Ok(Json(app::client::check::run(&app, &actor, id).await?))
 }

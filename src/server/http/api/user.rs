@@ -1,6 +1,6 @@
 //! People who sign in.
 
-use axum::extract::State;
+use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -22,7 +22,10 @@ use crate::{
 };
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update))
+        .routes(routes!(set_password))
 }
 
 /// List users
@@ -114,4 +117,35 @@ async fn update(
     Json(patch): Json<UserPatch>,
 ) -> Result<Json<User>, Problem> {
     Ok(Json(app::user::update(&app, &actor, id, patch).await?))
+}
+
+/// A password for somebody who forgot theirs.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPassword {
+    /// At least 12 characters.
+    #[schema(write_only, min_length = 12)]
+    password: String,
+}
+
+/// Give a user a new password
+///
+/// The old one no longer works, and all their sessions end. Whoever is shut out stays so.
+#[utoipa::path(
+    put,
+    path = "/users/{id}/password",
+    tag = "users",
+    extensions(("x-permission" = json!(Permission::UsersWrite))),
+    params(("id" = Uuid, Path)),
+    request_body = NewPassword,
+    responses((status = 204, description = "It is set"))
+)]
+async fn set_password(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+    Json(body): Json<NewPassword>,
+) -> Result<StatusCode, Problem> {
+    app::user::set_password(&app, &actor, id, body.password.into()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -4,18 +4,19 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use uuid::Uuid;
 
-use super::{form::variables, secret, trouble};
+use super::{check, form::variables, secret, trouble};
 use crate::{
     domain::{
         access::Permission,
         catalog::ProviderEntry,
+        check::{CredentialCheck, Finding},
         client::{Client, StateName},
         provider::Profile,
         voice,
     },
     rpc::{
         self,
-        client::{Delete, SetDisabled, Update},
+        client::{Check, Delete, SetDisabled, Update},
     },
     ui::{
         components::{
@@ -39,6 +40,7 @@ use crate::{
 #[derive(Clone, Copy)]
 struct Doings {
     update: Doing<Update>,
+    check: Doing<Check>,
     secret: secret::Doings,
     set_disabled: Doing<SetDisabled>,
     delete: Doing<Delete>,
@@ -50,6 +52,7 @@ pub fn Detail() -> impl IntoView {
     let params = use_params_map();
     let doings = Doings {
         update: Doing::new(),
+        check: Doing::new(),
         secret: secret::Doings::new(),
         set_disabled: Doing::new(),
         delete: Doing::new(),
@@ -60,6 +63,7 @@ pub fn Detail() -> impl IntoView {
             (
                 params.with(|params| params.get("id")?.parse::<Uuid>().ok()),
                 doings.update.version.get(),
+                doings.check.version.get(),
                 doings.secret.versions(),
                 doings.set_disabled.version.get(),
                 doings.trouble.resume.version.get(),
@@ -70,15 +74,27 @@ pub fn Detail() -> impl IntoView {
             let Some(id) = id else { return missing("client") };
             let client = rpc::client::get(id).await?;
             let provider = rpc::provider::get(client.provider.clone()).await?;
-            Ok((client, provider))
+            Ok((client, provider, rpc::client::checked(id).await?))
         },
     );
-    loaded(client, move |(client, provider), may| show(client, provider, &may, doings))
+    loaded(client, move |(client, provider, found), may| {
+        show(client, provider, found, &may, doings)
+    })
 }
 
-fn show(client: Client, provider: ProviderEntry, may: &May, doings: Doings) -> AnyView {
+fn show(
+    client: Client,
+    provider: ProviderEntry,
+    found: Option<CredentialCheck>,
+    may: &May,
+    doings: Doings,
+) -> AnyView {
     let may_write = may.allows(Permission::ClientsWrite);
     let connect = may.allows(Permission::ConnectionsWrite) && client.state != StateName::Disabled;
+    // Who has just been refused is not told that it works.
+    let is_doubtful = client.state == StateName::Ready
+        && found.as_ref().is_some_and(|found| found.finding == Finding::Refused);
+    let is_new = may_write && connect && client.connections == 0;
     let profile = provider.profile;
     view! {
         {head(client.name.clone(), Some(("Clients", path::CLIENTS)), view! {
@@ -89,14 +105,17 @@ fn show(client: Client, provider: ProviderEntry, may: &May, doings: Doings) -> A
                     }
                 })}
         })}
+        {found.map(|found| check::found(&client, &profile, &found))}
         <div class="status" data-state=client_tone(client.state)>
             <p class="status-line">
                 <ClientBadge state=client.state/>
                 " since "
                 <Day at=client.state_since/>
             </p>
-            <p>{voice::client_state(client.state)}</p>
+            {(!is_doubtful).then(|| view! { <p>{voice::client_state(client.state)}</p> })}
             {trouble::pause(&client, may_write, doings.trouble)}
+            {(may_write && !is_new)
+                .then(|| view! { <div class="actions">{check::button(&client, doings.check)}</div> })}
             {client
                 .state_detail
                 .clone()
@@ -110,6 +129,7 @@ fn show(client: Client, provider: ProviderEntry, may: &May, doings: Doings) -> A
                 })}
         </div>
         {trouble::incident(&client, &profile, may_write, doings.trouble)}
+        {is_new.then(|| check::first_steps(&client, &profile, doings.check))}
         {facts(&client, &profile)}
         {may_write
             .then(|| {
@@ -122,7 +142,16 @@ fn show(client: Client, provider: ProviderEntry, may: &May, doings: Doings) -> A
                     </p>
                 }
             })}
-        <Copyable id="redirect-uri" label="Redirect URI" value=client.redirect_uri.clone()/>
+        {(!is_new)
+            .then(|| {
+                view! {
+                    <Copyable
+                        id="redirect-uri"
+                        label="Redirect URI"
+                        value=client.redirect_uri.clone()
+                    />
+                }
+            })}
         {may_write.then(|| manage(&client, &profile, doings))}
     }
     .into_any()

@@ -1,5 +1,6 @@
 //! Clients: registrations at providers.
 
+mod check;
 mod detail;
 mod dry_run;
 mod form;

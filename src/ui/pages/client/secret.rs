@@ -63,14 +63,23 @@ pub fn replace(client: &Client, profile: &Profile, doings: Doings) -> AnyView {
         view! { <p class="warning">{text}</p> }
     });
     let next = client.next_secret.as_ref().map(|next| waiting(client, next, doings));
+    // There is none that it could be tried with.
+    let ways = if client.connections == 0 {
+        at_once(client, profile, doings.replace)
+    } else {
+        view! {
+            {rehearse(client, profile, doings.set)}
+            <details class="fold" open=doings.replace.trouble.stands()>
+                <summary>"Replace it at once, untried"</summary>
+                {at_once(client, profile, doings.replace)}
+            </details>
+        }
+        .into_any()
+    };
     let content = view! {
         {warning}
         {next}
-        {rehearse(client, profile, doings.set)}
-        <details class="fold" open=doings.replace.trouble.stands()>
-            <summary>"Replace it at once, untried"</summary>
-            {at_once(client, profile, doings.replace)}
-        </details>
+        {ways}
         <Answered
             trouble=doings.replace.trouble
             done=doings.replace.done("Replaced. The old secret is gone.")

@@ -17,10 +17,11 @@ use crate::{
             badge::RoleTag,
             confirm::confirm,
             field::{Choice, Submit, Text, options_of},
-            head::{head, section},
+            head::{head, link, section},
             moment::Day,
             notice::{Answered, nothing},
         },
+        path,
         patterns::{
             action::{Doing, action_form, button_form, hidden},
             load::loaded,
@@ -93,7 +94,7 @@ fn row(user: User, editable: bool, doings: Doings) -> AnyView {
             let sent = (hidden("id", user.id), hidden("disabled", !disabled));
             button_form(doings.set_disabled, sent, label, weight)
         };
-        if disabled {
+        let door = if disabled {
             set("Let in again", "")
         } else {
             let text = format!(
@@ -101,6 +102,11 @@ fn row(user: User, editable: bool, doings: Doings) -> AnyView {
                 user.email
             );
             confirm("Shut out", text, set("Shut out", "grave"))
+        };
+        view! {
+            <div class="actions">
+                {link(path::user_password(user.id), "button", "New password")} {door}
+            </div>
         }
     });
     view! {

@@ -1,0 +1,65 @@
+//! Waiting for a place among the requests that a client may make of its provider: of the refresh that is
+//! waited for, or of a question that is no refresh and counts against the same limits.
+
+use time::Duration;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{ROOM_LOOK, claim, intent};
+use crate::{
+    domain::{client::StateName, provider::Profile},
+    server::{
+        app::{App, Error, Result},
+        store,
+    },
+};
+
+/// For how long the worker leaves places to callers after one found none.
+const CALLERS: Duration = Duration::seconds(2);
+
+/// Takes a turn for a request that begins now, whatever state the client is in. It is counted against the
+/// client's rate; it begins only while there is a place, and holds none: no connection waits for it.
+pub async fn take(app: &App, client_id: Uuid, profile: &Profile, deadline: Instant) -> Result<()> {
+    let limit = intent::limit(client_id, Some(profile));
+    loop {
+        let mut tx = app.begin().await?;
+        let rooms = claim::room(app, &mut tx, &[limit], &StateName::ALL).await?;
+        if rooms.iter().any(|room| room.room > 0) {
+            if let Some(seconds) = limit.interval {
+                let now = app.database_now();
+                store::client::limit::spend(&mut tx, client_id, seconds, now).await?;
+            }
+            tx.commit().await?;
+            return Ok(());
+        }
+        tx.rollback().await?;
+        wait(app, client_id, deadline).await?;
+    }
+}
+
+/// Waits a moment for the client to have room. Refuses when the deadline is over, or when the provider
+/// asked for a pause.
+pub async fn wait(app: &App, client_id: Uuid, deadline: Instant) -> Result<()> {
+    let mut conn = app.pool().acquire().await?;
+    let paused_until = store::client::limit::paused_until(&mut conn, client_id).await?;
+    match paused_until.map(|until| until - app.now()) {
+        Some(wait) if wait.is_positive() => Err(Error::ProviderUnavailable {
+            why: "The provider asked for a pause. Regrant refreshes again when it is over.".into(),
+            retry_after: Some(wait),
+        }),
+        _ if Instant::now() >= deadline => Err(busy()),
+        _ => {
+            let (seconds, now) = (CALLERS.as_seconds_f64(), app.database_now());
+            store::client::limit::call_for_room(&mut conn, client_id, seconds, now).await?;
+            drop(conn);
+            tokio::time::sleep(ROOM_LOOK).await;
+            Ok(())
+        }
+    }
+}
+
+pub fn busy() -> Error {
+    Error::unavailable(
+        "This client has as many refreshes under way as its provider allows. Try again in a moment.",
+    )
+}

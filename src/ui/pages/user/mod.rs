@@ -1,0 +1,7 @@
+//! People who may sign in.
+
+mod list;
+mod password;
+
+pub use list::List;
+pub use password::Password;
