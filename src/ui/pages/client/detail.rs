@@ -30,6 +30,7 @@ use crate::{
         path,
         patterns::{
             action::{Doing, action_form, button_form, hidden},
+            live::live_on,
             load::{May, loaded, missing},
             variables::shown,
         },
@@ -80,7 +81,7 @@ fn show(client: Client, provider: ProviderEntry, may: &May, doings: Doings) -> A
     let may_write = may.allows(Permission::ClientsWrite);
     let connect = may.allows(Permission::ConnectionsWrite) && client.state != StateName::Disabled;
     let profile = provider.profile;
-    view! {
+    let standing = view! {
         {head(client.name.clone(), Some(("Clients", path::CLIENTS)), view! {
             {connect
                 .then(|| {
@@ -111,6 +112,9 @@ fn show(client: Client, provider: ProviderEntry, may: &May, doings: Doings) -> A
         </div>
         {trouble::incident(&client, &profile, may_write, doings.trouble)}
         {facts(&client, &profile)}
+    };
+    view! {
+        {live_on("client", "clients", standing)}
         {may_write
             .then(|| {
                 view! {

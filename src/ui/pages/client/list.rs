@@ -12,7 +12,7 @@ use crate::{
             notice::nothing,
         },
         path,
-        patterns::load::loaded,
+        patterns::{live::live_on, load::loaded},
     },
 };
 
@@ -50,7 +50,7 @@ pub fn List() -> impl IntoView {
         };
         view! {
             {head("Clients", None, may_write.then(add))}
-            {list}
+            {live_on("clients", "clients", list)}
         }
     })
 }
