@@ -152,7 +152,9 @@ const telling = { A: address, FORM: key, LI: row, TR: row, SECTION: (node) => no
 const called = (node) => {
   if (node.nodeType !== Node.ELEMENT_NODE) return node.nodeName;
   const name = node.nodeName.toUpperCase();
-  return node.id ? `${name}#${node.id}` : `${name}.${node.classList[0]} ${telling[name]?.(node)}`;
+  // Not `node.id`: a form has a field of that name.
+  const id = node.getAttribute("id");
+  return id ? `${name}#${id}` : `${name}.${node.classList[0]} ${telling[name]?.(node)}`;
 };
 // What stands in `old` for each node in `anew`, if anything does.
 const pair = (old, anew) => {
