@@ -1,5 +1,6 @@
 //! The refresh contract, point by point. Each of these fails when the point is broken.
 
+mod asked;
 mod clocks;
 mod contact;
 mod credentials;

@@ -82,6 +82,31 @@ async fn each_reader_is_counted_by_its_name(pool: PgPool) {
     assert_eq!(world.count("SELECT sum(reads)::bigint FROM token_readers").await, 5);
 }
 
+/// Somebody holds a connection: what was read of others is written all the same.
+#[sqlx::test]
+async fn only_what_is_held_waits(pool: PgPool) {
+    let world = World::new(pool.clone()).await;
+    let client = world.client("one", |_| {}).await;
+    let (held, free) = (world.import(client).await, world.import_of(client, "bob").await);
+    // As many as go together in one statement.
+    for number in 1..=500 {
+        read(&world.app, &program(number, "crowd"), held).await;
+    }
+    read(&world.app, &program(1, "billing"), free).await;
+    let mut tx = pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM connections WHERE id = $1 FOR UPDATE")
+        .bind(held)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    assert!(app::token_reader::flush(&world.app).await.is_err());
+    assert_eq!(readers(&world, free).await.len(), 1);
+    assert!(readers(&world, held).await.is_empty());
+    tx.rollback().await.unwrap();
+    flush(&world).await;
+    assert_eq!(world.count("SELECT count(*) FROM token_readers").await, 501);
+}
+
 #[sqlx::test]
 async fn a_read_waits_for_no_write(pool: PgPool) {
     let world = World::new(pool).await;

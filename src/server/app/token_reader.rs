@@ -26,6 +26,8 @@ use crate::{
 const MOST: usize = 65_536;
 /// How many go together in one statement.
 const BATCH: usize = 500;
+/// How many of them may fail before the rest is left for later.
+const TRIES: usize = 3;
 /// How many readers of one connection are told of.
 const TOLD: i64 = 1_000;
 
@@ -89,18 +91,20 @@ pub(super) fn note(app: &App, actor: &Actor, connection_id: Uuid) {
     app.tally().note(connection_id, kind, id, actor.label(), app.now());
 }
 
-/// Adds what was counted to the table. What can't be written now is kept for the next time.
+/// Adds what was counted to the table. What can't be written now is kept for the next time: a connection
+/// that somebody holds keeps only its own batch waiting.
 pub async fn flush(app: &App) -> Result<()> {
     let counted = app.tally().take();
-    let mut written = 0;
+    let mut failed = Vec::new();
     for batch in counted.chunks(BATCH) {
-        if let Err(error) = write(app, batch).await {
-            app.tally().put_back(counted.get(written..).unwrap_or_default());
-            return Err(error);
+        // A database that is away is not asked again and again.
+        let outcome = if failed.len() < TRIES { write(app, batch).await } else { Ok(()) };
+        if outcome.is_err() || failed.len() == TRIES {
+            app.tally().put_back(batch);
         }
-        written += batch.len();
+        failed.extend(outcome.err());
     }
-    Ok(())
+    failed.into_iter().next().map_or(Ok(()), Err)
 }
 
 async fn write(app: &App, batch: &[(Uuid, TokenReader)]) -> Result<()> {

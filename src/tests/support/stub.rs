@@ -15,17 +15,32 @@ use crate::domain::provider::Profile;
 
 /// Answers every request with the same body, until it is given another.
 #[derive(Clone)]
-pub struct Stub(Arc<Mutex<String>>);
+pub struct Stub(Arc<Mutex<Heard>>);
+
+#[derive(Default)]
+struct Heard {
+    answer: String,
+    /// The last form that was sent.
+    form: String,
+}
 
 impl Stub {
     pub fn answers(&self, body: impl ToString) {
-        *self.0.lock().expect("no panic") = body.to_string();
+        self.0.lock().expect("no panic").answer = body.to_string();
+    }
+
+    /// A parameter of the last request.
+    pub fn heard(&self, name: &str) -> Option<String> {
+        let form = self.0.lock().expect("no panic").form.clone();
+        url::form_urlencoded::parse(form.as_bytes())
+            .find_map(|(key, value)| (key == name).then(|| value.into_owned()))
     }
 }
 
-async fn answer(State(stub): State<Stub>) -> impl IntoResponse {
-    let body = stub.0.lock().expect("no panic").clone();
-    ([(header::CONTENT_TYPE, "application/json")], body)
+async fn answer(State(stub): State<Stub>, form: String) -> impl IntoResponse {
+    let mut heard = stub.0.lock().expect("no panic");
+    heard.form = form;
+    ([(header::CONTENT_TYPE, "application/json")], heard.answer.clone())
 }
 
 impl World {

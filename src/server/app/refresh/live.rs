@@ -39,13 +39,17 @@ impl Ports for App {
     async fn ask(&self, task: &Task<Self::Caller>) -> Result<Grant, Refusal> {
         let (caller, leased) = (&task.caller, &task.leased);
         let variables = caller.filled(&leased.variables);
-        let registration = caller.registration_for(&leased.scopes_requested, &variables);
-        let by_client = grant::by_client_credentials(&task.profile, task.leased.grant_type);
+        let by_client = grant::by_client_credentials(&task.profile, leased.grant_type);
         match &task.held {
+            // A refresh may ask for nothing that was not granted (RFC 6749, section 6).
             Some(token) if !by_client => {
+                let registration = caller.registration_for(&leased.scopes_granted, &variables);
                 provider::token::refresh(self.http(), &registration, token).await
             }
-            _ => provider::token::client_credentials(self.http(), &registration).await,
+            _ => {
+                let registration = caller.registration_for(&leased.scopes_requested, &variables);
+                provider::token::client_credentials(self.http(), &registration).await
+            }
         }
     }
 

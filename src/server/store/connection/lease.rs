@@ -29,6 +29,7 @@ pub struct Leased {
     pub failures: i32,
     pub doubtful_attempt_id: Option<Uuid>,
     pub scopes_requested: Vec<String>,
+    pub scopes_granted: Vec<String>,
     /// What it fills in itself.
     pub variables: BTreeMap<String, String>,
     pub obtained_at: Option<OffsetDateTime>,
@@ -56,6 +57,7 @@ struct LeasedRow {
     failures: i32,
     doubtful_attempt_id: Option<Uuid>,
     scopes_requested: Vec<String>,
+    scopes_granted: Vec<String>,
     variables: serde_json::Value,
     obtained_at: Option<OffsetDateTime>,
     access_expires_at: Option<OffsetDateTime>,
@@ -90,6 +92,7 @@ impl LeasedRow {
             failures: self.failures,
             doubtful_attempt_id: self.doubtful_attempt_id,
             scopes_requested: self.scopes_requested,
+            scopes_granted: self.scopes_granted,
             variables: serde_json::from_value(self.variables)?,
             obtained_at: self.obtained_at,
             access_expires_at: self.access_expires_at,
@@ -151,8 +154,8 @@ pub async fn claim_due(
            FROM due WHERE connections.id = due.id
            RETURNING connections.id, client_id, due.lease_before AS "lease_before?",
                      coalesce(nullif(label, ''), account_label, account_id, '') AS "name!",
-                     generation, state, failures, doubtful_attempt_id, scopes_requested, variables,
-                     obtained_at, access_expires_at, refresh_expires_at, consented_at, due_at, grant_type"#,
+                     generation, state, failures, doubtful_attempt_id, scopes_requested,
+                     scopes_granted, variables, obtained_at, access_expires_at, refresh_expires_at, consented_at, due_at, grant_type"#,
         lease.id,
         lease.now,
         lease.seconds,
@@ -185,7 +188,7 @@ pub async fn claim_one(
                WHERE id = $4 AND generation = $5 AND state IN ('active', 'retrying', 'in_doubt')
                  AND (leased_until IS NULL
                       OR ($6 AND leased_until <= coalesce($2::timestamptz, statement_timestamp())))
-               FOR UPDATE
+               FOR NO KEY UPDATE
            )
            UPDATE connections
            SET lease_id = $1,
@@ -194,8 +197,8 @@ pub async fn claim_one(
            FROM found WHERE connections.id = found.id
            RETURNING connections.id, client_id, found.lease_before AS "lease_before?",
                      coalesce(nullif(label, ''), account_label, account_id, '') AS "name!",
-                     generation, state, failures, doubtful_attempt_id, scopes_requested, variables,
-                     obtained_at, access_expires_at, refresh_expires_at, consented_at, found.due_at, grant_type"#,
+                     generation, state, failures, doubtful_attempt_id, scopes_requested,
+                     scopes_granted, variables, obtained_at, access_expires_at, refresh_expires_at, consented_at, found.due_at, grant_type"#,
         lease.id,
         lease.now,
         lease.seconds,

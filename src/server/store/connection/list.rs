@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How far is counted.
-pub const COUNTED: i64 = 5_000;
+pub const COUNTED: i64 = 2_000;
 
 /// What has no such time comes last, in either direction.
 const LAST: OffsetDateTime = datetime!(9999-01-01 0:00 UTC);
@@ -351,11 +351,13 @@ pub async fn count(
     let mut wanted = Wanted::of(filter, clients);
     if wanted.is_searched() {
         let ids = search(conn, &wanted).await?;
-        if i64::try_from(ids.len()).is_ok_and(|found| found <= COUNTED) {
+        let found = i64::try_from(ids.len()).ok().filter(|found| *found <= COUNTED);
+        if found.is_some() {
             wanted.ids = Some(ids);
             wanted.patterns = Default::default();
-        } else if wanted.is_only_searched() {
-            return Ok(Found { wanted, count: None });
+        }
+        if wanted.is_only_searched() {
+            return Ok(Found { wanted, count: found });
         }
     }
     if wanted.drift {
@@ -382,9 +384,10 @@ pub async fn count(
 /// found before, and of the clients that are asked for.
 async fn drifted(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
-        "SELECT n.id FROM clients c JOIN connections n ON n.client_id = c.id
+        "SELECT n.id
+         FROM clients c JOIN scopes_asked a ON a.client_id = c.id AND NOT a.scopes @> c.scopes
+         JOIN connections n ON n.client_id = c.id AND n.scopes_requested = a.scopes
          WHERE n.state NOT IN ('pending', 'disconnected') AND n.grant_type <> 'client_credentials'
-           AND NOT n.scopes_requested @> c.scopes
            AND ($1::uuid[] IS NULL OR c.id = ANY ($1)) AND ($2::uuid[] IS NULL OR n.id = ANY ($2))
          LIMIT $3",
         wanted.clients.as_deref(),

@@ -179,6 +179,7 @@ impl View<'_> {
             failures: row.failures,
             doubtful_attempt_id: row.doubtful_attempt_id,
             scopes_requested: Vec::new(),
+            scopes_granted: Vec::new(),
             obtained_at: row.obtained_at,
             access_expires_at: row.access_expires_at,
             refresh_expires_at: row.refresh_expires_at,
