@@ -70,7 +70,7 @@ fn row(client: Client) -> AnyView {
             <td>
                 {link(path::provider(&client.provider), "", client.provider.clone())}
             </td>
-            <td class="is-figure">
+            <td class="is-figure" data-label="Connections">
                 {link(path::connections_of_client(client.id), "", client.connections)}
             </td>
         </tr>
