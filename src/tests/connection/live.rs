@@ -32,18 +32,19 @@ async fn a_page_hears_what_becomes_of_its_connection(pool: PgPool) {
         until(ear, "all").await;
     }
 
-    // By the worker, by hand, by what people call it.
+    // By the worker and by hand.
     world.until_due(id).await;
     world.tick().await;
     until(&mut ear, "connection").await;
     app::connection::refresh(&world.app, &world.admin, id).await.expect("a refresh");
     until(&mut ear, "connection").await;
-    let renamed = [("id", of.as_str()), ("label", "Alice's"), ("external_id", ""), ("tags", "")];
-    admin.call("connection/update", &renamed).await.json::<serde_json::Value>();
-    until(&mut ear, "connection").await;
     assert!(ear_of_another.is_silent() && ear_of_none.is_silent());
 
     // What lists show too is said to all.
+    let renamed = [("id", of.as_str()), ("label", "Alice's"), ("external_id", ""), ("tags", "")];
+    admin.call("connection/update", &renamed).await.json::<serde_json::Value>();
+    until(&mut ear, "connection").await;
+    until(&mut ear_of_none, "connections").await;
     admin.call("connection/pause", &[("id", &of)]).await;
     until(&mut ear, "connection").await;
     until(&mut ear_of_another, "connections").await;
