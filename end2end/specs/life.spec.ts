@@ -1,5 +1,6 @@
 // One connection's whole life, against an authorization server that is not ours.
 import { expect, test, type Page } from "@playwright/test";
+import { addSupport, connectAccount, createKey, registerClient } from "../support/furnish.js";
 import { type House, startHouse } from "../support/house.js";
 import {
   ADMIN,
@@ -11,14 +12,7 @@ import {
   section,
   signIn,
 } from "../support/people.js";
-import {
-  type AuthorizationServer,
-  CLIENT_ID,
-  CLIENT_SECRET,
-  SCOPES,
-  consent,
-  startProvider,
-} from "../support/provider.js";
+import { type AuthorizationServer, CLIENT_ID, CLIENT_SECRET, consent, startProvider } from "../support/provider.js";
 import { type Visitor, hydrated, visitor } from "../support/watch.js";
 
 test.describe.configure({ mode: "serial" });
@@ -82,19 +76,10 @@ test("the link in the log makes the first admin, once", async ({ browser }) => {
 test("a client is registered by the issuer's own word", async () => {
   const { page } = admin;
   await open(page, "/");
-  await page.getByRole("link", { name: "Register a client" }).click();
-  await page.getByLabel("Issuer address").fill(provider.issuer);
-  await page.locator("form", { has: page.getByLabel("Issuer address") }).locator("[name=name]").fill(SERVICE);
-  await page.getByRole("button", { name: "Discover" }).click();
-
-  await expect(page.getByRole("heading", { name: `Register a client at ${SERVICE}` })).toBeVisible();
+  await expect(page.getByRole("link", { name: "Register a client" })).toHaveAttribute("href", "/clients/new");
+  house.secret("the client's secret", CLIENT_SECRET);
+  await registerClient(page, provider, SERVICE);
   await expect(page.getByLabel("Redirect URI")).toHaveValue(`${house.url}/oauth/callback`);
-  await page.getByLabel("Client id").fill(CLIENT_ID);
-  await page.getByLabel("Client secret").fill(house.secret("the client's secret", CLIENT_SECRET));
-  await page.getByLabel("Scopes").fill(SCOPES);
-  await page.getByRole("button", { name: "Register client" }).click();
-
-  await expect(page).toHaveURL(/\/clients\/[0-9a-f-]{36}$/);
   await expect(fact(page, "Client id")).toHaveText(CLIENT_ID);
   await expect(fact(page, "Secret")).toContainText("kept");
 });
@@ -102,15 +87,8 @@ test("a client is registered by the issuer's own word", async () => {
 test("an account is connected by consent, and its token has an expiry", async () => {
   const { page } = admin;
   await hydrated(page);
-  await page.getByRole("link", { name: "Connect an account" }).click();
-  const form = section(page, "By consent, now");
-  await form.locator("[name=label]").fill(LABEL);
-  await form.getByRole("button", { name: `Continue to ${SERVICE}` }).click();
-  await consent(page, ACCOUNT);
-
+  connection = await connectAccount(page, LABEL, ACCOUNT);
   await expect(page).toHaveURL(/\/connections\/[0-9a-f-]{36}\?connected=1$/);
-  connection = new URL(page.url()).pathname;
-  await expect(page.getByRole("status")).toContainText("Connected");
   await expect(badge(page)).toHaveText("alive");
   await expect(page.getByRole("heading", { level: 1 })).toHaveText(LABEL);
   await expect(fact(page, "Account")).toContainText(ACCOUNT);
@@ -121,11 +99,12 @@ test("an account is connected by consent, and its token has an expiry", async ()
   expect(generation).toBeGreaterThanOrEqual(1);
 });
 
-test("the worker refreshes it before it expires", async () => {
+test("the worker refreshes it before it expires, and the open page shows it", async () => {
   const { page } = admin;
-  await untilPage(page, async () => {
-    expect(await generationOf(page)).toBeGreaterThanOrEqual(generation + 2);
-  });
+  await open(page, connection);
+  await page.evaluate(() => Object.assign(window, { stayed: true }));
+  await expect.poll(() => generationOf(page), { timeout: 20_000 }).toBeGreaterThanOrEqual(generation + 2);
+  expect(await page.evaluate(() => "stayed" in window)).toBe(true);
   await expect(badge(page)).toHaveText("alive");
   const newest = section(page, "Refreshes").locator("tbody tr").first();
   await expect(newest).toContainText("refreshed");
@@ -170,12 +149,7 @@ test("when the grant dies at the provider, the dashboard says so and why", async
 
 test("an admin adds a support user in the dashboard", async () => {
   const { page } = admin;
-  await page.getByRole("link", { name: "Users" }).click();
-  const form = section(page, "Add a user");
-  await form.getByLabel("E-mail").fill(SUPPORT.email);
-  await form.getByLabel("Role").selectOption("support");
-  await form.getByLabel("First password").fill(house.secret("support's password", SUPPORT.password));
-  await form.getByRole("button", { name: "Add user" }).click();
+  await addSupport(page, house);
   await expect(page.getByRole("row", { name: SUPPORT.email })).toBeVisible();
 });
 
@@ -261,14 +235,9 @@ test("and the worker keeps it alive again", async () => {
 
 test("a program with a key gets a token that the provider takes, and a reason when it asks badly", async () => {
   const { page } = admin;
-  await open(page, "/api-keys");
-  await page.getByLabel("Name").fill("nightly report");
-  for (const scope of ["connections:read", "connections:write", "connections:refresh", "tokens:read"]) {
-    await page.locator(`[value='${scope}']`).check();
-  }
-  await page.getByRole("button", { name: "Create key" }).click();
-  const key = house.shownOnce("an API key", await page.getByLabel(/^The key/).inputValue());
-  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+  const scopes = ["connections:read", "connections:write", "connections:refresh", "tokens:read"];
+  const key = await createKey(page, house, "nightly report", scopes);
+  const headers = { ...key, "content-type": "application/json" };
   const at = `${house.url}/api/v1${connection}`;
 
   const { access_token: token } = (await (await fetch(`${at}/token?min_ttl=2`, { headers })).json()) as {

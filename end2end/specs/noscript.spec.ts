@@ -1,15 +1,9 @@
 // Regrant without JavaScript: every form and every filter is the browser's own.
 import { expect, test, type Page } from "@playwright/test";
+import { connectAccount, registerClient } from "../support/furnish.js";
 import { type House, startHouse } from "../support/house.js";
 import { ADMIN, becomeFirstAdmin, crawl, fact, section, signIn } from "../support/people.js";
-import {
-  type AuthorizationServer,
-  CLIENT_ID,
-  CLIENT_SECRET,
-  SCOPES,
-  consent,
-  startProvider,
-} from "../support/provider.js";
+import { type AuthorizationServer, consent, startProvider } from "../support/provider.js";
 import { visitor } from "../support/watch.js";
 
 test.describe.configure({ mode: "serial" });
@@ -63,23 +57,8 @@ test("a form says which field is wrong, beside it", async () => {
 });
 
 test("a client, a connection and a consent", async () => {
-  await page.goto("/clients/new");
-  const discover = page.locator("form", { has: page.locator("[name=issuer]") });
-  await discover.locator("[name=issuer]").fill(provider.issuer);
-  await discover.locator("[name=name]").fill(SERVICE);
-  await discover.getByRole("button", { name: "Discover" }).click();
-  await page.getByLabel("Client id").fill(CLIENT_ID);
-  await page.getByLabel("Client secret").fill(CLIENT_SECRET);
-  await page.getByLabel("Scopes").fill(SCOPES);
-  await page.getByRole("button", { name: "Register client" }).click();
-
-  await page.getByRole("link", { name: "Connect an account" }).click();
-  const form = section(page, "By consent, now");
-  await form.locator("[name=label]").fill("Grace's calendar");
-  await form.getByRole("button", { name: `Continue to ${SERVICE}` }).click();
-  await consent(page, "grace.hopper");
-  await expect(page.getByRole("status")).toContainText("Connected");
-  connection = new URL(page.url()).pathname;
+  await registerClient(page, provider, SERVICE);
+  connection = await connectAccount(page, "Grace's calendar", "grace.hopper");
 });
 
 test("the list is narrowed by its address", async () => {
@@ -99,6 +78,9 @@ test("the list is narrowed by its address", async () => {
 
 test("a connection says how it is, and is refreshed", async () => {
   await expect(page.locator(".head .badge")).toHaveText("alive");
+  // What only a script can say is not said.
+  await expect(page.locator(".stale")).toBeHidden();
+  await expect(page.locator(".held")).toBeHidden();
   await expect(fact(page, "Generation")).toHaveText("1");
   await page.getByRole("button", { name: "Refresh now" }).click();
   await expect(fact(page, "Generation")).toHaveText("2");

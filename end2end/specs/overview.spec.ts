@@ -1,10 +1,8 @@
 // The overview: what will break, when, and what to do about it, at a glance; with the script and without.
-import AxeBuilder from "@axe-core/playwright";
-import { join } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
 import { type House, startHouse } from "../support/house.js";
+import { IN_PASSING, look } from "../support/look.js";
 import { open, section, signIn, type Person } from "../support/people.js";
-import { screenshots } from "../support/places.js";
 import { freePort } from "../support/processes.js";
 import { type Visitor, hydrated, visitor } from "../support/watch.js";
 
@@ -25,36 +23,11 @@ test.afterAll(async () => {
   await house?.stop();
 });
 
-const LOOKS = [
-  ["light", 1440],
-  ["dark", 1440],
-  ["dark", 768],
-  ["light", 768],
-  ["light", 390],
-  ["dark", 390],
-] as const;
-
 for (const over of ["day", "month", "year"]) {
   test(`it is sound with the ${over} ahead`, async () => {
     const { page, mistakes } = admin;
     await open(page, `/?over=${over}`);
-    const wrong: string[] = [];
-    for (const [colorScheme, width] of LOOKS) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await page.setViewportSize({ width, height: 900 });
-      const path = join(screenshots, `overview-full-${over}-${colorScheme}-${width}.png`);
-      await page.screenshot({ path, fullPage: true });
-      const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      if (sideways > 0) wrong.push(`${width} px: ${sideways} px too wide`);
-      if (width !== 768) continue;
-      const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ["violations"] });
-      for (const { id, nodes } of (await axe.analyze()).violations) {
-        for (const node of nodes) wrong.push(`${colorScheme} ${width}: ${id}: ${node.target.join(" ")}`);
-      }
-    }
-    await page.setViewportSize({ width: 1280, height: 800 });
-    wrong.push(...mistakes.splice(0));
-    expect(wrong).toEqual([]);
+    await look(page, `overview-full-${over}`, IN_PASSING, mistakes);
   });
 }
 

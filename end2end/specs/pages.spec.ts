@@ -1,11 +1,9 @@
 // Every page, as the demo shows it: no mistake in the console, nothing that shuts people out, and
 // pictures of it in light and dark, wide and narrow.
-import AxeBuilder from "@axe-core/playwright";
-import { join } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
 import { type House, startHouse } from "../support/house.js";
+import { IN_PASSING, look } from "../support/look.js";
 import { open, signIn } from "../support/people.js";
-import { screenshots } from "../support/places.js";
 import { freePort } from "../support/processes.js";
 import { type Visitor, visitor } from "../support/watch.js";
 
@@ -40,6 +38,13 @@ function way(list: string, name: string): string {
   const found = ways.get(`${list} ${name}`);
   if (!found) throw new Error(`${list} has no ${name}; it has ${[...ways.keys()].join("; ")}`);
   return found;
+}
+
+/** Looks at a page, with what its script has complained of so far. */
+async function sound(name: string, { page, mistakes }: Visitor): Promise<void> {
+  // That an import was refused is said in the console by the browser itself, when it likes.
+  const ours = mistakes.splice(0).filter((mistake) => !mistake.includes("/rpc/connection/import"));
+  await look(page, name, IN_PASSING, ours);
 }
 
 const id = (path: string) => path.split("/").pop() ?? "";
@@ -150,14 +155,14 @@ for (const [name, path, before] of PAGES) {
   test(`${name} is sound`, async () => {
     await open(admin.page, typeof path === "string" ? path : path());
     await before?.(admin.page);
-    await look(name, admin);
+    await sound(name, admin);
   });
 }
 
 for (const [name, path] of DOORS) {
   test(`${name} is sound`, async () => {
     await open(nobody.page, path);
-    await look(name, nobody);
+    await sound(name, nobody);
   });
 }
 
@@ -168,7 +173,7 @@ test("relink is sound", async () => {
   const link = await page.getByLabel("Relink", { exact: true }).inputValue();
   demo.shownOnce("the relink's token", id(new URL(link).pathname));
   await open(nobody.page, link);
-  await look("relink", nobody);
+  await sound("relink", nobody);
 });
 
 test("missing is sound", async () => {
@@ -179,14 +184,14 @@ test("missing is sound", async () => {
   // That an address leads nowhere is said in the console by the browser itself.
   const others = admin.mistakes.splice(0).filter((mistake) => !mistake.includes("404"));
   expect(others).toEqual([]);
-  await look("missing", admin);
+  await sound("missing", admin);
 });
 
 test("the first pages of an empty Regrant are sound", async ({ browser }) => {
   const first = await visitor(browser, fresh);
   const link = await fresh.logged(/first admin at (http\S+)/);
   await open(first.page, link);
-  await look("setup", first);
+  await sound("setup", first);
   await first.page.getByLabel("E-mail").fill("ruth@example.test");
   await first.page.getByLabel("Password").fill("ruth keeps the keys 1");
   await first.page.getByRole("button", { name: "Create the first admin" }).click();
@@ -198,39 +203,7 @@ test("the first pages of an empty Regrant are sound", async ({ browser }) => {
     ["empty-connection-new", "/connections/new"],
   ] as const) {
     await open(first.page, path);
-    await look(name, first);
+    await sound(name, first);
   }
   await first.context.close();
 });
-
-/** Each theme is examined once, as are the widest and the narrowest; all are pictured. */
-const LOOKS = [
-  ["light", 1440, true],
-  ["dark", 1440, false],
-  ["dark", 390, true],
-  ["light", 390, false],
-  ["dark", 768, false],
-] as const;
-
-/** Takes the pictures of a page, and fails on what is wrong with it. */
-async function look(name: string, { page, mistakes }: Visitor): Promise<void> {
-  const wrong: string[] = [];
-  for (const [colorScheme, width, examined] of LOOKS) {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    await page.setViewportSize({ width, height: width > 1000 ? 900 : 844 });
-    const path = join(screenshots, `${name}-${colorScheme}-${width}.png`);
-    await page.screenshot({ path, fullPage: true });
-    const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    if (sideways > 0) wrong.push(`${width} px: ${sideways} px too wide`);
-    if (!examined) continue;
-    // Without frames to look into it need not open a page of its own; and only what is wrong matters.
-    const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ["violations"] });
-    for (const { id, help, nodes } of (await axe.analyze()).violations) {
-      for (const node of nodes) wrong.push(`${colorScheme}: ${id}: ${node.target.join(" ")} (${help})`);
-    }
-  }
-  // That an import was refused is said in the console by the browser itself, when it likes.
-  const refused = (mistake: string) => mistake.includes("/rpc/connection/import");
-  wrong.push(...mistakes.splice(0).filter((mistake) => !refused(mistake)));
-  expect(wrong).toEqual([]);
-}

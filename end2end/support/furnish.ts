@@ -36,6 +36,22 @@ export async function registerClient(
   return new URL(page.url()).pathname;
 }
 
+/** Makes an API key; what a program sends with it. */
+export async function createKey(
+  page: Page,
+  house: House,
+  name: string,
+  scopes: string[],
+): Promise<{ authorization: string }> {
+  await open(page, "/api-keys");
+  await page.getByLabel("Name").fill(name);
+  for (const scope of scopes) await page.locator(`[value='${scope}']`).check();
+  await page.getByRole("button", { name: "Create key" }).click();
+  const key = await page.getByLabel(`The key “${name}”`).inputValue();
+  house.shownOnce("an API key", key);
+  return { authorization: `Bearer ${key}` };
+}
+
 /** Connects an account from its client's page, with its owner's consent; the address of its page. */
 export async function connectAccount(page: Page, label: string, account: string): Promise<string> {
   await page.getByRole("link", { name: "Connect an account" }).click();

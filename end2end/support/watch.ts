@@ -9,6 +9,9 @@ export interface Visitor {
   mistakes: string[];
 }
 
+/** Browsers that run no script. */
+const scriptless = new WeakSet<BrowserContext>();
+
 /** A browser without a past. */
 export async function visitor(
   browser: Browser,
@@ -16,6 +19,7 @@ export async function visitor(
   options: BrowserContextOptions = {},
 ): Promise<Visitor> {
   const context = await browser.newContext({ baseURL: house.url, ...options });
+  if (options.javaScriptEnabled === false) scriptless.add(context);
   const mistakes: string[] = [];
   const ours = (url: string) => url === "" || url.startsWith(house.url);
   context.on("weberror", (error) => {
@@ -32,8 +36,9 @@ export async function visitor(
   return { context, page: await context.newPage(), mistakes };
 }
 
-/** Waits until the page's script has woken its parts. */
+/** Waits until the page's script has woken its parts, if the browser runs any. */
 export async function hydrated(page: Page): Promise<void> {
+  if (scriptless.has(page.context())) return;
   await page.locator("html[data-hydrated]").waitFor({ state: "attached" });
 }
 

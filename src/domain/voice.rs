@@ -50,7 +50,7 @@ pub use job::{
 pub use lifeline::{lifeline, mark};
 pub use list::{FILTER_SAVED, connections, grouped, sort};
 pub use moment::{day, exact, relative, span, stretch, until};
-pub use outcome::{Notice, Page, notice, see_fields, stale, unsaved};
+pub use outcome::{Notice, Page, held, notice, see_fields, stale, unsaved};
 pub use overview::{
     RELINK_ALL, attempts, between, bucket, client_cause, client_remedy, clock, day_in_short, due,
     ending, endings, group, group_line, group_name, held_up, in_all, month_in_short, more_needed,

@@ -7,4 +7,5 @@ mod export;
 mod home;
 mod import;
 mod list;
+mod live;
 mod reveal;

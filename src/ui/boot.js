@@ -4,6 +4,8 @@ let awake = false;
 const wake = () => {
   if (!awake) return;
   for (const part of document.querySelectorAll("leptos-island")) {
+    if (part.woken) continue;
+    part.woken = true;
     try {
       parts[part.dataset.component]?.(part);
     } catch (error) {
@@ -77,6 +79,14 @@ const pageOf = async (answer) => {
   return page;
 };
 
+// How often the page has become another.
+let turns = 0;
+const become = (page) => {
+  turns++;
+  document.title = page.title;
+  document.body.replaceWith(page.body);
+};
+
 // Shows the page that a form leads back to. What happened stands in its address and is taken out of
 // it, so that it is not told again.
 const show = async (address, form) => {
@@ -89,8 +99,7 @@ const show = async (address, form) => {
   const failed = at.searchParams.has("__err");
   for (const name of ["__err", "__path", "__done", "connected", "problem"]) at.searchParams.delete(name);
   history.replaceState(null, "", at);
-  document.title = page.title;
-  document.body.replaceWith(page.body);
+  become(page);
   const anew = [...document.forms].find((other) => key(other) === key(form));
   if (anew && failed) {
     refill(anew, form);
@@ -132,20 +141,104 @@ const send = async (form, submitter) => {
   }
 };
 
-// Makes a part of the page like another, and leaves alone what is the same in both.
-const morph = (old, anew) => {
-  if (old.nodeName !== anew.nodeName) return old.replaceWith(anew);
+// What tells a node from those beside it: its id, what it sends, where it leads, its heading; a row by what
+// it leads to, or its moment. Moments in addresses move with the page.
+const address = (link) => link.getAttribute("href")?.replace(/\d{4}-\d\d-\d\d[^&]*/g, "");
+const row = (node) => {
+  const told = node.querySelector("a[href], time[datetime]");
+  return told && (address(told) ?? told.getAttribute("datetime"));
+};
+const telling = { A: address, FORM: key, LI: row, TR: row, SECTION: (node) => node.querySelector("h2")?.textContent };
+const called = (node) => {
+  if (node.nodeType !== Node.ELEMENT_NODE) return node.nodeName;
+  const name = node.nodeName.toUpperCase();
+  // Not `node.id`: a form has a field of that name.
+  const id = node.getAttribute("id");
+  return id ? `${name}#${id}` : `${name}.${node.classList[0]} ${telling[name]?.(node)}`;
+};
+// What stands in `old` for each node in `anew`, if anything does.
+const pair = (old, anew) => {
+  const there = {};
+  for (const child of old.childNodes) (there[called(child)] ??= []).push(child);
+  return new Map([...anew.childNodes].map((child) => [child, there[called(child)]?.shift()]));
+};
+
+// What was told of what somebody did, and what is shown once: no look at the page brings it again. Islands
+// are what their script made of them.
+const KEPT = ".answered, [data-kept], leptos-island";
+
+// Makes a part of the page like another. What is the same in both is left alone, and so is what is `held`.
+const morph = (old, anew, held) => {
   if (old.nodeType !== Node.ELEMENT_NODE) {
     if (old.data !== anew.data) old.data = anew.data;
     return;
   }
+  if (held.has(old) || old.matches(KEPT)) return;
   // Whoever unfolded something goes on reading it.
   if (old.nodeName === "DETAILS") anew.toggleAttribute("open", old.open);
-  for (const { name } of [...old.attributes]) if (!anew.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name } of [...old.attributes]) {
+    const focus = name === "tabindex" && old === document.activeElement;
+    if (!anew.hasAttribute(name) && !focus) old.removeAttribute(name);
+  }
   for (const { name, value } of anew.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-  const [before, after] = [[...old.childNodes], [...anew.childNodes]];
-  after.forEach((child, at) => (at < before.length ? morph(before[at], child) : old.append(child)));
-  before.slice(after.length).forEach((child) => child.remove());
+  const pairs = pair(old, anew);
+  const goOn = new Set(pairs.values());
+  const stays = (child) => {
+    if (goOn.has(child) || child.nodeType !== Node.ELEMENT_NODE) return goOn.has(child);
+    return child.matches(KEPT) || [...held].some((one) => child.contains(one));
+  };
+  for (const child of [...old.childNodes]) if (!stays(child)) child.remove();
+  let at = old.firstChild;
+  for (const [child, mine] of pairs) {
+    while (at && !goOn.has(at)) at = at.nextSibling;
+    if (mine && mine === at) at = at.nextSibling;
+    else if (mine && old.moveBefore) old.moveBefore(mine, at);
+    else old.insertBefore(mine ?? child, at);
+    if (mine) morph(mine, child, held);
+  }
+};
+
+// Where people are at work nothing moves by itself: in which part, section or box they typed, chose or
+// marked something, have before them what asks whether they mean it, wait for an answer, or move the pointer.
+const UNIT = "[data-live], [data-live] :is(.section, .status, .card)";
+const live = () => [...document.querySelectorAll("[data-live]:not([data-live] *)")];
+const changed = (field) => {
+  if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+  if (field.nodeName !== "SELECT") return field.value !== field.defaultValue;
+  return field.selectedIndex !== Math.max(0, [...field.options].findIndex((option) => option.defaultSelected));
+};
+let pointed = { at: -Infinity };
+addEventListener("pointermove", ({ target, timeStamp }) => (pointed = { target, at: timeStamp }), { passive: true });
+// What has the focus and stands no more where the page was looked at.
+let stuck;
+const atWork = () => {
+  const held = new Set();
+  const hold = (node) => {
+    const unit = node?.closest?.(UNIT);
+    if (unit) held.add(unit);
+    return unit;
+  };
+  const marked = getSelection();
+  if (marked && !marked.isCollapsed) {
+    const range = marked.getRangeAt(0);
+    const around = range.commonAncestorContainer;
+    if (!hold(around.closest ? around : around.parentElement)) {
+      for (const part of live()) if (range.intersectsNode(part)) held.add(part);
+    }
+  }
+  document.querySelectorAll("[data-live] :is(.confirm[open], dialog[open], [aria-busy=true])").forEach(hold);
+  for (const field of document.querySelectorAll("[data-live] :is(input:not([type=hidden]), select, textarea)")) {
+    if (changed(field)) hold(field);
+  }
+  if (performance.now() - pointed.at < 1500) hold(pointed.target);
+  if (stuck === document.activeElement) hold(stuck);
+  return held;
+};
+// What stands for a node where the page was looked at.
+const twin = (node, part, anew) => {
+  if (node === part) return anew;
+  const around = twin(node.parentNode, part, anew);
+  return around && [...pair(node.parentNode, around)].find(([, mine]) => mine === node)?.[0];
 };
 
 // What moves on a page is looked at again, until it stands still; what has a topic, when the server names
@@ -156,7 +249,8 @@ let stream;
 let deaf = false;
 const listen = () => {
   if (stream) return;
-  stream = new EventSource("/live");
+  const of = document.querySelector("[data-of]")?.dataset.of;
+  stream = new EventSource(of ? `/live?of=${of}` : "/live");
   // What was said since the page was made nobody here heard.
   stream.onopen = () => {
     deaf = false;
@@ -167,11 +261,12 @@ const listen = () => {
   };
   stream.onerror = () => {
     deaf = true;
-    for (const said of document.querySelectorAll("[data-topic] > .stale")) said.hidden = false;
+    tell();
     if (stream.readyState === EventSource.CLOSED) hangUp();
     follow(5000);
   };
 };
+const tell = () => document.querySelectorAll("[data-topic] > .stale").forEach((said) => (said.hidden = !deaf));
 // How many looks are owed to what was said: one at once, and one a little later where a part has a pace,
 // since what it counts may be some seconds old. Nothing is looked at more often than at that pace.
 let owed = 0;
@@ -186,8 +281,14 @@ const hangUp = () => {
 };
 addEventListener("pagehide", hangUp);
 addEventListener("pageshow", ({ persisted }) => persisted && follow(0));
+// A page that nobody sees is looked at when somebody does. A browser has few connections for all its tabs.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) hangUp();
+  follow(0);
+});
 const follow = (wait) => {
   clearTimeout(next);
+  if (document.hidden) return;
   const moving = document.querySelector("[data-live=moving]");
   const told = document.querySelector("[data-topic]");
   if (told) listen();
@@ -199,9 +300,33 @@ const follow = (wait) => {
   wait ??= moving || !told ? (moving?.dataset.then ? 3000 : 1000) : slow;
   if (sending || moving || told) next = setTimeout(look, wait);
 };
+// What could not be shown is, as soon as nobody is at work there.
+let behind = false;
+let releasing;
+const release = () => {
+  clearTimeout(releasing);
+  if (!behind) return;
+  if (atWork().size) releasing = setTimeout(release, 500);
+  else {
+    behind = false;
+    hear();
+  }
+};
+const fallBehind = (held) => {
+  behind = held.size > 0;
+  for (const part of live()) {
+    const said = part.querySelector(":scope > .held");
+    if (said) said.hidden = !(held.has(part) && (owed || !said.hidden));
+  }
+  release();
+};
 let looking = false;
 const look = async () => {
   if (looking) return;
+  const held = atWork();
+  const parts = live();
+  // Nothing is asked for that could not be shown.
+  if (parts.length && parts.every((part) => held.has(part))) return fallBehind(held);
   looking = true;
   looked = performance.now();
   // What is said while one looks may have come too late for that look.
@@ -210,23 +335,35 @@ const look = async () => {
   looking = false;
 };
 const lookOnce = async () => {
+  const [turn, at] = [turns, location.href];
   try {
     const answer = await fetch(location, { headers: { accept: "text/html" } });
+    if (answer.status >= 500) throw new Error(answer.statusText);
     if (!answer.ok || new URL(answer.url).pathname !== location.pathname) return;
     const page = parse(await answer.text());
-    for (const part of document.querySelectorAll("[data-live]")) {
-      const anew = page.getElementById(part.id);
-      const over = part.dataset.live === "moving" && anew?.dataset.live !== "moving";
+    // Meanwhile it may have become another.
+    if (turn !== turns || at !== location.href) return follow();
+    for (const part of document.querySelectorAll("[data-live=moving][data-then=reload]")) {
+      const over = page.getElementById(part.id)?.dataset.live !== "moving";
       // Nobody is interrupted who is typing.
-      if (over && part.dataset.then === "reload" && !document.activeElement?.matches("input, select, textarea")) {
-        return location.reload();
-      }
-      if (anew) {
-        const said = anew.querySelector(":scope > .stale");
-        if (said && deaf) said.hidden = false;
-        morph(part, anew);
-      } else part.dataset.live = "still";
+      if (over && !document.activeElement?.matches("input, select, textarea")) return location.reload();
     }
+    const focused = document.activeElement;
+    const within = live().find((part) => part.contains(focused));
+    const anew = within && page.getElementById(within.id);
+    const kept = anew && focused.closest(KEPT);
+    const firm = kept && within.contains(kept) ? kept.parentNode : focused;
+    stuck = anew && !twin(firm, within, anew) ? focused : undefined;
+    const held = atWork();
+    for (const part of live()) {
+      const anew = page.getElementById(part.id);
+      if (anew) morph(part, anew, held);
+      else part.dataset.live = "still";
+    }
+    wake();
+    if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
+    tell();
+    fallBehind(held);
     follow();
   } catch {
     follow(5000);
@@ -279,8 +416,7 @@ const stay = async (form, submitter) => {
     const page = await pageOf(answer);
     const unfolded = [...document.querySelectorAll("details[open][id]")].map((fold) => fold.id);
     history.replaceState(null, "", action);
-    document.title = page.title;
-    document.body.replaceWith(page.body);
+    become(page);
     for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
     document.querySelector("[autofocus]")?.focus();
     wake();
@@ -302,6 +438,7 @@ const narrow = async (form) => {
     const page = await pageOf(await fetch(at, { headers: { accept: "text/html" } }));
     const anew = page.getElementById("found");
     if (mine !== asked || !anew) return;
+    turns++;
     document.getElementById("found").replaceWith(anew);
     history.replaceState(null, "", at);
     wake();

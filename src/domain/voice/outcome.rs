@@ -16,6 +16,11 @@ pub fn stale() -> &'static str {
     "Not live just now: Regrant can't be heard. What stands here may be old; it is tried again."
 }
 
+/// What a part of a page says that would show something else by now.
+pub fn held() -> &'static str {
+    "Something has changed meanwhile. It is shown here once you are done with what you chose or typed."
+}
+
 /// What stands above a form that somebody is about to leave.
 pub fn unsaved() -> &'static str {
     "What you changed here is not saved. Go on below, or leave it."

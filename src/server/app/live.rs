@@ -2,14 +2,19 @@
 //! database listens for all of them; what is passed on is a topic, and the page asks for the rest.
 
 use std::{
+    collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::sync::broadcast;
+use uuid::Uuid;
 
 use super::{Actor, App, Result};
-use crate::{domain::access::Permission, server::store};
+use crate::{
+    domain::access::Permission,
+    server::store::{self, live::Said},
+};
 
 /// A page that is so many topics behind is told that it missed some.
 const KEPT: usize = 64;
@@ -19,11 +24,14 @@ pub struct Live {
     said: broadcast::Sender<Topic>,
     /// Those that are on their way.
     held: Mutex<Vec<Topic>>,
+    /// Connections whose pages are open, and how many of each. Nobody is told of others.
+    shown: Mutex<HashMap<Uuid, usize>>,
 }
 
 impl Default for Live {
     fn default() -> Self {
-        Self { said: broadcast::Sender::new(KEPT), held: Mutex::default() }
+        let said = broadcast::Sender::new(KEPT);
+        Self { said, held: Mutex::default(), shown: Mutex::default() }
     }
 }
 
@@ -34,7 +42,7 @@ impl Live {
 
     /// Whether it is not on its way yet.
     fn hold(&self, topic: Topic) -> bool {
-        let mut held = self.held();
+        let mut held = lock(&self.held);
         let is_new = !held.contains(&topic);
         if is_new {
             held.push(topic);
@@ -44,12 +52,12 @@ impl Live {
 
     /// Lets go before it is said, so that nothing is lost that happens at that moment.
     fn let_go(&self, topic: Topic) {
-        self.held().retain(|held| *held != topic);
+        lock(&self.held).retain(|held| *held != topic);
         self.say(topic);
     }
 
-    fn held(&self) -> MutexGuard<'_, Vec<Topic>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shows(&self, id: Uuid) -> bool {
+        lock(&self.shown).contains_key(&id)
     }
 }
 
@@ -61,6 +69,8 @@ pub enum Topic {
     Connections,
     /// How clients stand.
     Clients,
+    /// All that is known of one connection.
+    Connection(Uuid),
     /// Some of what was said may be missing.
     All,
 }
@@ -71,6 +81,7 @@ impl Topic {
             Self::Relinks => "relinks",
             Self::Connections => "connections",
             Self::Clients => "clients",
+            Self::Connection(_) => "connection",
             Self::All => "all",
         }
     }
@@ -85,30 +96,55 @@ impl Topic {
     /// What happens all the time is passed on so often at most, all that was said meanwhile as one.
     fn pace(self) -> Option<Duration> {
         match self {
-            Self::Relinks | Self::Connections | Self::Clients => Some(Duration::from_secs(1)),
+            Self::Relinks | Self::Connections | Self::Clients | Self::Connection(_) => {
+                Some(Duration::from_secs(1))
+            }
             Self::All => None,
         }
     }
 }
 
 /// What one page hears.
-pub struct Ear(broadcast::Receiver<Topic>);
+pub struct Ear {
+    app: App,
+    said: broadcast::Receiver<Topic>,
+    /// The connection that the page shows.
+    of: Option<Uuid>,
+}
 
 impl Ear {
     /// The next topic; `None`: there will be no more.
     pub async fn next(&mut self) -> Option<Topic> {
-        match self.0.recv().await {
-            Ok(topic) => Some(topic),
-            Err(broadcast::error::RecvError::Lagged(_)) => Some(Topic::All),
-            Err(broadcast::error::RecvError::Closed) => None,
+        loop {
+            match self.said.recv().await {
+                Ok(Topic::Connection(id)) if self.of != Some(id) => {}
+                Ok(topic) => return Some(topic),
+                Err(broadcast::error::RecvError::Lagged(_)) => return Some(Topic::All),
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
         }
     }
 }
 
-/// Begins to hear what is passed on from now.
-pub fn hear(app: &App, actor: &Actor) -> Result<Ear> {
+impl Drop for Ear {
+    fn drop(&mut self) {
+        let Some(id) = self.of else { return };
+        let mut shown = lock(&self.app.live().shown);
+        match shown.get_mut(&id) {
+            Some(pages) if *pages > 1 => *pages -= 1,
+            _ => _ = shown.remove(&id),
+        }
+    }
+}
+
+/// Begins to hear what is passed on from now; also of one connection, for the page that shows it.
+pub fn hear(app: &App, actor: &Actor, of: Option<Uuid>) -> Result<Ear> {
     actor.require(Permission::ConnectionsRead)?;
-    Ok(Ear(app.live().said.subscribe()))
+    let said = app.live().said.subscribe();
+    if let Some(id) = of {
+        *lock(&app.live().shown).entry(id).or_default() += 1;
+    }
+    Ok(Ear { app: app.clone(), said, of })
 }
 
 /// Passes on what the database says. Ends when its notifications do.
@@ -117,8 +153,17 @@ pub async fn listen(app: &App) -> Result<()> {
     // What was said before nobody heard.
     app.live().say(Topic::All);
     loop {
-        if let Some(topic) = Topic::named(&store::live::heard(&mut said).await?) {
-            pass_on(app, topic);
+        match store::live::heard(&mut said).await? {
+            Said::Topic(name) => {
+                if let Some(topic) = Topic::named(&name) {
+                    pass_on(app, topic);
+                }
+            }
+            Said::Connections(ids) => {
+                for id in ids.into_iter().filter(|id| app.live().shows(*id)) {
+                    pass_on(app, Topic::Connection(id));
+                }
+            }
         }
     }
 }
@@ -135,4 +180,8 @@ fn pass_on(app: &App, topic: Topic) {
         }
         Some(_) => {}
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use axum::{
     Extension, Router,
-    extract::State,
+    extract::{Query, State},
     http::{HeaderName, StatusCode},
     response::{
         IntoResponse, Response,
@@ -13,6 +13,8 @@ use axum::{
     routing::get,
 };
 use futures::{StreamExt, stream};
+use serde::Deserialize;
+use uuid::Uuid;
 
 use super::router::Web;
 use crate::server::app::{self, Actor, App, live};
@@ -26,8 +28,18 @@ pub fn routes() -> Router<Web> {
     Router::new().route("/live", get(events))
 }
 
-async fn events(State(app): State<App>, Extension(actor): Extension<Actor>) -> Response {
-    let ear = match live::hear(&app, &actor) {
+#[derive(Deserialize)]
+struct Asked {
+    /// The connection that the page shows.
+    of: Option<Uuid>,
+}
+
+async fn events(
+    State(app): State<App>,
+    Extension(actor): Extension<Actor>,
+    Query(Asked { of }): Query<Asked>,
+) -> Response {
+    let ear = match live::hear(&app, &actor, of) {
         Ok(ear) => ear,
         Err(app::Error::Unauthenticated) => return StatusCode::UNAUTHORIZED.into_response(),
         Err(_) => return StatusCode::FORBIDDEN.into_response(),

@@ -246,11 +246,16 @@ pub async fn listen(pool: &sqlx::PgPool) -> Result<PgListener> {
 /// missing.
 pub async fn heard(listener: &mut PgListener) -> Result<Vec<Uuid>> {
     let said = listener.recv().await?;
-    Ok(said.payload().split(' ').filter_map(|id| id.parse().ok()).collect())
+    Ok(named(said.payload()))
 }
 
-/// The channel on which it is said that something became of connections.
-const CHANNEL: &str = "regrant_connections";
+/// The connections that are named on [`CHANNEL`].
+pub fn named(payload: &str) -> Vec<Uuid> {
+    payload.split(' ').filter_map(|id| id.parse().ok()).collect()
+}
+
+/// The channel on which it is said that something became of connections. Triggers speak on it too.
+pub const CHANNEL: &str = "regrant_connections";
 
 /// Tells all replicas that something became of these connections, once the transaction commits. A hint,
 /// which may be lost.

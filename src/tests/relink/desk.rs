@@ -1,10 +1,7 @@
 //! The desk: a link from its making to its end, as support sees it.
 
-use axum::{body::Body, http::Request};
-use futures::StreamExt;
 use sqlx::PgPool;
 use time::Duration;
-use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::{dead, dead_by_code, follow, token_of, typed};
@@ -185,29 +182,16 @@ async fn a_page_hears_of_a_step_at_once(pool: PgPool) {
     let world = World::new(pool).await;
     let (id, mut support) = dead(&world).await;
     assert_eq!(world.browser().get("/live").await.status, 401);
-    let mut request = Request::get("/live").body(Body::empty()).unwrap();
-    let cookies = support.cookies.iter().map(|(name, value)| format!("{name}={value}"));
-    let cookies = cookies.collect::<Vec<_>>().join("; ");
-    request.headers_mut().insert("cookie", cookies.parse().unwrap());
-    let address: std::net::SocketAddr = ([192, 0, 2, 1], 4711).into();
-    request.extensions_mut().insert(axum::extract::ConnectInfo(address));
-    let answer = world.router().oneshot(request).await.unwrap();
-    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    let mut ear = support.listen("").await;
     let listening = world.app.clone();
     let listener = tokio::spawn(async move { app::live::listen(&listening).await });
-    let mut stream = answer.into_body().into_data_stream();
-    let patience = std::time::Duration::from_secs(20);
-    let mut heard = async || {
-        let next = tokio::time::timeout(patience, stream.next()).await.expect("in time");
-        String::from_utf8_lossy(&next.unwrap().unwrap()).into_owned()
-    };
     // Once it listens it says that it may have missed something.
-    assert!(heard().await.contains("data: all"));
+    assert!(ear.next().await.unwrap().contains("data: all"));
     let made = handed(&mut support, id).await.made;
-    assert!(heard().await.contains("data: relinks"));
+    assert!(ear.next().await.unwrap().contains("data: relinks"));
     world.browser().get(&made.url).await;
-    assert!(heard().await.contains("data: relinks"));
+    assert!(ear.next().await.unwrap().contains("data: relinks"));
     world.app.stopping().cancel();
-    assert!(tokio::time::timeout(patience, stream.next()).await.expect("in time").is_none());
+    assert_eq!(ear.next().await, None);
     listener.abort();
 }

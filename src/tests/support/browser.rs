@@ -7,15 +7,20 @@ use std::{
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, Bytes},
     extract::ConnectInfo,
     http::{HeaderMap, Request, StatusCode, header},
+    response::Response,
 };
+use futures::{FutureExt, StreamExt, stream::BoxStream};
 use serde::de::DeserializeOwned;
 use tower::ServiceExt;
 use url::Url;
 
 use crate::domain::problem::Problem;
+
+/// How long something is waited for that is about to be said.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -105,16 +110,18 @@ impl Browser {
         self.send(form_of(request, form)).await
     }
 
+    /// Begins to hear what is said to pages that are open; of one connection too, where `of` is its id.
+    pub async fn listen(&mut self, of: &str) -> Ear {
+        let address = if of.is_empty() { "/live".to_owned() } else { format!("/live?of={of}") };
+        let request = Request::get(address).body(Body::empty()).expect("a request");
+        let answer = self.ask(request).await;
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/event-stream");
+        Ear(Box::pin(answer.into_body().into_data_stream()))
+    }
+
     /// Sends any request, with this browser's cookies, from its address.
-    pub async fn send(&mut self, mut request: Request<Body>) -> Page {
-        if !self.cookies.is_empty() {
-            let cookies: Vec<String> =
-                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let cookies = cookies.join("; ").parse().expect("cookies");
-            request.headers_mut().insert(header::COOKIE, cookies);
-        }
-        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(self.address, 4711)));
-        let response = self.router.clone().oneshot(request).await.expect("infallible");
+    pub async fn send(&mut self, request: Request<Body>) -> Page {
+        let response = self.ask(request).await;
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
         for cookie in parts.headers.get_all(header::SET_COOKIE) {
@@ -125,6 +132,17 @@ impl Browser {
         let told: Vec<_> = told.map(|(name, value)| format!("{name}: {value:?}")).collect();
         self.transcript.push(format!("{} {} {text}", parts.status, told.join(", ")));
         Page { status: parts.status, headers: parts.headers, text }
+    }
+
+    async fn ask(&self, mut request: Request<Body>) -> Response {
+        if !self.cookies.is_empty() {
+            let cookies: Vec<String> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let cookies = cookies.join("; ").parse().expect("cookies");
+            request.headers_mut().insert(header::COOKIE, cookies);
+        }
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(self.address, 4711)));
+        self.router.clone().oneshot(request).await.expect("infallible")
     }
 
     fn keep(&mut self, cookie: &str) {
@@ -141,6 +159,22 @@ impl Browser {
     fn path(&self, address: &str) -> String {
         let ours = self.origin.as_str().trim_end_matches('/');
         address.strip_prefix(ours).unwrap_or(address).to_owned()
+    }
+}
+
+/// What is said to one page.
+pub struct Ear(BoxStream<'static, Result<Bytes, axum::Error>>);
+
+impl Ear {
+    /// What is said next, as it is sent; `None`: there will be no more.
+    pub async fn next(&mut self) -> Option<String> {
+        let next = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("in time");
+        next.map(|said| String::from_utf8_lossy(&said.expect("an event")).into_owned())
+    }
+
+    /// Whether nothing is said that was not heard.
+    pub fn is_silent(&mut self) -> bool {
+        self.0.next().now_or_never().is_none()
     }
 }
 

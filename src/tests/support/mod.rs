@@ -18,7 +18,7 @@ use url::Url;
 use uuid::Uuid;
 
 pub use self::{
-    browser::{Browser, Page, form_of},
+    browser::{Browser, Ear, Page, form_of},
     people::{PASSWORD, email},
     program::Program,
     provider::{PROVIDER, SECRET, new_connection},

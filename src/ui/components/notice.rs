@@ -17,7 +17,7 @@ pub fn Notice(
 ) -> impl IntoView {
     let (tone, shape) = if well { ("well", glyph::TICK) } else { ("ill", glyph::CROSS) };
     view! {
-        <div class="notice" data-tone=tone role="status">
+        <div class="notice" data-tone=tone role="status" data-kept="">
             {glyph::shape(shape)}
             <div>
                 <strong>{title}</strong>

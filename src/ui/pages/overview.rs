@@ -82,7 +82,7 @@ fn at_a_glance(overview: Overview, may: &May) -> AnyView {
         {section("What runs out", "Over the time ahead", timeline(&overview))}
         {section("Refreshes", "The day behind and the day ahead", load(&overview))}
     };
-    live_at_times("overview", "connections clients", shown)
+    live_at_times("overview", "connections clients", 2, shown)
 }
 
 fn needed(overview: &Overview, may: &May) -> AnyView {

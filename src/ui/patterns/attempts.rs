@@ -84,7 +84,7 @@ fn row(attempt: &Attempt, provider: &str, as_of: OffsetDateTime) -> AnyView {
             <td class="is-figure is-minor">
                 {attempt.latency_ms().map(|ms| format!("{ms} ms")).unwrap_or_else(|| "–".into())}
             </td>
-            <td class="is-figure">{generation}</td>
+            <td class="is-figure" data-label="Generation">{generation}</td>
         </tr>
     }
     .into_any()

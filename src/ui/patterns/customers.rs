@@ -90,7 +90,7 @@ pub fn stragglers(stragglers: Vec<Straggler>, as_of: OffsetDateTime) -> AnyView 
                         <p class="say">{say}</p>
                         <p class="sub">
                             {entry.client} {account.map(|account| format!(" · {account}"))}
-                            " · link of " <Ago at=entry.relink.created_at as_of/>
+                            " · link made " <Ago at=entry.relink.created_at as_of/>
                         </p>
                     </div>
                 </li>

@@ -1,8 +1,10 @@
 //! A part of a page that moves by itself while something is under way. The script looks at it again
 //! every second and changes only what changed, so that the focus stays where it is; without a script
-//! the page is loaded again. Both stop when it stands still.
+//! the page is loaded again. Both stop when it stands still. Nothing moves where a person is at work: the
+//! script knows by what they typed, chose or opened.
 
 use leptos::prelude::*;
+use uuid::Uuid;
 
 use crate::domain::voice;
 
@@ -37,30 +39,53 @@ pub fn live_on(
     topics: &'static str,
     content: impl IntoView + 'static,
 ) -> AnyView {
-    heard(id, topics, None, content.into_any())
+    heard(Hears { id, class: "stack", topics, of: None, pace: None }, content.into_any())
 }
 
-/// [`live_on`], where topics are named all the time: it is looked at every other second at most.
+/// Most of a page, like [`live_on`], where topics are named all the time: it is looked at once in so many seconds at most.
 pub fn live_at_times(
     id: &'static str,
     topics: &'static str,
+    seconds: u32,
     content: impl IntoView + 'static,
 ) -> AnyView {
-    heard(id, topics, Some("2000"), content.into_any())
+    let pace = Some(seconds * 1000);
+    heard(Hears { id, class: "", topics, of: None, pace }, content.into_any())
 }
 
-fn heard(
+/// Most of the page of one connection, which has a topic of its own: `connection`.
+pub fn live_of(
     id: &'static str,
     topics: &'static str,
-    pace: Option<&'static str>,
-    content: AnyView,
+    of: Uuid,
+    content: impl IntoView + 'static,
 ) -> AnyView {
+    heard(Hears { id, class: "", topics, of: Some(of), pace: None }, content.into_any())
+}
+
+/// What a part listens to.
+struct Hears {
+    id: &'static str,
+    class: &'static str,
+    topics: &'static str,
+    of: Option<Uuid>,
+    /// Milliseconds.
+    pace: Option<u32>,
+}
+
+fn heard(hears: Hears, content: AnyView) -> AnyView {
+    let Hears { id, class, topics, of, pace } = hears;
+    let of = of.map(|of| of.to_string());
+    let class = (!class.is_empty()).then_some(class);
     view! {
-        <div class="stack" id=id data-live="still" data-topic=topics data-pace=pace>
-            <p class="stale" hidden>
+        <div class=class id=id data-live="still" data-topic=topics data-of=of data-pace=pace>
+            <p class="stale" data-kept="" hidden>
                 {voice::stale()}
             </p>
             {content}
+            <p class="held" data-kept="" hidden>
+                {voice::held()}
+            </p>
         </div>
     }
     .into_any()

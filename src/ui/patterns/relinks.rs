@@ -152,7 +152,7 @@ pub fn steps(relink: &Relink, as_of: OffsetDateTime) -> AnyView {
 pub fn made(relink: CreatedRelink, as_of: OffsetDateTime) -> AnyView {
     let watch = path::relink_watch(relink.id);
     view! {
-        <div class="once">
+        <div class="once" data-kept="">
             {field(&relink, as_of)}
             <p>{link(watch, "", "Watch how far they are")}</p>
         </div>

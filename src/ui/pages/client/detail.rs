@@ -31,6 +31,7 @@ use crate::{
         path,
         patterns::{
             action::{Doing, action_form, button_form, hidden},
+            live::live_on,
             load::{May, loaded, missing},
             variables::shown,
         },
@@ -96,7 +97,7 @@ fn show(
         && found.as_ref().is_some_and(|found| found.finding == Finding::Refused);
     let is_new = may_write && connect && client.connections == 0;
     let profile = provider.profile;
-    view! {
+    let standing = view! {
         {head(client.name.clone(), Some(("Clients", path::CLIENTS)), view! {
             {connect
                 .then(|| {
@@ -131,6 +132,9 @@ fn show(
         {trouble::incident(&client, &profile, may_write, doings.trouble)}
         {is_new.then(|| check::first_steps(&client, &profile, doings.check))}
         {facts(&client, &profile)}
+    };
+    view! {
+        {live_on("client", "clients", standing)}
         {may_write
             .then(|| {
                 view! {

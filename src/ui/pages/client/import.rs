@@ -159,7 +159,7 @@ fn row(problem: RowProblem) -> AnyView {
     view! {
         <tr>
             <td>{place}</td>
-            <td>{problem.external_id.unwrap_or_default()}</td>
+            <td data-label="External id">{problem.external_id.unwrap_or_default()}</td>
             <td>{field} {problem.message}</td>
         </tr>
     }

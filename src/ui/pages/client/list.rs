@@ -12,7 +12,7 @@ use crate::{
             notice::nothing,
         },
         path,
-        patterns::load::loaded,
+        patterns::{live::live_on, load::loaded},
     },
 };
 
@@ -50,7 +50,7 @@ pub fn List() -> impl IntoView {
         };
         view! {
             {head("Clients", None, may_write.then(add))}
-            {list}
+            {live_on("clients", "clients", list)}
         }
     })
 }
@@ -70,7 +70,7 @@ fn row(client: Client) -> AnyView {
             <td>
                 {link(path::provider(&client.provider), "", client.provider.clone())}
             </td>
-            <td class="is-figure">
+            <td class="is-figure" data-label="Connections">
                 {link(path::connections_of_client(client.id), "", client.connections)}
             </td>
         </tr>

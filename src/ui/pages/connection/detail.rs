@@ -35,6 +35,7 @@ use crate::{
             attempts::{attempts, own_words},
             audit, device,
             lineage::lineage,
+            live::live_of,
             load::{May, loaded, missing},
             relinks,
             token_readers::token_readers,
@@ -83,7 +84,7 @@ fn show(
         lifetimes,
         device,
     } = detail;
-    let standing = connection.standing(as_of);
+    let (id, standing) = (connection.id, connection.standing(as_of));
     let life = Life::of(&connection, &history.items, as_of);
     let lost = voice::lost(&connection, &history.items, &provider_name, as_of);
     let expired =
@@ -93,7 +94,7 @@ fn show(
     let service = provider_name.clone();
     let may_relink = may.allows(Permission::ConnectionsRelink);
     let disconnected = standing == Standing::Disconnected;
-    view! {
+    let shown = view! {
         {head(connection.name().to_owned(), Some(("Connections", path::CONNECTIONS)), view! {
             <StandingBadge standing/>
         })}
@@ -156,6 +157,9 @@ fn show(
                     <p class="more">{link(all, "", "All that was done with it")}</p>
                 })
             })}
+    };
+    view! {
+        {live_of("connection", "connection clients", id, shown)}
         {may.allows(Permission::ConnectionsWrite).then(|| manage(&connection, &variables, doings))}
     }
     .into_any()

@@ -24,6 +24,7 @@ use crate::{
             board::{board, board_to_choose},
             files::files,
             filter::chosen,
+            live::live_at_times,
             load::{May, loaded},
             pager::Pager,
         },
@@ -79,11 +80,11 @@ pub fn List() -> impl IntoView {
         view! {
             {head("Connections", None, connect.then(button))}
             {bar(&filter, &clients)}
-            <div id="found">
+            {live_at_times("found", "connections clients", 5, view! {
                 {saved(&filter, all, create)}
                 {content}
                 <Pager next=list.page.next/>
-            </div>
+            })}
         }
     })
 }

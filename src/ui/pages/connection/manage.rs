@@ -141,7 +141,7 @@ pub fn actions(
     };
     view! {
         <div class="actions">{mend} {replace} {first.into_iter().flatten().collect::<Vec<_>>()}</div>
-        <div aria-live="polite">{told}</div>
+        <div aria-live="polite" data-kept="">{told}</div>
     }
     .into_any()
 }

@@ -146,7 +146,7 @@ fn confirm(
             view! {
                 <tr>
                     <td>{share.client.clone()}</td>
-                    <td class="is-number">{voice::grouped(share.count)}</td>
+                    <td class="is-number" data-label="Connections">{voice::grouped(share.count)}</td>
                 </tr>
             }
         })
