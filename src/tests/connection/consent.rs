@@ -510,7 +510,7 @@ async fn what_failed_is_taken_over_at_once_and_what_was_left_behind_in_time(pool
     world.execute("UPDATE flows SET used_at = timestamptz '2026-03-01 12:00:00+00'").await;
     let refused = browser.call("connection/connect", &form).await.problem();
     assert_eq!(refused.code, Code::Conflict, "{refused:?}");
-    world.pass(Duration::minutes(3));
+    world.pass(Duration::minutes(4));
     let third = browser.call("connection/connect", &form).await.location();
     let landed = world.consent(&mut browser, third, "alice").await;
     assert!(landed.ends_with("?connected=1"), "{landed}");
