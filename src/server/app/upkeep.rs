@@ -76,8 +76,10 @@ pub async fn sweep(app: &App) -> Result<()> {
     store::flow::delete_expired(&mut conn, now).await?;
     store::device::delete_expired(&mut conn, now - DEVICE_CODES_KEPT).await?;
     let forgotten = store::attempt::end_forgotten(&mut conn, now - ATTEMPTS_FORGOTTEN, now).await?;
-    store::attempt_window::add(&mut conn, &[(Verdict::InDoubt, forgotten)], app.replica(), now)
-        .await?;
+    if forgotten > 0 {
+        let ended = [(Verdict::InDoubt, forgotten)];
+        store::attempt_window::add(&mut conn, &ended, app.replica(), now).await?;
+    }
     store::login_failure::delete_before(&mut conn, now - LOGIN_FAILURES_KEPT).await?;
     store::job::item::forget_links(&mut conn, now - relink::LIFETIME).await?;
     store::job::delete_before(&mut conn, now - JOBS_KEPT).await?;

@@ -375,7 +375,7 @@ pub async fn list_due(conn: &mut PgConnection, now: Option<OffsetDateTime>) -> R
              AND EXISTS (SELECT FROM connections n
                          WHERE n.client_id = c.id AND n.due_at <= coalesce($1::timestamptz, statement_timestamp())
                            AND (n.leased_until IS NULL
-                                OR n.leased_until <= coalesce($1::timestamptz, statement_timestamp())))"#,
+                                OR lease_is_over(n.leased_until, coalesce($1::timestamptz, statement_timestamp()))))"#,
         now
     )
     .fetch_all(conn)

@@ -82,7 +82,8 @@ pub async fn renew(
                     refresh_expires_at, needs_human_by, due_at, attempt_id)
          WHERE n.id = r.id AND n.generation = r.generation
            AND (n.lease_id = r.lease_id
-                OR ((n.leased_until IS NULL OR n.leased_until <= coalesce($2::timestamptz, statement_timestamp()))
+                OR ((n.leased_until IS NULL
+                     OR lease_is_over(n.leased_until, coalesce($2::timestamptz, statement_timestamp())))
                     AND (n.state IN ('active', 'retrying', 'in_doubt') OR n.reason IN ('rotation_lost', 'refresh_token_expired'))))
          RETURNING n.id",
         now,
