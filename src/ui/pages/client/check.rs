@@ -51,7 +51,7 @@ pub fn found(client: &Client, profile: &Profile, found: &CredentialCheck) -> Any
         }
     });
     view! {
-        <div class="notice" data-tone=tone role="status">
+        <div class="notice" data-tone=tone role="status" data-kept="">
             {glyph::shape(shape)}
             <div>
                 <strong>{told.title}</strong>
