@@ -205,12 +205,16 @@ async fn what_can_not_be_asked_says_why(pool: PgPool) {
         .await;
     let client = world.client_of("shops", "shops", |_| {}).await;
     assert_eq!(found(&check(&world, client).await), ("unknown", None, Some("per_connection")));
-    world
-        .provider("signed", |profile| {
-            profile.request.authentication.method = AuthenticationMethod::PrivateKeyJwt;
-        })
-        .await;
+    world.provider("signed", |_| {}).await;
     let client = world.client_of("signed", "signed", |_| {}).await;
+    // A client of an older time: today its key would be refused.
+    world
+        .execute(
+            "UPDATE providers
+             SET profile = profile || '{\"request\": {\"authentication\": {\"method\": \"private_key_jwt\"}}}'
+             WHERE slug = 'signed'",
+        )
+        .await;
     let told = check(&world, client).await;
     assert_eq!(found(&told), ("unknown", None, Some("unsent")));
     assert!(told["said"]["description"].as_str().unwrap().contains("key"), "{told}");
