@@ -184,7 +184,10 @@ fn csv(
                 let more = record.iter().flat_map(str::bytes).filter(|byte| *byte == b'\n').count();
                 let mut line = last - i64::try_from(more).unwrap_or_default();
                 // The file ended within it, so its last field is the rest of the file.
-                let is_open = reader.is_done() && more > 0 && record.len() != heading.len();
+                let rest = record.iter().next_back().is_some_and(|it| it.contains('\n'));
+                let is_open = reader.is_done()
+                    && more > 0
+                    && (record.len() != heading.len() || rest && lines.last.get() != b'"');
                 if is_open && record.iter().next_back().is_some_and(|it| it.ends_with('\n')) {
                     line += 1;
                 }
@@ -296,6 +299,8 @@ struct Lines {
     read: Cell<u64>,
     ended: Cell<i64>,
     ends: RefCell<VecDeque<u64>>,
+    /// The last byte that was read.
+    last: Cell<u8>,
 }
 
 impl Lines {
@@ -304,6 +309,7 @@ impl Lines {
         let ends = (begin..).zip(bytes).filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
         self.ends.borrow_mut().extend(ends);
         self.read.set(begin + bytes.len() as u64);
+        self.last.set(bytes.last().copied().unwrap_or(self.last.get()));
     }
 
     /// The line of the last byte before `position`.
@@ -408,9 +414,11 @@ mod tests {
             assert!(!told.contains("secret"));
         }
         // One that is closed may hold lines, also at the end.
-        let (rows, end) = rows(Format::Csv, "external_id,access_token\n7,\"a\nb\"");
-        end.unwrap();
-        assert!(rows[0].is_ok());
+        for row in ["7,\"a\nb\"", "\"a\nb\",7"] {
+            let (rows, end) = rows(Format::Csv, &format!("external_id,access_token\n{row}"));
+            end.unwrap();
+            assert!(rows[0].is_ok());
+        }
     }
 
     /// The lines on which the rows begin.
