@@ -52,8 +52,9 @@ async fn a_request_that_cannot_be_made_says_why(pool: PgPool) {
     // A client of an older time: today its key would be refused.
     world
         .execute(
-            "UPDATE providers SET profile = jsonb_set(profile, '{request,authentication}',
-                                                      '{\"method\": \"private_key_jwt\"}')",
+            "UPDATE providers
+             SET profile = profile || '{\"request\": {\"authentication\": {\"method\": \"private_key_jwt\"}}}'
+             WHERE slug = 'signed'",
         )
         .await;
     let program = world.program(&[Scope::ClientsWrite]).await;
