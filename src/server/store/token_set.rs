@@ -263,6 +263,24 @@ pub async fn find_homes(conn: &mut PgConnection, fingerprints: &[String]) -> Res
     .await?)
 }
 
+/// Which refresh tokens of these fingerprints were replaced in connections that live, as (fingerprint, connection).
+pub async fn find_spent(
+    conn: &mut PgConnection,
+    fingerprints: &[String],
+) -> Result<Vec<(String, Uuid)>> {
+    let rows = sqlx::query!(
+        r#"SELECT DISTINCT ON (1) a.fingerprint_before AS "fingerprint!", a.connection_id
+           FROM attempts a JOIN connections n ON n.id = a.connection_id
+           WHERE a.fingerprint_before = ANY ($1) AND a.verdict = 'refreshed'
+             AND a.fingerprint_after <> a.fingerprint_before
+             AND n.state IN ('active', 'retrying', 'in_doubt')"#,
+        fingerprints
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.fingerprint, row.connection_id)).collect())
+}
+
 /// Adds first generations.
 pub async fn insert_many(conn: &mut PgConnection, sets: &[&TokenSet]) -> Result<()> {
     let column = Columns::of(sets);

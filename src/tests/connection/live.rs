@@ -9,6 +9,10 @@ use crate::{
     tests::support::{Ear, World},
 };
 
+/// Who listens to the database.
+const LISTENERS: &str = "SELECT count(*) FROM pg_stat_activity
+     WHERE datname = current_database() AND query LIKE 'LISTEN%regrant_live%'";
+
 /// Hears until this is said.
 async fn until(ear: &mut Ear, topic: &str) {
     let said = format!("data: {topic}\n");
@@ -23,13 +27,16 @@ async fn a_page_hears_what_becomes_of_its_connection(pool: PgPool) {
     let id = world.connect(&mut admin, client, "alice").await;
     let other = world.connect(&mut admin, client, "bob").await;
     let (of, another) = (id.to_string(), other.to_string());
+    let listening = world.app.clone();
+    let listener = tokio::spawn(async move { app::live::listen(&listening).await });
+    world.until_count(LISTENERS, 1).await;
     let mut ear = admin.listen(&of).await;
     let mut ear_of_another = admin.listen(&another).await;
     let mut ear_of_none = admin.listen("").await;
-    let listening = world.app.clone();
-    let listener = tokio::spawn(async move { app::live::listen(&listening).await });
+    // Whatever was on its way by then comes before this.
+    world.execute("NOTIFY regrant_live, 'relinks'").await;
     for ear in [&mut ear, &mut ear_of_another, &mut ear_of_none] {
-        until(ear, "all").await;
+        until(ear, "relinks").await;
     }
 
     // By the worker and by hand.

@@ -74,6 +74,42 @@ async fn a_client_that_changes_under_an_import_gets_no_rows_of_it(pool: PgPool) 
     assert_eq!(world.count("SELECT count(*) FROM connections").await, 0);
 }
 
+/// A file may come again when its tokens were refreshed since: sent again, they would end what lives.
+#[sqlx::test]
+async fn what_was_replaced_here_is_not_taken_once_more(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let response = world.token_response(client, "alice").await;
+    let file = format!("{}\n", json!({ "token_response": response }));
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    let told = send(&program, client, "", "application/x-ndjson", file.clone()).await.ok();
+    assert_eq!(told["imported"], json!(1), "{told}");
+    let id =
+        app::connection::list(&world.app, &world.admin, &Default::default(), &Default::default())
+            .await
+            .unwrap()
+            .items[0]
+            .id;
+    app::connection::refresh(&world.app, &world.admin, id).await.expect("a refresh");
+    let told = send(&program, client, "", "application/x-ndjson", file.clone()).await.ok();
+    assert_eq!((&told["imported"], &told["failed"]), (&json!(0), &json!(1)), "{told}");
+    let alone = app::connection::import(
+        &world.app,
+        &world.admin,
+        crate::tests::support::new_connection(client),
+        &response,
+        None,
+    );
+    assert!(matches!(alone.await, Err(app::Error::Conflict(_))));
+    world.pass(Duration::hours(1));
+    world.tick().await;
+    assert_eq!(world.generation(id).await, 3);
+    // What was disconnected keeps no token from anybody.
+    app::connection::disconnect(&world.app, &world.admin, id, false).await.unwrap();
+    let told = send(&program, client, "", "application/x-ndjson", file).await.ok();
+    assert_eq!(told["imported"], json!(1), "{told}");
+}
+
 #[sqlx::test]
 async fn a_batch_is_a_sign_of_life(pool: PgPool) {
     let world = World::new(pool).await;

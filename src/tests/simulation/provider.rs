@@ -170,7 +170,12 @@ impl State {
 
     /// The provider acts upon a request.
     pub fn act(&mut self, id: usize) -> Said {
-        if self.provider.requests[id].ended_at.is_some() {
+        // Whoever sent it waits no more; or was stopped, and another had an answer in its place.
+        let request = &self.provider.requests[id];
+        let replaced = self.provider.tokens[request.token].replaced;
+        let is_stray = request.ended_at.is_some()
+            || self.schedule.is_paused(request.group) && replaced.is_some_and(|(_, by)| by != id);
+        if is_stray {
             self.excuse(id, Excuse::Stray);
         }
         let said = self.judge(id);

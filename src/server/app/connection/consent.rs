@@ -236,6 +236,17 @@ async fn settle(
             }
         }
     }
+    // The token that would go on may be another account's.
+    if connection.account_id.is_none()
+        && given.account.is_some()
+        && given.refresh_token.is_none()
+        && connection.has_refresh_token
+        && !matches!(connection.state, State::NeedsReauth { .. })
+    {
+        let why =
+            "the provider gave no refresh token, and whose the one is that is held is not known";
+        return refused(Outcome::Failed, why);
+    }
     // Some providers give an account the refresh token that it has. The other connection goes on with
     // it, and what we held before stays.
     if let Some(home) = home.filter(|home| home.id != connection.id) {

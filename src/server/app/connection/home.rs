@@ -37,14 +37,28 @@ pub(super) async fn find(
     }
 }
 
-/// Refuses to make a connection of a token that has a home.
+/// Refuses to make a connection of a token that has a home, or had one that lives with its successor: sent
+/// again, it would end that.
 pub(super) async fn refuse_second(app: &App, conn: &mut PgConnection, given: &Grant) -> Result<()> {
-    match find(app, conn, given, Uuid::nil()).await? {
-        Some(home) => Err(Error::conflict(
+    if let Some(home) = find(app, conn, given, Uuid::nil()).await? {
+        return Err(Error::conflict(
             Obstacle::AlreadyConnected,
             format!(
                 "This refresh token belongs to a connection already: {}. Use that one, or disconnect it \
                  first without revoking.",
+                named(&home)
+            ),
+        ));
+    }
+    let Some(token) = &given.refresh_token else { return Ok(()) };
+    let fingerprint = app.keyring().fingerprint(token);
+    let spent = store::token_set::find_spent(conn, slice::from_ref(&fingerprint)).await?;
+    let Some((_, id)) = spent.first() else { return Ok(()) };
+    match store::connection::find(conn, *id).await? {
+        Some(home) => Err(Error::conflict(
+            Obstacle::AlreadyConnected,
+            format!(
+                "This refresh token was replaced by a newer one, which a connection has: {}. Use that one.",
                 named(&home)
             ),
         )),

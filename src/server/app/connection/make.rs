@@ -120,6 +120,8 @@ pub async fn import(
     audit::record(app, &mut tx, actor, "connection.import", subject, detail).await?;
     tx.commit().await?;
     app.wake_worker();
+    // Who consents later can be compared with it.
+    consent::name(app, id, &caller, &given).await?;
     let registration = caller.registration();
     let odd = token::unreadable_expiries(&registration, response, obtained_at)
         .map(|at| FieldProblem::new("token_response", unreadable_expiry(at)));

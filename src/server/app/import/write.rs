@@ -90,12 +90,15 @@ async fn sift(
     store::token_set::hold_fingerprints(conn, &prints).await?;
     store::token_set::take_from_dead(conn, &prints).await?;
     let homes = store::token_set::find_homes(conn, &prints).await?;
-    let homes: HashSet<String> = homes.into_iter().collect();
+    let spent = store::token_set::find_spent(conn, &prints).await?;
+    let homes: HashSet<String> =
+        homes.into_iter().chain(spent.into_iter().map(|(print, _)| print)).collect();
     let (strays, mut new): (Vec<_>, Vec<_>) = new
         .into_iter()
         .partition(|(_, row)| row.set.fingerprint.as_ref().is_some_and(|it| homes.contains(it)));
     for (at, row) in strays {
-        let message = "its refresh token belongs to a connection already";
+        let message =
+            "its refresh token belongs to a connection already, or did until it was replaced there";
         progress.fail(at, row.external_id.as_deref(), "token_response", message);
     }
     // In one order everywhere, so that two imports of the same ids don't wait for each other.
