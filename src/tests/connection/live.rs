@@ -39,13 +39,13 @@ async fn a_page_hears_what_becomes_of_its_connection(pool: PgPool) {
         until(ear, "relinks").await;
     }
 
-    // By the worker and by hand.
-    world.until_due(id).await;
-    world.tick().await;
-    until(&mut ear, "connection").await;
+    // By hand, and by the worker, to which the other one is due as well.
     app::connection::refresh(&world.app, &world.admin, id).await.expect("a refresh");
     until(&mut ear, "connection").await;
     assert!(ear_of_another.is_silent() && ear_of_none.is_silent());
+    world.until_due(id).await;
+    world.tick().await;
+    until(&mut ear, "connection").await;
 
     // What lists show too is said to all.
     let renamed = [("id", of.as_str()), ("label", "Alice's"), ("external_id", ""), ("tags", "")];
