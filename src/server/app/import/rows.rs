@@ -185,9 +185,7 @@ fn csv(
                 let mut line = last - i64::try_from(more).unwrap_or_default();
                 // The file ended within it, so its last field is the rest of the file.
                 let rest = record.iter().next_back().is_some_and(|it| it.contains('\n'));
-                let is_open = reader.is_done()
-                    && more > 0
-                    && (record.len() != heading.len() || rest && lines.last.get() != b'"');
+                let is_open = rest && lines.ended_file.get() && lines.last.get() != b'"';
                 if is_open && record.iter().next_back().is_some_and(|it| it.ends_with('\n')) {
                     line += 1;
                 }
@@ -301,6 +299,8 @@ struct Lines {
     ends: RefCell<VecDeque<u64>>,
     /// The last byte that was read.
     last: Cell<u8>,
+    /// Whether there is nothing more.
+    ended_file: Cell<bool>,
 }
 
 impl Lines {
@@ -330,6 +330,7 @@ impl<R: Read> Read for Capped<R> {
         let count = self.stream.read(buffer)?;
         self.taken.set(self.taken.get() + count as u64);
         self.lines.add(buffer.get(..count).unwrap_or_default());
+        self.lines.ended_file.set(count == 0);
         // The reader's buffer takes in rows ahead.
         if self.taken.get() > ROW_LIMIT + BUFFER as u64 { Err(too_long()) } else { Ok(count) }
     }
