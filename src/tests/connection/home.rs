@@ -292,3 +292,22 @@ async fn whoever_waits_for_a_token_holds_no_row(pool: PgPool) {
     assert!(matches!(import.await.unwrap(), Err(app::Error::Conflict(_))));
     assert!(landing.await.unwrap().contains("already_connected"));
 }
+
+/// The provider gives no refresh token, and nobody knows whose the one is that is held.
+#[sqlx::test]
+async fn a_strangers_access_token_is_not_put_beside_what_is_held(pool: PgPool) {
+    let world = World::new(pool).await;
+    let named = |profile: &mut Profile| {
+        let (from, pointer) = (provider::IdentityOrigin::Response, "/who".into());
+        profile.response.account.id = vec![provider::AccountSource { from, pointer }];
+    };
+    let (stub, id) = world.stub_with(named).await;
+    let before = world.connection(id).await;
+    assert_eq!(before.account_id, None);
+    stub.answers(r#"{"access_token":"a1","expires_in":600,"who":"mallory"}"#);
+    let mut browser = world.sign_in(Role::Admin).await;
+    let start = browser.call("connection/reauthorize", &[("id", &id.to_string())]).await.location();
+    let landed = world.consent(&mut browser, start, "alice").await;
+    assert_eq!(landed, format!("/connections/{id}?problem=failed"));
+    assert_eq!(world.connection(id).await, before);
+}
