@@ -178,9 +178,15 @@ impl App {
         self.0.contact.kept_waiting(self.elapsed());
     }
 
-    /// Notes that the database's clock jumped.
-    pub(crate) fn database_clock_jumped(&self) {
-        self.0.contact.shaken(self.elapsed());
+    /// Notes that the database's clock jumped, forward by this much.
+    pub(crate) fn database_clock_jumped(&self, by: Duration) {
+        self.0.contact.shaken(self.elapsed(), by);
+    }
+
+    /// How much longer ago than it was, by the database's clock, what may still be under way seems to have
+    /// begun.
+    pub(crate) fn database_clock_jumps(&self) -> Duration {
+        self.0.contact.jumped(self.elapsed())
     }
 
     pub(crate) fn saver(&self) -> &refresh::Saver {

@@ -20,6 +20,8 @@ const BATCH: usize = 256;
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 /// Well within a lease.
 const PROLONG: Duration = Duration::from_secs(12);
+/// How soon it is tried again when that failed. After a jump of the database's clock there is less time.
+const PROLONG_AGAIN: Duration = Duration::from_secs(2);
 /// How soon after a break notifications are listened to again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 const CLOCK: Duration = Duration::from_secs(15);
@@ -33,10 +35,14 @@ const READERS: Duration = Duration::from_secs(5);
 /// abort once nothing is.
 pub async fn keep_leases(app: App) {
     loop {
-        if let Err(error) = refresh::prolong(&app).await {
-            tracing::error!(error = format!("{error:#}"), "leases could not be prolonged");
-        }
-        tokio::time::sleep(PROLONG).await;
+        let wait = match refresh::prolong(&app).await {
+            Ok(()) => PROLONG,
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "leases could not be prolonged");
+                PROLONG_AGAIN
+            }
+        };
+        tokio::time::sleep(wait).await;
     }
 }
 
