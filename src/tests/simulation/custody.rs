@@ -12,8 +12,9 @@ use super::{
 
 /// An answer that came is somewhere durable within this time, while its process runs.
 const PROMPT: Micros = 3 * SECOND;
-/// A replica that is back, with nothing in its way, has brought what its journal held within this time.
-const REPLAY: Micros = 10 * SECOND;
+/// A replica that is back, with nothing in its way but a slow store, has brought what its journal held
+/// within this time.
+const REPLAY: Micros = 20 * SECOND;
 
 impl State {
     /// A process ends: what it had under way is lost, unless it is in its journal.
