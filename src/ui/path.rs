@@ -208,6 +208,8 @@ pub fn relink_begin(token: &str) -> String {
 
 /// What [`outcome`] says of an address at which nothing begins any more.
 pub const SPENT: &str = "spent";
+/// What it says of a consent that is not stored yet.
+pub const BEING_STORED: &str = "being_stored";
 
 /// The page for whoever comes back to nowhere.
 pub fn outcome(kind: &str) -> String {

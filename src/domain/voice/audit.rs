@@ -29,6 +29,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("connection.delete", "Deleted a connection"),
     ("connection.disconnect", "Disconnected a connection"),
     ("connection.exchange", "Exchanged a token for a connection"),
+    ("connection.exchange_failed", "Saw that a token exchange came to nothing"),
     ("connection.export", "Took a list of connections away as a file"),
     ("connection.grant_client_credentials", "Connected a client in its own name"),
     ("connection.import", "Imported a connection"),

@@ -40,6 +40,7 @@ use crate::{
 use claim::{Claimed, One};
 pub use contact::Contact;
 pub use engine::LEASE;
+pub(super) use engine::{JOURNAL_AFTER, JOURNAL_PATIENCE, PARTING};
 pub use flights::Flights;
 use flights::{Hand, Place};
 pub(super) use hold::hold;

@@ -2,8 +2,6 @@
 //! and by the next start if need be. Point 2, from the other side: a grant that comes late is not thrown
 //! away while nothing newer is there.
 
-use std::path::Path;
-
 use sqlx::PgPool;
 use tempfile::TempDir;
 use time::Duration;
@@ -15,11 +13,11 @@ use crate::{
         connection::{Reason, State, StateName},
     },
     sandbox::{Client, Hold, OnReuse},
-    server::{
-        app::{self, App, refresh::LEASE},
-        journal::{Journal, Leftover},
+    server::app::{self, refresh::LEASE},
+    tests::support::{
+        World,
+        journal::{until_journaled, with_journal, written_in},
     },
-    tests::support::World,
 };
 
 const AWAY: &str = "
@@ -27,23 +25,6 @@ const AWAY: &str = "
     CREATE TRIGGER away BEFORE INSERT ON token_sets FOR EACH ROW EXECUTE FUNCTION refuse();
     CREATE TRIGGER away BEFORE UPDATE OF verdict ON attempts FOR EACH ROW EXECUTE FUNCTION refuse()";
 const BACK: &str = "DROP FUNCTION refuse CASCADE";
-
-/// A process with a journal in `dir`, and what it finds there.
-fn with_journal(app: &App, dir: &Path) -> Vec<Leftover> {
-    let (journal, found) = Journal::open(dir, Uuid::from_u128(rand::random())).expect("a journal");
-    app.keep_journal(journal);
-    found
-}
-
-/// Waits until the process has written `count` records down.
-async fn until_journaled(app: &App, count: usize) {
-    let journaled = async {
-        while app.journal().expect("a journal").depth() < count {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(20), journaled).await.expect("a record");
-}
 
 /// A replica that has an answer which PostgreSQL does not take, and is killed then.
 async fn killed_with_an_answer(world: &World, dir: &TempDir, id: Uuid) {
@@ -132,9 +113,7 @@ async fn nothing_of_a_record_can_be_read(pool: PgPool) {
     let client = world.client("strict", |_| {}).await;
     let id = world.import(client).await;
     killed_with_an_answer(&world, &dir, id).await;
-    let files = std::fs::read_dir(dir.path()).unwrap();
-    let bytes: Vec<u8> =
-        files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+    let bytes = written_in(dir.path());
     assert!(bytes.len() > 200, "there is a record");
     let text = String::from_utf8_lossy(&bytes);
     for word in ["sealed", "connection", "generation", "Renew", "verdict", &id.to_string()] {

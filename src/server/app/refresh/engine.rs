@@ -37,12 +37,12 @@ const _: () = assert!(CALL.whole_seconds() < LEASE.whole_seconds());
 const SAVE_RETRY: StdDuration = StdDuration::from_millis(100);
 const SAVE_RETRY_CAP: StdDuration = StdDuration::from_secs(1);
 /// What the store did not take within this time is written down beside it while it goes on.
-const JOURNAL_AFTER: StdDuration = StdDuration::from_millis(500);
+pub const JOURNAL_AFTER: StdDuration = StdDuration::from_millis(500);
 /// How long the journal's disk may take before the store alone is counted on.
-const JOURNAL_PATIENCE: StdDuration = StdDuration::from_secs(10);
+pub const JOURNAL_PATIENCE: StdDuration = StdDuration::from_secs(10);
 /// How long a process that is to end goes on offering what is in the journal. Whoever takes over may not see this
 /// journal, and would send a token that was replaced.
-const PARTING: Duration = Duration::seconds(5);
+pub const PARTING: Duration = Duration::seconds(5);
 
 /// A refresh that is ours to make: leased, its intent written.
 pub struct Task<C> {
