@@ -33,11 +33,13 @@ mod fill;
 pub mod guard;
 pub mod introspect;
 mod jwt;
+mod oddity;
 pub mod profile;
 mod redact;
 mod response;
 pub mod revoke;
 pub mod token;
+pub mod unread;
 
 #[cfg(any(test, feature = "probe"))]
 mod golden;

@@ -24,7 +24,7 @@ use crate::{
             client::{Caller, scopes},
             error, grant,
         },
-        provider::{Grant, Refusal, token},
+        provider::{Grant, Refusal, token, unread},
         store::{self, Of},
     },
 };
@@ -126,7 +126,7 @@ pub async fn import(
     let odd = token::unreadable_expiries(&registration, response, obtained_at)
         .map(|at| FieldProblem::new("token_response", unreadable_expiry(at)));
     let connection = super::get(app, &Actor::System, id).await?;
-    let unread = token::unread(response, &given, connection.access_expires_at.is_some())
+    let unread = unread::first(response, &given, connection.access_expires_at.is_some())
         .map(|name| FieldProblem::new("token_response", unread(&name)));
     Ok((connection, odd.chain(unread).collect()))
 }

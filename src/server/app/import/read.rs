@@ -26,7 +26,7 @@ use crate::{
             connection::{fields, make},
             grant,
         },
-        provider::{profile::Fillable, token},
+        provider::{profile::Fillable, token, unread},
         store::connection::bulk::Imported,
     },
 };
@@ -182,7 +182,7 @@ fn check(job: &Job, fillable: &Fillable<'_>, row: Row) -> Result<Imported> {
     };
     let dates = grant::dates(app, &caller.profile, &before, &given);
     let expires = dates.clock.access_expires_at.is_some();
-    if let Some(name) = token::unread(&row.token_response, &given, expires) {
+    if let Some(name) = unread::first(&row.token_response, &given, expires) {
         return Err(Error::invalid("token_response", make::unread(&name)));
     }
     let id = app.new_id();
