@@ -41,7 +41,7 @@ pub use connection::{
     reason_name, state_name, told, why,
 };
 pub use empty::{Empty, empty};
-pub use import::import;
+pub use import::{import, nothing_read};
 pub use job::{
     job, job_action, job_customer_busy, job_disconnected, job_done, job_gone, job_meaning,
     job_name, job_not_allowed, job_nothing_to_do, job_outcome, job_relink, job_revoked,

@@ -35,7 +35,7 @@ pub mod introspect;
 mod jwt;
 mod oddity;
 pub mod profile;
-mod redact;
+pub(super) mod redact;
 mod response;
 pub mod revoke;
 pub mod token;
