@@ -43,7 +43,7 @@ pub mod unread;
 
 #[cfg(any(test, feature = "probe"))]
 mod golden;
-#[cfg(feature = "probe")]
+#[cfg(any(test, feature = "probe"))]
 #[doc(hidden)]
 pub mod probe;
 #[cfg(test)]
