@@ -239,7 +239,7 @@ pub(in crate::server::app) fn changed() -> Error {
 
 /// A refusal in words for whoever is waiting.
 pub(crate) fn refused(provider: &str, refusal: &Refusal) -> Error {
-    unavailable(format!("{provider} did not give a token: {refusal}"), refusal)
+    unavailable(refusal.told(provider, "a token"), refusal)
 }
 
 /// `why` it did not work, as an error that says whether asking again can help.
