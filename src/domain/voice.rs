@@ -34,14 +34,14 @@ pub use campaign::{
 pub use check::{check, check_way, checking};
 pub use client::{
     REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, incident, incident_ends,
-    next_secret, unreadable_expiry,
+    next_secret, unread_field, unreadable_expiry,
 };
 pub use connection::{
     Next, device, drift, grant_type, headline, in_short, meaning, next, ran_out, reason,
     reason_name, state_name, told, why,
 };
 pub use empty::{Empty, empty};
-pub use import::import;
+pub use import::{import, nothing_read};
 pub use job::{
     job, job_action, job_customer_busy, job_disconnected, job_done, job_gone, job_meaning,
     job_name, job_not_allowed, job_nothing_to_do, job_outcome, job_relink, job_revoked,

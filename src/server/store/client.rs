@@ -333,6 +333,16 @@ pub async fn count_by_provider(conn: &mut PgConnection) -> Result<BTreeMap<Strin
         .collect())
 }
 
+/// The clients of a provider.
+pub async fn names_of_provider(conn: &mut PgConnection, provider: &str) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT name FROM clients WHERE provider = $1 ORDER BY lower(name)",
+        provider
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Which clients of a provider hold a secret, or tokens.
 pub async fn names_with_secrets(conn: &mut PgConnection, provider: &str) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar!(

@@ -4,6 +4,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub mod account_question;
 pub mod api_key;
 pub mod attempt;
 pub mod attempt_window;

@@ -29,6 +29,8 @@ const KEYS: Duration = Duration::from_secs(60);
 const HISTORY: Duration = Duration::from_secs(10 * 60);
 const IMPORTS: Duration = Duration::from_secs(30);
 const JOBS: Duration = Duration::from_secs(1);
+/// As often, a few accounts of each client are asked for.
+const ACCOUNTS: Duration = Duration::from_secs(1);
 const READERS: Duration = Duration::from_secs(5);
 
 /// Prolongs the leases of what is under way, also while the process comes to its end: for whoever ends it to
@@ -84,6 +86,13 @@ pub fn begin(app: &App, history: time::Duration) -> JoinSet<()> {
     loops.spawn(every(app.clone(), "keys", KEYS, |app| async move { keep_keys(&app).await }));
     loops.spawn(every(app.clone(), "jobs", JOBS, |app| async move {
         job::run_due(&app).await.map(drop)
+    }));
+    loops.spawn(every(app.clone(), "accounts", ACCOUNTS, |app| async move {
+        let stopping = app.stopping().clone();
+        tokio::select! {
+            () = stopping.cancelled() => Ok(()),
+            ended = connection::account::ask_due(&app) => ended.map(drop),
+        }
     }));
     loops.spawn(every(app.clone(), "imports", IMPORTS, |app| async move {
         import::end_silent(&app).await.map(drop)

@@ -37,6 +37,31 @@ pub async fn take(app: &App, client_id: Uuid, profile: &Profile, deadline: Insta
     }
 }
 
+/// Takes a turn if no refresh can be made to wait by it: where the profile has limits, while more than half of what
+/// they allow is free or, where that is next to nothing, while no refresh comes due before there is a turn again.
+/// Nobody waits here, and whoever holds the client goes first.
+pub async fn take_spare(app: &App, client_id: Uuid, profile: &Profile) -> Result<bool> {
+    if profile.policy.concurrency.is_none() && profile.policy.requests_per_minute.is_none() {
+        return Ok(true);
+    }
+    let limit = intent::limit(client_id, Some(profile));
+    let seconds = limit.interval.unwrap_or_default();
+    let most = f64::from(limit.concurrency);
+    let most = limit.interval.map_or(most, |_| most.min(limit.burst));
+    let by = app.now() + Duration::seconds_f64(2.0 * seconds);
+    let mut tx = app.begin().await?;
+    let is_quiet = !store::account_question::is_refresh_due(&mut tx, client_id, by).await?;
+    // Who claims refreshes passes by a client that we hold; so it is held as short as can be.
+    let rooms = claim::room(app, &mut tx, &[limit], &[StateName::Ready]).await?;
+    let room = rooms.first().map_or(0, |room| room.room);
+    let is_spare = room > 0 && (is_quiet || most >= 2.0 && f64::from(room) > most / 2.0);
+    if is_spare && limit.interval.is_some() {
+        store::client::limit::spend(&mut tx, client_id, seconds, app.database_now()).await?;
+    }
+    tx.commit().await?;
+    Ok(is_spare)
+}
+
 /// Waits a moment for the client to have room. Refuses when the deadline is over, or when the provider
 /// asked for a pause.
 pub async fn wait(app: &App, client_id: Uuid, deadline: Instant) -> Result<()> {

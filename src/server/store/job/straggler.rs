@@ -101,7 +101,7 @@ pub async fn insert_items(
     let done = sqlx::query!(
         "INSERT INTO job_items (job_id, number, connection_id, label, client)
          SELECT $1, row_number() OVER (ORDER BY s.number), n.id,
-                coalesce(nullif(n.label, ''), n.account_label, n.account_id, ''), c.name
+                coalesce(nullif(n.label, ''), n.account_label, n.account_id, n.external_id, ''), c.name
          FROM job_customers($2, $3) AS s
          JOIN connections n ON n.id = s.connection_id
          JOIN clients c ON c.id = n.client_id
