@@ -48,7 +48,7 @@ pub use job::{
     job_selection,
 };
 pub use lifeline::{lifeline, mark};
-pub use list::{FILTER_SAVED, connections, grouped, sort};
+pub use list::{FILTER_SAVED, connections, grouped, sort, unread};
 pub use moment::{day, exact, relative, span, stretch, until};
 pub use outcome::{Notice, Page, held, notice, see_fields, stale, unsaved};
 pub use overview::{
