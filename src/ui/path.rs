@@ -317,6 +317,11 @@ pub fn audit_export(filter: &AuditFilter, format: &str) -> String {
     query(&format!("/download/audit.{format}"), audit_pairs(filter))
 }
 
+/// Whose page it is, by the id in its path.
+pub fn id(params: &ParamsMap) -> Option<Uuid> {
+    parsed(params, "id")
+}
+
 pub fn paging(params: &ParamsMap) -> Paging {
     Paging { cursor: filled(params, AFTER), limit: None }
 }

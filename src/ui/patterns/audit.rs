@@ -29,7 +29,7 @@ pub fn entries(entries: Vec<AuditEntry>, of: Of, place: Empty) -> AnyView {
     let rows = entries.into_iter().map(|entry| row(entry, of)).collect::<Vec<_>>();
     view! {
         <div class="scroll" tabindex="0" role="region" aria-label="Audit log">
-            <table class="table" class:is-slim=of == Of::One>
+            <table class="table is-slim">
                 <thead>
                     <tr>
                         <th scope="col">"When"</th>

@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use uuid::Uuid;
 
 use super::{check, form::variables, secret, trouble};
 use crate::{
@@ -62,7 +61,7 @@ pub fn Detail() -> impl IntoView {
     let client = Resource::new_blocking(
         move || {
             (
-                params.with(|params| params.get("id")?.parse::<Uuid>().ok()),
+                params.with(path::id),
                 doings.update.version.get(),
                 doings.check.version.get(),
                 doings.secret.versions(),
@@ -193,7 +192,7 @@ fn facts(client: &Client, profile: &Profile) -> AnyView {
             <div>
                 <dt>"Connections"</dt>
                 <dd>
-                    {link(path::connections_of_client(client.id), "", client.connections)}
+                    {link(path::connections_of_client(client.id), "", voice::grouped(client.connections))}
                 </dd>
             </div>
             <div>

@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
-use uuid::Uuid;
 
 use crate::{
     domain::{
@@ -36,7 +35,7 @@ pub fn Detail() -> impl IntoView {
     let stop = Doing::<Stop>::new();
     let job = Resource::new_blocking(
         move || {
-            let id = params.with(|params| params.get("id")?.parse::<Uuid>().ok());
+            let id = params.with(path::id);
             let page = asked
                 .with(|asked| (path::stage(asked), path::stage_unread(asked), path::paging(asked)));
             (id, page, stop.version.get())

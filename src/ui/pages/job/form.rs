@@ -239,7 +239,7 @@ fn buttons(
     pending: Signal<bool>,
     weight: &'static str,
 ) -> AnyView {
-    let label = format!("{} {}", voice::job_action(asked.action), voice::grouped(selection.total));
+    let label = voice::job_press(asked.action, selection.total);
     view! {
         <div class="actions">
             <Submit label=label pending=pending weight=weight/>
