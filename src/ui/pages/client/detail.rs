@@ -91,17 +91,18 @@ fn show(
 ) -> AnyView {
     let may_write = may.allows(Permission::ClientsWrite);
     let connect = may.allows(Permission::ConnectionsWrite) && client.state != StateName::Disabled;
-    // Who has just been refused is not told that it works.
-    let is_doubtful = client.state == StateName::Ready
-        && found.as_ref().is_some_and(|found| found.finding == Finding::Refused);
     let is_new = may_write && connect && client.connections == 0;
+    // Who has just been refused is not told that it works, nor who has tried nothing yet.
+    let is_doubtful = client.state == StateName::Ready
+        && found.as_ref().map_or(is_new, |found| found.finding == Finding::Refused);
+    let weight = if is_new { "button" } else { "button is-primary" };
     let profile = provider.profile;
     let standing = view! {
         {head(client.name.clone(), Some(("Clients", path::CLIENTS)), view! {
             {connect
                 .then(|| {
                     view! {
-                        {link(path::connection_new(client.id), "button is-primary", "Connect an account")}
+                        {link(path::connection_new(client.id), weight, "Connect an account")}
                     }
                 })}
         })}
