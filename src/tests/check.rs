@@ -239,6 +239,9 @@ async fn the_clients_limits_are_kept(pool: PgPool) {
     let refused = program.press(&format!("/clients/{client}/check")).await;
     assert_eq!(refused.refusal(), (503, "provider_unavailable".into()));
     assert_eq!(refused.header("retry-after"), "300");
+    // Nobody asked for a refresh.
+    let told = refused.text.to_lowercase();
+    assert!(told.contains("asked for a pause") && !told.contains("refresh"), "{told}");
     assert_eq!(world.sandbox.log().len(), asked);
 }
 

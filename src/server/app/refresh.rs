@@ -271,7 +271,7 @@ async fn wait_for_room(app: &App, client_id: Uuid, deadline: Instant) -> Result<
     if let Some(client) = &client {
         refuse_client(client.state, &client.name)?;
     }
-    turn::wait(app, client_id, deadline).await
+    turn::wait(app, client_id, deadline, &turn::REFRESH).await
 }
 
 /// The connection as it is now, if it can still be refreshed.

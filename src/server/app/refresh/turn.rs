@@ -33,7 +33,7 @@ pub async fn take(app: &App, client_id: Uuid, profile: &Profile, deadline: Insta
             return Ok(());
         }
         tx.rollback().await?;
-        wait(app, client_id, deadline).await?;
+        wait(app, client_id, deadline, &QUESTION).await?;
     }
 }
 
@@ -62,17 +62,33 @@ pub async fn take_spare(app: &App, client_id: Uuid, profile: &Profile) -> Result
     Ok(is_spare)
 }
 
+/// What is said to whoever did not get a turn.
+pub struct Words {
+    paused: &'static str,
+    full: &'static str,
+}
+
+pub const REFRESH: Words = Words {
+    paused: "The provider asked for a pause. Regrant refreshes again when it is over.",
+    full: "This client has as many refreshes under way as its provider allows. Try again in a moment.",
+};
+
+const QUESTION: Words = Words {
+    paused: "The provider asked for a pause, so it was not asked. Ask again when the pause is over.",
+    full: "This client has as many requests under way as its provider allows, so the provider was not \
+           asked. Try again in a moment.",
+};
+
 /// Waits a moment for the client to have room. Refuses when the deadline is over, or when the provider
 /// asked for a pause.
-pub async fn wait(app: &App, client_id: Uuid, deadline: Instant) -> Result<()> {
+pub async fn wait(app: &App, client_id: Uuid, deadline: Instant, words: &Words) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
     let paused_until = store::client::limit::paused_until(&mut conn, client_id).await?;
     match paused_until.map(|until| until - app.now()) {
-        Some(wait) if wait.is_positive() => Err(Error::ProviderUnavailable {
-            why: "The provider asked for a pause. Regrant refreshes again when it is over.".into(),
-            retry_after: Some(wait),
-        }),
-        _ if Instant::now() >= deadline => Err(busy()),
+        Some(wait) if wait.is_positive() => {
+            Err(Error::ProviderUnavailable { why: words.paused.into(), retry_after: Some(wait) })
+        }
+        _ if Instant::now() >= deadline => Err(Error::unavailable(words.full)),
         _ => {
             let (seconds, now) = (CALLERS.as_seconds_f64(), app.database_now());
             store::client::limit::call_for_room(&mut conn, client_id, seconds, now).await?;
@@ -84,7 +100,5 @@ pub async fn wait(app: &App, client_id: Uuid, deadline: Instant) -> Result<()> {
 }
 
 pub fn busy() -> Error {
-    Error::unavailable(
-        "This client has as many refreshes under way as its provider allows. Try again in a moment.",
-    )
+    Error::unavailable(REFRESH.full)
 }

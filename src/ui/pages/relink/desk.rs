@@ -26,7 +26,7 @@ use crate::{
             customers::campaigns,
             filter::{filter_bar, typed},
             live::live_on,
-            load::{May, loaded},
+            load::{May, loaded, unread},
             pager::Pager,
             relinks::entries,
         },
@@ -42,10 +42,14 @@ pub fn Desk() -> impl IntoView {
     let create = Doing::<Create>::new();
     let query = move || {
         params.with(|params| {
-            (path::filled(params, "q"), path::relink_show(params), path::paging(params))
+            let show = (path::relink_show(params), path::relink_show_unread(params));
+            (path::filled(params, "q"), show, path::paging(params))
         })
     };
-    let desk = Resource::new_blocking(query, |(q, show, paging)| async move {
+    let desk = Resource::new_blocking(query, |(q, (show, odd), paging)| async move {
+        if let Some(odd) = odd {
+            return unread(&odd);
+        }
         let found = match q {
             Some(q) => Some(rpc::connection::list(asked(q), first()).await?),
             None => None,

@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use uuid::Uuid;
 
 use crate::{
     domain::{
@@ -33,7 +32,7 @@ use crate::{
 pub fn Watch() -> impl IntoView {
     let params = use_params_map();
     let (create, revoke) = (Doing::<Create>::new(), Doing::<Revoke>::new());
-    let id = move || params.with(|params| params.get("id")?.parse::<Uuid>().ok());
+    let id = move || params.with(path::id);
     let relink = Resource::new_blocking(
         move || (id(), revoke.version.get()),
         |(id, _)| async move {
