@@ -20,6 +20,7 @@ pub mod incident;
 pub mod job;
 pub mod keys;
 pub mod live;
+pub mod note;
 pub mod overview;
 pub mod provider;
 pub mod refresh;

@@ -19,13 +19,15 @@ use uuid::Uuid;
 use super::router::Web;
 use crate::server::app::{self, Actor, App, live};
 
+pub const LIVE: &str = "/live";
+
 /// A stream is begun anew after so long, so that nobody listens who may not any more.
 const LENGTH: Duration = Duration::from_secs(5 * 60);
 /// How often a silent stream says that it is there.
 const PULSE: Duration = Duration::from_secs(15);
 
 pub fn routes() -> Router<Web> {
-    Router::new().route("/live", get(events))
+    Router::new().route(LIVE, get(events))
 }
 
 #[derive(Deserialize)]
