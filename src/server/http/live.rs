@@ -14,6 +14,7 @@ use axum::{
 };
 use futures::{StreamExt, stream};
 use serde::Deserialize;
+use tower_sessions::Session;
 use uuid::Uuid;
 
 use super::router::Web;
@@ -39,10 +40,15 @@ struct Asked {
 async fn events(
     State(app): State<App>,
     Extension(actor): Extension<Actor>,
+    session: Session,
     Query(Asked { of }): Query<Asked>,
 ) -> Response {
-    let ear = match live::hear(&app, &actor, of) {
+    let session = session.id().map(|id| id.to_string()).unwrap_or_default();
+    let ear = match live::hear(&app, &actor, &session, of) {
         Ok(ear) => ear,
+        Err(app::Error::Conflict(conflict)) => {
+            return (StatusCode::TOO_MANY_REQUESTS, conflict.why).into_response();
+        }
         Err(app::Error::Unauthenticated) => return StatusCode::UNAUTHORIZED.into_response(),
         Err(_) => return StatusCode::FORBIDDEN.into_response(),
     };
