@@ -153,7 +153,7 @@ async fn a_question_holds_a_place(pool: PgPool) {
 async fn what_was_sent_is_on_record_whoever_goes_away(pool: PgPool) {
     let world = World::new(pool).await;
     let client = world.client_of(PROVIDER, "one", |_| {}).await;
-    world.control().hold(Hold::BeforeProcessing);
+    world.control().hold(Hold::BeforeAnswering);
     let asked = tokio::spawn({
         let (app, actor) = (world.app.clone(), world.admin.clone());
         async move { app::client::check::run(&app, &actor, client).await }
