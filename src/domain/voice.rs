@@ -43,9 +43,9 @@ pub use connection::{
 pub use empty::{Empty, empty};
 pub use import::{import, nothing_read};
 pub use job::{
-    job, job_action, job_customer_busy, job_disconnected, job_done, job_gone, job_meaning,
-    job_name, job_not_allowed, job_nothing_to_do, job_outcome, job_press, job_relink, job_revoked,
-    job_selection,
+    job, job_action, job_broke_off, job_customer_busy, job_disconnected, job_done, job_gone,
+    job_meaning, job_name, job_not_allowed, job_nothing_to_do, job_outcome, job_press, job_relink,
+    job_revoked, job_selection,
 };
 pub use lifeline::{lifeline, mark};
 pub use list::{FILTER_SAVED, connections, grouped, sort, unread};

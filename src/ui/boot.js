@@ -337,7 +337,7 @@ const look = async () => {
 const lookOnce = async () => {
   const [turn, at] = [turns, location.href];
   try {
-    const answer = await fetch(location, { headers: { accept: "text/html" } });
+    const answer = await fetch(location, { headers: { accept: "text/html", "x-look": "1" } });
     if (answer.status >= 500) throw new Error(answer.statusText);
     if (!answer.ok || new URL(answer.url).pathname !== location.pathname) return;
     const page = parse(await answer.text());

@@ -129,6 +129,10 @@ pub fn job_gone() -> &'static str {
     "It was deleted meanwhile."
 }
 
+pub fn job_broke_off() -> &'static str {
+    "Something went wrong in Regrant. It was logged."
+}
+
 pub fn job_customer_busy() -> &'static str {
     "They are at the provider just now, with the link they have."
 }

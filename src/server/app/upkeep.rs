@@ -73,6 +73,7 @@ pub async fn sweep(app: &App) -> Result<()> {
     let now = app.now();
     let mut conn = app.pool().acquire().await?;
     store::session::delete_expired(&mut conn, now).await?;
+    store::note::delete_expired(&mut conn, now).await?;
     store::flow::delete_expired(&mut conn, now).await?;
     store::device::delete_expired(&mut conn, now - DEVICE_CODES_KEPT).await?;
     let forgotten = store::attempt::end_forgotten(&mut conn, now - ATTEMPTS_FORGOTTEN, now).await?;

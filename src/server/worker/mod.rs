@@ -1,8 +1,9 @@
 //! The loops that keep connections alive and the house clean. Each loop only decides *when*; what
 //! it runs is a use case that tests call directly.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
+use futures::FutureExt;
 use tokio::{task::JoinSet, time::Instant};
 
 use super::app::{App, Result, connection, import, job, keys, live, refresh, token_reader, upkeep};
@@ -183,12 +184,34 @@ where
     F: Future<Output = Result<()>>,
 {
     while !app.stopping().is_cancelled() {
-        if let Err(error) = work(app.clone()).await {
-            tracing::error!(name, error = format!("{error:#}"), "a loop's work failed");
-        }
+        look(name, work(app.clone())).await;
         tokio::select! {
             () = app.stopping().cancelled() => {}
             () = tokio::time::sleep(period) => {}
         }
+    }
+}
+
+/// Does a loop's work once. However it ends, the loop goes on: nobody would notice that one is gone before
+/// what it does is missing.
+async fn look(name: &'static str, work: impl Future<Output = Result<()>>) {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::error!(name, error = format!("{error:#}"), "a loop's work failed");
+        }
+        Err(_) => tracing::error!(name, "a loop's work broke off"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::app::Error;
+
+    #[tokio::test]
+    async fn a_loop_outlives_work_that_breaks_off() {
+        look("broken", async { panic!("on purpose") }).await;
+        look("failing", async { Err(Error::Internal(anyhow::anyhow!("on purpose"))) }).await;
     }
 }

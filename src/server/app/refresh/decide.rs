@@ -36,7 +36,7 @@ const LEAST_DELAY: Duration = Duration::seconds(5);
 /// A connection whose refresh was not asked for after all is looked at again after this time.
 const WITHDRAWN_DELAY: Duration = Duration::seconds(2);
 /// No provider may put all of a client's connections off for longer than this.
-const PAUSE_CAP: Duration = Duration::hours(24);
+pub(super) const PAUSE_CAP: Duration = Duration::hours(24);
 
 /// What a refresh came to, as it is to be stored. Sealed, it can wait in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

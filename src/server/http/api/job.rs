@@ -64,7 +64,8 @@ async fn list(
     request_body = NewJob,
     responses(
         (status = 201, description = "The job", body = Job, headers(("Location"))),
-        (status = 404, description = "There is no job of which these would be the stragglers")
+        (status = 404, description = "There is no job of which these would be the stragglers"),
+        (status = 409, description = "As many jobs as may be are under way")
     )
 )]
 async fn create(
