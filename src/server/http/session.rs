@@ -2,8 +2,9 @@
 
 use axum::{
     extract::{Request, State},
+    http::{StatusCode, header},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use time::OffsetDateTime;
 use tower_sessions::{
@@ -15,7 +16,7 @@ use tower_sessions::{
 use uuid::Uuid;
 
 use crate::{
-    domain::user::User,
+    domain::{user::User, voice},
     server::app::{self, Actor, App},
 };
 
@@ -114,11 +115,17 @@ pub async fn identify(
         Ok(actor) => actor,
         Err(error) => {
             tracing::error!(error, "the session can't be read");
-            Actor::Anonymous
+            return unreadable();
         }
     };
     request.extensions_mut().insert(actor);
     next.run(request).await
+}
+
+/// Nobody is told that they are signed out when that is not known. A page comes again by itself.
+fn unreadable() -> Response {
+    let headers = [(header::RETRY_AFTER, "5"), (header::REFRESH, "5")];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, voice::AWAY).into_response()
 }
 
 async fn find(app: &App, session: &Session) -> Result<Actor, String> {
