@@ -97,10 +97,12 @@ pub async fn replace_secret(id: Uuid, client_secret: String) -> Answer<()> {
 /// Switches a client off or on; while it is off none of its connections is refreshed.
 #[server(prefix = "/rpc", endpoint = "client/set_disabled")]
 pub async fn set_disabled(id: Uuid, disabled: bool) -> Answer<()> {
-    let (app, actor) = crate::server::http::caller::actor().await?;
+    use crate::server::http::caller;
+    let (app, actor) = caller::actor().await?;
     let patch =
         crate::domain::client::ClientPatch { disabled: Some(disabled), ..Default::default() };
     app.call(crate::server::app::client::update(&app, &actor, id, patch, None)).await?;
+    caller::did(if disabled { "client/switched_off" } else { "client/switched_on" });
     Ok(())
 }
 

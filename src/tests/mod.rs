@@ -11,6 +11,7 @@ mod custody;
 mod demo;
 mod device;
 mod dialects;
+mod done;
 mod dry_run;
 mod exchange;
 mod extras;

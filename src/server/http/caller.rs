@@ -12,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use time::Duration;
 use tower_sessions::Session;
 
-use super::session;
+use super::{done, session};
 use crate::{
     domain::{
         overview::Viewer,
@@ -80,6 +80,13 @@ pub fn request_id_of(parts: &Parts) -> Option<String> {
 /// Sends the browser to a path of ours, or to an address that a use case made.
 pub fn redirect(to: &str) {
     leptos_axum::redirect(to);
+}
+
+/// Says which of the things it can do a function did, where one word for all would not tell.
+pub fn did(what: &'static str) {
+    if let Some(response) = use_context::<ResponseOptions>() {
+        response.insert_header(done::DID, HeaderValue::from_static(what));
+    }
 }
 
 /// Has the browser leave the page for a path of ours after a while, with or without a script, and keep

@@ -24,6 +24,8 @@ pub const LIVE: &str = "/live";
 
 /// A stream is begun anew after so long, so that nobody listens who may not any more.
 const LENGTH: Duration = Duration::from_secs(5 * 60);
+/// After how long a browser asks for another when a stream has ended.
+const RETRY: Duration = Duration::from_millis(300);
 /// How often a silent stream says that it is there.
 const PULSE: Duration = Duration::from_secs(15);
 
@@ -63,7 +65,8 @@ async fn events(
         let topic = ear.next().await?;
         Some((Ok::<_, Infallible>(Event::default().data(topic.as_str())), ear))
     });
-    let events = Sse::new(topics.take_until(Box::pin(end)))
+    let first = stream::iter([Ok(Event::default().retry(RETRY))]);
+    let events = Sse::new(first.chain(topics.take_until(Box::pin(end))))
         .keep_alive(KeepAlive::new().interval(PULSE).text(""));
     // A proxy in between is not to wait for more.
     ([(HeaderName::from_static("x-accel-buffering"), "no")], events).into_response()

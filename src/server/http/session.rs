@@ -22,7 +22,10 @@ use tower_sessions::{
 use uuid::Uuid;
 
 use super::live::LIVE;
-use crate::server::app::{self, Actor, App, session::SignedIn};
+use crate::{
+    domain::voice,
+    server::app::{self, Actor, App, session::SignedIn},
+};
 
 const USER: &str = "user_id";
 const BEGAN: &str = "began_at";
@@ -151,14 +154,10 @@ pub fn is_look(headers: &HeaderMap) -> bool {
     headers.contains_key(LOOK)
 }
 
+/// Nobody is told that they are signed out when that is not known. A page comes again by itself.
 fn unread() -> Response {
-    (
-        StatusCode::SERVICE_UNAVAILABLE,
-        [(header::RETRY_AFTER, "5")],
-        "Regrant can't see just now who is signed in: its database does not answer. Nothing was done; try \
-         again in a moment.",
-    )
-        .into_response()
+    let headers = [(header::RETRY_AFTER, "5"), (header::REFRESH, "5")];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, voice::AWAY).into_response()
 }
 
 #[derive(Debug, thiserror::Error)]

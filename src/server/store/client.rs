@@ -179,14 +179,17 @@ pub async fn ids_of_provider(conn: &mut PgConnection, provider: &str) -> Result<
         .await?)
 }
 
-/// Clients that the provider refuses.
-pub async fn list_in_trouble(conn: &mut PgConnection) -> Result<Vec<Stored>> {
-    select!("WHERE state IN ('credentials_rejected', 'incident') ORDER BY state_since LIMIT 50")
-        .fetch_all(conn)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+/// Clients that the provider refuses, the longest refused first.
+pub async fn list_in_trouble(conn: &mut PgConnection, limit: i64) -> Result<Vec<Stored>> {
+    select!(
+        "WHERE state IN ('credentials_rejected', 'incident') ORDER BY state_since LIMIT $1",
+        limit
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(TryInto::try_into)
+    .collect()
 }
 
 pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Stored>> {

@@ -61,11 +61,18 @@ pub struct Asker<'a> {
     pub label: &'a str,
 }
 
-pub async fn insert(conn: &mut PgConnection, job: &Job, asker: &Asker<'_>) -> Result<()> {
-    sqlx::query!(
+/// `false`: its asker has used the key before.
+pub async fn insert(
+    conn: &mut PgConnection,
+    job: &Job,
+    asker: &Asker<'_>,
+    key: Option<Uuid>,
+) -> Result<bool> {
+    let done = sqlx::query!(
         "INSERT INTO jobs (id, action, tag, revoke, total, actor_kind, actor_id, actor_label, created_at,
-                           name, client_scopes, stragglers_of)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                           name, client_scopes, stragglers_of, request_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         ON CONFLICT (actor_id, request_key) DO NOTHING",
         job.id,
         job.action.as_str(),
         job.tag,
@@ -77,11 +84,12 @@ pub async fn insert(conn: &mut PgConnection, job: &Job, asker: &Asker<'_>) -> Re
         job.created_at,
         job.name,
         job.client_scopes,
-        job.stragglers_of
+        job.stragglers_of,
+        key
     )
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
 /// How many jobs of somebody are under way. Until the transaction ends nobody else counts theirs, so that many
@@ -122,6 +130,19 @@ macro_rules! select {
 
 pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Job>> {
     select!("WHERE id = $1", id).fetch_optional(conn).await?.map(TryInto::try_into).transpose()
+}
+
+/// The job that its asker made with a key.
+pub async fn find_by_key(
+    conn: &mut PgConnection,
+    asker: &Asker<'_>,
+    key: Uuid,
+) -> Result<Option<Job>> {
+    select!("WHERE actor_id = $1 AND request_key = $2", asker.id, key)
+        .fetch_optional(conn)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
 }
 
 /// The newest first, from `before` on.

@@ -73,6 +73,11 @@ async fn the_page_says_what_it_listens_to(pool: PgPool) {
     let page = admin.get(&format!("/connections/{id}")).await.text;
     assert!(page.contains(&format!("data-of=\"{id}\"")), "{page}");
     assert!(page.contains("data-topic=\"connection clients\""), "{page}");
+    // It says aloud when it is old, or waits for somebody.
+    let aloud = "<div class=\"aloud\" aria-live=\"polite\" data-kept=\"\"><p class=\"";
+    for said in ["stale", "held"] {
+        assert!(page.contains(&format!("{aloud}{said}\" hidden")), "{said}: {page}");
+    }
     let list = admin.get("/connections").await.text;
     // The list of a busy house does not load itself all the time.
     assert!(list.contains("data-topic=\"connections clients\" data-pace=\"5000\""), "{list}");
