@@ -20,7 +20,6 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        access::Role,
         connection::{State, StateName},
         device::DeviceState,
         provider::{AccountSource, GrantType, IdentityOrigin, Profile},
@@ -129,7 +128,7 @@ async fn ready(world: &World, client: Uuid, way: Way) -> Ready {
 
 /// Alice has consented, and her browser is about to come back.
 async fn page(world: &World, start: String) -> Ready {
-    let mut browser = world.sign_in(Role::Admin).await;
+    let mut browser = world.browser();
     let callback = world.consent_only(&mut browser, start, Way::Page.account()).await;
     Ready::Page { browser, callback }
 }
