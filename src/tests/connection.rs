@@ -1,6 +1,7 @@
 //! Connections come, change and go: by consent, by import, by the client itself; disconnected,
 //! deleted.
 
+mod account;
 mod arrival;
 mod consent;
 mod end;

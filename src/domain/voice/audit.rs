@@ -7,6 +7,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("brand.drop_logo", "Removed the logo of the relink pages"),
     ("brand.set_logo", "Changed the logo of the relink pages"),
     ("brand.update", "Changed the look of the relink pages"),
+    ("client.begin_check", "Began to check a client's credentials with its provider"),
     ("client.check", "Checked a client's credentials with its provider"),
     ("client.condemn", "Let the suspended verdicts of a client stand"),
     ("client.create", "Registered a client"),

@@ -16,6 +16,14 @@ pub fn stale() -> &'static str {
     "Not live just now: Regrant can't be heard. What stands here may be old; it is tried again."
 }
 
+/// What is said of a value that somebody wants to take elsewhere.
+pub const COPIED: &str = "Copied.";
+pub const NOT_COPIED: &str =
+    "The browser does not let it be copied. It is selected: copy it with the keyboard.";
+
+/// What is said while the database is away.
+pub const AWAY: &str = "Regrant can't reach its database just now. Try again in a moment.";
+
 /// What a part of a page says that would show something else by now.
 pub fn held() -> &'static str {
     "Something has changed meanwhile. It is shown here once you are done with what you chose or typed."

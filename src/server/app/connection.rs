@@ -1,6 +1,7 @@
 //! Connections: seeing and changing them. How they come by consent is in [`flow`] and [`device`], how
 //! they end in [`ending`], how they are kept alive in `app::refresh`.
 
+pub mod account;
 pub(super) mod arrival;
 mod consent;
 pub mod device;

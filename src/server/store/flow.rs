@@ -44,6 +44,24 @@ pub async fn insert(conn: &mut PgConnection, flow: &Flow, start_hash: &[u8]) -> 
     Ok(())
 }
 
+/// How many flows were opened by a relink and not brought to an end.
+pub async fn count_open(
+    conn: &mut PgConnection,
+    connection_id: Uuid,
+    relink_id: Uuid,
+    now: OffsetDateTime,
+) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM flows
+           WHERE connection_id = $1 AND relink_id = $2 AND used_at IS NULL AND expires_at > $3"#,
+        connection_id,
+        relink_id,
+        now
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// Whether a flow waits to be begun.
 pub async fn is_open(
     conn: &mut PgConnection,

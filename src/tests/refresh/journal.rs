@@ -67,6 +67,45 @@ async fn the_next_start_stores_what_a_killed_process_had_obtained(pool: PgPool) 
     assert_eq!(world.refreshes().len(), 2);
 }
 
+/// Two processes start at once on one folder: one of them has what was left there, and the other does not
+/// see it. If the one dies before it has stored it, it is left for the next.
+#[sqlx::test]
+async fn of_two_that_start_at_once_one_has_the_journal(pool: PgPool) {
+    let world = World::new(pool).await;
+    let dir = tempfile::tempdir().unwrap();
+    let client = world.client("strict", |_| {}).await;
+    let id = world.import(client).await;
+    killed_with_an_answer(&world, &dir, id).await;
+    let start = async |names: [&str; 2]| {
+        let apps = [world.replica(names[0]).await, world.replica(names[1]).await];
+        let at_once = std::sync::Barrier::new(2);
+        let found = std::thread::scope(|scope| {
+            let starts = apps.each_ref().map(|app| {
+                scope.spawn(|| {
+                    at_once.wait();
+                    with_journal(app, dir.path())
+                })
+            });
+            starts.map(|start| start.join().unwrap())
+        });
+        assert_eq!(found.iter().flatten().map(|left| left.entries.len()).sum::<usize>(), 1);
+        (apps, found)
+    };
+    // Whoever has it comes to its end while the database is still away.
+    drop(start(["one", "other"]).await);
+
+    world.execute(BACK).await;
+    let ([one, two], [of_one, of_two]) = start(["third", "fourth"]).await;
+    tokio::join!(app::refresh::leftovers(&one, of_one), app::refresh::leftovers(&two, of_two));
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
+    let verdicts: Vec<_> = world.attempts(id).await.iter().map(|a| a.verdict).collect();
+    assert_eq!(verdicts, [Some(Verdict::Refreshed)]);
+    let counted = "SELECT sum(attempts)::bigint FROM attempt_windows WHERE verdict = 'refreshed'";
+    assert_eq!(world.count(counted).await, 1);
+    assert!(with_journal(&world.replica("last").await, dir.path()).is_empty());
+    assert_eq!(world.refreshes().len(), 1);
+}
+
 #[sqlx::test]
 async fn nothing_of_a_record_can_be_read(pool: PgPool) {
     let world = World::new(pool).await;

@@ -68,7 +68,7 @@ impl Caller {
     ) -> Result<Self> {
         let profile = match profile {
             Some(profile) => profile,
-            None => provider::load_shared(app, conn, &client.provider).await?,
+            None => provider::load(app, conn, &client.provider).await?,
         };
         let secret_generation = client.secret_generation;
         let secret = match &client.sealed_client_secret {

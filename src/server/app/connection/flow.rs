@@ -41,6 +41,9 @@ pub use super::consent::Outcome;
 /// A consent page may stay open for so long.
 const LIFETIME: Duration = Duration::minutes(30);
 
+/// Whoever holds a relink may have so many of them open.
+const AT_ONCE: i64 = 30;
+
 /// Where the browser goes from the callback: to the connection, or to a page that needs no login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Landing {
@@ -138,6 +141,14 @@ pub(in crate::server::app) async fn open(
         return Err(Error::conflict(
             Obstacle::NotOffered,
             format!("{} connections of this kind need no consent page.", profile.name),
+        ));
+    }
+    if let Some(relink) = relink_id
+        && store::flow::count_open(conn, connection.id, relink, app.now()).await? >= AT_ONCE
+    {
+        return Err(Error::conflict(
+            Obstacle::LimitReached,
+            "This link was opened too often of late. Try again in half an hour.",
         ));
     }
     let id = app.new_id();

@@ -27,7 +27,7 @@ use crate::{
             client::{Caller, scopes},
             error, grant,
         },
-        provider::{Grant, Refusal, token},
+        provider::{Grant, Refusal, token, unread},
         store::{self, Of},
     },
 };
@@ -130,7 +130,7 @@ pub async fn import(
     let odd = token::unreadable_expiries(&registration, response, obtained_at)
         .map(|at| FieldProblem::new("token_response", unreadable_expiry(at)));
     let connection = super::get(app, &Actor::System, id).await?;
-    let unread = token::unread(response, &given, connection.access_expires_at.is_some())
+    let unread = unread::first(response, &given, connection.access_expires_at.is_some())
         .map(|name| FieldProblem::new("token_response", unread(&name)));
     Ok((connection, odd.chain(unread).collect()))
 }
@@ -243,7 +243,7 @@ pub(in crate::server::app) fn changed() -> Error {
 
 /// A refusal in words for whoever is waiting.
 pub(crate) fn refused(provider: &str, refusal: &Refusal) -> Error {
-    unavailable(format!("{provider} did not give a token: {refusal}"), refusal)
+    unavailable(refusal.told(provider, "a token"), refusal)
 }
 
 /// `why` it did not work, as an error that says whether asking again can help.
