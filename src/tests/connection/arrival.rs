@@ -176,6 +176,10 @@ async fn start_on(world: &World, left: &TempDir) {
     let found = with_journal(&next, left.path());
     assert_eq!(found.iter().map(|leftover| leftover.entries.len()).sum::<usize>(), 1);
     app::refresh::leftovers(&next, found).await;
+    // The start waits for them a while only.
+    while next.in_flight() > 0 {
+        tokio::task::yield_now().await;
+    }
     assert!(with_journal(&world.replica("third").await, left.path()).is_empty(), "it is kept");
 }
 
