@@ -34,7 +34,7 @@ pub use campaign::{
 pub use check::{check, check_way, checking};
 pub use client::{
     REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, incident, incident_ends,
-    next_secret, unread_field, unreadable_expiry,
+    next_secret, sample_refused, unread_field, unreadable_expiry,
 };
 pub use connection::{
     Next, device, drift, grant_type, headline, in_short, meaning, next, ran_out, reason,
