@@ -2,6 +2,7 @@
 //! deleted.
 
 mod account;
+mod arrival;
 mod consent;
 mod end;
 mod export;

@@ -2,6 +2,7 @@
 //! they end in [`ending`], how they are kept alive in `app::refresh`.
 
 pub mod account;
+pub(super) mod arrival;
 mod consent;
 pub mod device;
 pub mod ending;
@@ -15,6 +16,7 @@ pub mod make;
 mod pause;
 mod reader;
 pub mod reveal;
+mod settle;
 mod token;
 
 pub(super) use consent::{ON_ITS_WAY, void_waiting};

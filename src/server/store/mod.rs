@@ -23,6 +23,7 @@ pub mod incident;
 pub mod job;
 pub mod live;
 pub mod login_failure;
+pub mod note;
 pub mod overview;
 pub mod provider;
 pub mod relink;

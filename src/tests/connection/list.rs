@@ -126,6 +126,72 @@ async fn every_order_holds_over_pages_ties_and_what_has_no_time(pool: PgPool) {
             ids(&walk(&world, &filter(text), 200).await.0).into_iter().collect();
         assert_eq!(found, fit, "{text}");
     }
+    // So it is where only a part of what is searched is asked for, beside another filter too.
+    let within = |fields: [Option<&String>; 2], text: &str| {
+        fields.into_iter().flatten().any(|field| field.to_lowercase().contains(text))
+    };
+    for (text, state) in
+        [("a", None), ("same", None), ("example", None), ("example", Some(StateName::Active))]
+    {
+        let base = ConnectionFilter { state, ..ConnectionFilter::default() };
+        let label = ConnectionFilter { label: Some(text.to_uppercase()), ..base.clone() };
+        let owner = ConnectionFilter { owner: Some(text.into()), ..base };
+        let stands = |one: &&Connection| state.is_none_or(|state| one.state.name() == state);
+        let (mut labelled, mut owned) = (BTreeSet::new(), BTreeSet::new());
+        for one in all.iter().filter(stands) {
+            if within([Some(&one.label), None], text) {
+                labelled.insert(one.id);
+            }
+            if within([one.account_label.as_ref(), one.account_id.as_ref()], text) {
+                owned.insert(one.id);
+            }
+        }
+        for (filter, fit) in [(label, labelled), (owner, owned)] {
+            let (found, count) = walk(&world, &filter, 200).await;
+            let found: BTreeSet<Uuid> = ids(&found).into_iter().collect();
+            assert_eq!(found, fit, "{filter:?}");
+            let told = i64::try_from(fit.len()).unwrap();
+            let told = if told > COUNTED { Count::MoreThan(COUNTED) } else { Count::Exactly(told) };
+            assert_eq!(count, told, "{filter:?}");
+        }
+    }
+}
+
+/// Whoever asks for what there is not is shown nothing, and changes nothing; not everything.
+#[sqlx::test]
+async fn an_address_that_asks_for_what_there_is_not_gives_nothing(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let one = world.import(client).await;
+    let patch = ConnectionPatch { label: Some("Alice's books".into()), ..Default::default() };
+    app::connection::update(&world.app, &world.admin, one, patch).await.expect("an update");
+    let mut admin = world.sign_in(Role::Admin).await;
+    for (path, told) in [
+        ("/connections?state=unknown", "There is no state “unknown”"),
+        ("/connections?q=alice&reason=bored", "There is no reason “bored”"),
+        ("/connections?client=nonsense", "“nonsense” is no client's id"),
+        ("/connections?expires_before=soon", "“soon” is no day"),
+        ("/connections?sort=colour", "There is no order “colour”"),
+        ("/jobs/new?action=disconnect&of=all&state=unknown", "There is no state “unknown”"),
+        ("/download/connections.csv?state=unknown", "There is no state “unknown”"),
+        ("/audit?from=yesterday", "“yesterday” is no day"),
+        ("/download/audit.csv?before=then", "“then” is no day"),
+        ("/relinks?show=everything", "There are no links “everything”"),
+    ] {
+        let page = admin.get(path).await;
+        assert_eq!(page.status, 400, "{path}");
+        assert!(page.text.contains(told), "{path}: {}", page.text);
+        assert!(!page.text.contains("books"), "{path}: {}", page.text);
+    }
+    // The other filters stand in their fields, so that one of them can be mended.
+    let page = admin.get("/connections?q=alice&state=unknown").await.text;
+    assert!(page.contains("name=\"q\" value=\"alice\""), "{page}");
+    let found = admin.get("/connections?q=alice&state=active&reason=&drift=false").await;
+    assert!(found.status == 200 && found.text.contains("books"), "{}", found.text);
+    let program = world.program(&[Scope::Admin]).await;
+    for query in ["/connections?state=unknown", "/exports/connections?client=nonsense"] {
+        assert_eq!(program.get(query).await.status, 422, "{query}");
+    }
 }
 
 /// From a moment on, before another one; what has no such time is within none of them.

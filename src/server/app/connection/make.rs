@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject, consent, fields, home, load};
+use super::{
+    Actor, App, Error, Result, arrival, audit, audit::Subject, consent, fields, home, load,
+};
 use crate::{
     domain::{
         access::Permission,
@@ -30,6 +33,7 @@ use crate::{
 };
 
 /// A connection to be made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewConnection {
     pub client_id: Uuid,
     pub label: String,
@@ -121,7 +125,7 @@ pub async fn import(
     tx.commit().await?;
     app.wake_worker();
     // Who consents later can be compared with it.
-    consent::name(app, id, &caller, &given).await?;
+    arrival::name(app, id, &caller, &given).await;
     let registration = caller.registration();
     let odd = token::unreadable_expiries(&registration, response, obtained_at)
         .map(|at| FieldProblem::new("token_response", unreadable_expiry(at)));
@@ -263,6 +267,17 @@ pub(super) async fn insert(
     new: &NewConnection,
     grant_type: GrantType,
 ) -> Result<Uuid> {
+    insert_as(app, conn, app.new_id(), new, grant_type).await
+}
+
+/// [`insert`], by an id that was made before.
+pub(super) async fn insert_as(
+    app: &App,
+    conn: &mut PgConnection,
+    id: Uuid,
+    new: &NewConnection,
+    grant_type: GrantType,
+) -> Result<Uuid> {
     check(new)?;
     let client = store::client::find(conn, new.client_id)
         .await?
@@ -274,7 +289,7 @@ pub(super) async fn insert(
         Some(text) => store::connection::make::find_waiting(conn, client.id, text).await?,
         None => None,
     };
-    let id = waiting.unwrap_or_else(|| app.new_id());
+    let id = waiting.unwrap_or(id);
     let row = store::connection::make::NewRow {
         id,
         client_id: client.id,

@@ -113,8 +113,6 @@ impl Wanted {
     fn is_only_searched(&self) -> bool {
         self.state.is_none()
             && self.clients.is_none()
-            && self.label.is_none()
-            && self.owner.is_none()
             && !self.drift
             && self.dead_since.is_none()
             && self.reason.is_none()
@@ -354,11 +352,13 @@ pub async fn count(
     } else if wanted.is_searched() {
         let ids = search(conn, &wanted).await?;
         let found = i64::try_from(ids.len()).ok().filter(|found| *found <= COUNTED);
+        let only = wanted.is_only_searched();
         if found.is_some() {
             wanted.ids = Some(ids);
-            wanted.patterns = Default::default();
+            (wanted.patterns, wanted.tags) = Default::default();
+            (wanted.label, wanted.owner) = Default::default();
         }
-        if wanted.is_only_searched() {
+        if only {
             return Ok(Found { wanted, count: found });
         }
     }
@@ -417,13 +417,15 @@ async fn drifted(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> 
     .await?)
 }
 
-/// What holds the texts and the tags, up to one more than is counted.
+/// What holds the texts where they are looked for, and the tags, up to one more than is counted.
 async fn search(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> {
     let [one, two, three] = &wanted.patterns;
     Ok(sqlx::query_scalar!(
         "SELECT connection_id FROM connection_search
-         WHERE ($1::text IS NULL OR text LIKE lower($1)) AND ($2::text IS NULL OR text LIKE lower($2))
-           AND ($3::text IS NULL OR text LIKE lower($3)) AND ($4::text[] IS NULL OR tags @> $4)
+         WHERE ($1::text IS NULL OR text LIKE lower($1))
+           AND ($2::text IS NULL OR (text LIKE lower($2) AND label LIKE lower($2)))
+           AND ($3::text IS NULL OR (text LIKE lower($3) AND owner LIKE lower($3)))
+           AND ($4::text[] IS NULL OR tags @> $4)
          LIMIT $5",
         one.as_deref(),
         two.as_deref(),

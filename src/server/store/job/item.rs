@@ -39,6 +39,21 @@ pub async fn shares(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Share>>
     .await?)
 }
 
+/// How many of a job's connections are which client's, the most first.
+pub async fn shares_of(conn: &mut PgConnection, job_id: Uuid) -> Result<Vec<Share>> {
+    Ok(sqlx::query_as!(
+        Share,
+        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!"
+           FROM job_items i
+           JOIN connections n ON n.id = i.connection_id
+           JOIN clients c ON c.id = n.client_id
+           WHERE i.job_id = $1 GROUP BY c.id ORDER BY 3 DESC, lower(c.name)"#,
+        job_id
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// One connection of a job.
 #[derive(Debug)]
 pub struct Item {

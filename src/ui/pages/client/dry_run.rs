@@ -39,7 +39,7 @@ pub fn DryRun() -> impl IntoView {
     let run = Resource::new_blocking(
         move || {
             let values = query.with(path::variables);
-            (params.with(|params| params.get("id")?.parse::<Uuid>().ok()), values)
+            (params.with(path::id), values)
         },
         |(id, values)| async move {
             let Some(id) = id else { return missing("client") };

@@ -121,12 +121,16 @@ pub fn saved(
             view! {
                 <li class=class>
                     {link(path::connections(&saved.filter), "", saved.name)}
-                    <PlainForm action=Delete::PATH>
-                        {hidden("id", saved.id)}
-                        <button type="submit" class="chip-drop" aria-label=drop.clone() title=drop>
+                    <details class="confirm chip-confirm">
+                        <summary class="chip-drop" aria-label=drop.clone() title=drop.clone()>
                             "×"
-                        </button>
-                    </PlainForm>
+                        </summary>
+                        <div class="confirm-body">
+                            <PlainForm action=Delete::PATH>
+                                {hidden("id", saved.id)} <Submit label=drop weight="grave"/>
+                            </PlainForm>
+                        </div>
+                    </details>
                 </li>
             }
         })
