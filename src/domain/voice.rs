@@ -35,7 +35,8 @@ pub use campaign::{
 pub use check::{check, check_way, checking};
 pub use client::{
     FORGET_NEXT_SECRET, REFUSED_MEANWHILE, call, canaries, client_state, client_state_word,
-    incident, incident_ends, next_secret, replace_at_once, unread_field, unreadable_expiry,
+    incident, incident_ends, next_secret, replace_at_once, sample_refused, unread_field,
+    unreadable_expiry,
 };
 pub use connection::{
     Next, device, drift, grant_type, headline, in_short, meaning, next, ran_out, reason,
