@@ -57,6 +57,17 @@ pub const STRAGGLERS: &str = "stragglers";
 pub const AFTER: &str = "after";
 /// The parameter that names the server function that has just done what a form asked for.
 pub const DONE: &str = "__done";
+
+/// What [`DONE`] says of an action.
+pub fn done(action: &str) -> String {
+    format!("/rpc/{action}")
+}
+
+/// Which action a value of [`DONE`] names.
+pub fn was_done(done: &str) -> Option<&str> {
+    done.strip_prefix("/rpc/")
+}
+
 /// How a profile is shown to whoever writes it.
 pub const VIEW: &str = "as";
 /// In which language a visitor wants to read.
@@ -215,6 +226,8 @@ pub fn relink_begin(token: &str) -> String {
 
 /// What [`outcome`] says of an address at which nothing begins any more.
 pub const SPENT: &str = "spent";
+/// What it says of a consent that is not stored yet.
+pub const BEING_STORED: &str = "being_stored";
 
 /// The page for whoever comes back to nowhere.
 pub fn outcome(kind: &str) -> String {

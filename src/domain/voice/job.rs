@@ -72,6 +72,24 @@ pub fn job_selection(selection: &Selection) -> String {
     format!("{} of {clients}", connections(Count::Exactly(selection.total)))
 }
 
+/// Why no job was made on what is chosen now.
+pub fn job_changed(total: i64) -> String {
+    format!(
+        "Nothing was done, because the choice has changed since it was shown to you: it is {} now. Look \
+         at what it is, and confirm that.",
+        connections(Count::Exactly(total)).to_lowercase()
+    )
+}
+
+/// What it means to stop a job.
+pub fn job_stop(job: &Job) -> String {
+    format!(
+        "The {} that are left stay as they are. What was done stays done, and the job can't go on \
+         afterwards.",
+        grouped((job.total - job.worked()).max(0))
+    )
+}
+
 /// How a job stands, and whether all is well.
 pub fn job(job: &Job) -> (bool, String) {
     let count = |number: i64| grouped(number);
@@ -127,6 +145,10 @@ pub fn job_relink(until: OffsetDateTime) -> String {
 
 pub fn job_gone() -> &'static str {
     "It was deleted meanwhile."
+}
+
+pub fn job_broke_off() -> &'static str {
+    "Something went wrong in Regrant. It was logged."
 }
 
 pub fn job_customer_busy() -> &'static str {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
 use sqlx::PgPool;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -19,7 +20,7 @@ use crate::{
         },
         store::connection::list::COUNTED,
     },
-    tests::support::{Questions, World},
+    tests::support::{Questions, World, new_connection},
 };
 
 async fn fill(world: &World, clients: &[Uuid], count: u64) {
@@ -290,6 +291,84 @@ async fn what_people_type_is_found(pool: PgPool) {
     assert_eq!(found(q("renamed")).await, vec![one]);
     app::connection::delete(&world.app, &world.admin, one, false).await.expect("a deletion");
     assert_eq!(world.count("SELECT count(*) FROM connection_search").await, 1);
+}
+
+/// Programs know their connections by the ids they gave them.
+#[sqlx::test]
+async fn an_external_id_finds_its_own_connection_alone(pool: PgPool) {
+    let world = World::new(pool).await;
+    let clients = [world.client("one", |_| {}).await, world.client("two", |_| {}).await];
+    let mut made = Vec::new();
+    for (client, external_id) in [
+        (clients[0], "acme/7"),
+        (clients[0], "acme/70"),
+        (clients[0], "ACME/7"),
+        (clients[1], "acme/7"),
+    ] {
+        let new = app::connection::NewConnection {
+            external_id: Some(external_id.into()),
+            ..new_connection(client)
+        };
+        let response = world.token_response(client, "alice").await;
+        let made_one =
+            app::connection::import(&world.app, &world.admin, new, &response, None).await;
+        made.push(made_one.expect("a connection").0.id);
+    }
+    let program = world.program(&[Scope::ConnectionsRead]).await;
+    let found = async |query: &str| {
+        let page = program.get(&format!("/connections?sort=newest{query}")).await.ok();
+        let items = page["items"].as_array().unwrap();
+        items
+            .iter()
+            .map(|item| item["id"].as_str().unwrap().parse::<Uuid>().unwrap())
+            .collect::<BTreeSet<_>>()
+    };
+    let both = BTreeSet::from([made[0], made[3]]);
+    assert_eq!(found("&external_id=acme%2F7").await, both);
+    let of = |client: Uuid| format!("&external_id=acme%2F7&client={client}");
+    assert_eq!(found(&of(clients[1])).await, BTreeSet::from([made[3]]));
+    assert_eq!(found("&external_id=acme%2F7&q=acme&state=active").await, both);
+    for query in [
+        "&external_id=acme",
+        "&external_id=acme%2F7&q=nothing",
+        "&external_id=acme%2F7&state=pending",
+        "&external_id=acme%2F7&drift=true",
+        "&external_id=acme%2F7&tag=none",
+    ] {
+        assert_eq!(found(query).await, BTreeSet::<Uuid>::new(), "{query}");
+    }
+    // The same on the page, in a file and for a job.
+    let mut browser = world.sign_in(Role::Admin).await;
+    let page = browser.get("/connections?external_id=acme%2F70").await.text;
+    let link = |id: Uuid| format!("href=\"/connections/{id}\"");
+    assert!(page.contains(&link(made[1])) && !page.contains(&link(made[0])), "{page}");
+    assert!(page.contains("value=\"acme/70\""), "the form keeps it: {page}");
+    let file = program.get("/exports/connections?external_id=acme%2F70").await.text;
+    assert!(file.contains(&made[1].to_string()), "{file}");
+    assert_eq!(file.lines().count(), 1);
+    let admin = world.program(&[Scope::Admin]).await;
+    let filter = json!({ "external_id": "acme/70" });
+    let job = admin.post("/jobs", &json!({ "action": "pause", "filter": filter })).await.ok();
+    assert_eq!(job["total"], 1, "{job}");
+    let saved =
+        admin.post("/saved-filters", &json!({ "name": "One", "filter": filter })).await.ok();
+    assert_eq!(saved["filter"]["external_id"], "acme/70");
+}
+
+/// Each client's own index finds it: with a million rows as with ten.
+#[sqlx::test]
+async fn an_external_id_is_found_by_index(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    fill(&world, &[client], 3000).await;
+    let ask = "SELECT id FROM connections
+               WHERE external_id = 'acme/7' AND client_id = ANY (coalesce(NULL::uuid[], ARRAY (SELECT id FROM clients)))";
+    let plan: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("EXPLAIN {ask}")))
+        .fetch_all(&world.pool)
+        .await
+        .unwrap();
+    let plan = plan.join("\n");
+    assert!(plan.contains("connections_external_id_unique"), "{plan}");
 }
 
 /// A page asks the same number of questions, however many rows there are.

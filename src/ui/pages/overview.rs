@@ -75,6 +75,13 @@ fn at_a_glance(overview: Overview, may: &May) -> AnyView {
                 view! {
                     {section("Clients in trouble", "Mend these first", view! {
                         <ul class="cards">{troubles}</ul>
+                        {overview
+                            .hides_clients()
+                            .then(|| {
+                                view! {
+                                    <p class="more">{link(path::CLIENTS, "", voice::MORE_CLIENTS)}</p>
+                                }
+                            })}
                     })}
                 }
             })}
@@ -168,14 +175,16 @@ fn counts(overview: &Overview) -> AnyView {
         .map(|standing| (standing, count(standing)))
         .filter(|(standing, count)| *count > 0 || always.contains(standing))
         .map(|(standing, count)| {
-            view! {
-                <li data-state=standing.as_str() class:is-none=count == 0>
-                    <A href=address(standing, overview) attr:title=voice::meaning(standing)>
-                        <span class="count">{voice::grouped(count)}</span>
-                        <span class="count-word">{glyph::standing(standing)} {standing.word()}</span>
-                    </A>
-                </li>
-            }
+            let shown = view! {
+                <span class="count">{voice::grouped(count)}</span>
+                <span class="count-word">{glyph::standing(standing)} {standing.word()}</span>
+            };
+            let title = voice::meaning(standing);
+            let shown = match address(standing, overview) {
+                Some(href) => view! { <A href=href attr:title=title>{shown}</A> }.into_any(),
+                None => view! { <span class="count-alone" title=title>{shown}</span> }.into_any(),
+            };
+            view! { <li data-state=standing.as_str() class:is-none=count == 0>{shown}</li> }
         })
         .collect::<Vec<_>>();
     view! {
@@ -186,22 +195,21 @@ fn counts(overview: &Overview) -> AnyView {
     .into_any()
 }
 
-/// The list that shows what was counted, as near as its filters come.
-fn address(standing: Standing, overview: &Overview) -> String {
-    match standing {
+/// The list that shows what was counted, as near as its filters come; `None`: none does.
+fn address(standing: Standing, overview: &Overview) -> Option<String> {
+    Some(match standing {
         Standing::Alive => path::connections_in(StateName::Active),
         Standing::Soon => path::connections_needing_human(overview.as_of + SOON),
         Standing::Retrying => path::connections_in(StateName::Retrying),
         Standing::NeedsPerson => path::connections_in(StateName::NeedsReauth),
         Standing::Pending => path::connections_in(StateName::Pending),
         Standing::Disconnected => path::connections_in(StateName::Disconnected),
-        Standing::ClientRefused | Standing::Paused => {
-            match overview.clients_in_trouble.as_slice() {
-                [only] => path::connections_of_client(only.id),
-                _ => path::CLIENTS.to_owned(),
-            }
-        }
-    }
+        Standing::Paused => return None,
+        Standing::ClientRefused => match overview.clients_in_trouble.as_slice() {
+            [only] => path::connections_of_client(only.id),
+            _ => path::CLIENTS.to_owned(),
+        },
+    })
 }
 
 fn card(client: &Client, as_of: OffsetDateTime, may: &May) -> AnyView {

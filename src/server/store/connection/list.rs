@@ -347,7 +347,9 @@ pub async fn count(
     clients: Option<Vec<Uuid>>,
 ) -> Result<Found> {
     let mut wanted = Wanted::of(filter, clients);
-    if wanted.is_searched() {
+    if let Some(external_id) = &filter.external_id {
+        wanted.ids = Some(named(conn, external_id, wanted.clients.as_deref()).await?);
+    } else if wanted.is_searched() {
         let ids = search(conn, &wanted).await?;
         let found = i64::try_from(ids.len()).ok().filter(|found| *found <= COUNTED);
         let only = wanted.is_only_searched();
@@ -378,6 +380,23 @@ pub async fn count(
     .await?
     .unwrap_or_default();
     Ok(Found { wanted, count: (count <= COUNTED).then_some(count) })
+}
+
+/// What has an external id: at most one of each of these clients, or of all.
+async fn named(
+    conn: &mut PgConnection,
+    external_id: &str,
+    clients: Option<&[Uuid]>,
+) -> Result<Vec<Uuid>> {
+    // By the index of each client's external ids.
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM connections
+         WHERE external_id = $1 AND client_id = ANY (coalesce($2::uuid[], ARRAY (SELECT id FROM clients)))",
+        external_id,
+        clients
+    )
+    .fetch_all(conn)
+    .await?)
 }
 
 /// What was asked for less than its client asks for now, up to one more than is counted; among those that were

@@ -51,7 +51,7 @@ pub fn found(client: &Client, profile: &Profile, found: &CredentialCheck) -> Any
         }
     });
     view! {
-        <div class="notice" data-tone=tone role="status" data-kept="">
+        <div class="notice" data-tone=tone role="status" data-kept=secret(client)>
             {glyph::shape(shape)}
             <div>
                 <strong>{told.title}</strong>
@@ -70,6 +70,13 @@ pub fn found(client: &Client, profile: &Profile, found: &CredentialCheck) -> Any
         </div>
     }
     .into_any()
+}
+
+/// With which secret a client was checked: what was found is told as long as it is that.
+pub fn secret(client: &Client) -> String {
+    client
+        .secret_set_at
+        .map_or_else(|| "none".to_owned(), |at| at.unix_timestamp_nanos().to_string())
 }
 
 /// The button that asks.

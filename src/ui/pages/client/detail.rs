@@ -107,13 +107,14 @@ fn show(
                 })}
         })}
         {found.map(|found| check::found(&client, &profile, &found))}
-        <div class="status" data-state=client_tone(client.state)>
+        <div class="status" data-state=client_tone(client.state) data-keeps=check::secret(&client)>
             <p class="status-line">
                 <ClientBadge state=client.state/>
                 " since "
                 <Day at=client.state_since/>
             </p>
-            {(!is_doubtful).then(|| view! { <p>{voice::client_state(client.state)}</p> })}
+            {(!is_doubtful)
+                .then(|| view! { <p class="as-known">{voice::client_state(client.state)}</p> })}
             {trouble::pause(&client, may_write, doings.trouble)}
             {(may_write && !is_new)
                 .then(|| view! { <div class="actions">{check::button(&client, doings.check)}</div> })}

@@ -54,7 +54,7 @@ pub fn Detail() -> impl IntoView {
             let Some(id) = id else { return missing("connection") };
             let detail = rpc::connection::get(id).await?;
             // Who may not make relinks has none waiting.
-            let made = rpc::connection::made_relink().await.ok().flatten();
+            let made = rpc::connection::made_relink(id).await.ok().flatten();
             Ok((detail, made))
         },
     );

@@ -85,7 +85,7 @@ fn show(token: RevealedToken) -> AnyView {
             <pre class="secret" id="secret" tabindex="0" role="region" aria-label="The access token">{token.access_token}</pre>
             <p>{voice::revealed(token.expires_at, token.as_of)}</p>
             <p class="actions">
-                <button type="button" class="button" data-copies="secret" hidden>
+                <button type="button" class="button" data-copies="secret" aria-live="polite" hidden>
                     "Copy"
                 </button>
                 {done}

@@ -14,6 +14,7 @@ use crate::{
     rpc::{self, job::Stop},
     ui::{
         components::{
+            confirm::confirm,
             head::{head, link, section},
             moment::Exact,
             notice::said,
@@ -67,7 +68,10 @@ pub fn Detail() -> impl IntoView {
             let far = far(&job, customers, stage, &may);
             section("Customers", "", live_on("customers", "relinks", far))
         });
-        let stop = stops.then(|| button_form(stop, hidden("id", job.id), "Stop", "grave"));
+        let stop = stops.then(|| {
+            let form = button_form(stop, hidden("id", job.id), "Stop", "grave");
+            confirm("Stop", voice::job_stop(&job), form)
+        });
         view! {
             {head(title, Some(("Jobs", path::JOBS)), ())}
             {reload(moves)}
@@ -79,8 +83,9 @@ pub fn Detail() -> impl IntoView {
                     {format!("Asked for by {}, ", job.created_by)} <Exact at=job.created_at/>
                 </p>
                 {origin(&job)}
-                {stop}
             })}
+            // Whoever thinks about it goes on seeing how far it is.
+            {live("job-stop", moves, stop)}
             {customers}
             {live("job-outcomes", moves, view! {
                 {files(&job)}

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         connection::ConnectionFilter,
-        job::{Action, NewJob, Selection},
+        job::{Action, NewJob, Proposal, Selection},
         voice::{self, Empty},
     },
     rpc::{self, campaign::Create as CreateRelinks, job::Create},
@@ -102,23 +102,25 @@ pub fn New() -> impl IntoView {
             }
             match asked {
                 Some(asked) if asked.chooses() => {
-                    let selection = rpc::job::preview(asked.job()).await?;
-                    Ok((selection.total > 0).then_some(selection))
+                    let preview = rpc::job::preview(asked.job()).await?;
+                    Ok((preview.selection.total > 0).then_some(preview))
                 }
                 _ => Ok(None),
             }
         },
     );
-    loaded(asked, move |selection, _| {
+    loaded(asked, move |preview, _| {
         let asked = params.with_untracked(Asked::read);
-        let content = match (asked, selection) {
-            (Some(asked), Some(selection)) => {
-                Either::Left(confirm(&asked, selection, create, relink))
-            }
-            _ => Either::Right(nothing(
-                Empty::Chosen,
-                link(path::CONNECTIONS, "button", "To the connections"),
-            )),
+        let content = match (asked, preview) {
+            (Some(asked), Some(preview)) => Either::Left(confirm(&asked, &preview, create, relink)),
+            _ => Either::Right(view! {
+                <Answered trouble=create.trouble/>
+                <Answered trouble=relink.trouble/>
+                {nothing(
+                    Empty::Chosen,
+                    link(path::CONNECTIONS, "button", "To the connections"),
+                )}
+            }),
         };
         let title = params.with_untracked(Asked::read).map(|asked| voice::job_action(asked.action));
         view! {
@@ -130,18 +132,19 @@ pub fn New() -> impl IntoView {
 
 fn confirm(
     asked: &Asked,
-    selection: Selection,
+    preview: &Proposal,
     create: Doing<Create>,
     relink: Doing<CreateRelinks>,
 ) -> AnyView {
+    let selection = &preview.selection;
     let action = asked.action;
     let meaning = match asked.stragglers_of {
         Some(_) => voice::stragglers_again(),
         None => voice::job_meaning(action),
     };
     let form = match action {
-        Action::Relink => relinks(asked, &selection, relink),
-        _ => others(asked, &selection, create),
+        Action::Relink => relinks(asked, preview, relink),
+        _ => others(asked, preview, create),
     };
     let clients = selection
         .clients
@@ -157,7 +160,7 @@ fn confirm(
         .collect::<Vec<_>>();
     view! {
         <p class="lead">
-            <strong>{voice::job_selection(&selection)}</strong>
+            <strong>{voice::job_selection(selection)}</strong>
             ". "
             {meaning}
         </p>
@@ -179,8 +182,13 @@ fn confirm(
     .into_any()
 }
 
+/// What was shown, so that nothing else is done, and no more than once.
+fn confirmed(preview: &Proposal) -> AnyView {
+    (hidden("expected", preview.selection.digest.clone()), hidden("key", preview.key)).into_any()
+}
+
 /// What else is asked about links: what the campaign is called, and what they ask for.
-fn relinks(asked: &Asked, selection: &Selection, relink: Doing<CreateRelinks>) -> AnyView {
+fn relinks(asked: &Asked, preview: &Proposal, relink: Doing<CreateRelinks>) -> AnyView {
     let drift = asked.filter.as_ref().is_some_and(|filter| filter.drift);
     // Those of another job ask for what its links asked for.
     let scopes = asked.stragglers_of.is_none().then(|| {
@@ -194,6 +202,7 @@ fn relinks(asked: &Asked, selection: &Selection, relink: Doing<CreateRelinks>) -
     });
     let content = view! {
         {asked.chosen()}
+        {confirmed(preview)}
         <Text
             name="name"
             label="Name"
@@ -202,21 +211,22 @@ fn relinks(asked: &Asked, selection: &Selection, relink: Doing<CreateRelinks>) -
             help="Under which you find it on the desk and among the jobs. Can stay empty."
         />
         {scopes}
-        {buttons(asked, selection, relink.pending, "primary")}
+        {buttons(asked, &preview.selection, relink.pending, "primary")}
         <Answered trouble=relink.trouble/>
     };
     action_form(relink, "form", content)
 }
 
-fn others(asked: &Asked, selection: &Selection, create: Doing<Create>) -> AnyView {
+fn others(asked: &Asked, preview: &Proposal, create: Doing<Create>) -> AnyView {
     let action = asked.action;
     let tag = action.takes_tag().then(|| {
         view! { <Text name="tag" label="Tag" trouble=create.trouble required=true/> }
     });
     let revoke = (action == Action::Disconnect).then(|| {
+        let ticked = create.trouble.or_ticked("revoke", "true", true);
         view! {
             <label class="check">
-                <input type="checkbox" name="revoke" value="true" checked=true/>
+                <input type="checkbox" name="revoke" value="true" checked=ticked/>
                 <span>"Tell the providers too, so that the tokens stop working"</span>
             </label>
         }
@@ -225,9 +235,10 @@ fn others(asked: &Asked, selection: &Selection, create: Doing<Create>) -> AnyVie
     let content = view! {
         {hidden("action", action.as_str())}
         {asked.chosen()}
+        {confirmed(preview)}
         {tag}
         {revoke}
-        {buttons(asked, selection, create.pending, weight)}
+        {buttons(asked, &preview.selection, create.pending, weight)}
         <Answered trouble=create.trouble/>
     };
     action_form(create, "form", content)

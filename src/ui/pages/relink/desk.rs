@@ -25,7 +25,7 @@ use crate::{
             action::{Doing, action_form, hidden},
             customers::campaigns,
             filter::{filter_bar, typed},
-            live::live_on,
+            live::{live_counted, live_on},
             load::{May, loaded, unread},
             pager::Pager,
             relinks::entries,
@@ -33,6 +33,8 @@ use crate::{
     },
 };
 
+/// Campaigns are counted over all their customers.
+const PACE: u32 = 2;
 /// How many connections a search shows: whoever it is has to be told apart at a glance.
 const FOUND: u32 = 12;
 
@@ -145,7 +147,7 @@ fn can_be_sent(connection: &Connection) -> bool {
 fn campaigns_and_more(many: Vec<Campaign>) -> AnyView {
     let shown = (!many.is_empty()).then(|| campaigns(many));
     view! {
-        {live_on("campaigns", "relinks", shown)}
+        {live_counted("campaigns", "relinks", PACE, shown)}
         <p class="actions">
             {link(path::RELINKS_MANY, "button", "Who needs a link?")} <span class="quiet">
                 "Scope drift, the aftermath of an outage, a new client secret"

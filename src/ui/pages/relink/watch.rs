@@ -39,8 +39,7 @@ pub fn Watch() -> impl IntoView {
             let Some(id) = id else { return missing("relink") };
             let detail = rpc::relink::detail(id).await?;
             // Who may not make links has none waiting.
-            let handed = rpc::relink::handed().await.ok().flatten();
-            Ok((detail, handed.filter(|handed| handed.made.id == id)))
+            Ok((detail, rpc::relink::handed(id).await.ok().flatten()))
         },
     );
     loaded(relink, move |(detail, handed), may| show(detail, handed, &may, create, revoke))
