@@ -187,6 +187,19 @@ test("missing is sound", async () => {
   await sound("missing", admin);
 });
 
+test("connections-unread is sound", async () => {
+  const answer = await admin.page.goto("/connections?state=unknown&q=calendar");
+  expect(answer?.status()).toBe(400);
+  await expect(admin.page.getByText("There is no state “unknown”")).toBeVisible();
+  await expect(admin.page.getByRole("link", { name: "calendar" })).toHaveCount(0);
+  // The browser says of its own that the address was refused.
+  const others = admin.mistakes.splice(0).filter((mistake) => !mistake.includes("400"));
+  expect(others).toEqual([]);
+  await sound("connections-unread", admin);
+  await admin.page.getByRole("link", { name: "Clear the filters" }).click();
+  await expect(admin.page.getByRole("link", { name: "Alice's calendar" })).toBeVisible();
+});
+
 test("the first pages of an empty Regrant are sound", async ({ browser }) => {
   const first = await visitor(browser, fresh);
   const link = await fresh.logged(/first admin at (http\S+)/);
