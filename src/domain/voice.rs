@@ -35,7 +35,7 @@ pub use campaign::{
 pub use check::{check, check_way, checking};
 pub use client::{
     FORGET_NEXT_SECRET, REFUSED_MEANWHILE, call, canaries, client_state, client_state_word,
-    incident, incident_ends, next_secret, replace_at_once, unreadable_expiry,
+    incident, incident_ends, next_secret, replace_at_once, unread_field, unreadable_expiry,
 };
 pub use connection::{
     Next, device, drift, grant_type, headline, in_short, meaning, next, ran_out, reason,
@@ -43,14 +43,14 @@ pub use connection::{
 };
 pub use done::done;
 pub use empty::{Empty, empty};
-pub use import::import;
+pub use import::{import, nothing_read};
 pub use job::{
-    job, job_action, job_changed, job_customer_busy, job_disconnected, job_done, job_gone,
-    job_meaning, job_name, job_not_allowed, job_nothing_to_do, job_outcome, job_relink,
-    job_revoked, job_selection, job_stop,
+    job, job_action, job_broke_off, job_changed, job_customer_busy, job_disconnected, job_done,
+    job_gone, job_meaning, job_name, job_not_allowed, job_nothing_to_do, job_outcome, job_press,
+    job_relink, job_revoked, job_selection, job_stop,
 };
 pub use lifeline::{lifeline, mark};
-pub use list::{FILTER_SAVED, connections, grouped, sort};
+pub use list::{FILTER_SAVED, connections, grouped, sort, unread};
 pub use moment::{day, exact, relative, span, stretch, until};
 pub use outcome::{
     AWAY, COPIED, NOT_COPIED, Notice, Page, held, notice, see_fields, stale, unsaved,

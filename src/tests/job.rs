@@ -1,5 +1,7 @@
 //! Jobs: what was confirmed is done, each once, whoever goes away meanwhile, and by nobody who may not.
 
+mod turns;
+
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use time::Duration;

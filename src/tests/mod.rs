@@ -21,6 +21,7 @@ mod interrupted;
 mod introspection;
 mod job;
 mod keys;
+mod note;
 mod overview;
 mod provider;
 mod refresh;

@@ -389,7 +389,7 @@ const mayReload = () =>
 const lookOnce = async () => {
   const [turn, at] = [turns, location.href];
   try {
-    const answer = await fetch(location, { headers: { accept: "text/html" } });
+    const answer = await fetch(location, { headers: { accept: "text/html", "x-look": "1" } });
     if (answer.status >= 500) throw new Error(answer.statusText);
     const page = parse(await answer.text());
     // Meanwhile it may have become another.

@@ -22,7 +22,10 @@ use crate::domain::{
 };
 
 use filter::audit_pairs;
-pub use filter::{audit_filter, connection_filter, day, day_of, filter_pairs, instant};
+pub use filter::{
+    Unread, audit_filter, audit_unread, connection_filter, connection_unread, day, day_of,
+    filter_pairs, instant,
+};
 
 pub const HOME: &str = "/";
 pub const LOGIN: &str = "/login";
@@ -139,6 +142,10 @@ pub fn stage(params: &ParamsMap) -> Option<Stage> {
     parsed(params, "stage")
 }
 
+pub fn stage_unread(params: &ParamsMap) -> Option<Unread> {
+    filter::unread(params, &["stage"], |_, _| stage(params).is_some())
+}
+
 /// Where the stragglers of a job come from as a file.
 pub fn straggler_export(id: Uuid, format: &str) -> String {
     format!("/download/stragglers/{id}.{format}")
@@ -219,6 +226,8 @@ pub fn relink_begin(token: &str) -> String {
 
 /// What [`outcome`] says of an address at which nothing begins any more.
 pub const SPENT: &str = "spent";
+/// What it says of a consent that is not stored yet.
+pub const BEING_STORED: &str = "being_stored";
 
 /// The page for whoever comes back to nowhere.
 pub fn outcome(kind: &str) -> String {
@@ -255,6 +264,10 @@ pub fn relinks(show: RelinkShow) -> String {
 
 pub fn relink_show(params: &ParamsMap) -> RelinkShow {
     parsed(params, "show").unwrap_or_default()
+}
+
+pub fn relink_show_unread(params: &ParamsMap) -> Option<Unread> {
+    filter::unread(params, &["show"], |_, value| value.parse::<RelinkShow>().is_ok())
 }
 
 /// A letter that is begun in the reader's mail program (RFC 6068).
@@ -315,6 +328,11 @@ pub fn audit(filter: &AuditFilter) -> String {
 /// Where the log comes from as a file. `format`: csv or ndjson.
 pub fn audit_export(filter: &AuditFilter, format: &str) -> String {
     query(&format!("/download/audit.{format}"), audit_pairs(filter))
+}
+
+/// Whose page it is, by the id in its path.
+pub fn id(params: &ParamsMap) -> Option<Uuid> {
+    parsed(params, "id")
 }
 
 pub fn paging(params: &ParamsMap) -> Paging {

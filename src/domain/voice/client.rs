@@ -135,6 +135,14 @@ pub fn unreadable_expiry(at: String) -> String {
     )
 }
 
+/// What looks like a token or its end, and is not read; `at` is a JSON pointer.
+pub fn unread_field(at: &str) -> String {
+    format!(
+        "What stands at {at} looks like a token or its end, and this profile does not look there. If it is \
+         one, have the profile look there."
+    )
+}
+
 /// What a request of a dry run is for.
 pub fn call(call: &str) -> &'static str {
     match call {

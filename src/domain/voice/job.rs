@@ -21,6 +21,15 @@ pub fn job_action(action: Action) -> &'static str {
     }
 }
 
+/// On the button that begins it with so many connections.
+pub fn job_press(action: Action, count: i64) -> String {
+    match (action, count) {
+        (Action::Relink, 1) => "Create 1 relink".into(),
+        (Action::Relink, many) => format!("Create {} relinks", grouped(many)),
+        (action, many) => format!("{} {}", job_action(action), grouped(many)),
+    }
+}
+
 /// What a job is called.
 pub fn job_name(job: &Job) -> String {
     match (&job.name, &job.tag) {
@@ -136,6 +145,10 @@ pub fn job_relink(until: OffsetDateTime) -> String {
 
 pub fn job_gone() -> &'static str {
     "It was deleted meanwhile."
+}
+
+pub fn job_broke_off() -> &'static str {
+    "Something went wrong in Regrant. It was logged."
 }
 
 pub fn job_customer_busy() -> &'static str {

@@ -43,6 +43,8 @@ pub fn see_fields() -> &'static str {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     Connected,
+    /// Consent was given, and what came of it is not stored yet.
+    BeingStored,
     Denied,
     WrongAccount,
     MissingScope,
@@ -55,12 +57,13 @@ pub enum Notice {
 }
 
 impl Notice {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Said(Liveness::Alive),
         Self::Said(Liveness::Renewable),
         Self::Said(Liveness::LastOne),
         Self::Said(Liveness::Dead),
         Self::Connected,
+        Self::BeingStored,
         Self::Denied,
         Self::WrongAccount,
         Self::MissingScope,
@@ -73,6 +76,7 @@ impl Notice {
     /// Reads the `problem` of an address.
     pub fn of_problem(value: &str) -> Self {
         match value {
+            "being_stored" => Self::BeingStored,
             "denied" => Self::Denied,
             "wrong_account" => Self::WrongAccount,
             "missing_scope" => Self::MissingScope,
@@ -88,6 +92,12 @@ impl Notice {
 pub fn notice(notice: Notice) -> Page {
     let (title, text, well) = match notice {
         Notice::Connected => ("Connected", "Consent was given and the connection is alive.", true),
+        Notice::BeingStored => (
+            "Consent was given",
+            "The provider gave its tokens, and storing them takes longer than usual. It goes on by \
+             itself and shows here in a moment; nobody has to consent again.",
+            true,
+        ),
         Notice::Denied => (
             "Consent was declined",
             "Whoever was asked said no, so nothing was changed. Try again, or send a relink to the \

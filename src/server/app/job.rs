@@ -37,6 +37,8 @@ use crate::{
 
 /// So many can be named one by one.
 const CHOSEN: usize = 1000;
+/// So many of one person or key are under way at once: each has its turn, and the turns of others are to come.
+const AT_ONCE: i64 = 20;
 /// A name is no longer.
 const NAME: usize = 60;
 /// Whoever may do none of these has no business with jobs.
@@ -106,6 +108,15 @@ pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
     let mut tx = app.begin().await?;
     if let Some(made) = find_made(&mut tx, &asker, new.key).await? {
         return Ok(made);
+    }
+    if store::job::count_running(&mut tx, &asker).await? >= AT_ONCE {
+        return Err(Error::conflict(
+            Obstacle::LimitReached,
+            format!(
+                "{AT_ONCE} jobs that you asked for are under way. Wait for one to end, or stop one, and \
+                 send this again."
+            ),
+        ));
     }
     let choice = choose(&mut tx, new).await?;
     if let Choice::StragglersOf(id) = choice {

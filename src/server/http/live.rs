@@ -14,10 +14,13 @@ use axum::{
 };
 use futures::{StreamExt, stream};
 use serde::Deserialize;
+use tower_sessions::Session;
 use uuid::Uuid;
 
 use super::router::Web;
 use crate::server::app::{self, Actor, App, live};
+
+pub const LIVE: &str = "/live";
 
 /// A stream is begun anew after so long, so that nobody listens who may not any more.
 const LENGTH: Duration = Duration::from_secs(5 * 60);
@@ -27,7 +30,7 @@ const RETRY: Duration = Duration::from_millis(300);
 const PULSE: Duration = Duration::from_secs(15);
 
 pub fn routes() -> Router<Web> {
-    Router::new().route("/live", get(events))
+    Router::new().route(LIVE, get(events))
 }
 
 #[derive(Deserialize)]
@@ -39,10 +42,15 @@ struct Asked {
 async fn events(
     State(app): State<App>,
     Extension(actor): Extension<Actor>,
+    session: Session,
     Query(Asked { of }): Query<Asked>,
 ) -> Response {
-    let ear = match live::hear(&app, &actor, of) {
+    let session = session.id().map(|id| id.to_string()).unwrap_or_default();
+    let ear = match live::hear(&app, &actor, &session, of) {
         Ok(ear) => ear,
+        Err(app::Error::Conflict(conflict)) => {
+            return (StatusCode::TOO_MANY_REQUESTS, conflict.why).into_response();
+        }
         Err(app::Error::Unauthenticated) => return StatusCode::UNAUTHORIZED.into_response(),
         Err(_) => return StatusCode::FORBIDDEN.into_response(),
     };

@@ -160,9 +160,9 @@ async fn take(app: &App, actor: &Actor, client: Uuid, file: File<Field<'_>>) -> 
         () = hand_over => run.await,
     };
     match done {
-        Ok(import) => {
-            Redirect::to(&format!("/clients/{client}/import?run={}", import.id)).into_response()
-        }
+        // Also of a file in which nothing could be read: that is what its page says.
+        Ok(ended) => Redirect::to(&format!("/clients/{client}/import?run={}", ended.import.id))
+            .into_response(),
         Err(app::Error::Unauthenticated) => Redirect::to("/login").into_response(),
         Err(app::Error::Internal(error)) => {
             tracing::error!(error = format!("{error:#}"), "an import could not begin");

@@ -92,6 +92,25 @@ pub async fn insert(
     Ok(done.rows_affected() > 0)
 }
 
+/// How many jobs of somebody are under way. Until the transaction ends nobody else counts theirs, so that many
+/// at once do not slip past a limit.
+pub async fn count_running(conn: &mut PgConnection, asker: &Asker<'_>) -> Result<i64> {
+    sqlx::query!(
+        r#"SELECT pg_advisory_xact_lock(hashtextextended('regrant jobs ' || $1::uuid::text, 0)) AS "locked""#,
+        asker.id
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    Ok(sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM jobs
+           WHERE state = 'running' AND actor_kind = $1 AND actor_id = $2"#,
+        asker.kind,
+        asker.id
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 pub async fn set_total(conn: &mut PgConnection, id: Uuid, total: i64) -> Result<()> {
     sqlx::query!("UPDATE jobs SET total = $2 WHERE id = $1", id, total).execute(conn).await?;
     Ok(())
@@ -165,7 +184,8 @@ pub struct Leased {
     pub position: i64,
 }
 
-/// Takes the oldest job that nobody works at, for `seconds`. `now`: `None`: by the database's clock.
+/// Takes the job that was worked at the longest ago, of those that nobody works at, for `seconds`. It is the
+/// last in turn from then on, whatever becomes of whoever took it. `now`: `None`: by the database's clock.
 pub async fn claim(
     conn: &mut PgConnection,
     lease_id: Uuid,
@@ -176,12 +196,13 @@ pub async fn claim(
         Leased,
         r#"UPDATE jobs
            SET lease_id = $1,
-               leased_until = coalesce($3::timestamptz, clock_timestamp()) + make_interval(secs => $2)
+               leased_until = coalesce($3::timestamptz, clock_timestamp()) + make_interval(secs => $2),
+               turn = nextval('job_turns')
            WHERE id = (SELECT id FROM jobs
                        WHERE state = 'running'
                          AND (leased_until IS NULL
                               OR leased_until <= coalesce($3::timestamptz, clock_timestamp()))
-                       ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+                       ORDER BY turn, id LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING id, lease_id AS "lease_id!", actor_kind, actor_id, position"#,
         lease_id,
         seconds,

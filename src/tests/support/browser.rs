@@ -87,6 +87,15 @@ impl Browser {
         self.send(request.body(Body::empty()).expect("a request")).await
     }
 
+    /// Looks at a page again, as our script does by itself.
+    pub async fn look(&mut self, address: &str) -> Page {
+        let request = Request::get(self.path(address))
+            .header("sec-fetch-site", "same-origin")
+            .header(header::ACCEPT, "text/html")
+            .header("x-look", "1");
+        self.send(request.body(Body::empty()).expect("a request")).await
+    }
+
     /// Presses the button of the page behind a relink.
     pub async fn begin_relink(&mut self, token: &str) -> Page {
         let request = Request::post(format!("/relink/{token}/begin"));

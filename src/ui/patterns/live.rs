@@ -43,6 +43,18 @@ pub fn live_on(
     heard(Hears { id, class: "stack", topics, of: None, pace: None }, content.into_any())
 }
 
+/// [`live_on`], where what is shown was counted over many rows: the page is looked at once in so many seconds
+/// at most, and once more a little later, since what was counted may be older than what was said.
+pub fn live_counted(
+    id: &'static str,
+    topics: &'static str,
+    seconds: u32,
+    content: impl IntoView + 'static,
+) -> AnyView {
+    let pace = Some(seconds * 1000);
+    heard(Hears { id, class: "stack", topics, of: None, pace }, content.into_any())
+}
+
 /// Most of a page, like [`live_on`], where topics are named all the time: it is looked at once in so many seconds at most.
 pub fn live_at_times(
     id: &'static str,

@@ -65,7 +65,10 @@ async fn list(
     responses(
         (status = 201, description = "The job", body = Job, headers(("Location"))),
         (status = 404, description = "There is no job of which these would be the stragglers"),
-        (status = 409, description = "It would work on others than its maker saw")
+        (
+            status = 409,
+            description = "It would work on others than its maker saw, or as many jobs as may be are under way"
+        )
     )
 )]
 async fn create(

@@ -14,7 +14,7 @@ pub async fn insert_chosen(conn: &mut PgConnection, job_id: Uuid, ids: &[Uuid]) 
     let done = sqlx::query!(
         "INSERT INTO job_items (job_id, number, connection_id, label, client)
          SELECT $1, row_number() OVER (ORDER BY chosen.place), n.id,
-                coalesce(nullif(n.label, ''), n.account_label, n.account_id, ''), c.name
+                coalesce(nullif(n.label, ''), n.account_label, n.account_id, n.external_id, ''), c.name
          FROM unnest($2::uuid[]) WITH ORDINALITY AS chosen (id, place)
          JOIN connections n ON n.id = chosen.id
          JOIN clients c ON c.id = n.client_id",

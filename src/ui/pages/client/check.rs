@@ -101,10 +101,14 @@ pub fn first_steps(client: &Client, profile: &Profile, doing: Doing<Check>) -> A
                 <div class="actions">{button(client, doing)}</div>
             </li>
             <li>
-                <p>
-                    {link(path::connection_new(client.id), "", "Connect the first account")}
-                    ": its owner consents, and Regrant keeps it alive from then on."
-                </p>
+                <p>"The account's owner consents, and Regrant keeps it alive from then on."</p>
+                <div class="actions">
+                    {link(
+                        path::connection_new(client.id),
+                        "button is-primary",
+                        "Connect the first account",
+                    )}
+                </div>
             </li>
         </ol>
     };

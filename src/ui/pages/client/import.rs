@@ -33,7 +33,7 @@ pub fn Import() -> impl IntoView {
     let page = Resource::new_blocking(
         move || {
             let run = query.with(|query| query.get("run")?.parse::<Uuid>().ok());
-            (params.with(|params| params.get("id")?.parse::<Uuid>().ok()), run)
+            (params.with(path::id), run)
         },
         |(id, run)| async move {
             let Some(id) = id else { return missing("client") };

@@ -68,6 +68,7 @@ pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
             more.narrows(),
             vec![
                 chosen("provider", "Provider", providers, provider),
+                typed("external_id", "External id", "text", text(&filter.external_id)),
                 typed("label", "Label", "text", text(&filter.label)),
                 typed("owner", "Account", "text", text(&filter.owner)),
                 typed("tag", "Tag", "text", text(&filter.tag)),

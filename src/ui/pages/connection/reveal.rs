@@ -60,7 +60,7 @@ pub fn ask(connection: &Connection, doing: Doing<Reveal>) -> AnyView {
 pub fn Revealed() -> impl IntoView {
     let params = use_params_map();
     let token = Resource::new_blocking(
-        move || params.with(|params| params.get("id")?.parse::<Uuid>().ok()),
+        move || params.with(path::id),
         |id| async move {
             let Some(id) = id else { return missing("connection") };
             Ok((id, rpc::connection::revealed(id).await?))

@@ -20,7 +20,7 @@ use crate::{
         path,
         patterns::{
             action::{Doing, action_form, hidden},
-            load::loaded,
+            load::{loaded, unread},
         },
     },
 };
@@ -94,8 +94,12 @@ pub fn New() -> impl IntoView {
     let params = use_query_map();
     let (create, relink) = (Doing::<Create>::new(), Doing::<CreateRelinks>::new());
     let asked = Resource::new_blocking(
-        move || params.with(Asked::read),
-        |asked| async move {
+        move || params.with(|params| (Asked::read(params), path::connection_unread(params))),
+        |(asked, odd)| async move {
+            // Else it would be all connections.
+            if let Some(odd) = odd {
+                return unread(&odd);
+            }
             match asked {
                 Some(asked) if asked.chooses() => {
                     let preview = rpc::job::preview(asked.job()).await?;
@@ -246,7 +250,7 @@ fn buttons(
     pending: Signal<bool>,
     weight: &'static str,
 ) -> AnyView {
-    let label = format!("{} {}", voice::job_action(asked.action), voice::grouped(selection.total));
+    let label = voice::job_press(asked.action, selection.total);
     view! {
         <div class="actions">
             <Submit label=label pending=pending weight=weight/>
