@@ -66,17 +66,17 @@ pub async fn occasions(app: &App, actor: &Actor, since: OffsetDateTime) -> Resul
     let mut tx = app.begin().await?;
     plan_by_values(&mut tx).await?;
     let drift = ConnectionFilter { drift: true, ..ConnectionFilter::default() };
-    let drift = connection::find(&mut tx, &drift).await?;
+    let drift = connection::find(app, &mut tx, &drift).await?;
     let drift = choose::shares(&mut tx, &drift).await?;
     let dead = ConnectionFilter { dead_since: Some(since), ..ConnectionFilter::default() };
-    let dead = connection::find(&mut tx, &dead).await?;
+    let dead = connection::find(app, &mut tx, &dead).await?;
     let dead = choose::shares(&mut tx, &dead).await?;
     let mut secrets = Vec::new();
     for client in store::client::names(&mut tx).await? {
         let profile = provider::load(app, &mut tx, &client.provider).await?;
         if profile.policy.replacing_secret_revokes_grants {
             let all = ConnectionFilter { client: Some(client.id), ..ConnectionFilter::default() };
-            let all = connection::find(&mut tx, &all).await?;
+            let all = connection::find(app, &mut tx, &all).await?;
             secrets.extend(choose::shares(&mut tx, &all).await?);
         }
     }

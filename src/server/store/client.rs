@@ -177,6 +177,15 @@ pub async fn ids_of_provider(conn: &mut PgConnection, provider: &str) -> Result<
         .await?)
 }
 
+/// The ids of the clients that the provider refuses.
+pub async fn ids_in_trouble(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM clients WHERE state IN ('credentials_rejected', 'incident')"
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Clients that the provider refuses.
 pub async fn list_in_trouble(conn: &mut PgConnection) -> Result<Vec<Stored>> {
     select!("WHERE state IN ('credentials_rejected', 'incident') ORDER BY state_since LIMIT 50")

@@ -8,7 +8,7 @@ use crate::{
     domain::{
         access::Permission,
         client::Client,
-        connection::{SOON, Standing, StateName},
+        connection::{SOON, Standing},
         overview::{Overview, Scale},
         voice::{self, Empty},
     },
@@ -170,7 +170,7 @@ fn counts(overview: &Overview) -> AnyView {
         .map(|(standing, count)| {
             view! {
                 <li data-state=standing.as_str() class:is-none=count == 0>
-                    <A href=address(standing, overview) attr:title=voice::meaning(standing)>
+                    <A href=path::connections_that_are(standing) attr:title=voice::meaning(standing)>
                         <span class="count">{voice::grouped(count)}</span>
                         <span class="count-word">{glyph::standing(standing)} {standing.word()}</span>
                     </A>
@@ -184,24 +184,6 @@ fn counts(overview: &Overview) -> AnyView {
         </ul>
     }
     .into_any()
-}
-
-/// The list that shows what was counted, as near as its filters come.
-fn address(standing: Standing, overview: &Overview) -> String {
-    match standing {
-        Standing::Alive => path::connections_in(StateName::Active),
-        Standing::Soon => path::connections_needing_human(overview.as_of + SOON),
-        Standing::Retrying => path::connections_in(StateName::Retrying),
-        Standing::NeedsPerson => path::connections_in(StateName::NeedsReauth),
-        Standing::Pending => path::connections_in(StateName::Pending),
-        Standing::Disconnected => path::connections_in(StateName::Disconnected),
-        Standing::ClientRefused | Standing::Paused => {
-            match overview.clients_in_trouble.as_slice() {
-                [only] => path::connections_of_client(only.id),
-                _ => path::CLIENTS.to_owned(),
-            }
-        }
-    }
 }
 
 fn card(client: &Client, as_of: OffsetDateTime, may: &May) -> AnyView {

@@ -11,6 +11,7 @@ pub fn filter_pairs(filter: &ConnectionFilter) -> impl Iterator<Item = (&'static
     let text = |name, value: &Option<String>| Some((name, value.clone()?));
     let time = |name, at: Option<OffsetDateTime>| Some((name, instant(at?)));
     [
+        filter.standing.map(|standing| ("standing", standing.as_str().to_owned())),
         filter.state.map(|state| ("state", state.as_str().to_owned())),
         filter.reason.map(|reason| ("reason", reason.as_str().to_owned())),
         filter.client.map(|id| ("client", id.to_string())),
@@ -36,6 +37,7 @@ pub fn filter_pairs(filter: &ConnectionFilter) -> impl Iterator<Item = (&'static
 /// Reads the filter of the list of connections out of its address.
 pub fn connection_filter(params: &ParamsMap) -> ConnectionFilter {
     ConnectionFilter {
+        standing: parsed(params, "standing"),
         state: parsed(params, "state"),
         reason: parsed(params, "reason"),
         client: parsed(params, "client"),
@@ -117,6 +119,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::{super::tests::params, super::*, *};
+    use crate::domain::connection::StateName;
 
     #[test]
     fn a_filter_reads_what_is_there_and_leaves_out_what_is_not() {
@@ -139,6 +142,7 @@ mod tests {
     #[test]
     fn a_filter_is_read_as_it_was_written() {
         let all = ConnectionFilter {
+            standing: Some(crate::domain::connection::Standing::ClientRefused),
             state: Some(StateName::InDoubt),
             reason: Some(crate::domain::connection::Reason::RotationLost),
             client: Some(Uuid::from_u128(7)),

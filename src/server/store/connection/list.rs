@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::ConnectionRow;
 use crate::{
-    domain::connection::{Connection, ConnectionFilter, Reason, Sort, StateName},
+    domain::connection::{Connection, ConnectionFilter, Reason, SOON, Sort, Standing, StateName},
     server::store::Result,
 };
 
@@ -23,8 +23,10 @@ const LAST: OffsetDateTime = datetime!(9999-01-01 0:00 UTC);
 const FIRST: OffsetDateTime = datetime!(0001-01-01 0:00 UTC);
 
 /// Where a page begins: behind the item with this key and id.
-#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct After {
+    /// The order that it is a key of.
+    pub sort: Sort,
     pub id: Uuid,
     #[serde(with = "time::serde::rfc3339::option")]
     pub at: Option<OffsetDateTime>,
@@ -34,6 +36,7 @@ pub struct After {
 /// The key that a connection has in an order; what a next page begins behind.
 pub fn after(connection: &Connection, sort: Sort) -> After {
     After {
+        sort,
         id: connection.id,
         at: match sort {
             Sort::NeedsHumanBy => Some(connection.needs_human_by.unwrap_or(LAST)),
@@ -47,7 +50,7 @@ pub fn after(connection: &Connection, sort: Sort) -> After {
 }
 
 /// What a filter asks for, as the table can be asked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Wanted {
     state: Option<&'static str>,
     clients: Option<Vec<Uuid>>,
@@ -60,6 +63,9 @@ pub struct Wanted {
     reason: Option<&'static str>,
     drift: bool,
     dead_since: Option<OffsetDateTime>,
+    standing: Option<&'static str>,
+    /// What needs a person by then stands as *soon*.
+    soon: OffsetDateTime,
     /// One of these.
     ids: Option<Vec<Uuid>>,
     /// Patterns of what is searched, where that was not found out beforehand.
@@ -87,9 +93,18 @@ pub struct Found {
 }
 
 impl Wanted {
-    fn of(filter: &ConnectionFilter, clients: Option<Vec<Uuid>>) -> Self {
+    fn of(filter: &ConnectionFilter, clients: Option<Vec<Uuid>>, now: OffsetDateTime) -> Self {
+        let soon = now + SOON;
+        // What a standing implies of what there are indexes for.
+        let implied = filter.standing.and_then(|standing| match standing {
+            Standing::Alive | Standing::Soon => Some(StateName::Active),
+            Standing::NeedsPerson => Some(StateName::NeedsReauth),
+            Standing::Pending => Some(StateName::Pending),
+            Standing::Disconnected => Some(StateName::Disconnected),
+            Standing::Retrying | Standing::ClientRefused | Standing::Paused => None,
+        });
         Self {
-            state: filter.state.map(StateName::as_str),
+            state: filter.state.or(implied).map(StateName::as_str),
             clients,
             label: filter.label.clone(),
             owner: filter.owner.clone(),
@@ -100,6 +115,8 @@ impl Wanted {
             reason: filter.reason.map(Reason::as_str),
             drift: filter.drift,
             dead_since: filter.dead_since,
+            standing: filter.standing.map(Standing::as_str),
+            soon,
             ids: None,
             patterns: [
                 filter.q.as_deref().map(pattern),
@@ -112,6 +129,7 @@ impl Wanted {
     /// Whether the search alone says what is found.
     fn is_only_searched(&self) -> bool {
         self.state.is_none()
+            && self.standing.is_none()
             && self.clients.is_none()
             && self.label.is_none()
             && self.owner.is_none()
@@ -153,7 +171,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$17`, what
-/// else there is comes after it.
+/// else there is comes from `$20` on. The rule of `Connection::standing` stands here for rows.
 macro_rules! filtered {
     ($ask:ident, $wanted:expr, $limit:expr, $begin:literal $(+ $more:literal)*, $end:literal
      $(+ $then:literal)* $(, $argument:expr)*) => {
@@ -184,7 +202,17 @@ macro_rules! filtered {
                   AND n.grant_type <> 'client_credentials'
                   AND EXISTS (SELECT FROM clients k
                               WHERE k.id = n.client_id AND NOT n.scopes_requested @> k.scopes)))
-             AND ($16::timestamptz IS NULL OR (n.state = 'needs_reauth' AND n.state_since >= $16))" + $end $(+ $then)*,
+             AND ($16::timestamptz IS NULL OR (n.state = 'needs_reauth' AND n.state_since >= $16))
+             AND ($18::text IS NULL OR $18 = CASE
+                  WHEN n.state = 'disconnected' THEN 'disconnected'
+                  WHEN n.paused_at IS NOT NULL
+                       OR n.client_id IN (SELECT k.id FROM clients k WHERE k.state = 'disabled') THEN 'paused'
+                  WHEN n.client_id IN (SELECT k.id FROM clients k WHERE k.state <> 'ready') THEN 'client-refused'
+                  WHEN n.state = 'pending' THEN 'pending'
+                  WHEN n.state = 'needs_reauth' THEN 'needs-person'
+                  WHEN n.state <> 'active' THEN 'retrying'
+                  WHEN n.needs_human_by <= $19 THEN 'soon'
+                  ELSE 'alive' END)" + $end $(+ $then)*,
             $wanted.state,
             $wanted.clients.as_deref(),
             $wanted.label.as_deref(),
@@ -201,7 +229,9 @@ macro_rules! filtered {
             $wanted.patterns[0].as_deref(),
             $wanted.drift,
             $wanted.dead_since,
-            $limit
+            $limit,
+            $wanted.standing,
+            $wanted.soon
             $(, $argument)*
         )
     };
@@ -228,7 +258,7 @@ macro_rules! ordered {
                         + $key
                         + " AS key FROM connections n WHERE ",
                     ") SELECT id, key FROM found
-                   WHERE $18::uuid IS NULL OR (key, id) "
+                   WHERE $20::uuid IS NULL OR (key, id) "
                         + $beyond
                         + " ORDER BY key "
                         + $direction
@@ -251,7 +281,7 @@ macro_rules! ordered {
                     $found.wanted,
                     $limit,
                     "WHERE ",
-                    " AND ($18::uuid IS NULL OR ("
+                    " AND ($20::uuid IS NULL OR ("
                         + $key
                         + ", n.id) "
                         + $beyond
@@ -285,13 +315,13 @@ pub async fn page(
     let text = after.and_then(|after| after.text.as_deref());
     let rows = match sort {
         // The ids are UUIDv7: they are made in the order of time.
-        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($18, $19)", "DESC", id, id),
+        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($20, $21)", "DESC", id, id),
         Sort::NeedsHumanBy => ordered!(
             found,
             limit,
             conn,
             "coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00')",
-            "> ($19, $18)",
+            "> ($21, $20)",
             "",
             id,
             at
@@ -301,7 +331,7 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($19, $18)",
+            "> ($21, $20)",
             "",
             id,
             at
@@ -311,7 +341,7 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.refresh_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($19, $18)",
+            "> ($21, $20)",
             "",
             id,
             at
@@ -321,13 +351,13 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.obtained_at, timestamptz '0001-01-01 00:00+00')",
-            "< ($19, $18)",
+            "< ($21, $20)",
             "DESC",
             id,
             at
         ),
         Sort::Label => {
-            ordered!(found, limit, conn, "lower(n.label)", "> (lower($19), $18)", "", id, text)
+            ordered!(found, limit, conn, "lower(n.label)", "> (lower($21), $20)", "", id, text)
         }
     };
     rows.into_iter().map(TryInto::try_into).collect()
@@ -342,13 +372,14 @@ pub async fn plan_by_values(conn: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-/// Finds out how many connections a filter lets through. `clients`: those that are asked for.
+/// Finds out how many connections a filter lets through now. `clients`: those that are asked for.
 pub async fn count(
     conn: &mut PgConnection,
     filter: &ConnectionFilter,
     clients: Option<Vec<Uuid>>,
+    now: OffsetDateTime,
 ) -> Result<Found> {
-    let mut wanted = Wanted::of(filter, clients);
+    let mut wanted = Wanted::of(filter, clients, now);
     if wanted.is_searched() {
         let ids = search(conn, &wanted).await?;
         let found = i64::try_from(ids.len()).ok().filter(|found| *found <= COUNTED);
