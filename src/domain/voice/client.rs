@@ -40,6 +40,10 @@ pub fn client_state(state: StateName) -> &'static str {
     }
 }
 
+/// What an incident is.
+pub const INCIDENT: &str =
+    "So many refusals at once that the provider is more likely at fault than each owner";
+
 /// What was seen when an incident began.
 pub fn incident(incident: &Incident, provider: &str) -> String {
     let all = incident.refused + incident.refreshed;
@@ -101,6 +105,10 @@ pub fn next_secret(next: &NextSecret) -> String {
         }
     }
 }
+
+/// What is said of a secret that a rehearsal proved; the moment follows.
+pub const SECRET_PROVED: &str = "The rehearsal went well: a connection was refreshed with the new secret, \
+                                 which is the one in use since ";
 
 /// An expiry in an answer that can't be read; `at` is a JSON pointer.
 pub fn unreadable_expiry(at: String) -> String {

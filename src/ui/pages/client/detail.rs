@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{check, form::variables, secret, trouble};
@@ -25,7 +26,7 @@ use crate::{
             copy::Copyable,
             field::{Submit, Text},
             head::{head, link, section},
-            moment::Day,
+            moment::{Day, Exact},
             notice::Answered,
         },
         path,
@@ -75,11 +76,15 @@ pub fn Detail() -> impl IntoView {
             let Some(id) = id else { return missing("client") };
             let client = rpc::client::get(id).await?;
             let provider = rpc::provider::get(client.provider.clone()).await?;
-            Ok((client, provider, rpc::client::checked(id).await?))
+            let proved = match client.next_secret {
+                None => rpc::rehearsal::proved(id).await?,
+                Some(_) => None,
+            };
+            Ok((client, provider, rpc::client::checked(id).await?, proved))
         },
     );
-    loaded(client, move |(client, provider, found), may| {
-        show(client, provider, found, &may, doings)
+    loaded(client, move |(client, provider, found, proved), may| {
+        show(client, provider, found, proved, &may, doings)
     })
 }
 
@@ -87,6 +92,7 @@ fn show(
     client: Client,
     provider: ProviderEntry,
     found: Option<CredentialCheck>,
+    proved: Option<OffsetDateTime>,
     may: &May,
     doings: Doings,
 ) -> AnyView {
@@ -95,6 +101,19 @@ fn show(
     // Who has just been refused is not told that it works.
     let is_doubtful = client.state == StateName::Ready
         && found.as_ref().is_some_and(|found| found.finding == Finding::Refused);
+    let (tone, stands) = if is_doubtful {
+        ("client-refused", view! { <p>{voice::NOT_MET_YET}</p> }.into_any())
+    } else {
+        let stands = view! {
+            <p class="status-line">
+                <ClientBadge state=client.state/>
+                " since "
+                <Day at=client.state_since/>
+            </p>
+            <p>{voice::client_state(client.state)}</p>
+        };
+        (client_tone(client.state), stands.into_any())
+    };
     let is_new = may_write && connect && client.connections == 0;
     let profile = provider.profile;
     let standing = view! {
@@ -107,13 +126,8 @@ fn show(
                 })}
         })}
         {found.map(|found| check::found(&client, &profile, &found))}
-        <div class="status" data-state=client_tone(client.state)>
-            <p class="status-line">
-                <ClientBadge state=client.state/>
-                " since "
-                <Day at=client.state_since/>
-            </p>
-            {(!is_doubtful).then(|| view! { <p>{voice::client_state(client.state)}</p> })}
+        <div class="status" data-state=tone>
+            {stands}
             {trouble::pause(&client, may_write, doings.trouble)}
             {(may_write && !is_new)
                 .then(|| view! { <div class="actions">{check::button(&client, doings.check)}</div> })}
@@ -156,7 +170,7 @@ fn show(
                     />
                 }
             })}
-        {may_write.then(|| manage(&client, &profile, doings))}
+        {may_write.then(|| manage(&client, &profile, proved, doings))}
     }
     .into_any()
 }
@@ -177,7 +191,7 @@ fn facts(client: &Client, profile: &Profile) -> AnyView {
         })
         .collect::<Vec<_>>();
     let secret = match (client.has_secret, client.secret_set_at) {
-        (true, Some(at)) => view! { "kept, set on " <Day at/> }.into_any(),
+        (true, Some(at)) => view! { "kept, set at " <Exact at/> }.into_any(),
         (true, None) => "kept".into_any(),
         (false, _) => "none".into_any(),
     };
@@ -224,9 +238,14 @@ fn facts(client: &Client, profile: &Profile) -> AnyView {
     .into_any()
 }
 
-fn manage(client: &Client, profile: &Profile, doings: Doings) -> AnyView {
+fn manage(
+    client: &Client,
+    profile: &Profile,
+    proved: Option<OffsetDateTime>,
+    doings: Doings,
+) -> AnyView {
     let secret = profile.needs_client_secret().then(|| {
-        view! { <div id="secret">{secret::replace(client, profile, doings.secret)}</div> }
+        view! { <div id="secret">{secret::replace(client, profile, proved, doings.secret)}</div> }
     });
     let edit = section("Edit", "", edit(client, profile, doings.update));
     let ending = section("Switch off or delete", "", ending(client, doings));
