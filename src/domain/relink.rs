@@ -51,6 +51,8 @@ pub struct RelinkEntry {
     /// The connection's name.
     pub connection: String,
     pub account: Option<String>,
+    /// Your own key for the connection.
+    pub external_id: Option<String>,
     /// The client's name.
     pub client: String,
     /// The provider's name as people know it.

@@ -207,7 +207,15 @@ fn relinks(asked: &Asked, selection: &Selection, relink: Doing<CreateRelinks>) -
 fn others(asked: &Asked, selection: &Selection, create: Doing<Create>) -> AnyView {
     let action = asked.action;
     let tag = action.takes_tag().then(|| {
-        view! { <Text name="tag" label="Tag" trouble=create.trouble required=true/> }
+        view! {
+            <Text
+                name="tag"
+                label="Tag"
+                trouble=create.trouble
+                required=true
+                help="One word, without blanks."
+            />
+        }
     });
     let revoke = (action == Action::Disconnect).then(|| {
         view! {
