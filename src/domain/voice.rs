@@ -28,17 +28,17 @@ pub mod visitor;
 pub use attempt::{attempt, error_class, lost, trigger, verdict};
 pub use audit::{AUDIT_NOUNS, audit};
 pub use campaign::{
-    Occasion, campaign, client_scopes, no_occasion, occasion, occasion_name, stage_count,
+    CAMPAIGN, Occasion, campaign, client_scopes, no_occasion, occasion, occasion_name, stage_count,
     stragglers_again,
 };
-pub use check::{check, check_way, checking};
+pub use check::{NOT_MET_YET, check, check_way, checking};
 pub use client::{
-    REFUSED_MEANWHILE, call, canaries, client_state, client_state_word, incident, incident_ends,
-    next_secret, unreadable_expiry,
+    INCIDENT, REFUSED_MEANWHILE, SECRET_PROVED, call, canaries, client_state, client_state_word,
+    incident, incident_ends, next_secret, unreadable_expiry,
 };
 pub use connection::{
-    Next, device, drift, grant_type, headline, in_short, meaning, next, ran_out, reason,
-    reason_name, state_name, told, why,
+    GENERATION, LINEAGE, Next, device, drift, grant_type, headline, in_short, meaning, next,
+    ran_out, reason, reason_name, state_name, told, why,
 };
 pub use empty::{Empty, empty};
 pub use import::import;
@@ -56,7 +56,7 @@ pub use overview::{
     ending, endings, group, group_line, group_name, held_up, in_all, month_in_short, more_needed,
     overdue, scale, short,
 };
-pub use people::{PASSWORD_SET, new_password, role, scope};
+pub use people::{NOBODY_YET, PASSWORD_SET, SETUP_OVER, SETUP_UNKNOWN, new_password, role, scope};
 pub use provider::{
     authentication, beginning, choice, encoding, pkce, profile_in_use, refresh_lifetime, renewal,
     rotation,
