@@ -78,7 +78,8 @@ enum Command {
     /// Run the sandbox: a strict authorization server in memory, with a client demo (secret demo-secret)
     Sandbox {
         /// Where it listens
-        #[arg(long = "listen", id = "sandbox_listen", default_value = "127.0.0.1:4400")]
+        // Of the same name as the one for all commands, and in its place.
+        #[arg(long = "listen", id = "listen", default_value = "127.0.0.1:4400")]
         sandbox_listen: SocketAddr,
     },
 }
@@ -148,6 +149,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     if let Command::Sandbox { sandbox_listen } = cli.command {
         return runtime()?.block_on(run_sandbox(sandbox_listen));
     }
+    let is_demo = matches!(cli.command, Command::Demo { .. });
+    if is_demo && config.database_url().is_none() {
+        println!("starting a database for the demo …");
+    }
     // A private database ends with the thread that began it, so this one begins it.
     let (url, postgres) = start::database(&config)?;
     let done = runtime()?.block_on(run_on_database(&config, &url, cli.command));
@@ -193,7 +198,8 @@ async fn run_on_database(config: &Config, url: &str, command: Command) -> anyhow
         Command::Serve { role } => start::serve(config, app, role, start::asked_to_stop()).await,
         Command::Demo { sandbox_listen, size, attempts, seed } => {
             let crowd = (size > 0).then_some(Crowd { size, attempts, seed });
-            let ready = demo::prepare(&app, sandbox_listen, crowd).await?;
+            let ready =
+                demo::prepare(&app, sandbox_listen, crowd, |doing| println!("{doing} …")).await?;
             println!("{ready}");
             start::serve(config, app, Role::All, start::asked_to_stop()).await?;
             ready.end().await;
@@ -256,8 +262,36 @@ async fn run_sandbox(listen: SocketAddr) -> anyhow::Result<()> {
 }
 
 #[cfg(test)]
-mod words {
+mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+
+    #[test]
+    fn the_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    /// Each has one place to listen, and its own.
+    #[test]
+    fn a_sandbox_has_one_address_to_listen_on() {
+        let mut cli = Cli::command();
+        cli.build();
+        let sandbox = cli.find_subcommand_mut("sandbox").unwrap();
+        let help = sandbox.render_long_help().to_string();
+        assert_eq!(help.matches("--listen ").count(), 1, "{help}");
+        for (line, wanted) in [
+            (vec!["regrant", "sandbox"], "127.0.0.1:4400"),
+            (vec!["regrant", "sandbox", "--listen", "127.0.0.1:9"], "127.0.0.1:9"),
+        ] {
+            let Command::Sandbox { sandbox_listen } = Cli::parse_from(line).command else {
+                panic!("another command")
+            };
+            assert_eq!(sandbox_listen.to_string(), wanted);
+        }
+        let serve = Cli::parse_from(["regrant", "serve"]);
+        assert_eq!(serve.config.listen.to_string(), "127.0.0.1:3000");
+    }
 
     fn refused(line: &[&str]) -> String {
         let read = Cli::try_parse_from(line).map(drop);

@@ -47,13 +47,13 @@ export class AuthorizationServer {
 }
 
 /** Starts it for `house`, under another name than Regrant's, so that the browser takes both for
- * different sites. */
+ * different sites. `ISSUER` in `env` says where, for whoever has to know before. */
 export async function startProvider(
   house: House,
   accessTtl: number,
   env: Record<string, string> = {},
 ): Promise<AuthorizationServer> {
-  const issuer = `http://localhost:${await freePort()}`;
+  const issuer = env.ISSUER ?? `http://localhost:${await freePort()}`;
   const running = await start(
     process.execPath,
     [join(support, "oidc-provider.mjs")],

@@ -13,14 +13,19 @@ const RECORD_SECONDS = 6;
 const ARMED_SECONDS = 15;
 /** How often a point of the code is tried to be struck in the end. */
 const MOPS = 4;
+/** How long what the provider asked for by a wrong clock may be remembered. */
+const SHAKEN_MS = 5000;
 
 export class Plagues {
   constructor(world, note) {
     Object.assign(this, { world, note, over: false, holds: 0 });
-    this.fired = { kill: {}, failpoint: {}, postgres: {}, clock: {}, stop: {} };
+    this.fired = { kill: {}, failpoint: {}, postgres: {}, clock: {}, databaseClock: {}, stop: {} };
+    /** What is done to the database waits for what was done to it before. */
+    this.turn = Promise.resolve();
     this.recoveries = [];
     this.stops = [];
     this.jumps = [];
+    this.shakenUntil = 0;
   }
 
   /** Runs all plagues for so many seconds. */
@@ -32,6 +37,7 @@ export class Plagues {
       this.break("provider", seconds, counts.tcp, random("provider wires")),
       this.break("database", seconds, counts.tcp, random("database wires")),
       this.jump(seconds, counts.jumps, random("jump")),
+      this.jumpAll(seconds, counts.databaseJumps, random("database clock")),
       this.roll(seconds, counts.stops, random("roll")),
     ]);
     this.over = true;
@@ -49,6 +55,13 @@ export class Plagues {
         this.note("plague", { what, failed: error.message });
       }
     }
+  }
+
+  /** Does `work` when the database is nobody else's. */
+  alone(work) {
+    const done = this.turn.then(work);
+    this.turn = done.catch(() => {});
+    return done;
   }
 
   count(plague, kind) {
@@ -124,25 +137,29 @@ export class Plagues {
 
   /** Crashes of PostgreSQL, and how long until Regrant is itself again. */
   async crash(seconds, count, random) {
-    const { postgres } = this.world;
     await this.spread("crash", seconds, count, random, async (number) => {
       const whole = number % 2 === 0;
       const down = number % 5 === 4 ? random.between(8000, 15_000) : random.between(200, 3000);
-      this.note("postgres", { killed: whole ? "all of it" : "a backend", down });
-      await this.hold(600, 800, async () => {
-        if (whole) await postgres.kill();
-        else postgres.killBackend(random);
-      });
-      if (whole) {
-        await sleep(down);
-        await postgres.start();
-      } else {
-        await sleep(200);
-        await postgres.up(60);
-      }
-      this.count("postgres", whole ? "all of it" : "a backend");
-      await this.measureRecovery();
+      await this.alone(() => this.crashOnce(whole, down, random));
     });
+  }
+
+  async crashOnce(whole, down, random) {
+    const { postgres } = this.world;
+    this.note("postgres", { killed: whole ? "all of it" : "a backend", down });
+    await this.hold(600, 800, async () => {
+      if (whole) await postgres.kill();
+      else postgres.killBackend(random);
+    });
+    if (whole) {
+      await sleep(down);
+      await postgres.start();
+    } else {
+      await sleep(200);
+      await postgres.up(60);
+    }
+    this.count("postgres", whole ? "all of it" : "a backend");
+    await this.measureRecovery();
   }
 
   /** The database is back: until all who live are ready and a refresh is recorded. */
@@ -192,6 +209,37 @@ export class Plagues {
       jump.to = now() + 1000;
       this.count("clock", by > 0 ? "forward" : "back");
     });
+  }
+
+  /** The clock that all share is wrong for a while: it goes forward and back again, or the other way round.
+   * By more than a lease lasts, so that leases seem to be over, or to have been given in the future. */
+  async jumpAll(seconds, count, random) {
+    const { postgres, replicas } = this.world;
+    const set = (by) => until("the database's clock can't be set", 120, () => postgres.set(by).then(() => true, () => false));
+    await this.spread("database clock", seconds, count, random, async (number) => {
+      const by = (number % 2 === 0 ? 1 : -1) * random.whole(50, 80);
+      const lasts = random.between(5000, 20_000);
+      await this.alone(async () => {
+        this.note("database clock", { by });
+        const jumps = replicas.map(({ name }) => ({ replica: name, from: now(), to: Infinity }));
+        this.jumps.push(...jumps);
+        this.shakenUntil = Infinity;
+        await set(by);
+        this.count("databaseClock", by > 0 ? "forward" : "back");
+        await sleep(lasts);
+        await set(0);
+        this.count("databaseClock", by > 0 ? "back" : "forward");
+        // What was put off by the wrong time comes early or late by the right one.
+        const over = now() + SHAKEN_MS;
+        for (const jump of jumps) jump.to = over;
+        this.shakenUntil = over + Math.abs(by) * 1000;
+      });
+    });
+  }
+
+  /** Whether the database's clock has told the time long enough to measure by it. */
+  isShaken() {
+    return now() < this.shakenUntil;
   }
 
   /** Stops as an operator makes them: nothing may be lost, and there is no excuse. */

@@ -61,7 +61,7 @@ export function report(world, facts, seconds, out) {
   database            ${text(plagues.fired.postgres)}, back in ${plagues.recoveries.map(ms).join(", ")}
   wires to provider   ${text(wires(world, "provider"))}
   wires to database   ${text(wires(world, "database"))}
-  clocks              ${text(plagues.fired.clock)}
+  clocks              ${text(plagues.fired.clock)}, the database's ${text(plagues.fired.databaseClock)}
   readers             ${text(facts.callers.answers)}`);
   const examples = [...verdict.violations, ...last.failed.map((line) => `last refresh ${line}`)];
   for (const line of examples.slice(0, 20)) console.log(`  ${line}`);
@@ -111,6 +111,7 @@ function unfired(world, { options, plagues, fired }) {
   }
   if (options.postgres > 1) expect("crash of PostgreSQL:", ["all of it", "a backend"], plagues.fired.postgres);
   if (options.jumps > 1) expect("clock", ["forward", "back"], plagues.fired.clock);
+  if (options.databaseJumps > 0) expect("database clock", ["forward", "back"], plagues.fired.databaseClock);
   if (options.stops > 0) expect("stop at", ["any moment"], plagues.fired.stop);
   return never;
 }

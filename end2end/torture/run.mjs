@@ -63,11 +63,11 @@ async function run() {
   await seeder.fill();
   say(`${seeder.seeded} connections on ${options.replicas} replicas; faults from now on`);
 
-  const leases = new Leases(world.postgres, note);
+  const plagues = new Plagues(world, note);
+  const leases = new Leases(world.postgres, note, () => plagues.isShaken());
   const callers = new Callers(world, seeded(options.seed, "callers"));
   const looking = [leases.run(), callers.run(options.callers), seeder.run()];
   await world.ask("PUT", { faults: FAULTS });
-  const plagues = new Plagues(world, note);
   await plagues.run(options.seconds, options, options.points);
   await plagues.mopUp(options.points);
   await enough();

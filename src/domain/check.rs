@@ -32,15 +32,14 @@ impl Finding {
     }
 }
 
-/// What a provider can be asked, in this order. A server authenticates the client before it looks at
-/// anything else, so that what it says of a token which never was tells how it took the client.
+/// What a provider can be asked, in this order: what gives nothing comes before what gives a token. A server
+/// authenticates the client before it looks at anything else, so that what it says of a token which never
+/// was tells how it took the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "ssr", schema(as = CheckedBy))]
 pub enum Way {
-    /// A token of the client's own (RFC 6749 section 4.4).
-    ClientCredentials,
     /// What a made-up token is (RFC 7662 section 2.1).
     Introspection,
     /// That a made-up token be revoked (RFC 7009 section 2.1).
@@ -49,15 +48,17 @@ pub enum Way {
     Code,
     /// A refresh with a made-up token (RFC 6749 section 6).
     RefreshToken,
+    /// A token of the client's own (RFC 6749 section 4.4).
+    ClientCredentials,
 }
 
 impl Way {
     pub const ALL: [Self; 5] = [
-        Self::ClientCredentials,
         Self::Introspection,
         Self::Revocation,
         Self::Code,
         Self::RefreshToken,
+        Self::ClientCredentials,
     ];
 
     pub fn as_str(self) -> &'static str {

@@ -139,7 +139,8 @@ impl Connection {
     /// The name a person recognises it by.
     pub fn name(&self) -> &str {
         if self.label.is_empty() {
-            self.account_label.as_deref().or(self.account_id.as_deref()).unwrap_or("(no name yet)")
+            let known = [&self.account_label, &self.account_id, &self.external_id];
+            known.into_iter().flatten().next().map_or("(no name yet)", String::as_str)
         } else {
             &self.label
         }

@@ -100,6 +100,9 @@ pub struct GrantReading {
     pub id_token_problem: Option<String>,
     /// Where the answer says when a token ends, in a way that can't be read (JSON pointers).
     pub unreadable_expiries: Vec<String>,
+    /// Where the answer holds what looks like a token or its end, and the profile does not look (JSON
+    /// pointers).
+    pub unread_fields: Vec<String>,
     /// What is kept besides; values that are sealed for good are left out.
     pub extras: BTreeMap<String, serde_json::Value>,
 }
@@ -111,4 +114,10 @@ pub struct RefusalReading {
     pub class: ErrorClass,
     pub code: Option<String>,
     pub description: Option<String>,
+    /// What the body is, where it is not what a token endpoint sends: a page for people, JSON that is cut
+    /// off.
+    pub body_problem: Option<String>,
+    /// Where the answer holds what looks like a token or its end, and the profile does not look (JSON
+    /// pointers).
+    pub unread_fields: Vec<String>,
 }

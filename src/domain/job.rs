@@ -110,6 +110,18 @@ pub struct NewJob {
     /// that the connection asked for when it was made. A job on stragglers does as theirs did.
     #[serde(default)]
     pub client_scopes: bool,
+    /// How many connections its maker has in mind. When it would work on another number, no job is
+    /// made (409, `changed`).
+    #[serde(default)]
+    pub expected_total: Option<i64>,
+    /// The `digest` of the selection that its maker was shown, by a preview. When it would work on
+    /// others, no job is made (409, `changed`).
+    #[serde(default)]
+    pub expected: Option<String>,
+    /// Of its maker's choice, one for each job they mean: when they send the same once more, no second
+    /// job is made, and the first is the answer.
+    #[serde(default)]
+    pub key: Option<Uuid>,
 }
 
 impl NewJob {
@@ -124,6 +136,9 @@ impl NewJob {
             tag: None,
             revoke: false,
             client_scopes: false,
+            expected_total: None,
+            expected: None,
+            key: None,
         }
     }
 }
@@ -136,6 +151,17 @@ pub struct Selection {
     pub total: i64,
     /// Of which clients, the most first.
     pub clients: Vec<Share>,
+    /// Another one when another number of any client's are chosen. A job with it as `expected` is made
+    /// only while it is the same.
+    pub digest: String,
+}
+
+/// What a person is asked to confirm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    pub selection: Selection,
+    /// Makes the job that follows the only one, however often the form is sent.
+    pub key: Uuid,
 }
 
 /// How many of a job's connections are one client's.

@@ -29,7 +29,7 @@ pub struct Overview {
     pub needs_human_groups: Vec<NeedsHumanGroup>,
     /// How many connections that are, and those that are not shown.
     pub needs_human_count: i64,
-    /// Clients the provider refuses.
+    /// Clients the provider refuses, at most [`IN_TROUBLE`].
     pub clients_in_trouble: Vec<Client>,
     /// How far ahead it looks.
     pub over: Scale,
@@ -43,7 +43,15 @@ pub struct Overview {
     pub has_clients: bool,
 }
 
+/// So many clients in trouble are shown.
+pub const IN_TROUBLE: i64 = 50;
+
 impl Overview {
+    /// Whether there may be more clients in trouble than are shown.
+    pub fn hides_clients(&self) -> bool {
+        i64::try_from(self.clients_in_trouble.len()).is_ok_and(|shown| shown >= IN_TROUBLE)
+    }
+
     /// How many need a human beside those that are told of.
     pub fn hidden_needs(&self) -> i64 {
         let ones = i64::try_from(self.needs_human.len()).unwrap_or(i64::MAX);

@@ -107,7 +107,9 @@ impl Obstacle {
             }
             Self::AlreadyConnected => "another connection holds this refresh token",
             Self::AwaitingConsent => "nobody has given consent to the connection yet",
-            Self::Changed => "something changed while the provider was asked; ask again",
+            Self::Changed => {
+                "something changed since it was looked at, or while the provider was asked; ask again"
+            }
             Self::ClientDisabled => "the client is switched off",
             Self::ClientIncident => {
                 "the provider refuses unusually many connections of the client; an admin decides"

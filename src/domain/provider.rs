@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 mod authorization;
 mod errors;
 pub mod form;
+mod pasted;
 mod policy;
 mod request;
 mod response;

@@ -2,6 +2,18 @@
 //!
 //! Every verdict, delay and state stands here, so that it can be tested as a table
 //! (DESIGN section 3, points 3 and 6).
+//!
+//! An answer that was lost after its request was sent leaves a doubt: the provider may have replaced the
+//! refresh token, and the new one may never come. What follows:
+//!
+//! - The same token is asked with once more *soon*: within the grace window where the provider has one,
+//!   and before anybody has noticed where it has none.
+//! - If that answer is lost too, the token is asked with again and again, ever later. Two lost answers are
+//!   what an outage looks like in which requests vanish, and no outage condemns anybody; a token that was
+//!   replaced is not replaced twice, so that patience costs nothing.
+//! - Whatever the provider says in the end decides it. A grant: nothing was lost. A refusal: the new token
+//!   was lost with the answer (`rotation_lost`); or consent was withdrawn (`revoked`), where the provider
+//!   never replaces refresh tokens, so that none can have been lost.
 
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -124,6 +136,12 @@ pub fn refused(
             }
         }
     }
+}
+
+/// Whether whoever says this as a status may have passed the request on, or broken off in its midst. Proxies have
+/// statuses of their own beyond those of RFC 9110.
+pub fn may_have_acted(status: u16) -> bool {
+    status >= 500 && !matches!(status, 501 | 503 | 505)
 }
 
 /// The state that the connection was in. What it carries does not matter to whoever only keeps it.
@@ -281,6 +299,83 @@ mod tests {
         assert!(
             next(&graceful, ErrorClass::AnswerLost).due_at.unwrap() - NOW < Duration::seconds(1)
         );
+    }
+
+    #[test]
+    fn what_breaks_off_behind_a_proxy_may_have_acted() {
+        for status in [500, 502, 504, 507, 520, 524, 599] {
+            assert!(may_have_acted(status), "{status}");
+        }
+        for status in [200, 302, 400, 401, 429, 499, 501, 503, 505] {
+            assert!(!may_have_acted(status), "{status}");
+        }
+    }
+
+    /// Whatever the jitter, and however short the window is.
+    #[test]
+    fn the_soon_retry_is_inside_the_grace_window() {
+        let seconds = [1, 2, 5, 10, 30, 60, 600, 86_400];
+        for grace in seconds.map(Duration::seconds) {
+            for jitter in [0.0, 0.5, 0.999_999] {
+                let situation = Situation { grace: Some(grace), ..calm() };
+                let after = after(&situation, &LOST, jitter).due_at.unwrap() - NOW;
+                assert!(after.is_positive() && after < grace / 2, "{after} of {grace}");
+            }
+        }
+    }
+
+    const LOST: Refused = Refused {
+        class: ErrorClass::AnswerLost,
+        retry_after: None,
+        may_have_acted: false,
+        unproved: false,
+    };
+
+    fn after(situation: &Situation, answer: &Refused, jitter: f64) -> Next {
+        refused(situation, *answer, ATTEMPT, NOW, jitter)
+    }
+
+    /// From the first answer that was lost to the one that decides, at providers of each kind.
+    #[test]
+    fn a_doubt_lasts_until_an_answer_decides() {
+        use ErrorClass::{AnswerLost, GrantRefused, RateLimited, Transient};
+        let ends = |rotates, refresh_expires_at, classes: &[ErrorClass]| {
+            let mut situation = Situation { rotates, refresh_expires_at, ..calm() };
+            let mut waits = Vec::new();
+            for class in classes {
+                let answer = Refused { class: *class, ..LOST };
+                let next = after(&situation, &answer, 0.999);
+                waits.extend(next.due_at.map(|due| (due - NOW).whole_seconds()));
+                situation.state = next.state.name();
+                situation.failures = next.failures;
+                situation.doubtful = next.doubtful;
+                if let State::NeedsReauth { reason, .. } = next.state {
+                    return (Some(reason), waits);
+                }
+            }
+            assert!(situation.doubtful, "nothing has told what became of the answer");
+            (None, waits)
+        };
+        for (rotates, expires_at, classes, reason) in [
+            (true, None, &[AnswerLost, GrantRefused][..], Some(Reason::RotationLost)),
+            (true, None, &[AnswerLost, AnswerLost, GrantRefused], Some(Reason::RotationLost)),
+            (
+                true,
+                None,
+                &[AnswerLost, Transient, RateLimited, GrantRefused],
+                Some(Reason::RotationLost),
+            ),
+            (false, None, &[AnswerLost, AnswerLost, GrantRefused], Some(Reason::Revoked)),
+            (true, Some(NOW), &[AnswerLost, GrantRefused], Some(Reason::RefreshTokenExpired)),
+            (true, None, &[AnswerLost; 40], None),
+            (false, None, &[AnswerLost; 40], None),
+        ] {
+            assert_eq!(ends(rotates, expires_at, classes).0, reason, "{classes:?}");
+        }
+        // Soon, then ever later.
+        let (_, waits) = ends(true, None, &[AnswerLost; 12]);
+        assert_eq!(waits[..5], [2, 20, 40, 80, 160]);
+        assert_eq!(waits[11], 15 * 60);
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub async fn reasons(since: Option<String>) -> Answer<Occasions> {
 }
 
 /// Makes a job of relinks and goes to its page. `ids` (separated by blanks), `filter` (JSON) or another
-/// job's stragglers choose.
+/// job's stragglers choose; `expected` and `key` are what the preview gave.
 #[server(prefix = "/rpc", endpoint = "campaign/create")]
 pub async fn create(
     ids: Option<String>,
@@ -51,11 +51,14 @@ pub async fn create(
     stragglers_of: Option<Uuid>,
     name: Option<String>,
     #[server(default)] client_scopes: bool,
+    expected: Option<String>,
+    key: Option<Uuid>,
 ) -> Answer<()> {
     use crate::domain::job::{Action, NewJob};
     use crate::server::{app::job, http::caller};
     let (app, actor) = caller::actor().await?;
-    let new = NewJob { stragglers_of, name, client_scopes, ..NewJob::of(Action::Relink) };
+    let new =
+        NewJob { stragglers_of, name, client_scopes, expected, key, ..NewJob::of(Action::Relink) };
     let made = app.call(job::create_from_text(&app, &actor, new, [ids, filter])).await?;
     caller::redirect(&format!("/jobs/{}", made.id));
     Ok(())

@@ -97,20 +97,22 @@ pub async fn replace_secret(id: Uuid, client_secret: String) -> Answer<()> {
 /// Switches a client off or on; while it is off none of its connections is refreshed.
 #[server(prefix = "/rpc", endpoint = "client/set_disabled")]
 pub async fn set_disabled(id: Uuid, disabled: bool) -> Answer<()> {
-    let (app, actor) = crate::server::http::caller::actor().await?;
+    use crate::server::http::caller;
+    let (app, actor) = caller::actor().await?;
     let patch =
         crate::domain::client::ClientPatch { disabled: Some(disabled), ..Default::default() };
     app.call(crate::server::app::client::update(&app, &actor, id, patch, None)).await?;
+    caller::did(if disabled { "client/switched_off" } else { "client/switched_on" });
     Ok(())
 }
 
 /// Asks the provider whether it takes the client's credentials; the client's page says what it said.
 #[server(prefix = "/rpc", endpoint = "client/check")]
 pub async fn check(id: Uuid) -> Answer<CredentialCheck> {
-    use crate::server::http::caller;
+    use crate::server::{app::note::Name, http::caller};
     let (app, actor) = caller::actor().await?;
     let found = app.call(crate::server::app::client::check::run(&app, &actor, id)).await?;
-    caller::keep_for_next_page(&app, &(id, found.clone())).await?;
+    caller::keep_for_next_page(&app, Name::of("client_check", id), &found).await?;
     caller::redirect(&format!("/clients/{id}"));
     Ok(found)
 }
@@ -118,10 +120,9 @@ pub async fn check(id: Uuid) -> Answer<CredentialCheck> {
 /// What the check before this page found of this client.
 #[server(prefix = "/rpc", endpoint = "client/checked")]
 pub async fn checked(id: Uuid) -> Answer<Option<CredentialCheck>> {
-    use crate::server::http::caller;
+    use crate::server::{app::note::Name, http::caller};
     let (app, _) = caller::actor().await?;
-    let last = caller::take_from_last_page::<(Uuid, CredentialCheck)>(&app).await?;
-    Ok(last.filter(|(of, _)| *of == id).map(|(_, found)| found))
+    caller::take_from_last_page(&app, Name::of("client_check", id)).await
 }
 
 /// Deletes a client; refused while it has connections that are not disconnected.

@@ -252,19 +252,19 @@ pub async fn update(
 /// Makes a one-time link by which the account's owner authorizes the connection again.
 #[server(prefix = "/rpc", endpoint = "connection/relink")]
 pub async fn relink(id: Uuid) -> Answer<CreatedRelink> {
-    use crate::server::http::caller;
+    use crate::server::{app::note::Name, http::caller};
     let (app, actor) = caller::actor().await?;
     let made = app.call(crate::server::app::relink::create(&app, &actor, id)).await?;
-    caller::keep_for_next_page(&app, &made).await?;
+    caller::keep_for_next_page(&app, Name::of("made_relink", id), &made).await?;
     Ok(made)
 }
 
-/// The relink made by the form before this page.
+/// The relink of this connection made by the form before this page.
 #[server(prefix = "/rpc", endpoint = "connection/made_relink")]
-pub async fn made_relink() -> Answer<Option<CreatedRelink>> {
-    use crate::server::http::caller;
+pub async fn made_relink(id: Uuid) -> Answer<Option<CreatedRelink>> {
+    use crate::server::{app::note::Name, http::caller};
     let (app, _) = caller::actor().await?;
-    caller::take_from_last_page(&app).await
+    caller::take_from_last_page(&app, Name::of("made_relink", id)).await
 }
 
 /// Asks the provider how the tokens are; the page says what came of it.
@@ -280,11 +280,14 @@ pub async fn introspect(id: Uuid) -> Answer<()> {
 /// Lets an admin look at the access token, once and soon, and goes to the page that shows it.
 #[server(prefix = "/rpc", endpoint = "connection/reveal")]
 pub async fn reveal(id: Uuid, password: String) -> Answer<()> {
-    use crate::server::{app::connection::reveal, http::caller};
+    use crate::server::{
+        app::{connection::reveal, note::Name},
+        http::caller,
+    };
     let (app, actor) = caller::actor().await?;
     let (_, origin) = caller::anyone().await?;
     let permit = app.call(reveal::permit(&app, &actor, &origin, id, password)).await?;
-    caller::keep_for_next_page(&app, &permit).await?;
+    caller::keep_for_next_page(&app, Name::any("permit"), &permit).await?;
     caller::redirect(&format!("/connections/{id}/token"));
     Ok(())
 }
@@ -294,10 +297,14 @@ pub async fn reveal(id: Uuid, password: String) -> Answer<()> {
 pub async fn revealed(id: Uuid) -> Answer<Option<RevealedToken>> {
     use crate::{
         domain::revealed::SHOWN,
-        server::{app::connection::reveal, http::caller},
+        server::{
+            app::{connection::reveal, note::Name},
+            http::caller,
+        },
     };
     let (app, actor) = caller::actor().await?;
-    let permit = caller::take_from_last_page(&app).await.ok().flatten();
+    // Whichever there is: a look at another token spends it too.
+    let permit = caller::take_from_last_page(&app, Name::any("permit")).await.ok().flatten();
     let token = app.call(reveal::reveal(&app, &actor, id, permit)).await?;
     if token.is_some() {
         caller::leave_after(SHOWN, &format!("/connections/{id}"));

@@ -27,7 +27,7 @@ pub async fn read(
     answers: Answered,
     #[server(default)] variables: BTreeMap<String, String>,
 ) -> Answer<Option<Reading>> {
-    use crate::server::http::caller;
+    use crate::server::{app::note::Name, http::caller};
     let (app, actor) = caller::actor().await?;
     // What is no number is no status.
     let status = super::filled(Some(status)).map(|text| text.parse().unwrap_or_default());
@@ -35,15 +35,15 @@ pub async fn read(
     let sample = crate::domain::dry_run::Sample { status, content_type, body, answers };
     let run = crate::server::app::dry_run::run(&app, &actor, client, &variables, Some(sample));
     let run = app.call(run).await?;
-    caller::keep_for_next_page(&app, &(client, run.reading.clone())).await?;
+    caller::keep_for_next_page(&app, Name::of("dry_run", client), &run.reading).await?;
     Ok(run.reading)
 }
 
 /// What the form before this page had read for this client.
 #[server(prefix = "/rpc", endpoint = "dry_run/last")]
 pub async fn last(client: Uuid) -> Answer<Option<Reading>> {
-    use crate::server::http::caller;
+    use crate::server::{app::note::Name, http::caller};
     let (app, _) = caller::actor().await?;
-    let last = caller::take_from_last_page::<(Uuid, Option<Reading>)>(&app).await?;
-    Ok(last.filter(|(id, _)| *id == client).and_then(|(_, reading)| reading))
+    let last = caller::take_from_last_page::<Option<Reading>>(&app, Name::of("dry_run", client));
+    Ok(last.await?.flatten())
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Answer;
 use crate::domain::{
-    job::{Action, Job, JobOutcome, NewJob, Selection},
+    job::{Action, Job, JobOutcome, NewJob, Proposal},
     page::{Page, Paging},
 };
 
@@ -30,12 +30,13 @@ pub async fn failed(id: Uuid) -> Answer<Vec<JobOutcome>> {
 
 /// What a job would work on.
 #[server(prefix = "/rpc", endpoint = "job/preview")]
-pub async fn preview(new: NewJob) -> Answer<Selection> {
+pub async fn preview(new: NewJob) -> Answer<Proposal> {
     let (app, actor) = crate::server::http::caller::actor().await?;
-    app.call(crate::server::app::job::preview(&app, &actor, &new)).await
+    app.call(crate::server::app::job::preview_once(&app, &actor, &new)).await
 }
 
-/// Makes a job and goes to its page. `ids` (separated by blanks) or `filter` (JSON) choose.
+/// Makes a job and goes to its page. `ids` (separated by blanks) or `filter` (JSON) choose; `expected`
+/// and `key` are what the preview gave.
 #[server(prefix = "/rpc", endpoint = "job/create")]
 pub async fn create(
     action: Action,
@@ -43,10 +44,12 @@ pub async fn create(
     filter: Option<String>,
     tag: Option<String>,
     #[server(default)] revoke: bool,
+    expected: Option<String>,
+    key: Option<Uuid>,
 ) -> Answer<()> {
     use crate::server::{app::job, http::caller};
     let (app, actor) = caller::actor().await?;
-    let new = NewJob { tag, revoke, ..NewJob::of(action) };
+    let new = NewJob { tag, revoke, expected, key, ..NewJob::of(action) };
     let made = app.call(job::create_from_text(&app, &actor, new, [ids, filter]));
     caller::redirect(&format!("/jobs/{}", made.await?.id));
     Ok(())

@@ -39,21 +39,24 @@ pub async fn detail(id: Uuid) -> Answer<RelinkDetail> {
 /// Makes a link for a connection, and goes to the page on which it is handed over and watched.
 #[server(prefix = "/rpc", endpoint = "relink/create")]
 pub async fn create(id: Uuid) -> Answer<HandedRelink> {
-    use crate::server::{app::relink, http::caller};
+    use crate::server::{
+        app::{note::Name, relink},
+        http::caller,
+    };
     let (app, actor) = caller::actor().await?;
     let made = app.call(relink::create(&app, &actor, id)).await?;
     let handed = app.call(relink::handed(&app, &actor, made)).await?;
-    caller::keep_for_next_page(&app, &handed).await?;
+    caller::keep_for_next_page(&app, Name::of("relink", handed.made.id), &handed).await?;
     caller::redirect(&format!("/relinks/{}", handed.made.id));
     Ok(handed)
 }
 
-/// The link made by the form before this page.
+/// This link, if the form before this page made it.
 #[server(prefix = "/rpc", endpoint = "relink/handed")]
-pub async fn handed() -> Answer<Option<HandedRelink>> {
-    use crate::server::http::caller;
+pub async fn handed(id: Uuid) -> Answer<Option<HandedRelink>> {
+    use crate::server::{app::note::Name, http::caller};
     let (app, _) = caller::actor().await?;
-    caller::take_from_last_page(&app).await
+    caller::take_from_last_page(&app, Name::of("relink", id)).await
 }
 
 /// Calls a link off.

@@ -16,11 +16,11 @@ pub async fn current() -> Answer<Option<Viewer>> {
 pub async fn login(email: String, password: String, next: Option<String>) -> Answer<()> {
     use crate::{domain::access::Role, server::http::caller};
     let (app, origin) = caller::anyone().await?;
-    let user =
+    let signed_in =
         app.call(crate::server::app::session::login(&app, &origin, &email, password)).await?;
-    caller::begin_session(&user).await?;
+    caller::begin_session(&signed_in).await?;
     // Where their work is.
-    let home = if user.role == Role::Support { "/relinks" } else { "/" };
+    let home = if signed_in.user.role == Role::Support { "/relinks" } else { "/" };
     caller::redirect(&caller::local_path(next.as_deref(), home));
     Ok(())
 }
@@ -46,8 +46,9 @@ pub async fn setup_link(token: Option<String>) -> Answer<SetupLink> {
 pub async fn setup(token: String, email: String, password: String) -> Answer<()> {
     use crate::server::http::caller;
     let (app, _) = caller::anyone().await?;
-    let user = app.call(crate::server::app::session::setup(&app, &token, &email, password)).await?;
-    caller::begin_session(&user).await?;
+    let signed_in =
+        app.call(crate::server::app::session::setup(&app, &token, &email, password)).await?;
+    caller::begin_session(&signed_in).await?;
     caller::redirect("/");
     Ok(())
 }
@@ -59,7 +60,7 @@ pub async fn change_password(current: String, new: String) -> Answer<()> {
     let (app, actor) = caller::actor().await?;
     let (_, origin) = caller::anyone().await?;
     let changed = crate::server::app::session::change_password(&app, &actor, &origin, current, new);
-    let user = app.call(changed).await?;
-    caller::begin_session(&user).await?;
+    let signed_in = app.call(changed).await?;
+    caller::begin_session(&signed_in).await?;
     Ok(())
 }

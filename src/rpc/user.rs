@@ -36,9 +36,11 @@ pub async fn set_role(id: Uuid, role: Role) -> Answer<()> {
 /// Shuts a person out, ending all their sessions, or lets them in again.
 #[server(prefix = "/rpc", endpoint = "user/set_disabled")]
 pub async fn set_disabled(id: Uuid, disabled: bool) -> Answer<()> {
-    let (app, actor) = crate::server::http::caller::actor().await?;
+    use crate::server::http::caller;
+    let (app, actor) = caller::actor().await?;
     let patch = crate::domain::user::UserPatch { role: None, disabled: Some(disabled) };
     app.call(crate::server::app::user::update(&app, &actor, id, patch)).await?;
+    caller::did(if disabled { "user/shut_out" } else { "user/let_in" });
     Ok(())
 }
 

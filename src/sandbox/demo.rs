@@ -68,8 +68,15 @@ impl fmt::Display for Ready {
     }
 }
 
-/// Starts the sandbox and fills the database, if wanted with a crowd besides.
-pub async fn prepare(app: &App, listen: SocketAddr, crowd: Option<Crowd>) -> anyhow::Result<Ready> {
+/// Starts the sandbox and fills the database, if wanted with a crowd besides. Says what it is at, for whoever
+/// waits.
+pub async fn prepare(
+    app: &App,
+    listen: SocketAddr,
+    crowd: Option<Crowd>,
+    tell: impl Fn(&str),
+) -> anyhow::Result<Ready> {
+    tell("starting the sandbox, a provider to try things with");
     let sandbox = serve(listen, Arc::new(SystemClock::new()), Arc::new(SystemRng))
         .await
         .with_context(|| format!("the sandbox can't listen on {listen} (see --sandbox-listen)"))?;
@@ -80,12 +87,14 @@ pub async fn prepare(app: &App, listen: SocketAddr, crowd: Option<Crowd>) -> any
             "this database holds more than a demo; unset DATABASE_URL, and the demo makes its own"
         );
     }
+    tell("making people, clients and connections");
     let password = token::make(&SystemRng, "").expose_secret().chars().take(16).collect::<String>();
     for (email, role) in [(ADMIN, Role::Admin), (SUPPORT, Role::Support)] {
         app::user::create(app, ACTOR, email, role, password.clone().into()).await.map_err(words)?;
     }
     let provider = fill(app, &sandbox).await?;
     if let Some(crowd) = crowd {
+        tell(&format!("making {} more connections", crowd.size));
         crowd::gather(app, &sandbox.sandbox, &provider, crowd).await?;
     }
     let url = app.public_url().as_str().trim_end_matches('/').to_owned();

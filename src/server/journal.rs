@@ -27,10 +27,11 @@ const FRAME: usize = 4 + 8 + 16 + 8;
 const LONGEST: usize = 16 << 20;
 const EXTENSION: &str = "journal";
 
-/// What is written down: sealed, and bound to the attempt and the generation it is of.
+/// What is written down: sealed, and bound to what it is of (an attempt, or a grant that is not stored yet)
+/// and to the generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    pub attempt_id: Uuid,
+    pub id: Uuid,
     pub generation: i64,
     pub sealed: Vec<u8>,
 }
@@ -166,7 +167,7 @@ fn write_all(mut file: File, entries: &[Entry]) -> io::Result<()> {
         let frame = bytes.len();
         bytes.extend_from_slice(&length.to_be_bytes());
         bytes.extend_from_slice(&[0; 8]);
-        bytes.extend_from_slice(entry.attempt_id.as_bytes());
+        bytes.extend_from_slice(entry.id.as_bytes());
         bytes.extend_from_slice(&entry.generation.to_be_bytes());
         bytes.extend_from_slice(&entry.sealed);
         let sum = checksum(&bytes[frame + 12..]);
@@ -263,7 +264,7 @@ fn read_one(bytes: &[u8]) -> Option<(Entry, &[u8])> {
         return None;
     }
     let entry = Entry {
-        attempt_id: Uuid::from_slice(&frame[12..28]).ok()?,
+        id: Uuid::from_slice(&frame[12..28]).ok()?,
         generation: i64::from_be_bytes(frame[28..36].try_into().ok()?),
         sealed: sealed.to_vec(),
     };

@@ -9,7 +9,7 @@ use crate::{
         access::{Role, Scope},
         brand::{Brand, LOGO_LIMIT},
     },
-    tests::support::{Browser, Page, World},
+    tests::support::{Browser, PUBLIC_URL, Page, World},
 };
 
 /// The smallest there is.
@@ -23,6 +23,42 @@ async fn send_logo(browser: &mut Browser, bytes: &[u8]) -> Page {
         .header("sec-fetch-site", "same-origin")
         .header("content-type", "multipart/form-data; boundary=b");
     browser.send(request.body(body.into()).unwrap()).await
+}
+
+/// Without a script a refused picture leads back to the page, which says why.
+#[sqlx::test]
+async fn a_refused_picture_is_told_where_it_was_chosen(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let request = |bytes: usize, scripted: bool| {
+        let mut body =
+            b"--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n"
+                .to_vec();
+        body.resize(body.len() + bytes, b'x');
+        body.extend_from_slice(b"\r\n--b--\r\n");
+        let request = Request::post("/upload/brand/logo")
+            .header("sec-fetch-site", "same-origin")
+            .header("accept", "text/html,application/xhtml+xml")
+            .header("referer", format!("{PUBLIC_URL}/settings?__done=%2Frpc%2Fbrand%2Fupdate"))
+            .header("content-type", "multipart/form-data; boundary=b");
+        let request = if scripted { request.header("x-sent-by", "script") } else { request };
+        request.body(body.into()).unwrap()
+    };
+    for (bytes, why) in [(10, "The picture "), (LOGO_LIMIT + 10_000, "at most 100 KB")] {
+        let refused = admin.send(request(bytes, false)).await;
+        assert!(refused.status.is_redirection(), "{}: {}", refused.status, refused.text);
+        let page = admin.get(&refused.location()).await;
+        assert!(page.text.contains("Send the picture"), "{}", page.text);
+        assert!(!page.text.contains("Saved."), "{}", page.text);
+        let told = page.text.split("data-tone=\"ill\"").nth(1).expect("what was wrong");
+        assert!(told.split("</p>").next().unwrap().contains(why), "{told}");
+        let scripted = admin.send(request(bytes, true)).await;
+        assert!(
+            scripted.status.is_client_error() && scripted.text.contains(why),
+            "{}",
+            scripted.text
+        );
+    }
 }
 
 #[sqlx::test]

@@ -1,9 +1,10 @@
 //! Asking the provider whether it takes a client's credentials: by each way, with a right secret and a
 //! wrong one, and without a trace on any grant.
 
+mod limits;
+
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use time::Duration;
 use uuid::Uuid;
 
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
         provider::{AuthenticationMethod, FilledBy, GrantType, Profile, Renewal, Variable},
     },
     sandbox::Realm,
-    server::{app, store},
+    server::app,
     tests::support::{PROVIDER, SECRET, World},
 };
 
@@ -218,28 +219,6 @@ async fn what_can_not_be_asked_says_why(pool: PgPool) {
     let told = check(&world, client).await;
     assert_eq!(found(&told), ("unknown", None, Some("unsent")));
     assert!(told["said"]["description"].as_str().unwrap().contains("key"), "{told}");
-}
-
-/// The questions count as other requests do, and a pause that the provider asked for is kept.
-#[sqlx::test]
-async fn the_clients_limits_are_kept(pool: PgPool) {
-    let world = World::new(pool).await;
-    world.provider("rated", |profile| profile.policy.requests_per_minute = Some(60)).await;
-    let client = world.client_of("rated", "rated", |_| {}).await;
-    check(&world, client).await;
-    let spent = "SELECT count(*) FROM clients WHERE next_request_at IS NOT NULL";
-    assert_eq!(world.count(spent).await, 1);
-
-    let until = world.now() + Duration::minutes(5);
-    let mut conn = world.pool.acquire().await.unwrap();
-    store::client::limit::pause(&mut conn, client, until).await.unwrap();
-    drop(conn);
-    let asked = world.sandbox.log().len();
-    let program = world.program(&[Scope::ClientsWrite]).await;
-    let refused = program.press(&format!("/clients/{client}/check")).await;
-    assert_eq!(refused.refusal(), (503, "provider_unavailable".into()));
-    assert_eq!(refused.header("retry-after"), "300");
-    assert_eq!(world.sandbox.log().len(), asked);
 }
 
 /// The button, what it found, once; and the first steps of a new client.

@@ -1,6 +1,8 @@
 //! Connections come, change and go: by consent, by import, by the client itself; disconnected,
 //! deleted.
 
+mod account;
+mod arrival;
 mod consent;
 mod end;
 mod export;

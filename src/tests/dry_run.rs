@@ -179,6 +179,78 @@ async fn a_sample_is_read_by_the_profile_and_its_tokens_are_masked(pool: PgPool)
     assert_eq!(program.post(&path, &odd).await.field(), "status");
 }
 
+/// A provider's document shows an answer, and nobody notices that half of it is not read.
+#[sqlx::test]
+async fn what_looks_like_a_token_and_is_not_read_is_named(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ClientsWrite]).await;
+    let path = format!("/clients/{client}/dry-run");
+    let read = async |body: Value| {
+        let sample = json!({ "sample": { "body": body.to_string() } });
+        program.post(&path, &sample).await.ok()["reading"].clone()
+    };
+    let token = "a-very-long-token-that-nobody-should-see";
+    let reading = read(json!({
+        "access_token": token, "refreshToken": token, "token": { "expiresAt": "2026-11-27T00:00:00Z" },
+        "refresh_token_expiry": 7,
+    }))
+    .await;
+    assert_eq!(reading["outcome"], "grant");
+    let wanted = json!(["/refreshToken", "/refresh_token_expiry", "/token/expiresAt"]);
+    assert_eq!(reading["unread_fields"], wanted, "{reading}");
+    let whole = json!({ "access_token": token, "refresh_token": token, "expires_in": 60, "token_type": "Bearer" });
+    assert_eq!(read(whole).await["unread_fields"], json!([]));
+    let reading = read(json!({ "data": { "accessToken": token } })).await;
+    assert_eq!(
+        (&reading["outcome"], &reading["class"]),
+        (&json!("refusal"), &json!("answer_lost"))
+    );
+    assert_eq!(reading["unread_fields"], json!(["/data/accessToken"]));
+    assert!(!reading.to_string().contains(token));
+    let reading = read(json!({ "error": "invalid_grant", "refreshToken": token })).await;
+    assert_eq!(reading["unread_fields"], json!([]), "a refusal has said what it is");
+
+    let mut admin = world.sign_in(Role::Admin).await;
+    let body = json!({ "access_token": token, "refreshToken": token }).to_string();
+    let form = [("client", &*client.to_string()), ("body", &body), ("answers", "exchange")];
+    assert_eq!(admin.submit("dry_run/read", &form).await.status, 302);
+    let page = admin.get(&format!("/clients/{client}/dry-run")).await.text;
+    assert!(page.contains("What stands at /refreshToken looks like a token"), "{page}");
+}
+
+#[sqlx::test]
+async fn a_sample_that_is_no_json_is_told_by_what_it_is(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ClientsWrite]).await;
+    let path = format!("/clients/{client}/dry-run");
+    for (body, told) in [
+        (
+            "<!doctype html><title>Sign in</title>",
+            "This is HTML, not JSON: a page for people, titled \"Sign in\"",
+        ),
+        ("{\"access_token\": \"SECRET", "ends too soon"),
+        ("access_token=SECRET&expires_in=60", "This is a form"),
+        ("[{\"access_token\": \"SECRET\"}]", "This is a JSON list"),
+    ] {
+        let sample = json!({ "sample": { "body": body } });
+        let reading = program.post(&path, &sample).await.ok()["reading"].clone();
+        let said = reading["body_problem"].as_str().unwrap();
+        assert!(said.contains(told) && !reading.to_string().contains("SECRET"), "{reading}");
+    }
+    let form = json!({ "sample": {
+        "body": "access_token=a&expires_in=60", "content_type": "application/x-www-form-urlencoded"
+    } });
+    assert_eq!(program.post(&path, &form).await.ok()["reading"]["outcome"], "grant");
+    let mut admin = world.sign_in(Role::Admin).await;
+    let form =
+        [("client", &*client.to_string()), ("body", "<html>busy</html>"), ("answers", "refresh")];
+    assert_eq!(admin.submit("dry_run/read", &form).await.status, 302);
+    let page = admin.get(&format!("/clients/{client}/dry-run")).await.text;
+    assert!(page.contains("This is HTML, not JSON"), "{page}");
+}
+
 #[sqlx::test]
 async fn the_page_shows_what_was_read_once_and_never_the_token(pool: PgPool) {
     let world = World::new(pool).await;

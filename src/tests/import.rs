@@ -1,6 +1,7 @@
 //! Many connections at once: whole batches, no row twice, no row's trouble another's.
 
 mod ends;
+mod nothing;
 mod pages;
 
 use std::io;
@@ -62,7 +63,9 @@ impl Slow {
         let stream = StreamReader::new(chunks);
         let file = File { format: Format::Ndjson, dry_run: false, bytes, stream };
         let app = app.clone();
-        let run = async move { app::import::run(&app, &Actor::Operator, client, file).await };
+        let run = async move {
+            app::import::run(&app, &Actor::Operator, client, file).await.map(|ended| ended.import)
+        };
         Self { feed, running: tokio::spawn(run) }
     }
 

@@ -1,5 +1,7 @@
 //! Jobs: what was confirmed is done, each once, whoever goes away meanwhile, and by nobody who may not.
 
+mod turns;
+
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use time::Duration;
@@ -339,6 +341,108 @@ async fn a_job_can_be_stopped_and_what_was_done_stays(pool: PgPool) {
     );
 }
 
+/// What stands in a field of a page that nobody sees.
+fn hidden(page: &str, name: &str) -> String {
+    let field = page.split(&format!("name=\"{name}\" value=\"")).nth(1);
+    let field = field.unwrap_or_else(|| panic!("no {name} in {page}"));
+    field.split('"').next().unwrap().to_owned()
+}
+
+/// While the question stood open, more came to be meant.
+#[sqlx::test]
+async fn only_what_was_shown_is_done(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = crowd(&world, 2).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let place = "/jobs/new?action=disconnect&of=all";
+    let page = admin.get(place).await.text;
+    assert!(page.contains("Disconnect 2"), "{page}");
+    let form = |page: &str| {
+        let [expected, key] = ["expected", "key"].map(|name| hidden(page, name));
+        [
+            ("action", "disconnect".to_owned()),
+            ("filter", "{}".into()),
+            ("expected", expected),
+            ("key", key),
+        ]
+    };
+    let send = async |admin: &mut super::support::Browser, form: &[(&str, String)]| {
+        let form: Vec<_> = form.iter().map(|(name, value)| (*name, &**value)).collect();
+        admin.submit_on(place, "job/create", &form).await.location()
+    };
+    world.import_of(client, "late").await;
+    let back = send(&mut admin, &form(&page)).await;
+    let again = admin.get(&back).await.text;
+    assert!(
+        again.contains("Nothing was done") && again.contains("it is 3 connections now"),
+        "{again}"
+    );
+    assert!(again.contains("Disconnect 3"), "{again}");
+    // Who did not want the provider to be told is not made to.
+    let tick = again.split("name=\"revoke\"").nth(1).unwrap().split('>').next().unwrap();
+    assert!(!tick.contains("checked"), "{tick}");
+    assert_eq!(world.count("SELECT count(*) FROM jobs").await, 0);
+    assert_eq!(world.count("SELECT count(*) FROM job_items").await, 0);
+    let job = send(&mut admin, &form(&again)).await;
+    assert_eq!(world.count("SELECT total FROM jobs").await, 3);
+
+    // As many, but of others.
+    let other = world.client("other", inherits).await;
+    let page = admin.get(place).await.text;
+    world.import_of(other, "bob").await;
+    let back = send(&mut admin, &form(&page)).await;
+    assert_ne!(back, job);
+    assert!(admin.get(&back).await.text.contains("it is 4 connections now"));
+}
+
+/// A form that is sent twice, because nobody saw that it worked.
+#[sqlx::test]
+async fn a_form_sent_twice_makes_one_job(pool: PgPool) {
+    let world = World::new(pool).await;
+    crowd(&world, 2).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    for (place, function) in [
+        ("/jobs/new?action=pause&of=all", "job/create"),
+        ("/jobs/new?action=relink&of=all", "campaign/create"),
+    ] {
+        let page = admin.get(place).await.text;
+        let [expected, key] = ["expected", "key"].map(|name| hidden(&page, name));
+        let form = [("action", "pause"), ("filter", "{}"), ("expected", &expected), ("key", &key)];
+        let form = if function == "job/create" { &form[..] } else { &form[1..] };
+        let mut twin = admin.clone();
+        let (one, other) = tokio::join!(admin.submit(function, form), twin.submit(function, form));
+        assert_eq!(one.location(), other.location());
+        assert_eq!(admin.submit(function, form).await.location(), one.location(), "later, too");
+    }
+    assert_eq!(world.count("SELECT count(*) FROM jobs").await, 2);
+    assert_eq!(world.audit("job.create").await.len(), 2);
+}
+
+#[sqlx::test]
+async fn a_program_says_how_many_it_means(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    world.import(client).await;
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    let new = json!({ "action": "pause", "filter": {} });
+    let seen = program.post("/jobs/preview", &new).await.ok();
+    let with = |name: &str, value: Value| {
+        let mut new = new.clone();
+        new[name] = value;
+        new
+    };
+    let refused = program.post("/jobs", &with("expected_total", json!(2))).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json::<Value>()["reason"]),
+        (409, &json!("changed"))
+    );
+    let refused = program.post("/jobs", &with("expected", json!("another"))).await;
+    assert_eq!(refused.status, 409);
+    assert_eq!(program.post("/jobs", &with("expected", seen["digest"].clone())).await.status, 201);
+    assert_eq!(program.post("/jobs", &with("expected_total", json!(1))).await.status, 201);
+    assert_eq!(program.post("/jobs", &new).await.status, 201);
+}
+
 /// From the list to what came of it, as a browser without a script goes.
 #[sqlx::test]
 async fn a_person_chooses_confirms_and_sees(pool: PgPool) {
@@ -354,10 +458,14 @@ async fn a_person_chooses_confirms_and_sees(pool: PgPool) {
     let made = admin.submit("job/create", &form).await;
     let place = made.location();
     assert!(admin.get(&place).await.text.contains("It begins in a moment"));
+    // The list moves as long as something does, also without a script.
+    let reloads = "http-equiv=\"refresh\"";
+    assert!(admin.get("/jobs").await.text.contains(reloads));
     run(&world.app).await;
     let page = admin.get(&place).await.text;
     assert!(page.contains("Done: 4 of 4 done."), "{page}");
-    assert!(admin.get("/jobs").await.text.contains("Done: 4 of 4 done."));
+    let list = admin.get("/jobs").await.text;
+    assert!(list.contains("Done: 4 of 4 done.") && !list.contains(reloads), "{list}");
     let file = admin.get(&format!("/download{place}.csv")).await;
     assert_eq!(file.header("content-type"), "text/csv; charset=utf-8");
     assert_eq!(file.text.lines().count(), 5);

@@ -12,8 +12,9 @@ use crate::{
         access::{Role, Scope},
         client::{self, ClientPatch},
         connection::{ConnectionFilter, Reason, Standing, StateName},
-        overview::{Ending, MANY, Overview, Scale},
+        overview::{Ending, IN_TROUBLE, MANY, Overview, Scale},
         page::{Count, Paging},
+        voice,
     },
     sandbox::{Fault, Rule},
     server::app::{
@@ -85,9 +86,9 @@ async fn behind_each_count_is_the_list_of_what_it_counts(pool: PgPool) {
     let plan = Plan { clients, numbers: 0..400, attempts: 1, seed: 5, life: Life::Grown };
     app::demo::fill(&world.app, &Actor::Operator, plan).await.expect("sample data");
     for sql in [
-        "UPDATE clients SET state = 'credentials_rejected' WHERE name = 'refused'",
-        "UPDATE clients SET state = 'incident' WHERE name = 'odd'",
-        "UPDATE clients SET state = 'disabled' WHERE name = 'off'",
+        "UPDATE clients SET state = 'credentials_rejected' WHERE name = 'Client refused'",
+        "UPDATE clients SET state = 'incident' WHERE name = 'Client odd'",
+        "UPDATE clients SET state = 'disabled' WHERE name = 'Client off'",
         "UPDATE connections SET paused_at = now() WHERE right(id::text, 1) = '7'",
         "UPDATE connections SET needs_human_by = timestamptz '2026-03-03 00:00+00'
          WHERE right(id::text, 1) = '5' AND state = 'active'",
@@ -358,4 +359,43 @@ async fn refreshes_ahead_are_counted_by_when_they_are_due(pool: PgPool) {
     app::client::update(&world.app, &world.admin, one, off, None).await.unwrap();
     let ahead = reader.get("/overview").await.ok()["refreshes"].clone();
     assert_eq!((&ahead["overdue"], &ahead["buckets"][0]["due"]), (&json!(0), &json!(0)));
+}
+
+/// What is counted leads to the list of it, and to none that shows something else.
+#[sqlx::test]
+async fn what_is_paused_leads_to_the_list_of_it(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (client, refused) = (world.client("one", |_| {}).await, world.client("two", |_| {}).await);
+    let id = world.import(client).await;
+    world.import(refused).await;
+    app::connection::pause(&world.app, &world.admin, id).await.expect("a rest");
+    world
+        .execute("UPDATE clients SET state = 'credentials_rejected' WHERE name = 'Client two'")
+        .await;
+    let page = world.sign_in(Role::Admin).await.get("/").await.text;
+    let cell = |state: &str| {
+        let cell = page.split(&format!("<li data-state=\"{state}\"")).nth(1);
+        cell.and_then(|rest| rest.split("</li>").next())
+            .unwrap_or_else(|| panic!("{page}"))
+            .to_owned()
+    };
+    for state in ["paused", "client-refused"] {
+        assert!(cell(state).contains(&format!("/connections?standing={state}")), "{page}");
+    }
+}
+
+/// Whoever is left out is said to be.
+#[sqlx::test]
+async fn clients_in_trouble_beyond_the_cards_are_told_of(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    for number in 0..IN_TROUBLE {
+        world.client(&format!("number {number}"), |_| {}).await;
+    }
+    world.execute("UPDATE clients SET state = 'credentials_rejected'").await;
+    assert!(admin.get("/").await.text.contains(voice::MORE_CLIENTS));
+    let one =
+        "UPDATE clients SET state = 'ready' WHERE id = (SELECT min(id::text)::uuid FROM clients)";
+    world.execute(one).await;
+    assert!(!admin.get("/").await.text.contains(voice::MORE_CLIENTS));
 }

@@ -239,7 +239,7 @@ async fn what_is_secret_is_found_nowhere(pool: PgPool) {
         let url = if plain {
             admin.submit("connection/relink", &form).await;
             admin.transcript.pop();
-            let made: Value = admin.call("connection/made_relink", &[]).await.json();
+            let made: Value = admin.call("connection/made_relink", &form).await.json();
             made["url"].as_str().unwrap().to_owned()
         } else {
             let made: Value = admin.call("connection/relink", &form).await.json();

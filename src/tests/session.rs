@@ -1,5 +1,8 @@
 //! Signing in: the first admin, the login limit, and how sessions begin, live and end.
 
+mod overtaken;
+mod seen;
+
 use axum::{
     body::Body,
     http::{Request, StatusCode, header},

@@ -6,7 +6,17 @@ use axum::http::{Request, header};
 use sqlx::PgPool;
 
 use super::support::{Page, World, form_of};
-use crate::{domain::access::Role, server::http::typed::may_be_kept};
+use crate::{
+    domain::{
+        access::Role,
+        client::ClientPatch,
+        job::{Action, NewJob},
+    },
+    server::{
+        app,
+        http::{router::page_paths, typed::may_be_kept},
+    },
+};
 
 fn field(page: &Page, name: &str) -> String {
     let at = page.text.find(&format!(" name=\"{name}\""));
@@ -94,37 +104,109 @@ fn written(page: &Page) -> BTreeSet<String> {
     controls.filter_map(name).collect()
 }
 
+/// Where each page is found, so that all its forms are on it.
+fn places(path: &str, ids: &[(&str, String)]) -> Vec<String> {
+    let id = ids.iter().find(|(of, _)| path.contains(of)).map_or("nothing", |(_, id)| id.as_str());
+    let filled = path
+        .replace("{id}", id)
+        .replace("{slug}", "strict")
+        .replace("{kind}", "done")
+        .replace("{token}", "nonsense");
+    let client = &ids[0].1;
+    match path {
+        "/clients/new" => vec![format!("{path}?provider=cronofy")],
+        "/connections" => vec![format!("{path}?state=active")],
+        "/connections/new" | "/connections/import" => vec![format!("{path}?client={client}")],
+        "/jobs/new" => {
+            Action::ALL.map(|action| format!("{path}?of=all&action={}", action.as_str())).into()
+        }
+        _ => vec![filled],
+    }
+}
+
 /// Whoever adds a field says here that it holds a secret, or lets it be kept.
 #[sqlx::test]
 async fn each_field_is_kept_or_holds_a_secret(pool: PgPool) {
-    const SECRET: &[&str] =
-        &["body", "client_secret", "current", "new", "password", "subject_token", "token_response"];
-    /// Boxes that are ticked to confirm what can't be undone are ticked anew.
-    const ANEW: &[&str] = &["revoke"];
+    const SECRET: &[&str] = &[
+        "body",
+        "client_secret",
+        "current",
+        "new",
+        "own",
+        "password",
+        "subject_token",
+        "token_response",
+    ];
     let world = World::new(pool).await;
     let client = world.client("one", |_| {}).await;
     let connection = world.import(client).await;
+    let user = world.person_named("somebody", Role::Support).await;
+    let new = NewJob { ids: Some(vec![connection]), ..NewJob::of(Action::Pause) };
+    let job = app::job::create(&world.app, &world.admin, &new).await.expect("a job").id;
+    world.execute("UPDATE connections SET account_id = 'acc_1', account_label = 'alice'").await;
+    let relink = app::relink::create(&world.app, &world.admin, connection).await.unwrap().id;
+    let ids = [
+        ("/clients/", client),
+        ("/connections/", connection),
+        ("/jobs/", job),
+        ("/relinks/", relink),
+        ("/users/", user),
+    ]
+    .map(|(of, id)| (of, id.to_string()));
     let mut admin = world.sign_in(Role::Admin).await;
     let mut fields = BTreeSet::new();
-    for path in [
-        "/api-keys".into(),
-        format!("/clients/{client}"),
-        format!("/clients/{client}/dry-run"),
-        "/clients/new?provider=cronofy".into(),
-        format!("/connections/{connection}"),
-        format!("/connections/import?client={client}"),
-        format!("/connections/new?client={client}"),
-        "/profile".into(),
-        "/providers/new".into(),
-        "/users".into(),
+    for path in page_paths() {
+        for place in places(&path, &ids) {
+            let page = admin.get(&place).await;
+            let gone = ["/relink/{token}", "/setup/{token}"].contains(&&*path);
+            assert!(!page.status.is_client_error() || gone, "{place}: {}", page.status);
+            fields.extend(written(&page));
+        }
+    }
+    for known in [
+        "client_scopes",
+        "client_secret",
+        "color",
+        "contact",
+        "label",
+        "name",
+        "own",
+        "revoke",
+        "tag",
     ] {
-        let page = admin.get(&path).await;
-        assert_eq!(page.status, 200, "{path}");
-        fields.extend(written(&page));
+        assert!(fields.contains(known), "{known} in {fields:?}");
     }
-    assert!(fields.contains("client_secret") && fields.contains("label"), "{fields:?}");
     for field in fields {
-        let secret = SECRET.contains(&&*field) || ANEW.contains(&&*field);
-        assert_ne!(may_be_kept(&field), secret, "{field}");
+        assert_ne!(may_be_kept(&field), SECRET.contains(&&*field), "{field}");
     }
+}
+
+/// A box that was ticked, or was not, stays so.
+#[sqlx::test]
+async fn a_form_that_failed_turns_no_box_over(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    world.connect(&mut admin, client, "alice").await;
+    let more = ["openid", "email", "api:read", "api:write", "offline_access"].map(str::to_owned);
+    let patch = ClientPatch { scopes: Some(more.to_vec()), ..ClientPatch::default() };
+    app::client::update(&world.app, &world.admin, client, patch, None).await.expect("more scopes");
+    let long = "n".repeat(61);
+    // Where scopes are missing it is ticked to begin with.
+    for (filter, ticked) in [("&drift=true", true), ("&drift=true", false), ("", true), ("", false)]
+    {
+        let place = format!("/jobs/new?action=relink&of=all{filter}");
+        let mut form = vec![("filter", "{}"), ("name", &*long)];
+        form.extend(ticked.then_some(("client_scopes", "true")));
+        let refused = admin.submit_on(&place, "campaign/create", &form).await;
+        let page = admin.get(&refused.location()).await;
+        assert_eq!(field(&page, "name"), long);
+        let tag =
+            page.text.split("name=\"client_scopes\"").nth(1).unwrap().split('>').next().unwrap();
+        assert_eq!(tag.contains("checked"), ticked, "{tag}");
+    }
+    let sent = [("name", "Ours"), ("color", "red"), ("contact", "help@ours.test")];
+    let refused = admin.submit_on("/settings", "brand/update", &sent).await;
+    let page = admin.get(&refused.location()).await;
+    assert_eq!((&*field(&page, "color"), &*field(&page, "contact")), ("red", "help@ours.test"));
 }

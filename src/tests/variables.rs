@@ -227,6 +227,35 @@ async fn what_is_missing_unknown_or_unfit_is_told_by_its_field_and_nothing_is_se
     assert!(refused.field("variables.shop").is_some(), "{refused:?}");
 }
 
+/// People paste the address that stands in their browser.
+#[sqlx::test]
+async fn whoever_pastes_a_whole_address_is_told_which_part_is_asked_for(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mall = Mall::open(&world).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    for (pasted, told) in [
+        (format!("{}/acme/settings?x=1", mall.url), "Of this address only \"acme\" is asked for"),
+        ("https://acme.example.com".into(), "is only a part of one: Shop"),
+    ] {
+        let body = json!({ "client_id": mall.client, "grant": "client_credentials",
+                           "variables": { "shop": pasted } });
+        let page = admin.post("/connections", &body).await;
+        assert_eq!(page.field(), "variables.shop");
+        let said = page.json::<Value>()["fields"][0]["message"].as_str().unwrap().to_owned();
+        assert!(said.starts_with("must match [a-z]{3,8}. ") && said.contains(told), "{said}");
+        let client = mall.client.to_string();
+        let form = [("client_id", &*client), ("label", ""), ("variables[shop]", &pasted)];
+        let refused = browser.call("connection/connect", &form).await.problem();
+        assert_eq!(refused.field("variables.shop"), Some(&*said));
+    }
+    // What is no address is wrong as it was.
+    let body = json!({ "client_id": mall.client, "grant": "client_credentials",
+                       "variables": { "shop": "ACME" } });
+    let page = admin.post("/connections", &body).await;
+    assert_eq!(page.json::<Value>()["fields"][0]["message"], "must match [a-z]{3,8}");
+}
+
 #[sqlx::test]
 async fn tokens_do_not_follow_to_another_shop(pool: PgPool) {
     let world = World::new(pool).await;

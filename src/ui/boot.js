@@ -34,6 +34,7 @@ const sessionEnded = [
   "Your session has ended, and nothing was done. Sign in and send this again.",
   { href: "/login", target: "_blank", textContent: "Sign in in another tab" },
 ];
+const signedOut = "Your session has ended. What stands here may be old.";
 const unreachable = "Regrant could not be reached. Nothing may have happened yet; try again.";
 
 const busy = (form, is) => (form.ariaBusy = is ? "true" : null);
@@ -87,6 +88,21 @@ const become = (page) => {
   document.body.replaceWith(page.body);
 };
 
+// What was done is told once.
+const forget = (at) => {
+  for (const name of ["__err", "__path", "__done", "connected", "problem"]) at.searchParams.delete(name);
+  history.replaceState(null, "", at);
+};
+const here = new URL(location);
+if (here.searchParams.has("__done")) forget(here);
+
+// The form in the page that followed: what it sends by itself may be another, if it is the only one.
+const again = (form) => {
+  const forms = [...document.forms];
+  const alike = forms.filter((other) => other.getAttribute("action") === form.getAttribute("action"));
+  return forms.find((other) => key(other) === key(form)) ?? (alike.length === 1 ? alike[0] : undefined);
+};
+
 // Shows the page that a form leads back to. What happened stands in its address and is taken out of
 // it, so that it is not told again.
 const show = async (address, form) => {
@@ -97,16 +113,15 @@ const show = async (address, form) => {
   }
   const page = await pageOf(answer);
   const failed = at.searchParams.has("__err");
-  for (const name of ["__err", "__path", "__done", "connected", "problem"]) at.searchParams.delete(name);
-  history.replaceState(null, "", at);
+  forget(at);
   become(page);
-  const anew = [...document.forms].find((other) => key(other) === key(form));
+  const anew = again(form);
   if (anew && failed) {
     refill(anew, form);
     for (let fold = anew.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
   }
   // Where the focus goes is what readers of the screen hear.
-  const told = anew?.querySelector(".said") ?? document.querySelector(".said");
+  const told = anew?.querySelector(".said") ?? document.querySelector(".said, .notice[role=status]");
   const next = anew?.querySelector("[aria-invalid=true]") ?? told ?? document.querySelector("h1");
   if (next && !next.matches("input, select, textarea")) next.tabIndex = -1;
   next?.focus();
@@ -164,8 +179,12 @@ const pair = (old, anew) => {
 };
 
 // What was told of what somebody did, and what is shown once: no look at the page brings it again. Islands
-// are what their script made of them.
+// are what their script made of them. What is kept by a name stays as long as the page has that to keep.
 const KEPT = ".answered, [data-kept], leptos-island";
+const isKept = (node, anew) => {
+  const name = node.matches(KEPT) && node.dataset.kept;
+  return name ? anew.querySelector(`[data-keeps="${CSS.escape(name)}"]`) : node.matches(KEPT);
+};
 
 // Makes a part of the page like another. What is the same in both is left alone, and so is what is `held`.
 const morph = (old, anew, held) => {
@@ -185,7 +204,7 @@ const morph = (old, anew, held) => {
   const goOn = new Set(pairs.values());
   const stays = (child) => {
     if (goOn.has(child) || child.nodeType !== Node.ELEMENT_NODE) return goOn.has(child);
-    return child.matches(KEPT) || [...held].some((one) => child.contains(one));
+    return isKept(child, anew) || [...held].some((one) => child.contains(one));
   };
   for (const child of [...old.childNodes]) if (!stays(child)) child.remove();
   let at = old.firstChild;
@@ -247,26 +266,52 @@ let sending = 0;
 let next;
 let stream;
 let deaf = false;
+// When it will be said that nothing is heard.
+let missing;
 const listen = () => {
   if (stream) return;
   const of = document.querySelector("[data-of]")?.dataset.of;
   stream = new EventSource(of ? `/live?of=${of}` : "/live");
   // What was said since the page was made nobody here heard.
   stream.onopen = () => {
+    clearTimeout(missing);
+    missing = undefined;
     deaf = false;
     hear();
   };
   stream.onmessage = ({ data }) => {
     if (data === "all" || document.querySelector(`[data-topic~="${CSS.escape(data)}"]`)) hear();
   };
+  // A stream ends now and then, and another begins at once. One that stays away is asked for less often.
+  const mine = stream;
   stream.onerror = () => {
-    deaf = true;
-    tell();
-    if (stream.readyState === EventSource.CLOSED) hangUp();
-    follow(5000);
+    missing ??= setTimeout(() => {
+      deaf = true;
+      tell();
+      follow();
+    }, 5000);
+    if (!deaf && mine.readyState !== EventSource.CLOSED) return;
+    mine.close();
+    setTimeout(() => {
+      if (stream !== mine) return;
+      stream = undefined;
+      follow(0);
+    }, 5000);
   };
 };
-const tell = () => document.querySelectorAll("[data-topic] > .stale").forEach((said) => (said.hidden = !deaf));
+const tell = () => document.querySelectorAll("[data-topic] > * > .stale").forEach((said) => (said.hidden = !deaf));
+// There will be no more to see here.
+const end = (why) => {
+  for (const said of document.querySelectorAll("[data-topic] > * > .stale")) {
+    said.textContent = why;
+    said.hidden = false;
+  }
+  for (const part of live()) {
+    part.dataset.live = "still";
+    delete part.dataset.topic;
+  }
+  hangUp();
+};
 // How many looks are owed to what was said: one at once, and one a little later where a part has a pace,
 // since what it counts may be some seconds old. Nothing is looked at more often than at that pace.
 let owed = 0;
@@ -276,6 +321,8 @@ const hear = () => {
   if (!looking) follow();
 };
 const hangUp = () => {
+  clearTimeout(missing);
+  missing = undefined;
   stream?.close();
   stream = undefined;
 };
@@ -315,7 +362,7 @@ const release = () => {
 const fallBehind = (held) => {
   behind = held.size > 0;
   for (const part of live()) {
-    const said = part.querySelector(":scope > .held");
+    const said = part.querySelector(":scope > * > .held");
     if (said) said.hidden = !(held.has(part) && (owed || !said.hidden));
   }
   release();
@@ -334,20 +381,26 @@ const look = async () => {
   await lookOnce();
   looking = false;
 };
+const asks = "main :is(input:not([type=hidden]), textarea, select)";
+const mayReload = () =>
+  ![...document.querySelectorAll(asks)].some(changed)
+  && !document.activeElement?.matches(asks)
+  && !document.querySelector("main :is(.confirm[open], dialog[open], [aria-busy=true])");
 const lookOnce = async () => {
   const [turn, at] = [turns, location.href];
   try {
-    const answer = await fetch(location, { headers: { accept: "text/html" } });
+    const answer = await fetch(location, { headers: { accept: "text/html", "x-look": "1" } });
     if (answer.status >= 500) throw new Error(answer.statusText);
-    if (!answer.ok || new URL(answer.url).pathname !== location.pathname) return;
     const page = parse(await answer.text());
     // Meanwhile it may have become another.
     if (turn !== turns || at !== location.href) return follow();
-    for (const part of document.querySelectorAll("[data-live=moving][data-then=reload]")) {
-      const over = page.getElementById(part.id)?.dataset.live !== "moving";
-      // Nobody is interrupted who is typing.
-      if (over && !document.activeElement?.matches("input, select, textarea")) return location.reload();
-    }
+    if (new URL(answer.url).pathname !== location.pathname) return end(signedOut);
+    if (answer.status === 404 || answer.status === 403) return end(page.querySelector("main .stack p").textContent);
+    if (!answer.ok) throw new Error(answer.statusText);
+    // Nobody is interrupted who typed something, anywhere on the page.
+    const waits = [...document.querySelectorAll("[data-live=moving][data-then=reload]")]
+      .filter((part) => page.getElementById(part.id)?.dataset.live !== "moving");
+    if (waits.length && mayReload()) return location.reload();
     const focused = document.activeElement;
     const within = live().find((part) => part.contains(focused));
     const anew = within && page.getElementById(within.id);
@@ -355,15 +408,18 @@ const lookOnce = async () => {
     const firm = kept && within.contains(kept) ? kept.parentNode : focused;
     stuck = anew && !twin(firm, within, anew) ? focused : undefined;
     const held = atWork();
+    const firmly = new Set([...held, ...waits]);
     for (const part of live()) {
       const anew = page.getElementById(part.id);
-      if (anew) morph(part, anew, held);
+      if (firmly.has(part)) continue;
+      if (anew) morph(part, anew, firmly);
       else part.dataset.live = "still";
     }
     wake();
     if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
     tell();
     fallBehind(held);
+    for (const part of waits) part.querySelector(":scope > * > .held").hidden = false;
     follow();
   } catch {
     follow(5000);
@@ -395,8 +451,14 @@ if (secret) {
 for (const button of document.querySelectorAll("[data-copies]")) {
   button.hidden = false;
   button.onclick = async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
-    button.textContent = "Copied";
+    const value = document.getElementById(button.dataset.copies);
+    try {
+      await navigator.clipboard.writeText(value.textContent);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(value);
+      button.textContent = document.execCommand("copy") ? "Copied" : "Selected: copy it yourself";
+    }
   };
 }
 
@@ -535,6 +597,7 @@ const upload = (form, submitter) => {
     say(form, "The file was not sent to its end. Send it again: what came in is skipped then.");
   };
   request.open("POST", form.getAttribute("action"));
+  request.setRequestHeader("x-sent-by", "script");
   request.send(new FormData(form, submitter));
 };
 

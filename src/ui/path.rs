@@ -22,7 +22,10 @@ use crate::domain::{
 };
 
 use filter::audit_pairs;
-pub use filter::{audit_filter, connection_filter, day, day_of, filter_pairs, instant};
+pub use filter::{
+    Unread, audit_filter, audit_unread, connection_filter, connection_unread, day, day_of,
+    filter_pairs, instant,
+};
 
 pub const HOME: &str = "/";
 pub const LOGIN: &str = "/login";
@@ -54,6 +57,17 @@ pub const STRAGGLERS: &str = "stragglers";
 pub const AFTER: &str = "after";
 /// The parameter that names the server function that has just done what a form asked for.
 pub const DONE: &str = "__done";
+
+/// What [`DONE`] says of an action.
+pub fn done(action: &str) -> String {
+    format!("/rpc/{action}")
+}
+
+/// Which action a value of [`DONE`] names.
+pub fn was_done(done: &str) -> Option<&str> {
+    done.strip_prefix("/rpc/")
+}
+
 /// How a profile is shown to whoever writes it.
 pub const VIEW: &str = "as";
 /// In which language a visitor wants to read.
@@ -126,6 +140,10 @@ pub fn job_stragglers(id: Uuid, stage: Option<Stage>) -> String {
 
 pub fn stage(params: &ParamsMap) -> Option<Stage> {
     parsed(params, "stage")
+}
+
+pub fn stage_unread(params: &ParamsMap) -> Option<Unread> {
+    filter::unread(params, &["stage"], |_, _| stage(params).is_some())
 }
 
 /// Where the stragglers of a job come from as a file.
@@ -208,6 +226,8 @@ pub fn relink_begin(token: &str) -> String {
 
 /// What [`outcome`] says of an address at which nothing begins any more.
 pub const SPENT: &str = "spent";
+/// What it says of a consent that is not stored yet.
+pub const BEING_STORED: &str = "being_stored";
 
 /// The page for whoever comes back to nowhere.
 pub fn outcome(kind: &str) -> String {
@@ -244,6 +264,10 @@ pub fn relinks(show: RelinkShow) -> String {
 
 pub fn relink_show(params: &ParamsMap) -> RelinkShow {
     parsed(params, "show").unwrap_or_default()
+}
+
+pub fn relink_show_unread(params: &ParamsMap) -> Option<Unread> {
+    filter::unread(params, &["show"], |_, value| value.parse::<RelinkShow>().is_ok())
 }
 
 /// A letter that is begun in the reader's mail program (RFC 6068).
@@ -304,6 +328,11 @@ pub fn audit(filter: &AuditFilter) -> String {
 /// Where the log comes from as a file. `format`: csv or ndjson.
 pub fn audit_export(filter: &AuditFilter, format: &str) -> String {
     query(&format!("/download/audit.{format}"), audit_pairs(filter))
+}
+
+/// Whose page it is, by the id in its path.
+pub fn id(params: &ParamsMap) -> Option<Uuid> {
+    parsed(params, "id")
 }
 
 pub fn paging(params: &ParamsMap) -> Paging {

@@ -27,6 +27,8 @@ pub struct ConnectionFilter {
     /// Part of the label, the account or the external id, in any case; of one or two letters: how a
     /// word in them begins.
     pub q: Option<String>,
+    /// The whole external id, as it was given. Each client may have one connection with it.
+    pub external_id: Option<String>,
     /// Part of the label.
     pub label: Option<String>,
     /// Part of the name or the id of the account, whose owner gave consent.

@@ -22,13 +22,23 @@ impl Default for Errors {
     fn default() -> Self {
         let list = |pointers: &[&str]| pointers.iter().map(|&each| each.to_owned()).collect();
         Self {
-            code: list(&["/error", "/error/code", "/error/type", "/error_code"]),
+            code: list(&[
+                "/error",
+                "/error/code",
+                "/error/type",
+                "/error_code",
+                "/errors/0/code",
+                "/errors/0/error",
+            ]),
             description: list(&[
                 "/error_description",
                 "/error/message",
                 "/error/description",
                 "/message",
                 "/error_message",
+                "/errors/0/detail",
+                "/errors/0/message",
+                "/errors/0/title",
             ]),
             rules: Vec::new(),
         }

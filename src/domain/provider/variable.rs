@@ -163,7 +163,10 @@ impl Profile {
         let problem = |(name, value): (&String, &String)| match self.variable(name) {
             None => Some(wrong(name, format!("{} has no such variable", self.name))),
             Some(_) if value.is_empty() => None,
-            Some(variable) => Some(wrong(name, self.check_value(variable, value).err()?)),
+            Some(variable) => {
+                let why = self.check_value(variable, value).err()?;
+                Some(wrong(name, self.hinted(variable, value, why)))
+            }
         };
         values.iter().filter_map(problem).collect()
     }
@@ -219,7 +222,7 @@ impl Profile {
     }
 
     /// Whether some URL of this profile begins with the variable `name`.
-    fn begins_url(&self, name: &str) -> bool {
+    pub(super) fn begins_url(&self, name: &str) -> bool {
         self.addresses().any(|template| {
             template
                 .strip_prefix('{')
@@ -229,7 +232,7 @@ impl Profile {
     }
 
     /// The templates of this profile's URLs.
-    fn addresses(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &str> {
         self.endpoints.iter().map(|(_, template)| template).chain(self.issuer.as_deref())
     }
 }

@@ -6,6 +6,7 @@ use super::{exact, relative};
 use crate::domain::{
     attempt::{Attempt, Trigger, Verdict},
     connection::{Connection, Reason, State},
+    refresh::may_have_acted,
     refusal::ErrorClass,
 };
 
@@ -104,11 +105,17 @@ pub fn lost(
     // The first that was lost with the token that is still held.
     let lost = attempts
         .iter()
-        .filter(|attempt| attempt.verdict == Some(Verdict::InDoubt))
+        .filter(|attempt| match attempt.verdict {
+            Some(Verdict::Postponed) => attempt.status.is_some_and(may_have_acted),
+            verdict => verdict == Some(Verdict::InDoubt),
+        })
         .filter(|attempt| attempt.generation_before == connection.generation)
         .min_by_key(|attempt| attempt.started_at)
         .filter(|_| doubtful)?;
     let how = match (lost.error_class, lost.status) {
+        (Some(ErrorClass::Transient), Some(status)) => {
+            format!("{provider} had it and failed with the status {status}")
+        }
         (None, None) => "the process of Regrant that sent it ended before the answer came".into(),
         (_, Some(status)) => format!("what came back, with the status {status}, could not be read"),
         (Some(_), None) => format!("{provider} did not answer in time, or the line broke"),

@@ -4,9 +4,9 @@ use time::Duration;
 
 use super::span;
 use crate::domain::{
-    client::StateName,
+    client::{Client, StateName},
     incident::Incident,
-    provider::IncidentPolicy,
+    provider::{IncidentPolicy, Profile},
     rehearsal::{NextSecret, UNREADABLE},
 };
 
@@ -110,11 +110,44 @@ pub fn next_secret(next: &NextSecret) -> String {
 pub const SECRET_PROVED: &str = "The rehearsal went well: a connection was refreshed with the new secret, \
                                  which is the one in use since ";
 
+/// What is at stake when a secret is replaced without a rehearsal.
+pub fn replace_at_once(client: &Client, profile: &Profile) -> String {
+    let many = match client.connections {
+        1 => "Its connection".to_owned(),
+        many => format!("All {many} connections"),
+    };
+    if profile.policy.replacing_secret_revokes_grants {
+        format!(
+            "The old secret is gone at once and can't be brought back. {many} will need consent again: \
+             {} ends them when the secret is replaced.",
+            profile.name
+        )
+    } else {
+        format!(
+            "The old secret is gone at once and can't be brought back. {many} will wait if {} refuses \
+             the new one, until it is mended.",
+            profile.name
+        )
+    }
+}
+
+/// What is lost with a secret that waits.
+pub const FORGET_NEXT_SECRET: &str =
+    "It is not tried any more, and can't be brought back. The secret in use stays.";
+
 /// An expiry in an answer that can't be read; `at` is a JSON pointer.
 pub fn unreadable_expiry(at: String) -> String {
     format!(
         "What stands at {at} says when a token ends, in a way that this profile does not read: the \
          token would be taken for one whose end is not known."
+    )
+}
+
+/// What looks like a token or its end, and is not read; `at` is a JSON pointer.
+pub fn unread_field(at: &str) -> String {
+    format!(
+        "What stands at {at} looks like a token or its end, and this profile does not look there. If it is \
+         one, have the profile look there."
     )
 }
 

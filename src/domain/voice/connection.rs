@@ -169,14 +169,29 @@ fn cause(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> Stri
             error_class(*last_error, provider),
             if *attempts == 1 { "time" } else { "times" },
         ),
-        (_, State::InDoubt { .. }) => format!(
-            "Regrant asked {provider} for a new token and the answer was lost on the way. It may \
-             have been given and never have arrived. Regrant is trying once more to find out."
-        ),
+        (_, State::InDoubt { .. }) => in_doubt(connection, provider, account, as_of),
         (_, State::NeedsReauth { reason: cause, since }) => {
             reason(*cause, provider, account, &ago(*since, as_of))
         }
     }
+}
+
+fn in_doubt(
+    connection: &Connection,
+    provider: &str,
+    account: &str,
+    as_of: OffsetDateTime,
+) -> String {
+    let again = match connection.due_at {
+        Some(due) if due > as_of => format!("Regrant asks again {}", relative(due, as_of)),
+        _ => "Regrant is about to ask again".into(),
+    };
+    format!(
+        "Regrant asked {provider} for a new token and the answer was lost on the way, so a new token may \
+         have been given that never arrived. {again}, with the token it has. If {provider} takes that, \
+         nothing is lost. If it refuses, the owner of {account} has to give consent once more. As long as \
+         no answer comes, Regrant goes on asking."
+    )
 }
 
 fn alive(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> String {

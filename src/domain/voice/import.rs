@@ -2,8 +2,16 @@
 
 use crate::domain::import::{Import, ImportState};
 
+/// That nothing of a file was taken, because there is nothing in it that could be.
+pub fn nothing_read(why: &str) -> String {
+    format!("Nothing of the file could be read: {why}.")
+}
+
 /// A sentence on an import, and whether things are well.
 pub fn import(import: &Import) -> (bool, String) {
+    if import.state == ImportState::Broken && import.rows == 0 {
+        return (false, nothing_read(import.detail.as_deref().unwrap_or("it ended too soon")));
+    }
     let begin = match (import.state, import.dry_run) {
         (ImportState::Running, _) => match import.percent_read() {
             Some(percent) => format!("Under way, {percent} % of the file read: "),

@@ -21,6 +21,15 @@ pub fn job_action(action: Action) -> &'static str {
     }
 }
 
+/// On the button that begins it with so many connections.
+pub fn job_press(action: Action, count: i64) -> String {
+    match (action, count) {
+        (Action::Relink, 1) => "Create 1 relink".into(),
+        (Action::Relink, many) => format!("Create {} relinks", grouped(many)),
+        (action, many) => format!("{} {}", job_action(action), grouped(many)),
+    }
+}
+
 /// What a job is called.
 pub fn job_name(job: &Job) -> String {
     match (&job.name, &job.tag) {
@@ -62,6 +71,24 @@ pub fn job_selection(selection: &Selection) -> String {
         many => format!("{many} clients"),
     };
     format!("{} of {clients}", connections(Count::Exactly(selection.total)))
+}
+
+/// Why no job was made on what is chosen now.
+pub fn job_changed(total: i64) -> String {
+    format!(
+        "Nothing was done, because the choice has changed since it was shown to you: it is {} now. Look \
+         at what it is, and confirm that.",
+        connections(Count::Exactly(total)).to_lowercase()
+    )
+}
+
+/// What it means to stop a job.
+pub fn job_stop(job: &Job) -> String {
+    format!(
+        "The {} that are left stay as they are. What was done stays done, and the job can't go on \
+         afterwards.",
+        grouped((job.total - job.worked()).max(0))
+    )
 }
 
 /// How a job stands, and whether all is well.
@@ -121,6 +148,10 @@ pub fn job_relink(until: OffsetDateTime) -> String {
 
 pub fn job_gone() -> &'static str {
     "It was deleted meanwhile."
+}
+
+pub fn job_broke_off() -> &'static str {
+    "Something went wrong in Regrant. It was logged."
 }
 
 pub fn job_customer_busy() -> &'static str {

@@ -36,5 +36,28 @@ pub fn sort(sort: Sort) -> &'static str {
     }
 }
 
+/// No more of what somebody wrote into an address is repeated.
+const LONGEST: usize = 40;
+
+/// An address that asks a list for what there is not: a title and a sentence. `name`: of the parameter.
+pub fn unread(name: &str, value: &str) -> (String, &'static str) {
+    const CHOOSE: &str = "The address of this page asks for it, so nothing is shown. Choose another, or \
+                          clear the filters.";
+    let value: String = value.chars().take(LONGEST).collect();
+    match name {
+        "state" | "reason" | "stage" => (format!("There is no {name} “{value}”"), CHOOSE),
+        "standing" => (format!("There is no state “{value}”"), CHOOSE),
+        "sort" => (format!("There is no order “{value}”"), CHOOSE),
+        "client" => (format!("“{value}” is no client's id"), CHOOSE),
+        "drift" => (format!("“{value}” is neither true nor false"), CHOOSE),
+        "show" => (format!("There are no links “{value}”"), CHOOSE),
+        _ => (
+            format!("“{value}” is no day"),
+            "The address of this page asks for it, so nothing is shown. Write days as 2026-03-01, and \
+             moments as 2026-03-01T12:00:00Z.",
+        ),
+    }
+}
+
 /// Told once a filter has its name.
 pub const FILTER_SAVED: &str = "Saved. It stands above the list from now on, for you alone.";

@@ -16,6 +16,14 @@ pub fn stale() -> &'static str {
     "Not live just now: Regrant can't be heard. What stands here may be old; it is tried again."
 }
 
+/// What is said of a value that somebody wants to take elsewhere.
+pub const COPIED: &str = "Copied.";
+pub const NOT_COPIED: &str =
+    "The browser does not let it be copied. It is selected: copy it with the keyboard.";
+
+/// What is said while the database is away.
+pub const AWAY: &str = "Regrant can't reach its database just now. Try again in a moment.";
+
 /// What a part of a page says that would show something else by now.
 pub fn held() -> &'static str {
     "Something has changed meanwhile. It is shown here once you are done with what you chose or typed."
@@ -35,6 +43,8 @@ pub fn see_fields() -> &'static str {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     Connected,
+    /// Consent was given, and what came of it is not stored yet.
+    BeingStored,
     Denied,
     WrongAccount,
     MissingScope,
@@ -47,12 +57,13 @@ pub enum Notice {
 }
 
 impl Notice {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Said(Liveness::Alive),
         Self::Said(Liveness::Renewable),
         Self::Said(Liveness::LastOne),
         Self::Said(Liveness::Dead),
         Self::Connected,
+        Self::BeingStored,
         Self::Denied,
         Self::WrongAccount,
         Self::MissingScope,
@@ -65,6 +76,7 @@ impl Notice {
     /// Reads the `problem` of an address.
     pub fn of_problem(value: &str) -> Self {
         match value {
+            "being_stored" => Self::BeingStored,
             "denied" => Self::Denied,
             "wrong_account" => Self::WrongAccount,
             "missing_scope" => Self::MissingScope,
@@ -80,6 +92,12 @@ impl Notice {
 pub fn notice(notice: Notice) -> Page {
     let (title, text, well) = match notice {
         Notice::Connected => ("Connected", "Consent was given and the connection is alive.", true),
+        Notice::BeingStored => (
+            "Consent was given",
+            "The provider gave its tokens, and storing them takes longer than usual. It goes on by \
+             itself and shows here in a moment; nobody has to consent again.",
+            true,
+        ),
         Notice::Denied => (
             "Consent was declined",
             "Whoever was asked said no, so nothing was changed. Try again, or send a relink to the \

@@ -243,6 +243,10 @@ pub fn more_needed(count: i64) -> String {
     }
 }
 
+/// Where the clients in trouble are that the overview leaves out.
+pub const MORE_CLIENTS: &str =
+    "Only those in trouble the longest are shown. All stand among the clients.";
+
 /// A stretch of the lifeline that stands for many.
 pub fn group_line(group: &NeedsHumanGroup, as_of: OffsetDateTime) -> String {
     let verb = if group.last_at <= as_of { "have needed" } else { "need" };

@@ -60,6 +60,10 @@ pub fn brand() -> &'static str {
     "What your customers see on the page behind a relink"
 }
 
+/// What it means to do without a logo.
+pub const DROP_LOGO: &str =
+    "The page behind a relink shows the name alone from then on. The picture is not kept.";
+
 /// How well the letters on the brand's colour are read.
 pub fn brand_contrast(ratio: f64) -> String {
     format!("The letters on this colour have a contrast of {ratio:.1} to 1; 4.5 is needed.")

@@ -447,4 +447,32 @@ fn the_answer_that_was_lost_is_the_first_with_the_token_that_is_held() {
     let said = lost(&lost_rotation, &attempts, "Cronofy", AS_OF).unwrap();
     assert!(said.contains("2 hours ago") && said.contains("did not answer in time"), "{said}");
     assert_eq!(lost(&connection(State::Active), &attempts, "Cronofy", AS_OF), None);
+    // A server that fails in the midst may have replaced the token as well.
+    let failed = |status| Attempt {
+        verdict: Some(Verdict::Postponed),
+        error_class: Some(ErrorClass::Transient),
+        status: Some(status),
+        ..unheard(3)
+    };
+    let said = lost(&lost_rotation, &[unheard(1), failed(502)], "Cronofy", AS_OF).unwrap();
+    assert!(said.contains("3 hours ago") && said.contains("failed with the status 502"), "{said}");
+    let said = lost(&lost_rotation, &[unheard(1), failed(503)], "Cronofy", AS_OF).unwrap();
+    assert!(said.contains("60 minutes ago"), "{said}");
+}
+
+/// What was lost, when it is asked for again, and what either answer will mean.
+#[test]
+fn a_doubt_is_explained() {
+    let doubtful = Connection {
+        due_at: Some(AS_OF + Duration::minutes(4)),
+        ..connection(State::InDoubt { attempt_id: Uuid::nil() })
+    };
+    let said = why(&doubtful, "Cronofy", AS_OF);
+    for told in
+        ["the answer was lost", "asks again in 4 minutes", "nothing is lost", "If it refuses"]
+    {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    let now = Connection { due_at: Some(AS_OF), ..doubtful };
+    assert!(why(&now, "Cronofy", AS_OF).contains("is about to ask again"));
 }

@@ -52,6 +52,8 @@ pub struct Texts {
     pub unknown: Ending,
     /// Of the address by which a browser leaves for the provider.
     pub spent: Ending,
+    /// Of a consent that takes long to store.
+    pub being_stored: Ending,
     pub mail_subject: &'static str,
     pub mail_greeting: &'static str,
     pub mail_body: &'static str,
@@ -138,6 +140,7 @@ mod tests {
             texts.expired,
             texts.unknown,
             texts.spent,
+            texts.being_stored,
         ];
         let mut all: Vec<_> = endings.iter().flat_map(|end| [end.title, end.text]).collect();
         all.extend([

@@ -2,6 +2,7 @@
 
 mod export;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -42,6 +43,26 @@ pub(crate) struct Who<'a> {
 impl<'a> From<&'a Actor> for Who<'a> {
     fn from(actor: &'a Actor) -> Self {
         Self { kind: actor.kind(), id: actor.id(), label: actor.label() }
+    }
+}
+
+/// [`Who`], for whoever writes later.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Party {
+    pub kind: String,
+    pub id: Option<Uuid>,
+    pub label: String,
+}
+
+impl From<&Actor> for Party {
+    fn from(actor: &Actor) -> Self {
+        Self { kind: actor.kind().into(), id: actor.id(), label: actor.label().into() }
+    }
+}
+
+impl<'a> From<&'a Party> for Who<'a> {
+    fn from(party: &'a Party) -> Self {
+        Self { kind: &party.kind, id: party.id, label: &party.label }
     }
 }
 

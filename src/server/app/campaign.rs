@@ -5,10 +5,15 @@ mod stragglers;
 
 pub use stragglers::{export, list as stragglers};
 
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, connection, job, provider};
+use super::{Actor, App, Error, Result, connection, glance::Glances, job, provider};
 use crate::{
     domain::{
         access::Permission,
@@ -29,6 +34,33 @@ const AGE: Duration = Duration::days(14);
 /// What is done stays there for so long.
 const DONE: Duration = Duration::days(1);
 
+/// So many campaigns are looked at, at once.
+const LOOKED_AT: usize = 100;
+
+/// How far customers were when they were last counted, by their jobs: a job of many is counted once for all
+/// who look at it, however often something becomes of a link.
+#[derive(Default)]
+pub struct Counted(Mutex<HashMap<Uuid, Arc<Glances<Progress>>>>);
+
+impl Counted {
+    fn of(&self, id: Uuid) -> Arc<Glances<Progress>> {
+        let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if jobs.len() >= LOOKED_AT && !jobs.contains_key(&id) {
+            jobs.clear();
+        }
+        jobs.entry(id).or_default().clone()
+    }
+}
+
+async fn count(app: &App, id: Uuid) -> Result<Progress> {
+    let counted = app.campaigns().of(id);
+    let counted = counted.get(app, move |app| async move {
+        let mut conn = app.pool().acquire().await?;
+        Ok(straggler::progress(&mut conn, id, app.now()).await?)
+    });
+    Ok(counted.await?.as_ref().clone())
+}
+
 /// How far the customers of a job of relinks are.
 pub async fn progress(app: &App, actor: &Actor, id: Uuid) -> Result<Progress> {
     actor.require(Permission::ConnectionsRead)?;
@@ -36,8 +68,8 @@ pub async fn progress(app: &App, actor: &Actor, id: Uuid) -> Result<Progress> {
     if job::load(&mut conn, id).await?.action != Action::Relink {
         return Err(Error::NotFound("job of relinks"));
     }
-    let mut found = straggler::progress(&mut conn, &[id], app.now()).await?;
-    Ok(found.remove(&id).unwrap_or_default())
+    drop(conn);
+    count(app, id).await
 }
 
 /// Those under way, and those that were done lately; the newest first. One on another's stragglers counts
@@ -47,17 +79,15 @@ pub async fn list(app: &App, actor: &Actor) -> Result<Vec<Campaign>> {
     let now = app.now();
     let mut conn = app.pool().acquire().await?;
     let jobs = store::job::list_campaigns(&mut conn, now - AGE, SHOWN).await?;
-    let ids: Vec<Uuid> = jobs.iter().map(|job| job.id).collect();
-    let mut found = straggler::progress(&mut conn, &ids, now).await?;
-    let campaigns = jobs.into_iter().map(|job| {
-        let progress = found.remove(&job.id).unwrap_or_default();
-        Campaign { job, progress }
-    });
-    Ok(campaigns
-        .filter(|one| {
-            one.job.is_running() || one.progress.stragglers() > 0 || one.job.created_at > now - DONE
-        })
-        .collect())
+    drop(conn);
+    let mut campaigns = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let progress = count(app, job.id).await?;
+        if job.is_running() || progress.stragglers() > 0 || job.created_at > now - DONE {
+            campaigns.push(Campaign { job, progress });
+        }
+    }
+    Ok(campaigns)
 }
 
 /// Whom there is reason to send a link to.
@@ -71,15 +101,18 @@ pub async fn occasions(app: &App, actor: &Actor, since: OffsetDateTime) -> Resul
     let dead = ConnectionFilter { dead_since: Some(since), ..ConnectionFilter::default() };
     let dead = connection::find(app, &mut tx, &dead).await?;
     let dead = choose::shares(&mut tx, &dead).await?;
-    let mut secrets = Vec::new();
-    for client in store::client::names(&mut tx).await? {
-        let profile = provider::load(app, &mut tx, &client.provider).await?;
+    let clients = store::client::names(&mut tx).await?;
+    let providers: BTreeSet<&str> = clients.iter().map(|one| one.provider.as_str()).collect();
+    let mut strict = BTreeSet::new();
+    for provider in providers {
+        let profile = provider::load(app, &mut tx, provider).await?;
         if profile.policy.replacing_secret_revokes_grants {
-            let all = ConnectionFilter { client: Some(client.id), ..ConnectionFilter::default() };
-            let all = connection::find(app, &mut tx, &all).await?;
-            secrets.extend(choose::shares(&mut tx, &all).await?);
+            strict.insert(provider);
         }
     }
+    let strict = clients.iter().filter(|one| strict.contains(one.provider.as_str()));
+    let strict: Vec<Uuid> = strict.map(|one| one.id).collect();
+    let secrets = choose::shares_of_clients(&mut tx, &strict).await?;
     tx.commit().await?;
     Ok(Occasions { drift, dead, since, secrets })
 }

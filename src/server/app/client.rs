@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-pub use caller::Caller;
+pub use caller::{Caller, Made};
 
 /// What waited for a client resumes within this time, spread evenly.
 pub(super) const RESUME_SPREAD: Duration = Duration::minutes(2);

@@ -1,6 +1,8 @@
 //! Connections: seeing and changing them. How they come by consent is in [`flow`] and [`device`], how
 //! they end in [`ending`], how they are kept alive in `app::refresh`.
 
+pub mod account;
+pub(super) mod arrival;
 mod consent;
 pub mod device;
 pub mod ending;
@@ -14,6 +16,7 @@ pub mod make;
 mod pause;
 mod reader;
 pub mod reveal;
+mod settle;
 mod token;
 
 pub(super) use consent::{ON_ITS_WAY, void_waiting};

@@ -4,6 +4,7 @@
 //! and open; a provider that knows [`REFRESH_TOKEN`] can refresh them. The same seed gives the same
 //! rows, counted from the moment of filling.
 
+mod history;
 mod sample;
 mod words;
 

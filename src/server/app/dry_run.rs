@@ -14,7 +14,7 @@ use crate::{
         provider::Renewal,
     },
     server::provider::{
-        dry_run::{self, Taken},
+        dry_run::{self, Taken, Untaken},
         profile::Fillable,
     },
 };
@@ -55,16 +55,18 @@ fn read(app: &App, caller: &Caller, sample: &Sample) -> Result<Reading> {
     let read = dry_run::read(&caller.registration(), sample, app.now());
     Ok(match read {
         Ok(taken) => Reading::Grant(Box::new(grant_reading(app, caller, taken, sample.answers))),
-        Err(refusal) => Reading::Refusal(RefusalReading {
+        Err(Untaken { refusal, body_problem, unread }) => Reading::Refusal(RefusalReading {
             class: refusal.class,
             code: refusal.code,
             description: refusal.description,
+            body_problem,
+            unread_fields: unread,
         }),
     })
 }
 
 fn grant_reading(app: &App, caller: &Caller, taken: Taken, answers: Answered) -> GrantReading {
-    let Taken { grant: given, id_token, unreadable } = taken;
+    let Taken { grant: given, id_token, unreadable, unread } = taken;
     let before = grant::Before {
         grant_type: match answers {
             Answered::ClientCredentials => GrantType::ClientCredentials,
@@ -97,6 +99,7 @@ fn grant_reading(app: &App, caller: &Caller, taken: Taken, answers: Answered) ->
         account_id: account.map(|account| account.id),
         id_token_problem: id_token.err().map(Into::into),
         unreadable_expiries: unreadable,
+        unread_fields: unread,
         extras: given
             .extras
             .iter()

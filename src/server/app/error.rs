@@ -4,6 +4,7 @@ use crate::{
     domain::{
         connection::Reason,
         problem::{Code, FieldProblem, Obstacle, Problem},
+        voice,
     },
     server::{provider, secret, store},
 };
@@ -114,9 +115,7 @@ impl Error {
                 "Too many tries. Wait {} minutes and try again.",
                 wait.whole_minutes().max(1)
             ),
-            Self::Internal(error) if is_absence(error) => {
-                "Regrant can't reach its database just now. Try again in a moment.".into()
-            }
+            Self::Internal(error) if is_absence(error) => voice::AWAY.into(),
             Self::Internal(_) => "Something went wrong in Regrant. It was logged.".into(),
         };
         let fields = match self {

@@ -11,6 +11,7 @@ use crate::domain::problem::FieldProblem;
 /// serde's message as the name of a field and a message for people. What was given is not repeated:
 /// it may be a secret.
 pub fn explain(path: &Path, message: &str) -> (String, String) {
+    let message = without_place(message);
     let path = path.to_string();
     let path = if path == "." { String::new() } else { path };
     let within = |name: &str| match path.as_str() {
@@ -31,6 +32,14 @@ pub fn explain(path: &Path, message: &str) -> (String, String) {
         return (path, "stands there more than once".into());
     }
     (path, wanted(message))
+}
+
+/// serde's message without where in the text it was: of one row of a file that is no place a person knows.
+fn without_place(message: &str) -> &str {
+    match message.rsplit_once(" at line ") {
+        Some((said, place)) if place.contains(" column ") => said,
+        _ => message,
+    }
 }
 
 /// What was expected, from the many ways in which libraries say it.

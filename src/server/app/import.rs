@@ -7,6 +7,7 @@
 mod patient;
 mod read;
 mod rows;
+mod shape;
 mod write;
 
 use std::{sync::Arc, time::Duration};
@@ -28,7 +29,7 @@ use super::{
     client::{self, Caller},
 };
 use crate::{
-    domain::{access::Permission, import::Import, problem::Obstacle},
+    domain::{access::Permission, import::Import, problem::Obstacle, voice},
     server::store::{self, import::NewImport},
 };
 
@@ -56,6 +57,13 @@ pub struct File<S> {
     pub stream: S,
 }
 
+/// What an import came to.
+pub struct Ended {
+    pub import: Import,
+    /// Nothing of the file could be read: why, as a sentence.
+    pub refused: Option<String>,
+}
+
 /// Imports a file for a client. It runs to its end even if the caller goes away; the stream ends then,
 /// and so does it.
 pub async fn run(
@@ -63,7 +71,7 @@ pub async fn run(
     actor: &Actor,
     client_id: Uuid,
     file: File<impl AsyncRead + Send + Unpin + 'static>,
-) -> Result<Import> {
+) -> Result<Ended> {
     actor.require(Permission::ConnectionsWrite)?;
     let place = app.import_turns().admit()?;
     let mut conn = app.pool().acquire().await?;
@@ -177,13 +185,12 @@ impl From<Error> for Halt {
 
 impl Job {
     /// Reads and stores everything. `place` is free again when the file is read, or given up.
-    /// `Ok(Some)`: why the file ended too soon.
     async fn take_all(
         job: &Arc<Self>,
         format: Format,
         stream: impl AsyncRead + Send + Unpin + 'static,
         place: OwnedSemaphorePermit,
-    ) -> std::result::Result<Option<String>, Halt> {
+    ) -> std::result::Result<read::End, Halt> {
         let (sender, mut batches) = mpsc::channel(AHEAD);
         let stream = SyncIoBridge::new(Patient::new(stream, PATIENCE));
         let reader = tokio::task::spawn_blocking({
@@ -224,12 +231,21 @@ impl Job {
         }
     }
 
-    async fn end(&self, ended: std::result::Result<Option<String>, Halt>) -> Result<Import> {
+    async fn end(&self, ended: std::result::Result<read::End, Halt>) -> Result<Ended> {
+        let mut refused = None;
         let broken = match ended {
-            Ok(why) => why,
+            Ok(read::End::Whole) => None,
+            Ok(read::End::Broken(why)) => Some(why),
+            Ok(read::End::Nothing(why)) => {
+                refused = Some(voice::nothing_read(&why));
+                Some(why)
+            }
             Err(Halt::Stopped) => Some("Regrant was stopped".into()),
             Err(Halt::Changed) => Some("the client's settings changed meanwhile".into()),
-            Err(Halt::Taken) => return get(&self.app, &Actor::System, self.id).await,
+            Err(Halt::Taken) => {
+                let import = get(&self.app, &Actor::System, self.id).await?;
+                return Ok(Ended { import, refused });
+            }
             Err(Halt::Failed(error)) => {
                 tracing::error!(import = %self.id, error = format!("{error:#}"), "an import broke off");
                 Some("something went wrong in Regrant; it was logged".into())
@@ -239,6 +255,6 @@ impl Job {
         store::import::end(&mut conn, self.id, broken.as_deref(), self.app.now()).await?;
         drop(conn);
         self.app.wake_worker();
-        get(&self.app, &Actor::System, self.id).await
+        Ok(Ended { import: get(&self.app, &Actor::System, self.id).await?, refused })
     }
 }

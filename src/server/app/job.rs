@@ -15,6 +15,7 @@ pub use run::run_due;
 pub(super) use act::link_place;
 
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -22,8 +23,10 @@ use super::{Actor, App, Error, Result, audit, audit::Subject, connection};
 use crate::{
     domain::{
         access::Permission,
-        job::{Action, Job, JobState, NewJob, Selection, Share},
+        job::{Action, Job, JobState, NewJob, Proposal, Selection, Share},
         page::{Page, Paging},
+        problem::Obstacle,
+        voice,
     },
     server::store::{
         self,
@@ -34,6 +37,8 @@ use crate::{
 
 /// So many can be named one by one.
 const CHOSEN: usize = 1000;
+/// So many of one person or key are under way at once: each has its turn, and the turns of others are to come.
+const AT_ONCE: i64 = 20;
 /// A name is no longer.
 const NAME: usize = 60;
 /// Whoever may do none of these has no business with jobs.
@@ -57,7 +62,24 @@ pub async fn preview(app: &App, actor: &Actor, new: &NewJob) -> Result<Selection
         Choice::StragglersOf(id) => straggler::shares(&mut tx, id, app.now()).await?,
     };
     tx.commit().await?;
-    Ok(Selection { total: clients.iter().map(|share| share.count).sum(), clients })
+    Ok(selection(clients))
+}
+
+/// [`preview`], for a form in which it is confirmed.
+pub async fn preview_once(app: &App, actor: &Actor, new: &NewJob) -> Result<Proposal> {
+    Ok(Proposal { selection: preview(app, actor, new).await?, key: app.new_id() })
+}
+
+fn selection(clients: Vec<Share>) -> Selection {
+    let mut counts: Vec<_> = clients.iter().map(|share| (share.client_id, share.count)).collect();
+    counts.sort_unstable();
+    let mut digest = Sha256::new();
+    for (client, count) in &counts {
+        digest.update(client.as_bytes());
+        digest.update(count.to_be_bytes());
+    }
+    let digest = digest.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    Selection { total: counts.iter().map(|(_, count)| count).sum(), clients, digest }
 }
 
 pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
@@ -84,18 +106,34 @@ pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
         ended_at: None,
     };
     let mut tx = app.begin().await?;
+    if let Some(made) = find_made(&mut tx, &asker, new.key).await? {
+        return Ok(made);
+    }
+    if store::job::count_running(&mut tx, &asker).await? >= AT_ONCE {
+        return Err(Error::conflict(
+            Obstacle::LimitReached,
+            format!(
+                "{AT_ONCE} jobs that you asked for are under way. Wait for one to end, or stop one, and \
+                 send this again."
+            ),
+        ));
+    }
     let choice = choose(app, &mut tx, new).await?;
     if let Choice::StragglersOf(id) = choice {
         let theirs = load(&mut tx, id).await?;
         job.client_scopes |= theirs.client_scopes && job.action == Action::Relink;
         job.name = job.name.or(theirs.name);
     }
-    store::job::insert(&mut tx, &job, &asker).await?;
+    if !store::job::insert(&mut tx, &job, &asker, new.key).await? {
+        // Another request with its key was faster.
+        return find_made(&mut tx, &asker, new.key).await?.ok_or(Error::NotFound("job"));
+    }
     job.total = match choice {
         Choice::Ids(ids) => item::insert_chosen(&mut tx, job.id, &ids).await?,
         Choice::Found(found) => choose::insert_items(&mut tx, job.id, &found).await?,
         Choice::StragglersOf(id) => straggler::insert_items(&mut tx, job.id, id, app.now()).await?,
     };
+    confirm(&mut tx, &job, new).await?;
     if job.total == 0 {
         let field = match (&new.ids, &new.filter) {
             (Some(_), _) => "ids",
@@ -119,6 +157,32 @@ pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
     audit::record(app, &mut tx, actor, "job.create", subject, detail).await?;
     tx.commit().await?;
     Ok(job)
+}
+
+/// The job that this one's key was used for.
+async fn find_made(
+    conn: &mut PgConnection,
+    asker: &Asker<'_>,
+    key: Option<Uuid>,
+) -> Result<Option<Job>> {
+    match key {
+        Some(key) => Ok(store::job::find_by_key(conn, asker, key).await?),
+        None => Ok(None),
+    }
+}
+
+/// Refuses a job on others than its maker was shown. What it works on was written down by then, so that
+/// nothing comes between.
+async fn confirm(conn: &mut PgConnection, job: &Job, new: &NewJob) -> Result<()> {
+    let mut same = new.expected_total.is_none_or(|total| total == job.total);
+    if let Some(expected) = &new.expected {
+        let chosen = selection(item::shares_of(conn, job.id).await?);
+        same &= *expected == chosen.digest;
+    }
+    if same {
+        return Ok(());
+    }
+    Err(Error::conflict(Obstacle::Changed, voice::job_changed(job.total)))
 }
 
 /// [`create`], with what a form sends: ids separated by blanks, a filter as JSON. What is empty is not

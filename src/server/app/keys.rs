@@ -7,7 +7,6 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{
@@ -221,21 +220,4 @@ pub(super) async fn open_token(app: &App, place: Place, sealed: &[u8]) -> Result
         }
         other => Ok(other?),
     }
-}
-
-/// Seals a note that a person's session carries from one page to the next.
-pub fn seal_note(app: &App, actor: &Actor, note: &serde_json::Value) -> Result<Vec<u8>> {
-    let place = note_place(actor.user_id()?);
-    Ok(app.keyring().seal(app.rng(), place, note.to_string().as_bytes())?)
-}
-
-/// Opens what [`seal_note`] made, for the same person.
-pub async fn open_note(app: &App, actor: &Actor, sealed: &[u8]) -> Result<serde_json::Value> {
-    let mut conn = app.pool().acquire().await?;
-    let text = open_text(app, &mut conn, note_place(actor.user_id()?), sealed).await?;
-    Ok(serde_json::from_str(text.expose_secret())?)
-}
-
-fn note_place(row: Uuid) -> Place {
-    Place { table: "sessions", column: "note", row, generation: 0 }
 }

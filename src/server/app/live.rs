@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -10,14 +11,17 @@ use std::{
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-use super::{Actor, App, Result};
+use super::{Actor, App, Error, Result};
 use crate::{
-    domain::access::Permission,
+    domain::{access::Permission, problem::Obstacle},
     server::store::{self, live::Said},
 };
 
 /// A page that is so many topics behind is told that it missed some.
 const KEPT: usize = 64;
+
+/// So many pages of one session hear at once; a browser opens hardly more tabs.
+const PAGES: usize = 60;
 
 /// Where topics are passed on.
 pub struct Live {
@@ -26,12 +30,14 @@ pub struct Live {
     held: Mutex<Vec<Topic>>,
     /// Connections whose pages are open, and how many of each. Nobody is told of others.
     shown: Mutex<HashMap<Uuid, usize>>,
+    /// How many pages of each session hear.
+    pages: Mutex<HashMap<String, usize>>,
 }
 
 impl Default for Live {
     fn default() -> Self {
         let said = broadcast::Sender::new(KEPT);
-        Self { said, held: Mutex::default(), shown: Mutex::default() }
+        Self { said, held: Mutex::default(), shown: Mutex::default(), pages: Mutex::default() }
     }
 }
 
@@ -110,6 +116,7 @@ pub struct Ear {
     said: broadcast::Receiver<Topic>,
     /// The connection that the page shows.
     of: Option<Uuid>,
+    session: String,
 }
 
 impl Ear {
@@ -128,23 +135,41 @@ impl Ear {
 
 impl Drop for Ear {
     fn drop(&mut self) {
-        let Some(id) = self.of else { return };
-        let mut shown = lock(&self.app.live().shown);
-        match shown.get_mut(&id) {
-            Some(pages) if *pages > 1 => *pages -= 1,
-            _ => _ = shown.remove(&id),
+        let live = self.app.live();
+        take_away(&mut lock(&live.pages), &self.session);
+        if let Some(id) = self.of {
+            take_away(&mut lock(&live.shown), &id);
         }
     }
 }
 
-/// Begins to hear what is passed on from now; also of one connection, for the page that shows it.
-pub fn hear(app: &App, actor: &Actor, of: Option<Uuid>) -> Result<Ear> {
-    actor.require(Permission::ConnectionsRead)?;
-    let said = app.live().said.subscribe();
-    if let Some(id) = of {
-        *lock(&app.live().shown).entry(id).or_default() += 1;
+/// Counts one less.
+fn take_away<K: Eq + Hash>(counted: &mut HashMap<K, usize>, key: &K) {
+    match counted.get_mut(key) {
+        Some(count) if *count > 1 => *count -= 1,
+        _ => _ = counted.remove(key),
     }
-    Ok(Ear { app: app.clone(), said, of })
+}
+
+/// Begins to hear what is passed on from now, for a page of a session; also of one connection, for the page
+/// that shows it.
+pub fn hear(app: &App, actor: &Actor, session: &str, of: Option<Uuid>) -> Result<Ear> {
+    actor.require(Permission::ConnectionsRead)?;
+    let live = app.live();
+    let mut pages = lock(&live.pages);
+    let count = pages.entry(session.to_owned()).or_default();
+    if *count >= PAGES {
+        return Err(Error::conflict(
+            Obstacle::LimitReached,
+            format!("{PAGES} pages are open and hear what happens. Close some."),
+        ));
+    }
+    *count += 1;
+    drop(pages);
+    if let Some(id) = of {
+        *lock(&live.shown).entry(id).or_default() += 1;
+    }
+    Ok(Ear { app: app.clone(), said: live.said.subscribe(), of, session: session.to_owned() })
 }
 
 /// Passes on what the database says. Ends when its notifications do.

@@ -14,12 +14,14 @@ pub mod dry_run;
 mod error;
 pub(super) mod explain;
 pub mod export;
+mod glance;
 mod grant;
 pub mod import;
 pub mod incident;
 pub mod job;
 pub mod keys;
 pub mod live;
+pub mod note;
 pub mod overview;
 pub mod provider;
 pub mod refresh;
@@ -41,6 +43,8 @@ use uuid::Uuid;
 
 pub use actor::Actor;
 pub use error::{Error, Result};
+
+use glance::Glances;
 
 use super::{
     clock::{Clock, Rng},
@@ -83,7 +87,8 @@ struct Inner {
     readers: connection::Readers,
     tally: token_reader::Tally,
     import_turns: import::Turns,
-    glances: overview::Glances,
+    glances: Arc<Glances<overview::Glance>>,
+    campaigns: campaign::Counted,
     live: live::Live,
 }
 
@@ -103,7 +108,8 @@ impl App {
             readers: connection::Readers::default(),
             tally: token_reader::Tally::default(),
             import_turns: import::Turns::default(),
-            glances: overview::Glances::default(),
+            glances: Arc::default(),
+            campaigns: campaign::Counted::default(),
             live: live::Live::default(),
         }))
     }
@@ -178,17 +184,28 @@ impl App {
         self.0.contact.kept_waiting(self.elapsed());
     }
 
-    /// Notes that the database's clock jumped.
-    pub(crate) fn database_clock_jumped(&self) {
-        self.0.contact.shaken(self.elapsed());
+    /// Notes that the database's clock jumped, forward by this much.
+    pub(crate) fn database_clock_jumped(&self, by: Duration) {
+        self.0.contact.shaken(self.elapsed(), by);
+    }
+
+    /// How much longer ago than it was, by the database's clock, what may still be under way seems to have
+    /// begun.
+    pub(crate) fn database_clock_jumps(&self) -> Duration {
+        self.0.contact.jumped(self.elapsed())
     }
 
     pub(crate) fn saver(&self) -> &refresh::Saver {
         &self.0.saver
     }
 
-    pub(crate) fn glances(&self) -> &overview::Glances {
+    fn glances(&self) -> &Arc<Glances<overview::Glance>> {
         &self.0.glances
+    }
+
+    /// How far the customers of campaigns were when they were last counted.
+    fn campaigns(&self) -> &campaign::Counted {
+        &self.0.campaigns
     }
 
     pub(crate) fn live(&self) -> &live::Live {

@@ -7,18 +7,18 @@ use super::{Actor, App, Result};
 use crate::{
     domain::{
         access::Permission,
-        overview::{Overview, Scale},
+        overview::{IN_TROUBLE, Overview, Scale},
     },
     server::store,
 };
-pub use glance::{BEHIND, Glances};
+pub use glance::{BEHIND, Glance};
 
 /// How things stand, and what runs out `over` the time ahead.
 pub async fn get(app: &App, actor: &Actor, over: Scale) -> Result<Overview> {
     actor.require(Permission::ConnectionsRead)?;
-    let glance = app.glances().get(app).await?;
+    let glance = glance::get(app).await?;
     let mut conn = app.pool().acquire().await?;
-    let in_trouble = store::client::list_in_trouble(&mut conn).await?;
+    let in_trouble = store::client::list_in_trouble(&mut conn, IN_TROUBLE).await?;
     Ok(Overview {
         as_of: glance.as_of,
         counts: glance.counts.clone(),

@@ -24,6 +24,9 @@ use crate::{
     server::{provider, store},
 };
 
+/// So many clients are named that stand in a provider's way.
+const NAMED: usize = 5;
+
 /// Presets and custom providers, by name.
 pub async fn list(app: &App, actor: &Actor) -> Result<Vec<ProviderEntry>> {
     actor.require(Permission::ProvidersRead)?;
@@ -43,7 +46,7 @@ pub async fn list(app: &App, actor: &Actor) -> Result<Vec<ProviderEntry>> {
 pub async fn get(app: &App, actor: &Actor, slug: &str) -> Result<ProviderEntry> {
     actor.require(Permission::ProvidersRead)?;
     let mut conn = app.pool().acquire().await?;
-    let profile = load(app, &mut conn, slug).await?;
+    let profile = Arc::unwrap_or_clone(load(app, &mut conn, slug).await?);
     let clients =
         store::client::count_by_provider(&mut conn).await?.get(slug).copied().unwrap_or_default();
     Ok(ProviderEntry { custom: app.catalog().find(slug).is_none(), profile, clients })
@@ -55,17 +58,8 @@ pub fn schema(actor: &Actor) -> Result<serde_json::Value> {
     Ok(schema::profile())
 }
 
-/// A profile by its slug, preset or custom.
-pub(crate) async fn load(app: &App, conn: &mut PgConnection, slug: &str) -> Result<Profile> {
-    load_shared(app, conn, slug).await.map(Arc::unwrap_or_clone)
-}
-
-/// [`load`], for whoever only reads it: a preset is not copied.
-pub(super) async fn load_shared(
-    app: &App,
-    conn: &mut PgConnection,
-    slug: &str,
-) -> Result<Arc<Profile>> {
+/// A profile by its slug, preset or custom. A preset is not copied.
+pub(crate) async fn load(app: &App, conn: &mut PgConnection, slug: &str) -> Result<Arc<Profile>> {
     if let Some(profile) = app.catalog().find_shared(slug) {
         return Ok(profile);
     }
@@ -253,17 +247,28 @@ pub async fn delete(app: &App, actor: &Actor, slug: &str) -> Result<()> {
     let profile = store::provider::find_for_update(&mut tx, slug)
         .await?
         .ok_or(Error::NotFound("provider"))?;
-    if store::client::count_by_provider(&mut tx).await?.contains_key(slug) {
-        return Err(Error::conflict(
-            Obstacle::InUse,
-            "Clients use this provider. Delete them first.",
-        ));
+    let users = store::client::names_of_provider(&mut tx, slug).await?;
+    if !users.is_empty() {
+        return Err(Error::conflict(Obstacle::InUse, in_use(&users)));
     }
     store::provider::delete(&mut tx, slug).await?;
     let subject = Subject::new(slug, &profile.name);
     audit::record(app, &mut tx, actor, "provider.delete", subject, json!({})).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// That clients use a provider, and which, as far as a sentence holds them.
+fn in_use(clients: &[String]) -> String {
+    let named = clients.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = match clients.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match clients.len() {
+        1 => format!("A client uses this provider: {named}. Delete it first."),
+        count => format!("{count} clients use this provider: {named}{more}. Delete them first."),
+    }
 }
 
 /// A draft profile from an issuer's metadata (RFC 8414, OpenID Connect Discovery). Nothing is kept.

@@ -12,6 +12,7 @@ pub mod decide;
 pub mod engine;
 pub mod flights;
 pub mod group;
+mod hold;
 pub mod intent;
 mod join;
 mod live;
@@ -19,7 +20,7 @@ pub mod replay;
 pub mod save;
 pub mod saver;
 pub(super) mod turn;
-mod weigh;
+pub mod weigh;
 
 use futures::future::join_all;
 use time::{Duration, OffsetDateTime};
@@ -34,16 +35,15 @@ use crate::{
         connection::{Connection, State},
         problem::Obstacle,
     },
-    server::store::{
-        self,
-        connection::lease::{self, Leased},
-    },
+    server::store::{self, connection::lease},
 };
 use claim::{Claimed, One};
 pub use contact::Contact;
 pub use engine::LEASE;
+pub(super) use engine::{JOURNAL_AFTER, JOURNAL_PATIENCE, PARTING};
 pub use flights::Flights;
 use flights::{Hand, Place};
+pub(super) use hold::hold;
 pub use replay::leftovers;
 pub use saver::Saver;
 
@@ -271,7 +271,7 @@ async fn wait_for_room(app: &App, client_id: Uuid, deadline: Instant) -> Result<
     if let Some(client) = &client {
         refuse_client(client.state, &client.name)?;
     }
-    turn::wait(app, client_id, deadline).await
+    turn::wait(app, client_id, deadline, &turn::REFRESH).await
 }
 
 /// The connection as it is now, if it can still be refreshed.
@@ -348,50 +348,6 @@ async fn came_of(
         .into_iter()
         .filter(|attempt| attempt.generation_before >= generation && is_answer(attempt))
         .max_by_key(|attempt| (attempt.generation_before, attempt.id)))
-}
-
-/// A connection that nobody can refresh as long as this lives.
-pub(super) struct Held {
-    leased: Leased,
-    _hand: Hand,
-}
-
-impl Held {
-    /// Lets others refresh it again.
-    pub async fn release(self, app: &App) -> Result<()> {
-        let mut conn = app.pool().acquire().await?;
-        lease::release(&mut conn, &self.leased).await?;
-        Ok(())
-    }
-}
-
-/// Keeps everyone from refreshing a connection, waiting for a refresh under way; the connection as
-/// it is then. Not held: nothing of it can be refreshed anyway.
-pub(super) async fn hold(app: &App, id: Uuid) -> Result<(Connection, Option<Held>)> {
-    let deadline = Instant::now() + join::DEADLINE;
-    loop {
-        let mut tx = app.begin().await?;
-        let connection = super::connection::load(&mut tx, id).await?;
-        if refuse_dead(&connection).is_err() {
-            return Ok((connection, None));
-        }
-        let (lease, taken) = (claim::lease_of_one(app, id), app.elapsed());
-        let leased = lease::claim_one(&mut tx, lease, id, connection.generation).await?;
-        if let Some(leased) = leased
-            && claim::may_keep(app, &mut tx, std::slice::from_ref(&leased), taken).await?
-        {
-            let leased = claim::doubt_one(app, &mut tx, leased).await?;
-            tx.commit().await?;
-            let _hand = Hand::take(app.flights(), id, leased.lease_id);
-            return Ok((connection, Some(Held { leased, _hand })));
-        }
-        tx.rollback().await?;
-        join::until_free(app, id, deadline).await?;
-        if Instant::now() > deadline {
-            return Err(Error::unavailable("A refresh is under way. Try again in a moment."));
-        }
-        tokio::time::sleep(ROOM_LOOK).await;
-    }
 }
 
 /// Passes on what replicas say of connections, to whoever waits for them here. Ends when the

@@ -7,7 +7,7 @@ pub use desk::{get, list_all, revoke};
 
 pub(super) use desk::entry;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -171,7 +171,7 @@ pub async fn invitation(app: &App, given: &str) -> Result<Invitation> {
         },
         None => Consent::Code,
     };
-    Ok(Invitation::Open { service: profile.name, account: account.map(mask), consent })
+    Ok(Invitation::Open { service: profile.name.clone(), account: account.map(mask), consent })
 }
 
 /// The address at which consent begins: the provider's page; or, where there is none, the link itself
@@ -217,7 +217,7 @@ pub async fn is_for(app: &App, given: &str, id: Uuid) -> Result<bool> {
 
 /// How the owner of a connection's account can give consent.
 struct Ways {
-    profile: Profile,
+    profile: Arc<Profile>,
     page: bool,
     code: bool,
     /// What the client asks for today.

@@ -4,6 +4,7 @@ mod tries;
 
 use secrecy::SecretString;
 use serde_json::json;
+use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
@@ -41,6 +42,14 @@ async fn hashing() -> Result<SemaphorePermit<'static>> {
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
                       4JbxsQ3ZqVcTJcRkVGN1HkeZ2hsqlGYMnr0Vvn9tIjw";
 
+/// A person who may have a session, and of which generation their credentials are. A session that was made
+/// under another one is void, however late it is stored.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    pub user: User,
+    pub generation: i64,
+}
+
 /// Where a login comes from.
 #[derive(Clone, Debug)]
 pub struct Origin {
@@ -49,26 +58,24 @@ pub struct Origin {
 
 /// Checks an e-mail address and a password. Errors: `RateLimited` after too many failures,
 /// `Invalid` without a word on which of the two is wrong.
-pub async fn login(app: &App, origin: &Origin, email: &str, password: String) -> Result<User> {
+pub async fn login(app: &App, origin: &Origin, email: &str, password: String) -> Result<SignedIn> {
     let password = SecretString::from(password);
     let email = email.trim();
     let mut conn = app.pool().acquire().await?;
-    let tried = Try::begin(app, &mut conn, origin, email).await?;
+    let tried = Try::sign_in(app, &mut conn, origin, email).await?;
     let found = store::user::find_credentials(&mut conn, email).await?;
     drop(conn);
     let (id, hash) = match found {
         Some((id, hash)) => (Some(id), hash),
         None => (None, NOBODY.to_owned()),
     };
-    let right = verify(hash, password).await?;
+    let right = verify(hash.clone(), password).await?;
     let mut tx = app.begin().await?;
-    let user = match id {
-        Some(id) if right => store::user::find_for_update(&mut tx, id)
-            .await?
-            .filter(|user| user.disabled_at.is_none()),
+    let found = match id {
+        Some(id) if right => Proof { id, hash }.find(&mut tx).await?,
         _ => None,
     };
-    let Some(user) = user else {
+    let Some(SignedIn { user, generation }) = found else {
         audit::record(
             app,
             &mut tx,
@@ -93,7 +100,7 @@ pub async fn login(app: &App, origin: &Origin, email: &str, password: String) ->
     )
     .await?;
     tx.commit().await?;
-    Ok(user)
+    Ok(SignedIn { user, generation })
 }
 
 /// The actor that a signed-in person is.
@@ -102,9 +109,11 @@ pub fn actor_of(user: &User) -> Actor {
 }
 
 /// The person a session belongs to, unless they were shut out.
-pub async fn find_user(app: &App, id: Uuid) -> Result<Option<User>> {
+pub async fn find_user(app: &App, id: Uuid) -> Result<Option<SignedIn>> {
     let mut conn = app.pool().acquire().await?;
-    Ok(store::user::find(&mut conn, id).await?.filter(|user| user.disabled_at.is_none()))
+    let found = store::user::find_with_generation(&mut conn, id).await?;
+    let found = found.filter(|(user, _)| user.disabled_at.is_none());
+    Ok(found.map(|(user, generation)| SignedIn { user, generation }))
 }
 
 /// The one-time address at which the first admin is made; `None` once there is a user. Each call
@@ -135,7 +144,7 @@ pub async fn setup_link(app: &App, given: Option<&str>) -> Result<SetupLink> {
 }
 
 /// Makes the first admin. The token works once, and only while there is no user.
-pub async fn setup(app: &App, given: &str, email: &str, password: String) -> Result<User> {
+pub async fn setup(app: &App, given: &str, email: &str, password: String) -> Result<SignedIn> {
     let email = check_email(email)?;
     let mut conn = app.pool().acquire().await?;
     // Looked at before the password is hashed: a stranger must not make us work.
@@ -166,29 +175,60 @@ pub async fn setup(app: &App, given: &str, email: &str, password: String) -> Res
         json!({ "role": "admin" }),
     )
     .await?;
+    let made = store::user::find_with_generation(&mut tx, user.id).await?;
+    let (user, generation) = made.ok_or(Error::NotFound("user"))?;
     tx.commit().await?;
-    Ok(user)
+    Ok(SignedIn { user, generation })
 }
 
-/// Has whoever is signed in show by their password that it is them, counted as logins are. `field` names
-/// it in the error.
+/// That somebody knew the password of a person: of use for as long as it is that one's.
+pub struct Proof {
+    id: Uuid,
+    hash: String,
+}
+
+impl Proof {
+    /// The person, if the password is still theirs and they were not shut out. Keeps that so until the
+    /// transaction ends: what is decided here is not overtaken by a new password.
+    async fn find(&self, conn: &mut PgConnection) -> Result<Option<SignedIn>> {
+        let locked = store::user::lock_credentials(conn, self.id).await?;
+        let Some(now) = locked.filter(|now| now.password_hash == self.hash) else {
+            return Ok(None);
+        };
+        let user = store::user::find(conn, self.id).await?;
+        let user = user.filter(|user| user.disabled_at.is_none());
+        Ok(user.map(|user| SignedIn { user, generation: now.generation }))
+    }
+
+    /// [`find`](Self::find), for whoever was signed in: they are no more.
+    pub(super) async fn confirm(&self, conn: &mut PgConnection) -> Result<User> {
+        Ok(self.find(conn).await?.ok_or(Error::Unauthenticated)?.user)
+    }
+}
+
+/// Has whoever is signed in show by their password that it is them; how often it may fail is counted. `field`
+/// names it in the error.
 pub async fn prove(
     app: &App,
     actor: &Actor,
     origin: &Origin,
     field: &str,
     password: String,
-) -> Result<()> {
+) -> Result<Proof> {
     let id = actor.user_id()?;
     let mut conn = app.pool().acquire().await?;
-    let tried = Try::begin(app, &mut conn, origin, actor.label()).await?;
+    let tried = Try::prove(app, &mut conn, origin, id, actor.label()).await?;
     let hash = store::user::password_hash(&mut conn, id).await?.ok_or(Error::Unauthenticated)?;
     drop(conn);
-    if !verify(hash, password.into()).await? {
+    if !verify(hash.clone(), password.into()).await? {
         return Err(Error::invalid(field, "is not your present password"));
     }
-    let mut conn = app.pool().acquire().await?;
-    tried.end_well(&mut conn).await
+    let proof = Proof { id, hash };
+    let mut tx = app.begin().await?;
+    proof.confirm(&mut tx).await?;
+    tried.end_well(&mut tx).await?;
+    tx.commit().await?;
+    Ok(proof)
 }
 
 /// Replaces one's own password and ends all of one's sessions.
@@ -198,19 +238,19 @@ pub async fn change_password(
     origin: &Origin,
     current: String,
     new: String,
-) -> Result<User> {
+) -> Result<SignedIn> {
     let id = actor.user_id()?;
-    prove(app, actor, origin, "current", current).await?;
+    let proof = prove(app, actor, origin, "current", current).await?;
     refuse_guessed("new", &new, actor.label())?;
     let hash = hash_password(app, "new", new.into()).await?;
     let mut tx = app.begin().await?;
-    let user = store::user::find_for_update(&mut tx, id).await?.ok_or(Error::Unauthenticated)?;
-    store::user::set_password(&mut tx, id, &hash).await?;
+    let user = proof.confirm(&mut tx).await?;
+    let generation = store::user::set_password(&mut tx, id, &hash).await?;
     store::session::delete_of_user(&mut tx, id).await?;
     let subject = Subject::new(user.id, &user.email);
     audit::record(app, &mut tx, actor, "user.change_password", subject, json!({})).await?;
     tx.commit().await?;
-    Ok(user)
+    Ok(SignedIn { user, generation })
 }
 
 /// Refuses the address itself for a password.
@@ -273,7 +313,7 @@ pub fn browser_secret(app: &App) -> String {
 
 /// The id under which a session is stored: the cookie's hash, so that a copy of the table opens no
 /// session.
-fn stored_id(id: &str) -> String {
+pub(super) fn stored_id(id: &str) -> String {
     token::hash(id).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -287,6 +327,12 @@ pub async fn insert(
 ) -> Result<bool> {
     let mut conn = app.pool().acquire().await?;
     Ok(store::session::insert(&mut conn, &stored_id(id), user_id, data, until).await?)
+}
+
+/// Has a session that is in use go on for as long as one may be idle.
+pub async fn touch(app: &App, id: &str) -> Result<()> {
+    let mut conn = app.pool().acquire().await?;
+    Ok(store::session::prolong(&mut conn, &stored_id(id), app.now() + IDLE_LIMIT).await?)
 }
 
 /// Writes a session that was not ended meanwhile.

@@ -28,10 +28,10 @@ const COUNTS_KEPT: Duration = Duration::days(2);
 const ATTEMPTS_FORGOTTEN: Duration = Duration::hours(1);
 
 /// A clock that is off by more is worth a word.
-const CLOCK_TOLERANCE: Duration = Duration::seconds(5);
+pub(crate) const CLOCK_TOLERANCE: Duration = Duration::seconds(5);
 
 /// A client that seems to have spent the rate of a longer time did so before a clock was set back.
-const DEBT: Duration = Duration::minutes(10);
+pub(crate) const DEBT: Duration = Duration::minutes(10);
 
 /// An answer that takes longer says too little of what time it is to set a clock by it.
 const CLOCK_LATENCY: Duration = Duration::seconds(1);
@@ -53,7 +53,7 @@ pub(super) async fn follow_clock(app: &App, conn: &mut PgConnection) -> Result<(
     }
     let off = app.agree(shared);
     if off.abs() > CLOCK_TOLERANCE {
-        app.database_clock_jumped();
+        app.database_clock_jumped(-off);
         store::client::limit::forget_debts(conn, shared + DEBT).await?;
         tracing::warn!(
             seconds = off.whole_seconds(),
@@ -73,6 +73,7 @@ pub async fn sweep(app: &App) -> Result<()> {
     let now = app.now();
     let mut conn = app.pool().acquire().await?;
     store::session::delete_expired(&mut conn, now).await?;
+    store::note::delete_expired(&mut conn, now).await?;
     store::flow::delete_expired(&mut conn, now).await?;
     store::device::delete_expired(&mut conn, now - DEVICE_CODES_KEPT).await?;
     let forgotten = store::attempt::end_forgotten(&mut conn, now - ATTEMPTS_FORGOTTEN, now).await?;

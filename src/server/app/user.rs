@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Actor, App, Error, Result, audit,
     audit::Subject,
-    session::{self, Origin},
+    session::{self, Origin, Proof},
 };
 use crate::{
     domain::{
@@ -108,8 +108,8 @@ pub async fn prove_and_set_password(
     password: SecretString,
 ) -> Result<()> {
     actor.require(Permission::UsersWrite)?;
-    session::prove(app, actor, origin, "own", own).await?;
-    set_password(app, actor, id, password).await
+    let proof = session::prove(app, actor, origin, "own", own).await?;
+    replace_password(app, actor, Some(&proof), id, password).await
 }
 
 /// Gives another person a new password. All their sessions end, and wrong passwords that they tried are
@@ -117,6 +117,16 @@ pub async fn prove_and_set_password(
 pub async fn set_password(
     app: &App,
     actor: &Actor,
+    id: Uuid,
+    password: SecretString,
+) -> Result<()> {
+    replace_password(app, actor, None, id, password).await
+}
+
+async fn replace_password(
+    app: &App,
+    actor: &Actor,
+    proof: Option<&Proof>,
     id: Uuid,
     password: SecretString,
 ) -> Result<()> {
@@ -128,10 +138,15 @@ pub async fn set_password(
     session::refuse_guessed("password", password.expose_secret(), &theirs)?;
     let hash = session::hash_password(app, "password", password).await?;
     let mut tx = app.begin().await?;
+    if let Some(proof) = proof {
+        // Two admins who do this to each other wait for each other.
+        store::user::lock_two(&mut tx, [actor.user_id()?, id]).await?;
+        proof.confirm(&mut tx).await?;
+    }
     let user = store::user::find_for_update(&mut tx, id).await?.ok_or(Error::NotFound("user"))?;
     store::user::set_password(&mut tx, id, &hash).await?;
     store::session::delete_of_user(&mut tx, id).await?;
-    session::forget_tries(app, &mut tx, &user.email).await?;
+    session::forget_tries(app, &mut tx, &user).await?;
     let subject = Subject::new(id, &user.email);
     audit::record(app, &mut tx, actor, "user.set_password", subject, json!({})).await?;
     tx.commit().await?;

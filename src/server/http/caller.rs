@@ -12,14 +12,17 @@ use serde::{Serialize, de::DeserializeOwned};
 use time::Duration;
 use tower_sessions::Session;
 
-use super::session;
+use super::{done, session};
 use crate::{
     domain::{
         overview::Viewer,
         problem::{Code, Problem},
-        user::User,
     },
-    server::app::{self, Actor, App, session::Origin},
+    server::app::{
+        self, Actor, App,
+        note::{self, Name},
+        session::{Origin, SignedIn},
+    },
 };
 
 /// The use cases, and who is signed in. Refuses nobody: use cases do.
@@ -80,6 +83,13 @@ pub fn redirect(to: &str) {
     leptos_axum::redirect(to);
 }
 
+/// Says which of the things it can do a function did, where one word for all would not tell.
+pub fn did(what: &'static str) {
+    if let Some(response) = use_context::<ResponseOptions>() {
+        response.insert_header(done::DID, HeaderValue::from_static(what));
+    }
+}
+
 /// Has the browser leave the page for a path of ours after a while, with or without a script, and keep
 /// no copy.
 pub fn leave_after(while_shown: Duration, to: &str) {
@@ -112,9 +122,9 @@ fn unwritable(error: tower_sessions::session::Error) -> Problem {
 }
 
 /// Signs the person in, in this browser.
-pub async fn begin_session(user: &User) -> Result<(), Problem> {
+pub async fn begin_session(signed_in: &SignedIn) -> Result<(), Problem> {
     let now = expect_context::<App>().now();
-    session::begin(&current_session().await?, user, now).await.map_err(unwritable)
+    session::begin(&current_session().await?, signed_in, now).await.map_err(unwritable)
 }
 
 /// Signs out.
@@ -133,38 +143,37 @@ fn is_plain_form() -> bool {
     })
 }
 
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Note<T> {
-    kind: String,
-    value: T,
-}
-
 /// What a form made is shown by the page that follows it, once. It is sealed meanwhile.
-pub async fn keep_for_next_page<T: Serialize>(app: &App, value: &T) -> Result<(), Problem> {
+pub async fn keep_for_next_page<T: Serialize>(
+    app: &App,
+    name: Name<'_>,
+    value: &T,
+) -> Result<(), Problem> {
     if !is_plain_form() {
         return Ok(());
     }
-    let kind = std::any::type_name::<T>().to_owned();
-    let (_, actor) = actor().await?;
-    let sealed = app
-        .call(async {
-            let note = serde_json::to_value(Note { kind, value })?;
-            app::keys::seal_note(app, &actor, &note)
-        })
-        .await?;
-    session::put_note(&current_session().await?, sealed).await.map_err(unwritable)
+    let (session, (_, actor)) = (current_session().await?, actor().await?);
+    let Some(id) = session.id() else { return Err(lost("session")) };
+    app.call(async {
+        let note = serde_json::to_value(value)?;
+        note::put(app, &actor, &id.to_string(), name, &note).await
+    })
+    .await
 }
 
-/// Takes what [`keep_for_next_page`] kept; of another type, or unreadable by now, it is gone.
-pub async fn take_from_last_page<T: DeserializeOwned>(app: &App) -> Result<Option<T>, Problem> {
-    let session = current_session().await?;
-    let Some(sealed) = session::take_note(&session).await.map_err(unwritable)? else {
+/// Takes what [`keep_for_next_page`] kept; unreadable by now, it is gone. The page that our script looks at
+/// again by itself has no need of it and leaves it to the one that does.
+pub async fn take_from_last_page<T: DeserializeOwned>(
+    app: &App,
+    name: Name<'_>,
+) -> Result<Option<T>, Problem> {
+    if use_context::<Parts>().is_some_and(|parts| session::is_look(&parts.headers)) {
         return Ok(None);
-    };
-    let (_, actor) = actor().await?;
-    let note = app.call(app::keys::open_note(app, &actor, &sealed)).await?;
-    let note: Option<Note<T>> = serde_json::from_value(note).ok();
-    Ok(note.filter(|note| note.kind == std::any::type_name::<T>()).map(|note| note.value))
+    }
+    let (session, (_, actor)) = (current_session().await?, actor().await?);
+    let (Some(id), Actor::User { .. }) = (session.id(), &actor) else { return Ok(None) };
+    let note = app.call(note::take(app, &actor, &id.to_string(), name)).await?;
+    Ok(note.and_then(|note| serde_json::from_value(note).ok()))
 }
 
 #[cfg(test)]

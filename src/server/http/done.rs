@@ -2,7 +2,7 @@
 //!
 //! A form posts to a server function, which sends the browser back to the page it came from. What
 //! went wrong travels in the address (`__err`); so does, by this, which function did its work, and
-//! the page says it. Our own script is told where to go instead of being sent there: it shows the
+//! the page says it, also when that is another page. Our own script is told where to go instead of being sent there: it shows the
 //! page without losing what was typed, and it could not follow to another site.
 
 use axum::{
@@ -13,22 +13,31 @@ use axum::{
 };
 use url::Url;
 
-use crate::ui::path::DONE;
+use crate::{
+    domain::voice,
+    ui::path::{self, DONE},
+};
 
 /// Says that our script sent the form and reads the answer.
 pub const SENT_BY: HeaderName = HeaderName::from_static("x-sent-by");
 /// Where our script goes next.
 const GO_TO: HeaderName = HeaderName::from_static("x-go-to");
 
+/// By which a function says which of the things it can do it did.
+pub(super) const DID: HeaderName = HeaderName::from_static("x-did");
+
 /// Names the function in the address that a form without problems leads back to.
 pub async fn mark(request: Request, next: Next) -> Response {
     if !request.uri().path().starts_with("/rpc/") {
         return next.run(request).await;
     }
-    let function = request.uri().path().to_owned();
+    let mut function = request.uri().path().to_owned();
     let page = address(request.headers(), header::REFERER);
     let scripted = request.headers().contains_key(SENT_BY);
     let mut response = next.run(request).await;
+    if let Some(did) = response.headers_mut().remove(DID) {
+        function = path::done(did.to_str().unwrap_or_default());
+    }
     if response.status() != StatusCode::FOUND {
         return response;
     }
@@ -45,9 +54,10 @@ pub async fn mark(request: Request, next: Next) -> Response {
     response
 }
 
-/// `None` where the function leads somewhere else than back.
+/// `None` where the function leads somewhere else than back, and nothing is said there.
 fn marked(page: &Url, mut target: Url, function: &str) -> Option<Url> {
-    if (page.origin(), page.path()) != (target.origin(), target.path()) {
+    let told = path::was_done(function).and_then(voice::done).is_some();
+    if page.origin() != target.origin() || (page.path() != target.path() && !told) {
         return None;
     }
     let pairs: Vec<(String, String)> =
@@ -95,5 +105,14 @@ mod tests {
     fn a_way_to_elsewhere_is_left_alone() {
         assert_eq!(back("https://r.test/users", "https://r.test/clients"), None);
         assert_eq!(back("https://r.test/users", "https://other.test/users"), None);
+    }
+
+    #[test]
+    fn what_is_gone_is_said_where_one_gets_to() {
+        let [page, target] = ["https://r.test/clients/1", "https://r.test/clients"];
+        let [page, target] = [page, target].map(|text| Url::parse(text).unwrap());
+        let there = marked(&page, target, "/rpc/client/delete").map(String::from);
+        let done = "https://r.test/clients?__done=%2Frpc%2Fclient%2Fdelete";
+        assert_eq!(there.as_deref(), Some(done));
     }
 }

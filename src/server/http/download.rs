@@ -15,8 +15,9 @@ use uuid::Uuid;
 
 use super::router::Web;
 use crate::{
+    domain::voice,
     server::app::{self, Actor, App, Error, export::Format},
-    ui::path,
+    ui::path::{self, Unread},
 };
 
 pub fn routes() -> Router<Web> {
@@ -38,10 +39,16 @@ async fn list(
     let named = file.split_once('.').and_then(|(list, name)| Some((list, Format::named(name)?)));
     match named {
         Some(("connections", format)) => {
+            if let Some(unread) = path::connection_unread(&params) {
+                return not_asked_for(&unread);
+            }
             let filter = path::connection_filter(&params);
             answer(&file, format, app::connection::export(&app, &actor, filter, format).await)
         }
         Some(("audit", format)) => {
+            if let Some(unread) = path::audit_unread(&params) {
+                return not_asked_for(&unread);
+            }
             let filter = path::audit_filter(&params);
             answer(&file, format, app::audit::export(&app, &actor, filter, format).await)
         }
@@ -100,6 +107,11 @@ fn sent(
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
     (headers, Body::from_stream(pieces.map_err(std::io::Error::other))).into_response()
+}
+
+fn not_asked_for(unread: &Unread) -> Response {
+    let (title, _) = voice::unread(unread.name, &unread.value);
+    (StatusCode::BAD_REQUEST, title).into_response()
 }
 
 fn refused(error: &Error) -> Response {

@@ -14,18 +14,23 @@ use axum::{
 };
 use futures::{StreamExt, stream};
 use serde::Deserialize;
+use tower_sessions::Session;
 use uuid::Uuid;
 
 use super::router::Web;
 use crate::server::app::{self, Actor, App, live};
 
+pub const LIVE: &str = "/live";
+
 /// A stream is begun anew after so long, so that nobody listens who may not any more.
 const LENGTH: Duration = Duration::from_secs(5 * 60);
+/// After how long a browser asks for another when a stream has ended.
+const RETRY: Duration = Duration::from_millis(300);
 /// How often a silent stream says that it is there.
 const PULSE: Duration = Duration::from_secs(15);
 
 pub fn routes() -> Router<Web> {
-    Router::new().route("/live", get(events))
+    Router::new().route(LIVE, get(events))
 }
 
 #[derive(Deserialize)]
@@ -37,10 +42,15 @@ struct Asked {
 async fn events(
     State(app): State<App>,
     Extension(actor): Extension<Actor>,
+    session: Session,
     Query(Asked { of }): Query<Asked>,
 ) -> Response {
-    let ear = match live::hear(&app, &actor, of) {
+    let session = session.id().map(|id| id.to_string()).unwrap_or_default();
+    let ear = match live::hear(&app, &actor, &session, of) {
         Ok(ear) => ear,
+        Err(app::Error::Conflict(conflict)) => {
+            return (StatusCode::TOO_MANY_REQUESTS, conflict.why).into_response();
+        }
         Err(app::Error::Unauthenticated) => return StatusCode::UNAUTHORIZED.into_response(),
         Err(_) => return StatusCode::FORBIDDEN.into_response(),
     };
@@ -55,7 +65,8 @@ async fn events(
         let topic = ear.next().await?;
         Some((Ok::<_, Infallible>(Event::default().data(topic.as_str())), ear))
     });
-    let events = Sse::new(topics.take_until(Box::pin(end)))
+    let first = stream::iter([Ok(Event::default().retry(RETRY))]);
+    let events = Sse::new(first.chain(topics.take_until(Box::pin(end))))
         .keep_alive(KeepAlive::new().interval(PULSE).text(""));
     // A proxy in between is not to wait for more.
     ([(HeaderName::from_static("x-accel-buffering"), "no")], events).into_response()

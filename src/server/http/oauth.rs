@@ -102,7 +102,7 @@ async fn callback(
         Landing::lost(Outcome::Failed)
     });
     let again = match relink::left_by(&headers) {
-        Some(token) if landing.outcome != Outcome::Done => back_to(&app, landing, token).await,
+        Some(token) => back_to(&app, landing, token).await,
         _ => None,
     };
     private(again.unwrap_or_else(|| land(landing, &actor)))
@@ -110,22 +110,23 @@ async fn callback(
 
 /// To the page behind the link by which this browser left: there is the way to try again.
 async fn back_to(app: &App, landing: Landing, token: String) -> Option<Response> {
+    let outcome = landing.outcome.filter(|outcome| *outcome != Outcome::Done)?;
     let is_it = app::relink::is_for(app, &token, landing.relink_id?).await;
     let is_it = is_it.inspect_err(|error| tracing::error!(%error, "a relink can't be looked up"));
-    is_it.ok()?.then(|| Redirect::to(&path::relink_again(&token, landing.outcome)).into_response())
+    is_it.ok()?.then(|| Redirect::to(&path::relink_again(&token, outcome)).into_response())
 }
 
 fn land(landing: Landing, actor: &Actor) -> Response {
-    let outcome = landing.outcome;
+    let outcome = landing.outcome.map_or(path::BEING_STORED, Outcome::as_str);
     match landing.connection_id {
-        Some(id) if matches!(actor, Actor::User { .. }) => Redirect::to(&match outcome {
-            Outcome::Done => format!("/connections/{id}?connected=1"),
-            _ if let Some(home) = landing.home => {
-                format!("/connections/{id}?problem={}&home={home}", outcome.as_str())
-            }
-            _ => format!("/connections/{id}?problem={}", outcome.as_str()),
-        }),
-        _ => Redirect::to(&path::outcome(outcome.as_str())),
+        Some(id) if matches!(actor, Actor::User { .. }) => {
+            Redirect::to(&match (landing.outcome, landing.home) {
+                (Some(Outcome::Done), _) => format!("/connections/{id}?connected=1"),
+                (_, Some(home)) => format!("/connections/{id}?problem={outcome}&home={home}"),
+                (_, None) => format!("/connections/{id}?problem={outcome}"),
+            })
+        }
+        _ => Redirect::to(&path::outcome(outcome)),
     }
     .into_response()
 }
@@ -136,4 +137,28 @@ fn private(mut response: Response) -> Response {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::access::Role;
+
+    fn goes_to(landing: Landing, actor: &Actor) -> String {
+        let response = land(landing, actor);
+        response.headers()[header::LOCATION].to_str().expect("an address").to_owned()
+    }
+
+    /// Neither that it worked nor that it failed is known.
+    #[test]
+    fn what_is_not_stored_yet_is_not_said_to_have_failed() {
+        let id = Uuid::from_u128(7);
+        let user = Actor::User { id, email: "a@example.com".into(), role: Role::Admin };
+        let landing =
+            Landing { outcome: None, connection_id: Some(id), relink_id: None, home: None };
+        assert_eq!(goes_to(landing, &user), format!("/connections/{id}?problem=being_stored"));
+        assert_eq!(goes_to(landing, &Actor::Anonymous), "/relink/outcome/being_stored");
+    }
 }

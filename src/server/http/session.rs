@@ -1,31 +1,40 @@
 //! Browser sessions: the cookie, the store behind it, and who a request comes from.
+//!
+//! A session is written as a whole, from what a request found at its beginning. So it holds only what is
+//! settled when it is made; what comes and goes has rows of its own (`app::note`), and its end is moved
+//! without it.
+
+use std::collections::HashMap;
 
 use axum::{
     extract::{Request, State},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use time::OffsetDateTime;
 use tower_sessions::{
     Expiry, Session, SessionManagerLayer, SessionStore,
     cookie::SameSite,
-    session::{Id, Record},
+    session::{self, Id, Record},
     session_store,
 };
 use uuid::Uuid;
 
+use super::live::LIVE;
 use crate::{
-    domain::user::User,
-    server::app::{self, Actor, App},
+    domain::voice,
+    server::app::{self, Actor, App, session::SignedIn},
 };
 
 const USER: &str = "user_id";
 const BEGAN: &str = "began_at";
 const SEEN: &str = "seen_at";
 const BROWSER: &str = "browser";
-const NOTE: &str = "note";
-const TYPED: &str = "typed";
-/// A session in use is written again this often, so that reading pages does not write rows.
+const GENERATION: &str = "credential_generation";
+/// What sessions that name none were made under.
+const FIRST: i64 = 1;
+/// The end of a session in use is moved this often, so that reading pages does not write rows.
 const TOUCH: time::Duration = time::Duration::minutes(5);
 
 /// The cookie's layer. Over https the cookie has the `__Host-` prefix (RFC 6265bis section 4.1.3.2),
@@ -38,7 +47,8 @@ pub fn layer(app: &App) -> SessionManagerLayer<Store> {
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
         .with_path("/")
-        .with_expiry(Expiry::OnInactivity(app::session::IDLE_LIMIT))
+        // How long it may be idle says its row, which is moved without sending the cookie again.
+        .with_expiry(Expiry::OnInactivity(app::session::ABSOLUTE_LIMIT))
 }
 
 /// Sessions in Postgres.
@@ -62,7 +72,9 @@ fn encode(
     record: &Record,
 ) -> session_store::Result<(Option<Uuid>, serde_json::Value, OffsetDateTime)> {
     let user = record.data.get(USER).and_then(|id| serde_json::from_value(id.clone()).ok());
-    let data = serde_json::to_value(&record.data)
+    let mut data = record.data.clone();
+    data.remove(SEEN);
+    let data = serde_json::to_value(&data)
         .map_err(|error| session_store::Error::Encode(error.to_string()))?;
     Ok((user, data, app.now() + app::session::IDLE_LIMIT))
 }
@@ -90,8 +102,11 @@ impl SessionStore for Store {
         let found = app::session::find(&self.0, &id.to_string()).await.map_err(backend)?;
         found
             .map(|(data, expiry_date)| {
-                let data = serde_json::from_value(data)
+                let mut data: HashMap<String, serde_json::Value> = serde_json::from_value(data)
                     .map_err(|error| session_store::Error::Decode(error.to_string()))?;
+                // Its end says when it was last in use.
+                let seen = expiry_date - app::session::IDLE_LIMIT;
+                data.insert(SEEN.into(), seen.unix_timestamp().into());
                 Ok(Record { id: *id, data, expiry_date })
             })
             .transpose()
@@ -110,59 +125,89 @@ pub async fn identify(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let actor = match find(&app, &session).await {
+    let by_itself = is_look(request.headers()) || request.uri().path() == LIVE;
+    let actor = match find(&app, &session, by_itself).await {
         Ok(actor) => actor,
-        Err(error) => {
-            tracing::error!(error, "the session can't be read");
+        // What is stored is of no use to anybody.
+        Err(Unread::Session(
+            error @ (session::Error::SerdeJson(_)
+            | session::Error::Store(session_store::Error::Decode(_))),
+        )) => {
+            tracing::error!(%error, "a session can't be understood");
             Actor::Anonymous
+        }
+        // Whoever is signed in is not to be told that they are not.
+        Err(error) => {
+            tracing::error!(error = error.to_string(), "a session can't be read");
+            return unread();
         }
     };
     request.extensions_mut().insert(actor);
     next.run(request).await
 }
 
-async fn find(app: &App, session: &Session) -> Result<Actor, String> {
-    let text = |error: tower_sessions::session::Error| error.to_string();
-    let Some(id) = session.get::<Uuid>(USER).await.map_err(text)? else {
+/// Says that our script looks at a page again by itself, and nobody may be there.
+pub const LOOK: HeaderName = HeaderName::from_static("x-look");
+
+/// Whether nobody asked for the page anew.
+pub fn is_look(headers: &HeaderMap) -> bool {
+    headers.contains_key(LOOK)
+}
+
+/// Nobody is told that they are signed out when that is not known. A page comes again by itself.
+fn unread() -> Response {
+    let headers = [(header::RETRY_AFTER, "5"), (header::REFRESH, "5")];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, voice::AWAY).into_response()
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Unread {
+    #[error(transparent)]
+    Session(#[from] session::Error),
+    #[error(transparent)]
+    App(#[from] app::Error),
+}
+
+/// `by_itself`: nobody may be there to whom the session is of use.
+async fn find(app: &App, session: &Session, by_itself: bool) -> Result<Actor, Unread> {
+    let Some(id) = session.get::<Uuid>(USER).await? else {
         return Ok(Actor::Anonymous);
     };
     let now = app.now();
-    let began = session.get::<i64>(BEGAN).await.map_err(text)?.unwrap_or_default();
-    if now.unix_timestamp() - began > app::session::ABSOLUTE_LIMIT.whole_seconds() {
-        session.flush().await.map_err(text)?;
-        return Ok(Actor::Anonymous);
-    }
-    let Some(user) = app::session::find_user(app, id).await.map_err(|error| error.to_string())?
-    else {
-        session.flush().await.map_err(text)?;
+    let began = session.get::<i64>(BEGAN).await?.unwrap_or_default();
+    let generation = session.get::<i64>(GENERATION).await?.unwrap_or(FIRST);
+    let is_over = now.unix_timestamp() - began > app::session::ABSOLUTE_LIMIT.whole_seconds();
+    let found = if is_over { None } else { app::session::find_user(app, id).await? };
+    let Some(found) = found.filter(|found| found.generation == generation) else {
+        session.flush().await?;
         return Ok(Actor::Anonymous);
     };
-    let seen = session.get::<i64>(SEEN).await.map_err(text)?.unwrap_or_default();
-    if now.unix_timestamp() - seen > TOUCH.whole_seconds() {
-        session.insert(SEEN, now.unix_timestamp()).await.map_err(text)?;
+    let seen = session.get::<i64>(SEEN).await?.unwrap_or_default();
+    if !by_itself
+        && now.unix_timestamp() - seen > TOUCH.whole_seconds()
+        && let Some(id) = session.id()
+    {
+        app::session::touch(app, &id.to_string()).await?;
     }
-    Ok(app::session::actor_of(&user))
+    Ok(app::session::actor_of(&found.user))
 }
 
 /// Makes the session this person's, under a new id (session fixation).
 pub async fn begin(
     session: &Session,
-    user: &User,
+    signed_in: &SignedIn,
     now: OffsetDateTime,
-) -> Result<(), tower_sessions::session::Error> {
+) -> Result<(), session::Error> {
     session.clear().await;
     session.cycle_id().await?;
-    session.insert(USER, user.id).await?;
-    session.insert(BEGAN, now.unix_timestamp()).await?;
-    session.insert(SEEN, now.unix_timestamp()).await
+    session.insert(USER, signed_in.user.id).await?;
+    session.insert(GENERATION, signed_in.generation).await?;
+    session.insert(BEGAN, now.unix_timestamp()).await
 }
 
 /// The secret by which this browser is known to a flow; made when there is none. It is drawn from
 /// the session, so it lives as long and is as hard to steal.
-pub async fn browser(
-    app: &App,
-    session: &Session,
-) -> Result<String, tower_sessions::session::Error> {
+pub async fn browser(app: &App, session: &Session) -> Result<String, session::Error> {
     if let Some(known) = known_browser(session).await? {
         return Ok(known);
     }
@@ -172,38 +217,6 @@ pub async fn browser(
 }
 
 /// [`browser`], if it was made.
-pub async fn known_browser(
-    session: &Session,
-) -> Result<Option<String>, tower_sessions::session::Error> {
+pub async fn known_browser(session: &Session) -> Result<Option<String>, session::Error> {
     session.get::<String>(BROWSER).await
-}
-
-/// Keeps a sealed note for the next page.
-pub async fn put_note(
-    session: &Session,
-    sealed: Vec<u8>,
-) -> Result<(), tower_sessions::session::Error> {
-    session.insert(NOTE, sealed).await
-}
-
-/// Takes the note of the page before.
-pub async fn take_note(
-    session: &Session,
-) -> Result<Option<Vec<u8>>, tower_sessions::session::Error> {
-    session.remove(NOTE).await
-}
-
-/// Keeps, sealed, what was typed into a form that failed.
-pub async fn put_typed(
-    session: &Session,
-    sealed: Vec<u8>,
-) -> Result<(), tower_sessions::session::Error> {
-    session.insert(TYPED, sealed).await
-}
-
-/// Takes what [`put_typed`] kept.
-pub async fn take_typed(
-    session: &Session,
-) -> Result<Option<Vec<u8>>, tower_sessions::session::Error> {
-    session.remove(TYPED).await
 }

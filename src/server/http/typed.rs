@@ -1,6 +1,8 @@
 //! What was typed into a form that failed. Our script keeps it on the page; without one it travels in
 //! the session, sealed, to the page that says what was wrong. Only what is known to be no secret does.
 
+use std::{borrow::Cow, collections::HashMap};
+
 use axum::{
     body::{self, Body, HttpBody},
     extract::{Request, State},
@@ -11,9 +13,12 @@ use axum::{
 use tower_sessions::Session;
 use url::form_urlencoded;
 
-use super::{done::SENT_BY, session};
+use super::{done::SENT_BY, session::is_look};
 use crate::{
-    server::app::{self, Actor, App},
+    server::app::{
+        Actor, App,
+        note::{self, Name},
+    },
     ui::Typed,
 };
 
@@ -24,6 +29,9 @@ const KEPT: &[&str] = &[
     "answers",
     "audience",
     "client_id",
+    "client_scopes",
+    "color",
+    "contact",
     "content_type",
     "email",
     "external_id",
@@ -34,12 +42,14 @@ const KEPT: &[&str] = &[
     "obtained_at",
     "provider",
     "resource",
+    "revoke",
     "role",
     "scopes",
     "scopes[]",
     "slug",
     "status",
     "subject_token_type",
+    "tag",
     "tags",
 ];
 
@@ -57,8 +67,9 @@ pub async fn carry(State(app): State<App>, mut request: Request, next: Next) -> 
         return next.run(request).await;
     };
     if request.method() == Method::GET {
-        if request.uri().query().is_some_and(failed)
-            && let Some(typed) = take(&app, &session, &actor).await
+        if !is_look(request.headers())
+            && let Some(form) = request.uri().query().and_then(failed)
+            && let Some(typed) = take(&app, &session, &actor, &form).await
         {
             request.extensions_mut().insert(typed);
         }
@@ -75,17 +86,19 @@ pub async fn carry(State(app): State<App>, mut request: Request, next: Next) -> 
     let request = Request::from_parts(parts, Body::from(sent.clone()));
     let response = next.run(request).await;
     let location = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
-    if location.and_then(|to| to.split_once('?')).is_some_and(|(_, query)| failed(query)) {
+    if location.and_then(|to| to.split_once('?')).is_some_and(|(_, query)| failed(query).is_some())
+    {
         let pairs = form_urlencoded::parse(&sent).into_owned();
         let pairs = pairs.filter(|(name, _)| may_be_kept(name)).collect();
-        keep(&app, &session, &actor, &Typed::new(form, pairs)).await;
+        keep(&app, &session, &actor, &form, &Typed::new(form.clone(), pairs)).await;
     }
     response
 }
 
-/// Whether a query says that a form failed.
-fn failed(query: &str) -> bool {
-    form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "__err")
+/// Which form a query says that failed.
+fn failed(query: &str) -> Option<String> {
+    let mut pairs: HashMap<_, _> = form_urlencoded::parse(query.as_bytes()).collect();
+    pairs.remove("__err").and_then(|_| pairs.remove("__path")).map(Cow::into_owned)
 }
 
 /// Whether a browser sent a form by itself, and one that is not long.
@@ -100,21 +113,25 @@ fn is_kept(request: &Request) -> bool {
 }
 
 /// Losing what was typed is no reason to fail; it is only logged.
-async fn keep(app: &App, session: &Session, actor: &Actor, typed: &Typed) {
-    let sealed = serde_json::to_value(typed)
-        .map_err(app::Error::from)
-        .and_then(|note| app::keys::seal_note(app, actor, &note));
-    let kept = match sealed {
-        Ok(sealed) => session::put_typed(session, sealed).await.map_err(|error| error.to_string()),
-        Err(error) => Err(format!("{error:#}")),
+async fn keep(app: &App, session: &Session, actor: &Actor, form: &str, typed: &Typed) {
+    let Some(id) = session.id() else { return };
+    let kept = async {
+        let note = serde_json::to_value(typed)?;
+        note::put(app, actor, &id.to_string(), Name::any(&kind(form)), &note).await
     };
-    if let Err(error) = kept {
+    if let Err(error) = kept.await {
+        let error = format!("{error:#}");
         tracing::warn!(error, "what was typed into a form can't be kept");
     }
 }
 
-async fn take(app: &App, session: &Session, actor: &Actor) -> Option<Typed> {
-    let sealed = session::take_typed(session).await.ok()??;
-    let note = app::keys::open_note(app, actor, &sealed).await.ok()?;
+async fn take(app: &App, session: &Session, actor: &Actor, form: &str) -> Option<Typed> {
+    let id = session.id()?.to_string();
+    let note = note::take(app, actor, &id, Name::any(&kind(form))).await.ok()??;
     serde_json::from_value(note).ok()
+}
+
+/// What was typed into one form says nothing to another that failed beside it.
+fn kind(form: &str) -> String {
+    format!("typed {form}")
 }

@@ -1,20 +1,26 @@
-//! Files that people send from a page. They are read as they come, whatever their length.
+//! Files that people send from a page. They are read as they come, whatever their length. Our script shows
+//! why one is refused; a browser without it is led back to the page, which says it.
 
 use axum::{
-    Extension, Router,
-    extract::{DefaultBodyLimit, Multipart, Path, State, multipart::Field},
+    Extension, Router, body,
+    extract::{DefaultBodyLimit, Multipart, Path, Request, State, multipart::Field},
     http::{HeaderMap, StatusCode, header},
+    middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
     routing::post,
 };
 use futures::{SinkExt, channel::mpsc};
+use leptos::server_fn::error::ServerFnUrlError;
 use std::{io, pin::pin};
 use tokio_util::io::StreamReader;
 use uuid::Uuid;
 
-use super::router::Web;
+use super::{done::SENT_BY, router::Web};
 use crate::{
-    domain::brand::LOGO_LIMIT,
+    domain::{
+        brand::LOGO_LIMIT,
+        problem::{Code, Problem},
+    },
     server::app::{
         self, Actor, App,
         import::{File, Format},
@@ -31,6 +37,35 @@ pub fn routes() -> Router<Web> {
                 .route(path::UPLOAD_LOGO, post(logo))
                 .layer(DefaultBodyLimit::max(LOGO_FORM)),
         )
+        .layer(middleware::from_fn(lead_back))
+}
+
+/// Why a file was refused is never longer.
+const WHY: usize = 4096;
+
+/// From which page a browser sent a file by itself.
+fn page_of(headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let by_itself = text(header::ACCEPT).is_some_and(|accept| accept.contains("text/html"))
+        && !headers.contains_key(SENT_BY);
+    text(header::REFERER).filter(|_| by_itself).map(ToOwned::to_owned)
+}
+
+/// Leads back to the page that the file came from, with why it was refused, as a form's function does.
+async fn lead_back(request: Request, next: Next) -> Response {
+    let (page, form) = (page_of(request.headers()), request.uri().path().to_owned());
+    let answer = next.run(request).await;
+    let Some(page) = page.filter(|_| !answer.status().is_redirection()) else { return answer };
+    let (parts, body) = answer.into_parts();
+    let Ok(why) = body::to_bytes(body, WHY).await else { return parts.status.into_response() };
+    let message = String::from_utf8_lossy(&why).into_owned();
+    let problem = Problem { code: Code::Invalid, message, fields: Vec::new(), request_id: None };
+    // What was said there before is not said again.
+    let page = page.split('?').next().unwrap_or_default();
+    match ServerFnUrlError::new(form, problem).to_url(page) {
+        Ok(to) => Redirect::to(to.as_str()).into_response(),
+        Err(_) => (parts.status, why).into_response(),
+    }
 }
 
 /// Takes a form with `dry_run` (if it is one) before `file`, and goes to the page of what came of it.
@@ -81,7 +116,10 @@ async fn logo(
         return refused(StatusCode::PAYLOAD_TOO_LARGE, "The picture has to be at most 100 KB.");
     };
     match app::brand::set_logo(&app, &actor, &bytes).await {
-        Ok(_) => Redirect::to(path::SETTINGS).into_response(),
+        Ok(_) => {
+            let done = path::done("brand/set_logo");
+            Redirect::to(&format!("{}?{}={done}", path::SETTINGS, path::DONE)).into_response()
+        }
         Err(app::Error::Unauthenticated) => Redirect::to("/login").into_response(),
         Err(app::Error::Internal(error)) => {
             tracing::error!(error = format!("{error:#}"), "a logo could not be kept");
@@ -122,9 +160,9 @@ async fn take(app: &App, actor: &Actor, client: Uuid, file: File<Field<'_>>) -> 
         () = hand_over => run.await,
     };
     match done {
-        Ok(import) => {
-            Redirect::to(&format!("/clients/{client}/import?run={}", import.id)).into_response()
-        }
+        // Also of a file in which nothing could be read: that is what its page says.
+        Ok(ended) => Redirect::to(&format!("/clients/{client}/import?run={}", ended.import.id))
+            .into_response(),
         Err(app::Error::Unauthenticated) => Redirect::to("/login").into_response(),
         Err(app::Error::Internal(error)) => {
             tracing::error!(error = format!("{error:#}"), "an import could not begin");

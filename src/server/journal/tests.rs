@@ -2,7 +2,7 @@ use super::*;
 
 fn entry(n: u8) -> Entry {
     Entry {
-        attempt_id: Uuid::from_u128(n.into()),
+        id: Uuid::from_u128(n.into()),
         generation: n.into(),
         sealed: vec![n; usize::from(n) * 100],
     }
@@ -38,7 +38,7 @@ async fn what_a_process_leaves_behind_is_found_by_the_next() {
     let (_next, found) = Journal::open(dir.path(), id(2)).unwrap();
     let mut entries: Vec<Entry> =
         found.iter().flat_map(|leftover| leftover.entries.clone()).collect();
-    entries.sort_by_key(|entry| entry.attempt_id);
+    entries.sort_by_key(|entry| entry.id);
     entries.dedup();
     assert_eq!(entries, [entry(1), entry(2)]);
     for leftover in found {

@@ -2,9 +2,10 @@
 
 use reqwest::header::{ACCEPT, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
+use time::Duration;
 
 use super::{
-    Account, Error, Grant, Http, Registration, dialect, jwt,
+    Account, Error, Grant, Http, Registration, classify, dialect, jwt,
     response::{Seen, Tokens},
     token,
 };
@@ -35,7 +36,7 @@ pub async fn identify(
     if !missing {
         return known.cloned();
     }
-    let Ok(Some(userinfo)) = ask(http, registration, grant).await else {
+    let Ok(Heard::Told(userinfo)) = ask(http, registration, &grant.access_token).await else {
         return known.cloned();
     };
     let id_token = grant.id_token.as_ref().and_then(|token| jwt::claims(token.expose_secret()));
@@ -53,17 +54,51 @@ pub async fn identify(
     }
 }
 
+/// What the userinfo endpoint says of whose an access token is.
+pub enum Answer {
+    Account(Account),
+    /// It answers, and does not say it.
+    Silent,
+    /// It is not able to answer now; for how long, where it says so.
+    Busy(Option<Duration>),
+}
+
+/// Asks the userinfo endpoint whose an access token is.
+pub async fn look_up(
+    http: &Http,
+    registration: &Registration<'_>,
+    access_token: &SecretString,
+) -> Answer {
+    let userinfo = match ask(http, registration, access_token).await {
+        Ok(Heard::Told(userinfo)) => userinfo,
+        Ok(Heard::Nothing) | Err(_) => return Answer::Silent,
+        Ok(Heard::Busy(wait)) => return Answer::Busy(wait),
+    };
+    let tokens = Tokens([Some(access_token.expose_secret()), None, None]);
+    let seen = Seen { userinfo: Some(&userinfo), tokens, ..Seen::default() };
+    seen.account(registration).map_or(Answer::Silent, Answer::Account)
+}
+
+enum Heard {
+    Told(serde_json::Value),
+    Nothing,
+    Busy(Option<Duration>),
+}
+
 async fn ask(
     http: &Http,
     registration: &Registration<'_>,
-    grant: &Grant,
-) -> Result<Option<serde_json::Value>, Error> {
-    let request = prepare(registration, &grant.access_token)?;
-    let answer = http.0.client.send(request).await;
-    Ok(answer
-        .ok()
-        .filter(|answer| (200..300).contains(&answer.status))
-        .and_then(|answer| token::data(&answer)))
+    access_token: &SecretString,
+) -> Result<Heard, Error> {
+    let request = prepare(registration, access_token)?;
+    let Ok(answer) = http.0.client.send(request).await else { return Ok(Heard::Busy(None)) };
+    Ok(match answer.status {
+        200..300 => token::data(&answer).map_or(Heard::Nothing, Heard::Told),
+        408 | 425 | 429 | 500.. => {
+            Heard::Busy(classify::retry_after(&answer.headers, http.0.clock.now()))
+        }
+        _ => Heard::Nothing,
+    })
 }
 
 /// The request that asks the userinfo endpoint.

@@ -36,6 +36,12 @@ pub fn sign(
     now: OffsetDateTime,
     rng: &dyn Rng,
 ) -> Result<SecretString, Error> {
+    let unfit = || {
+        let why = misfit(authentication, secret);
+        let why = why.as_deref().unwrap_or("does not sign as the profile wants it");
+        // Says nothing of the key itself.
+        Error::Credentials(format!("the client can't sign who it is, for its key {why}"))
+    };
     let (algorithm, key) = key(authentication, secret).ok_or_else(unfit)?;
     let named = match &authentication.audience {
         Some(template) => registration.fill(template)?,
@@ -93,9 +99,4 @@ pub fn misfit(authentication: &Authentication, secret: &SecretString) -> Option<
         }
         _ => format!("is no private key that signs with {algorithm}"),
     })
-}
-
-/// Says nothing of the key itself.
-fn unfit() -> Error {
-    Error::Credentials("the client's key does not fit the way the provider wants it used".into())
 }

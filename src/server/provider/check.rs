@@ -19,12 +19,35 @@
 //! answer.
 
 use secrecy::{ExposeSecret, SecretString};
+use time::Duration;
 
 use super::{Error, Http, Refusal, Registration, introspect, revoke, token};
 use crate::domain::{
     check::{Heard, Said, Way, weigh},
     provider::{AuthenticationMethod, RevokedBy},
+    refusal::ErrorClass,
 };
+
+/// What came of one question.
+#[derive(Debug)]
+pub struct Answer {
+    pub heard: Heard,
+    /// What was said, where that was no yes.
+    pub said: Option<Said>,
+    /// For how long the provider asks to be left alone.
+    pub pause: Option<Duration>,
+}
+
+impl Answer {
+    fn plain(heard: Heard) -> Self {
+        Self { heard, said: None, pause: None }
+    }
+
+    /// None came in time.
+    pub fn none() -> Self {
+        Self::plain(Heard::Unanswered)
+    }
+}
 
 /// Asks by one way. `made_up` stands for the token, the code or whatever else the way presents.
 pub async fn ask(
@@ -32,9 +55,9 @@ pub async fn ask(
     registration: &Registration<'_>,
     way: Way,
     made_up: &SecretString,
-) -> (Heard, Option<Said>) {
+) -> Answer {
     if let Err(Error::NoEndpoint(_)) = address(registration, way) {
-        return (Heard::Nowhere, None);
+        return Answer::plain(Heard::Nowhere);
     }
     let answer = match way {
         Way::ClientCredentials => {
@@ -60,8 +83,12 @@ pub async fn ask(
         }
     };
     match answer {
-        Ok(heard) => (heard, None),
-        Err(refusal) => (heard(way, &refusal), Some(said(refusal))),
+        Ok(heard) => Answer::plain(heard),
+        Err(refusal) => {
+            let limited = refusal.class == ErrorClass::RateLimited;
+            let (heard, pause) = (heard(way, &refusal), refusal.retry_after.filter(|_| limited));
+            Answer { heard, said: Some(said(refusal)), pause }
+        }
     }
 }
 
@@ -94,7 +121,7 @@ fn address(registration: &Registration<'_>, way: Way) -> Result<url::Url, Error>
 
 fn heard(way: Way, refusal: &Refusal) -> Heard {
     let heard = match (refusal.sent, refusal.class) {
-        (false, crate::domain::refusal::ErrorClass::RequestRefused) => Heard::Unsent,
+        (false, ErrorClass::RequestRefused) => Heard::Unsent,
         _ => weigh(refusal.class, refusal.status, refusal.code.as_deref()),
     };
     // Only of what presents a grant can it be said that the grant is refused.

@@ -133,7 +133,7 @@ fn fits(rule: &ErrorRule, answer: &Answer, value: Option<&Value>, code: Option<&
 }
 
 /// `Retry-After` in both its forms (RFC 9110 section 10.2.3).
-fn retry_after(headers: &HeaderMap, now: OffsetDateTime) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: OffsetDateTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match text.parse::<f64>() {
         Ok(seconds) => Duration::checked_seconds_f64(seconds)?,

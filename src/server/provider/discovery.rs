@@ -31,19 +31,26 @@ struct Metadata {
 
 /// A draft profile for `issuer`, whose metadata must name exactly this issuer, byte for byte
 /// (RFC 8414 section 3.3).
+///
+/// Whoever gives the metadata's own address gets the issuer that has it there; whether that ends in a slash does
+/// not show, so it may be either.
 pub async fn discover(http: &Http, issuer: &str) -> Result<Profile, Error> {
     let failed = |why: String| Error::Discovery(why);
-    let url =
-        Url::parse(issuer).map_err(|error| failed(format!("{issuer} is no address: {error}")))?;
+    let url = Url::parse(issuer).map_err(|_| {
+        failed(format!("{issuer:?} is no address; one looks like https://login.example.com"))
+    })?;
     if url.query().is_some() || url.fragment().is_some() || url.cannot_be_a_base() {
         return Err(failed("an issuer has neither query nor fragment".into()));
     }
-    if url.path().contains("/.well-known/") {
-        return Err(failed("give the issuer itself, not the address of its metadata".into()));
+    let cut = issuer_at(&url);
+    if cut.is_none() && url.path().contains("/.well-known/") {
+        return Err(failed(format!("{issuer} is the address of something else than metadata")));
     }
+    let asked = Asked { issuer: cut.as_deref().unwrap_or(issuer), or_with_slash: cut.is_some() };
+    let url = Url::parse(asked.issuer).unwrap_or(url);
     let (mut wrong, mut absent) = (None, None);
     for address in places(&url) {
-        match look(http, &address, issuer).await {
+        match look(http, &address, asked).await {
             Ok(metadata) => {
                 let draft = draft(metadata, &url);
                 profile::check(&draft)?;
@@ -58,6 +65,16 @@ pub async fn discover(http: &Http, issuer: &str) -> Result<Profile, Error> {
     Err(failed(wrong.or(absent).unwrap_or_default()))
 }
 
+/// The issuer that has its metadata at `url`, without a slash at its end; `None`: no metadata stands there.
+fn issuer_at(url: &Url) -> Option<String> {
+    let (before, after) = url.path().split_once("/.well-known/")?;
+    let names = ["openid-configuration", "oauth-authorization-server"];
+    let rest = names.into_iter().find_map(|name| after.strip_prefix(name))?;
+    let whole = rest.is_empty() || rest.starts_with('/');
+    let origin = url.origin().ascii_serialization();
+    whole.then(|| format!("{origin}{before}{}", rest.trim_end_matches('/')))
+}
+
 /// Why a place has no metadata for us. Another may have.
 enum Miss {
     /// Nothing is there, or nothing came from there.
@@ -68,8 +85,22 @@ enum Miss {
     Blocked(String),
 }
 
-/// Reads the metadata of `issuer` at `address`.
-async fn look(http: &Http, address: &Url, issuer: &str) -> Result<Metadata, Miss> {
+/// Whose metadata is asked for.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    issuer: &'a str,
+    /// The same with a slash at its end will do too.
+    or_with_slash: bool,
+}
+
+impl Asked<'_> {
+    fn is(self, issuer: &str) -> bool {
+        issuer == self.issuer || self.or_with_slash && issuer.strip_suffix('/') == Some(self.issuer)
+    }
+}
+
+/// Reads the metadata of `asked` at `address`.
+async fn look(http: &Http, address: &Url, asked: Asked<'_>) -> Result<Metadata, Miss> {
     let mut request = reqwest::Request::new(reqwest::Method::GET, address.clone());
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
     let answer = http.0.client.send(request).await.map_err(|failure| match failure {
@@ -80,9 +111,11 @@ async fn look(http: &Http, address: &Url, issuer: &str) -> Result<Metadata, Miss
     if answer.status != 200 {
         return Err(Miss::Absent(format!("{address} answered {}", answer.status)));
     }
-    let metadata: Metadata = serde_json::from_slice(&answer.body)
-        .map_err(|error| Miss::Wrong(format!("{address} holds no metadata: {error}")))?;
-    if metadata.issuer != issuer {
+    let metadata: Metadata = serde_json::from_slice(&answer.body).map_err(|error| {
+        Miss::Wrong(format!("{address} holds no metadata: {}", unfit(&answer.body, &error)))
+    })?;
+    if !asked.is(&metadata.issuer) {
+        let issuer = asked.issuer;
         let other: String = metadata.issuer.chars().take(200).collect();
         return Err(Miss::Wrong(format!(
             "{address} speaks for the issuer {other:?}, not for {issuer:?}; they must be equal to \
@@ -90,6 +123,22 @@ async fn look(http: &Http, address: &Url, issuer: &str) -> Result<Metadata, Miss
         )));
     }
     Ok(metadata)
+}
+
+/// What a body is that is no metadata.
+fn unfit(body: &[u8], error: &serde_json::Error) -> String {
+    let text = String::from_utf8_lossy(body);
+    if text.trim_start().starts_with('<') {
+        return "it is a page for people (HTML)".into();
+    }
+    if error.classify() != serde_json::error::Category::Data {
+        return "it is not JSON".into();
+    }
+    let said = error.to_string();
+    match said.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')) {
+        Some((name, _)) => format!("it does not say its {name:?}"),
+        None => "its fields are not those of RFC 8414".into(),
+    }
 }
 
 /// Where metadata may stand: OpenID's place after the issuer's path, RFC 8414's before it.

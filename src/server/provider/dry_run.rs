@@ -9,16 +9,18 @@ use super::{
     Error, Grant, Refusal, Registration, account, authorize, device,
     dialect::Prepared,
     guard::Answer,
-    introspect, jwt,
+    introspect, jwt, oddity,
     redact::{self, Redactor},
     response::Origin,
     revoke,
     token::{self, Intent},
+    unread,
 };
 use crate::{
     domain::{
         dry_run::{Answered, DryHeader, DryRequest, Sample},
         provider::{AuthenticationMethod, Call, GrantType, Profile, Renewal},
+        refusal::ErrorClass,
     },
     server::clock::Rng,
 };
@@ -194,6 +196,23 @@ pub struct Taken {
     pub id_token: Result<(), &'static str>,
     /// Where it says something of an expiry that can't be read.
     pub unreadable: Vec<String>,
+    /// Where it holds what looks like a token or its end, and nothing looks.
+    pub unread: Vec<String>,
+}
+
+/// Why nothing would be taken of a sample.
+pub struct Untaken {
+    pub refusal: Refusal,
+    /// What its body is, where it is no data.
+    pub body_problem: Option<String>,
+    /// Where it holds what looks like a token or its end, and nothing looks.
+    pub unread: Vec<String>,
+}
+
+impl From<Error> for Untaken {
+    fn from(error: Error) -> Self {
+        Self { refusal: error.into(), body_problem: None, unread: Vec::new() }
+    }
 }
 
 /// Reads a sample as if it had just come.
@@ -201,7 +220,7 @@ pub fn read(
     registration: &Registration<'_>,
     sample: &Sample,
     now: OffsetDateTime,
-) -> Result<Taken, Refusal> {
+) -> Result<Taken, Untaken> {
     let kind = sample.content_type.as_deref().unwrap_or("application/json");
     let mut headers = HeaderMap::new();
     if let Ok(value) = HeaderValue::from_str(kind) {
@@ -216,13 +235,28 @@ pub fn read(
         Answered::Refresh => Origin::Refresh,
         Answered::Exchange | Answered::ClientCredentials => Origin::Beginning,
     };
-    let value = token::data(&answer).unwrap_or_default();
+    let data = token::data(&answer);
+    let body_problem = match &data {
+        None => Some(oddity::of_text(&sample.body, kind)),
+        Some(value) => oddity::of_data(value).map(str::to_owned),
+    };
+    let value = data.unwrap_or_default();
     let hidden = tokens(registration, &value);
-    let (grant, id_token) =
-        token::read(registration, &answer, origin, &expected, &hidden, false, now)
-            .map_err(without_tokens)?;
+    let read = token::read(registration, &answer, origin, &expected, &hidden, false, now);
+    let (grant, id_token) = read.map_err(|refusal| Untaken {
+        body_problem,
+        // A refusal that says what it is has no token to hide.
+        unread: match refusal.class {
+            ErrorClass::AnswerLost => unread::all(registration, &value, None, now),
+            _ => Vec::new(),
+        },
+        refusal: without_tokens(refusal),
+    })?;
     let unreadable = token::unreadable_expiries(registration, &value, now);
-    Ok(Taken { grant, id_token, unreadable: unreadable.map(str::to_owned).collect() })
+    let unreadable: Vec<String> = unreadable.map(str::to_owned).collect();
+    let mut unread = unread::all(registration, &value, Some(&grant), now);
+    unread.retain(|place| !unreadable.contains(place));
+    Ok(Taken { grant, id_token, unreadable, unread })
 }
 
 /// The tokens of a sample, which it may repeat in its error.

@@ -5,6 +5,8 @@
 //! it, the address that was vetted is the address that is connected to, no redirects, no proxy
 //! from the environment, capped bodies, one deadline over everything.
 
+mod unreached;
+
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -92,11 +94,12 @@ impl Client {
     /// Sends `request` and reads the answer to its end.
     pub async fn send(&self, request: reqwest::Request) -> Result<Answer, Failure> {
         vet(request.url(), self.policy.allow_private_networks).map_err(Failure::Blocked)?;
+        let at = request.url().clone();
         let mut response =
             self.client.execute(request).await.map_err(|error| match blocked(&error) {
                 Some(reason) => Failure::Blocked(reason),
                 None if error.is_connect() || error.is_dns() || error.is_builder() => {
-                    Failure::Connect(chain(&error.without_url()))
+                    Failure::Connect(unreached::why(&at, &error.without_url()))
                 }
                 None if error.is_timeout() => {
                     Failure::Lost { what: "no answer within the deadline", status: None }

@@ -33,15 +33,17 @@ mod fill;
 pub mod guard;
 pub mod introspect;
 mod jwt;
+mod oddity;
 pub mod profile;
-mod redact;
+pub(super) mod redact;
 mod response;
 pub mod revoke;
 pub mod token;
+pub mod unread;
 
 #[cfg(any(test, feature = "probe"))]
 mod golden;
-#[cfg(feature = "probe")]
+#[cfg(any(test, feature = "probe"))]
 #[doc(hidden)]
 pub mod probe;
 #[cfg(test)]
@@ -142,7 +144,7 @@ pub struct Account {
 
 /// Why a call did not give what was asked of it.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{}: {}", class.as_str(), description.as_deref().or(code.as_deref()).unwrap_or("no detail"))]
+#[error("{}", self.said())]
 pub struct Refusal {
     pub class: ErrorClass,
     pub status: Option<u16>,
@@ -157,6 +159,28 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// The provider's words, or ours, with its code where it has one.
+    fn said(&self) -> String {
+        match (&self.description, &self.code) {
+            (Some(said), Some(code)) if !said.contains(code.as_str()) => format!("{said} ({code})"),
+            (Some(said), _) => said.clone(),
+            (None, Some(code)) => code.clone(),
+            (None, None) => "it gave no reason".into(),
+        }
+    }
+
+    /// That `provider` did not give `what`, in words for whoever waits for it. What is wrong here is not said
+    /// of the provider: it was not asked.
+    pub fn told(&self, provider: &str, what: &str) -> String {
+        let said = self.said();
+        let said = said.trim_end_matches('.');
+        match (self.sent, self.class) {
+            (false, ErrorClass::RequestRefused) => format!("{provider} was not asked: {said}."),
+            (false, _) => format!("{provider} could not be reached: {said}."),
+            (true, _) => format!("{provider} did not give {what}: {said}."),
+        }
+    }
+
     /// A refusal of our own, before anything was sent.
     fn unsent(class: ErrorClass, description: impl Into<String>) -> Self {
         Self {

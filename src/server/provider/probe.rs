@@ -1,5 +1,5 @@
 //! A way in for the fuzzer and the benchmark (`fuzz/`), which see neither requests nor answers from
-//! outside this room. No build that is shipped has the feature `probe`.
+//! outside this room, and for a test of what calls cost. No build that is shipped has the feature `probe`.
 
 use std::collections::BTreeMap;
 
@@ -158,3 +158,6 @@ impl Case {
             .map(|(grant, _)| grant)
     }
 }
+
+#[cfg(test)]
+mod tests;

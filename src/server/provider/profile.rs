@@ -43,7 +43,7 @@ pub fn check_variables(
     connection: bool,
 ) -> Result<(), Error> {
     let errors = profile.validate_variables(values, connection);
-    refuse(Patterns::of(&profile.variables).add_to(errors, values))
+    refuse(Patterns::of(&profile.variables).add_to(errors, profile, values))
 }
 
 /// What the connections of one client may fill in.
@@ -63,7 +63,7 @@ impl<'a> Fillable<'a> {
     /// Refuses values that a connection can't have. With `complete` all that is needed must be there.
     pub fn check(&self, values: &BTreeMap<String, String>, complete: bool) -> Result<(), Error> {
         let errors = self.profile.validate_connection_variables(self.client, values, complete);
-        refuse(self.patterns.add_to(errors, values))
+        refuse(self.patterns.add_to(errors, self.profile, values))
     }
 }
 
@@ -84,21 +84,27 @@ impl Patterns {
     fn add_to(
         &self,
         mut errors: Vec<FieldError>,
+        profile: &Profile,
         values: &BTreeMap<String, String>,
     ) -> Vec<FieldError> {
-        let unfit = self.check(values);
+        let unfit = self.check(profile, values);
         errors.retain(|error| !unfit.iter().any(|other| other.field == error.field));
         errors.extend(unfit);
         errors
     }
 
     /// Which values do not match. An empty one is no value.
-    fn check(&self, values: &BTreeMap<String, String>) -> Vec<FieldError> {
+    fn check(&self, profile: &Profile, values: &BTreeMap<String, String>) -> Vec<FieldError> {
         let unfit = |(name, value): (&String, &String)| {
             let (pattern, regex) = self.0.get(name).filter(|_| !value.is_empty())?;
             let fits = regex.as_ref().is_some_and(|regex| regex.is_match(value));
             (!fits).then(|| {
-                FieldError::new(format!("variables.{name}"), format!("must match {pattern}"))
+                let wrong = format!("must match {pattern}");
+                let told = match profile.variable(name) {
+                    Some(variable) => profile.hinted(variable, value, wrong),
+                    None => wrong,
+                };
+                FieldError::new(format!("variables.{name}"), told)
             })
         };
         values.iter().filter_map(unfit).collect()

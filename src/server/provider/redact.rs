@@ -16,7 +16,7 @@ const MASK: &str = "[redacted]";
 
 /// The secrets of one request.
 #[derive(Default)]
-pub(super) struct Redactor(Vec<Zeroizing<String>>);
+pub(in crate::server) struct Redactor(Vec<Zeroizing<String>>);
 
 impl Redactor {
     pub fn hide(&mut self, secret: &str) {
@@ -91,7 +91,7 @@ const NO_WORD: usize = 32;
 /// 2.1), with a digit among them or a capital after a small letter, as chance has it and words do not;
 /// or a stretch of letters longer than any word. A trace id is taken for one too: whoever reads this
 /// has the whole text.
-pub(super) fn clear_lookalikes(text: &str) -> String {
+pub(in crate::server) fn clear_lookalikes(text: &str) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
     let mut clean = String::new();
     let mut rest = text;

@@ -147,35 +147,6 @@ pub fn unreadable_expiries<'p>(
         .filter_map(move |sources| expiry::unreadable(response, sources, obtained_at))
 }
 
-/// Where a token response holds a refresh token or an expiry by a name at which the profile does not look, as what
-/// other programs keep often does. `expires`: whether an expiry was found.
-pub fn unread(response: &Value, given: &Grant, expires: bool) -> Option<String> {
-    let is_refresh = |name: &str| name.contains("refreshtoken") && !name.contains("expir");
-    let is_expiry = |name: &str| name.starts_with("expir") || name == "exp";
-    let looked_for = |name: &str, value: &Value| {
-        let says = match value {
-            Value::String(text) => !text.is_empty() && text != "0",
-            Value::Number(number) => number.as_f64() != Some(0.0),
-            _ => false,
-        };
-        let name: String = name
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|char| char.to_ascii_lowercase())
-            .collect();
-        says && (given.refresh_token.is_none() && value.is_string() && is_refresh(&name)
-            || !expires && is_expiry(&name))
-    };
-    let fields = response.as_object()?;
-    let within = |(outer, value): (&String, &Value)| {
-        let inner = value.as_object()?;
-        let (name, _) = inner.iter().find(|(name, value)| looked_for(name, value))?;
-        Some(format!("{outer}/{name}"))
-    };
-    let found = fields.iter().find(|(name, value)| looked_for(name, value));
-    found.map(|(name, _)| name.clone()).or_else(|| fields.iter().find_map(within))
-}
-
 /// The request that `intent` is at this provider.
 pub(super) fn prepare(
     registration: &Registration<'_>,

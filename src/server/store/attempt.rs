@@ -3,6 +3,8 @@
 
 pub mod partition;
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
@@ -116,17 +118,65 @@ pub struct Ending {
     pub fingerprint_after: Option<String>,
 }
 
-/// Ends attempts, each named by its connection and its id. A verdict that stands is not overwritten: a
-/// commit may have come through unheard.
+/// An attempt that was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    pub verdict: Verdict,
+    /// When it was given up before, as in doubt, by whoever took its connection over.
+    pub doubted_at: Option<OffsetDateTime>,
+}
+
+/// Ends attempts, each named by its connection and its id; those that were. A verdict that stands is not
+/// overwritten: a commit may have come through unheard.
 pub async fn finish(
     conn: &mut PgConnection,
     endings: &[(Uuid, Uuid, Ending)],
     finished_at: OffsetDateTime,
-) -> Result<()> {
+) -> Result<Vec<Ended>> {
+    let open = end(conn, endings, None, finished_at).await?;
+    let verdict = |id: Uuid| endings.iter().find(|ending| ending.1 == id).map(|one| one.2.verdict);
+    let ended = |id: Uuid, doubted_at| Some(Ended { verdict: verdict(id)?, doubted_at });
+    let mut all: Vec<Ended> = open.iter().filter_map(|id| ended(*id, None)).collect();
+    let others: Vec<Uuid> =
+        endings.iter().map(|ending| ending.1).filter(|id| !open.contains(id)).collect();
+    if others.is_empty() {
+        return Ok(all);
+    }
+    let doubted: HashMap<Uuid, OffsetDateTime> =
+        doubted(conn, &others).await?.into_iter().collect();
+    let endings: Vec<(Uuid, Uuid, Ending)> =
+        endings.iter().filter(|ending| doubted.contains_key(&ending.1)).cloned().collect();
+    let taken_back = end(conn, &endings, Some(Verdict::InDoubt), finished_at).await?;
+    all.extend(taken_back.into_iter().filter_map(|id| ended(id, doubted.get(&id).copied())));
+    Ok(all)
+}
+
+/// Which of these attempts are in doubt, and since when. They are kept from others.
+async fn doubted(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<(Uuid, OffsetDateTime)>> {
+    let rows = sqlx::query!(
+        r#"SELECT id, finished_at AS "finished_at!" FROM attempts
+           WHERE id = ANY ($1) AND id >= $2 AND id <= $3 AND verdict = 'in_doubt'
+           ORDER BY id FOR UPDATE"#,
+        ids,
+        ids.iter().min().copied().unwrap_or_default(),
+        ids.iter().max().copied().unwrap_or_default()
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.finished_at)).collect())
+}
+
+/// Ends attempts that have this verdict so far; which of them.
+async fn end(
+    conn: &mut PgConnection,
+    endings: &[(Uuid, Uuid, Ending)],
+    so_far: Option<Verdict>,
+    finished_at: OffsetDateTime,
+) -> Result<Vec<Uuid>> {
     let connections: Vec<Uuid> = endings.iter().map(|(connection, _, _)| *connection).collect();
     let ids: Vec<Uuid> = endings.iter().map(|(_, id, _)| *id).collect();
     let column = Endings(endings);
-    sqlx::query!(
+    Ok(sqlx::query_scalar!(
         "UPDATE attempts a
          SET finished_at = $1, verdict = e.verdict, error_class = e.error_class, status = e.status,
              error_code = e.error_code, error_description = e.error_description,
@@ -136,7 +186,8 @@ pub async fn finish(
               AS e (connection_id, id, verdict, error_class, status, error_code, error_description,
                     generation_after, fingerprint_after)
          WHERE a.connection_id = e.connection_id AND a.id = e.id AND a.id >= $11 AND a.id <= $12
-           AND (a.verdict IS NULL OR a.verdict = 'in_doubt')",
+           AND a.verdict IS NOT DISTINCT FROM $13
+         RETURNING a.id",
         finished_at,
         &connections,
         &ids,
@@ -149,11 +200,11 @@ pub async fn finish(
         &column.of(|ending| ending.generation_after) as &[Option<i64>],
         &column.of(|ending| ending.fingerprint_after.clone()) as &[Option<String>],
         ids.iter().min().copied().unwrap_or_default(),
-        ids.iter().max().copied().unwrap_or_default()
+        ids.iter().max().copied().unwrap_or_default(),
+        so_far.map(Verdict::as_str)
     )
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_all(conn)
+    .await?)
 }
 
 struct Endings<'a>(&'a [(Uuid, Uuid, Ending)]);
@@ -172,7 +223,7 @@ pub struct Abandoned {
 }
 
 /// Ends the attempts of connections whose holders never came back, as in doubt: those from the id `since`
-/// on.
+/// on. They have no class: what became of their answers nobody can say.
 pub async fn abandon(
     conn: &mut PgConnection,
     client_ids: &[Uuid],
@@ -183,7 +234,7 @@ pub async fn abandon(
 ) -> Result<Vec<Abandoned>> {
     Ok(sqlx::query_as!(
         Abandoned,
-        "UPDATE attempts SET verdict = 'in_doubt', error_class = 'answer_lost', finished_at = $4
+        "UPDATE attempts SET verdict = 'in_doubt', finished_at = $4
          WHERE client_id = ANY ($1) AND connection_id = ANY ($2) AND lease_id <> $3 AND id >= $5
            AND verdict IS NULL
          RETURNING id, connection_id, generation_before",
@@ -226,7 +277,7 @@ pub async fn end_forgotten(
     now: OffsetDateTime,
 ) -> Result<i64> {
     let done = sqlx::query!(
-        "UPDATE attempts SET verdict = 'in_doubt', error_class = 'answer_lost', finished_at = $2
+        "UPDATE attempts SET verdict = 'in_doubt', finished_at = $2
          WHERE verdict IS NULL AND started_at < $1 AND id < $3
            AND NOT EXISTS (SELECT FROM connections n
                            WHERE n.id = attempts.connection_id AND n.lease_id = attempts.lease_id)",

@@ -1,5 +1,7 @@
 //! How many attempts ended how of late, by the half hour.
 
+use std::collections::BTreeMap;
+
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
@@ -39,6 +41,26 @@ pub async fn add(
     )
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Counts attempts, which ended at these moments, as something else than before; `None`: as nothing.
+pub async fn recount(
+    conn: &mut PgConnection,
+    ended: &[OffsetDateTime],
+    was: Verdict,
+    is: Option<Verdict>,
+    replica: &str,
+) -> Result<()> {
+    let mut windows: BTreeMap<OffsetDateTime, i64> = BTreeMap::new();
+    for at in ended {
+        *windows.entry(beginning(*at)).or_default() += 1;
+    }
+    for (window, count) in windows {
+        let counts: Vec<(Verdict, i64)> =
+            [(was, -count)].into_iter().chain(is.map(|is| (is, count))).collect();
+        add(conn, &counts, replica, window).await?;
+    }
     Ok(())
 }
 

@@ -6,9 +6,11 @@ use sqlx::{PgConnection, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+mod held;
 pub mod limit;
 pub mod next_secret;
 
+pub use held::{holds_tokens, is_lived_by, names_with_secrets};
 pub use limit::Limit;
 
 use super::{Error, Result};
@@ -186,14 +188,17 @@ pub async fn ids_in_trouble(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
     .await?)
 }
 
-/// Clients that the provider refuses.
-pub async fn list_in_trouble(conn: &mut PgConnection) -> Result<Vec<Stored>> {
-    select!("WHERE state IN ('credentials_rejected', 'incident') ORDER BY state_since LIMIT 50")
-        .fetch_all(conn)
-        .await?
-        .into_iter()
-        .map(TryInto::try_into)
-        .collect()
+/// Clients that the provider refuses, the longest refused first.
+pub async fn list_in_trouble(conn: &mut PgConnection, limit: i64) -> Result<Vec<Stored>> {
+    select!(
+        "WHERE state IN ('credentials_rejected', 'incident') ORDER BY state_since LIMIT $1",
+        limit
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(TryInto::try_into)
+    .collect()
 }
 
 pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Stored>> {
@@ -342,29 +347,13 @@ pub async fn count_by_provider(conn: &mut PgConnection) -> Result<BTreeMap<Strin
         .collect())
 }
 
-/// Which clients of a provider hold a secret, or tokens.
-pub async fn names_with_secrets(conn: &mut PgConnection, provider: &str) -> Result<Vec<String>> {
+/// The clients of a provider.
+pub async fn names_of_provider(conn: &mut PgConnection, provider: &str) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar!(
-        "SELECT name FROM clients
-         WHERE provider = $1
-           AND (sealed_client_secret IS NOT NULL OR sealed_next_secret IS NOT NULL
-                OR EXISTS (SELECT FROM connections n
-                           WHERE n.client_id = clients.id AND n.generation > 0 AND n.state <> 'disconnected'))
-         ORDER BY lower(name)",
+        "SELECT name FROM clients WHERE provider = $1 ORDER BY lower(name)",
         provider
     )
     .fetch_all(conn)
-    .await?)
-}
-
-/// Whether connections of the client hold tokens.
-pub async fn holds_tokens(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM connections
-                          WHERE client_id = $1 AND generation > 0 AND state <> 'disconnected') AS "holds!""#,
-        id
-    )
-    .fetch_one(conn)
     .await?)
 }
 

@@ -138,15 +138,16 @@ pub async fn find_for_update(conn: &mut PgConnection, id: Uuid) -> Result<Option
         .transpose()
 }
 
-/// Says whose account it is, where that was not known with the token set of `obtained_at`.
+/// Says whose account it is, where that was not known with the token set of `obtained_at`. `false`: it is known,
+/// or the token set is another.
 pub async fn name_account(
     conn: &mut PgConnection,
     id: Uuid,
     obtained_at: OffsetDateTime,
     account_id: &str,
     account_label: Option<&str>,
-) -> Result<()> {
-    sqlx::query!(
+) -> Result<bool> {
+    let done = sqlx::query!(
         "UPDATE connections SET account_id = $3, account_label = $4
          WHERE id = $1 AND obtained_at = $2 AND account_id IS NULL",
         id,
@@ -156,7 +157,7 @@ pub async fn name_account(
     )
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
 /// Writes what people may change.

@@ -1,6 +1,7 @@
 //! Device authorizations that wait for a person, and what came of them. The lease keeps two
 //! processes from asking at once; what a holder that died may have been given is not known.
 
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -112,6 +113,20 @@ pub struct Held {
     pub expires_at: OffsetDateTime,
 }
 
+/// Which one it is, and by which lease whoever asks has it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Lease {
+    pub connection_id: Uuid,
+    pub id: Uuid,
+    pub lease_id: Uuid,
+}
+
+impl Held {
+    pub fn lease(&self) -> Lease {
+        Lease { connection_id: self.connection_id, id: self.id, lease_id: self.lease_id }
+    }
+}
+
 /// Leases what is due, the most overdue first. What another holder left behind is marked: its answer
 /// may have been lost with it. Those of a client that is refused or switched off wait.
 pub async fn claim_due(
@@ -172,11 +187,26 @@ pub async fn postpone(
     Ok(())
 }
 
+/// Prolongs a lease: what came of it is here and not stored yet. Nothing happens if the lease has moved.
+pub async fn hold_on(conn: &mut PgConnection, lease: &Lease, until: OffsetDateTime) -> Result<()> {
+    sqlx::query!(
+        "UPDATE device_codes SET leased_until = greatest(leased_until, $4)
+         WHERE connection_id = $1 AND id = $2 AND lease_id = $3",
+        lease.connection_id,
+        lease.id,
+        lease.lease_id,
+        until
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Ends it without tokens. `false`: the lease has moved, and nothing was changed: who lost the lease
 /// knows less than who has it.
 pub async fn fail(
     conn: &mut PgConnection,
-    held: &Held,
+    lease: &Lease,
     state: DeviceState,
     detail: Option<&str>,
 ) -> Result<bool> {
@@ -185,9 +215,9 @@ pub async fn fail(
          SET state = $4, detail = $5, sealed_device_code = NULL, due_at = NULL, lease_id = NULL,
              leased_until = NULL
          WHERE connection_id = $1 AND id = $2 AND lease_id = $3",
-        held.connection_id,
-        held.id,
-        held.lease_id,
+        lease.connection_id,
+        lease.id,
+        lease.lease_id,
         state.as_str(),
         detail
     )

@@ -44,6 +44,24 @@ pub async fn insert(conn: &mut PgConnection, flow: &Flow, start_hash: &[u8]) -> 
     Ok(())
 }
 
+/// How many flows were opened by a relink and not brought to an end.
+pub async fn count_open(
+    conn: &mut PgConnection,
+    connection_id: Uuid,
+    relink_id: Uuid,
+    now: OffsetDateTime,
+) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM flows
+           WHERE connection_id = $1 AND relink_id = $2 AND used_at IS NULL AND expires_at > $3"#,
+        connection_id,
+        relink_id,
+        now
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// Whether a flow waits to be begun.
 pub async fn is_open(
     conn: &mut PgConnection,
@@ -147,6 +165,18 @@ pub async fn is_being_redeemed(
     .await?)
 }
 
+/// Says that a code is still being redeemed at `now`.
+pub async fn hold_on(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<()> {
+    sqlx::query!(
+        "UPDATE flows SET used_at = greatest(used_at, $2) WHERE id = $1 AND used_at IS NOT NULL",
+        id,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Ends a flow, with its consent stored or without. `false`: it was withdrawn meanwhile.
 pub async fn finish(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
     let done = sqlx::query!("DELETE FROM flows WHERE id = $1", id).execute(conn).await?;
@@ -154,10 +184,10 @@ pub async fn finish(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
 }
 
 pub async fn delete_expired(conn: &mut PgConnection, now: OffsetDateTime) -> Result<u64> {
-    // One that was used may be about to be stored.
+    // What came of one that was used may lie in the journal of a process that is away.
     Ok(sqlx::query!(
         "DELETE FROM flows
-         WHERE expires_at <= $1 AND (used_at IS NULL OR used_at <= $1 - interval '10 minutes')",
+         WHERE expires_at <= $1 AND (used_at IS NULL OR used_at <= $1 - interval '7 days')",
         now
     )
     .execute(conn)

@@ -61,11 +61,18 @@ pub struct Asker<'a> {
     pub label: &'a str,
 }
 
-pub async fn insert(conn: &mut PgConnection, job: &Job, asker: &Asker<'_>) -> Result<()> {
-    sqlx::query!(
+/// `false`: its asker has used the key before.
+pub async fn insert(
+    conn: &mut PgConnection,
+    job: &Job,
+    asker: &Asker<'_>,
+    key: Option<Uuid>,
+) -> Result<bool> {
+    let done = sqlx::query!(
         "INSERT INTO jobs (id, action, tag, revoke, total, actor_kind, actor_id, actor_label, created_at,
-                           name, client_scopes, stragglers_of)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                           name, client_scopes, stragglers_of, request_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         ON CONFLICT (actor_id, request_key) DO NOTHING",
         job.id,
         job.action.as_str(),
         job.tag,
@@ -77,11 +84,31 @@ pub async fn insert(conn: &mut PgConnection, job: &Job, asker: &Asker<'_>) -> Re
         job.created_at,
         job.name,
         job.client_scopes,
-        job.stragglers_of
+        job.stragglers_of,
+        key
     )
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
+}
+
+/// How many jobs of somebody are under way. Until the transaction ends nobody else counts theirs, so that many
+/// at once do not slip past a limit.
+pub async fn count_running(conn: &mut PgConnection, asker: &Asker<'_>) -> Result<i64> {
+    sqlx::query!(
+        r#"SELECT pg_advisory_xact_lock(hashtextextended('regrant jobs ' || $1::uuid::text, 0)) AS "locked""#,
+        asker.id
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    Ok(sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM jobs
+           WHERE state = 'running' AND actor_kind = $1 AND actor_id = $2"#,
+        asker.kind,
+        asker.id
+    )
+    .fetch_one(conn)
+    .await?)
 }
 
 pub async fn set_total(conn: &mut PgConnection, id: Uuid, total: i64) -> Result<()> {
@@ -103,6 +130,19 @@ macro_rules! select {
 
 pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Job>> {
     select!("WHERE id = $1", id).fetch_optional(conn).await?.map(TryInto::try_into).transpose()
+}
+
+/// The job that its asker made with a key.
+pub async fn find_by_key(
+    conn: &mut PgConnection,
+    asker: &Asker<'_>,
+    key: Uuid,
+) -> Result<Option<Job>> {
+    select!("WHERE actor_id = $1 AND request_key = $2", asker.id, key)
+        .fetch_optional(conn)
+        .await?
+        .map(TryInto::try_into)
+        .transpose()
 }
 
 /// The newest first, from `before` on.
@@ -144,7 +184,8 @@ pub struct Leased {
     pub position: i64,
 }
 
-/// Takes the oldest job that nobody works at, for `seconds`. `now`: `None`: by the database's clock.
+/// Takes the job that was worked at the longest ago, of those that nobody works at, for `seconds`. It is the
+/// last in turn from then on, whatever becomes of whoever took it. `now`: `None`: by the database's clock.
 pub async fn claim(
     conn: &mut PgConnection,
     lease_id: Uuid,
@@ -155,12 +196,13 @@ pub async fn claim(
         Leased,
         r#"UPDATE jobs
            SET lease_id = $1,
-               leased_until = coalesce($3::timestamptz, clock_timestamp()) + make_interval(secs => $2)
+               leased_until = coalesce($3::timestamptz, clock_timestamp()) + make_interval(secs => $2),
+               turn = nextval('job_turns')
            WHERE id = (SELECT id FROM jobs
                        WHERE state = 'running'
                          AND (leased_until IS NULL
                               OR leased_until <= coalesce($3::timestamptz, clock_timestamp()))
-                       ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+                       ORDER BY turn, id LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING id, lease_id AS "lease_id!", actor_kind, actor_id, position"#,
         lease_id,
         seconds,

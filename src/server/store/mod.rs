@@ -4,6 +4,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub mod account_question;
 pub mod api_key;
 pub mod attempt;
 pub mod attempt_window;
@@ -22,6 +23,7 @@ pub mod incident;
 pub mod job;
 pub mod live;
 pub mod login_failure;
+pub mod note;
 pub mod overview;
 pub mod provider;
 pub mod relink;

@@ -80,7 +80,7 @@ macro_rules! select {
             RelinkRow,
             r#"SELECT r.id, r.connection_id, r.created_by, r.created_at, r.expires_at, r.opened_at,
                       r.left_at, r.returned_at, r.used_at, r.outcome, r.detail, r.ended,
-                      coalesce(nullif(n.label, ''), n.account_label, n.account_id, '(no name yet)')
+                      coalesce(nullif(n.label, ''), n.account_label, n.account_id, n.external_id, '(no name yet)')
                           AS "connection!",
                       coalesce(n.account_label, n.account_id) AS account, n.external_id,
                       c.name AS client, c.provider

@@ -46,6 +46,18 @@ pub async fn update(
     Ok(())
 }
 
+/// Moves the end of a session, and touches nothing else of it.
+pub async fn prolong(conn: &mut PgConnection, id: &str, expires_at: OffsetDateTime) -> Result<()> {
+    sqlx::query!(
+        "UPDATE sessions SET expires_at = $2 WHERE id = $1 AND expires_at < $2",
+        id,
+        expires_at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 pub async fn find(
     conn: &mut PgConnection,
     id: &str,

@@ -192,7 +192,7 @@ pub async fn condemn(
            WHERE s.client_id = $1 AND s.standing = 'held' AND n.id = s.connection_id
              AND n.generation = s.generation AND n.state IN ('retrying', 'in_doubt')
              AND n.lease_id IS NULL
-           RETURNING n.id, coalesce(nullif(n.label, ''), n.account_label, n.account_id, '') AS "name!",
+           RETURNING n.id, coalesce(nullif(n.label, ''), n.account_label, n.account_id, n.external_id, '') AS "name!",
                      s.reason"#,
         client_id,
         now

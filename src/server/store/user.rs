@@ -89,6 +89,56 @@ pub async fn find_for_update(conn: &mut PgConnection, id: Uuid) -> Result<Option
     .transpose()
 }
 
+/// Like [`find`], with the generation of their credentials: each new password, and being shut out, is
+/// another.
+pub async fn find_with_generation(
+    conn: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<(User, i64)>> {
+    let row = sqlx::query!(
+        "SELECT id, email, role, disabled_at, last_login_at, created_at, credential_generation
+         FROM users WHERE id = $1",
+        id
+    )
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let user = UserRow {
+        id: row.id,
+        email: row.email,
+        role: row.role,
+        disabled_at: row.disabled_at,
+        last_login_at: row.last_login_at,
+        created_at: row.created_at,
+    };
+    Ok(Some((user.try_into()?, row.credential_generation)))
+}
+
+/// What somebody signs in with.
+pub struct Credentials {
+    pub password_hash: String,
+    pub generation: i64,
+}
+
+/// Keeps credentials from changing until the transaction ends.
+pub async fn lock_credentials(conn: &mut PgConnection, id: Uuid) -> Result<Option<Credentials>> {
+    Ok(sqlx::query_as!(
+        Credentials,
+        "SELECT password_hash, credential_generation AS generation FROM users WHERE id = $1 FOR UPDATE",
+        id
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Keeps two people from changing, in the order in which everybody does.
+pub async fn lock_two(conn: &mut PgConnection, ids: [Uuid; 2]) -> Result<()> {
+    sqlx::query!("SELECT id FROM users WHERE id = ANY ($1) ORDER BY id FOR UPDATE", &ids)
+        .fetch_all(conn)
+        .await?;
+    Ok(())
+}
+
 /// The id and the password hash that belong to an e-mail address, in any case of letters.
 pub async fn find_credentials(
     conn: &mut PgConnection,
@@ -106,11 +156,16 @@ pub async fn password_hash(conn: &mut PgConnection, id: Uuid) -> Result<Option<S
         .await?)
 }
 
-pub async fn set_password(conn: &mut PgConnection, id: Uuid, password_hash: &str) -> Result<()> {
-    sqlx::query!("UPDATE users SET password_hash = $2 WHERE id = $1", id, password_hash)
-        .execute(conn)
-        .await?;
-    Ok(())
+/// The generation that the credentials are of by now.
+pub async fn set_password(conn: &mut PgConnection, id: Uuid, password_hash: &str) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        "UPDATE users SET password_hash = $2, credential_generation = credential_generation + 1
+         WHERE id = $1 RETURNING credential_generation",
+        id,
+        password_hash
+    )
+    .fetch_one(conn)
+    .await?)
 }
 
 pub async fn set_role(conn: &mut PgConnection, id: Uuid, role: Role) -> Result<()> {
@@ -125,9 +180,13 @@ pub async fn set_disabled(
     id: Uuid,
     disabled_at: Option<OffsetDateTime>,
 ) -> Result<()> {
-    sqlx::query!("UPDATE users SET disabled_at = $2 WHERE id = $1", id, disabled_at)
-        .execute(conn)
-        .await?;
+    sqlx::query!(
+        "UPDATE users SET disabled_at = $2, credential_generation = credential_generation + 1 WHERE id = $1",
+        id,
+        disabled_at
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

@@ -1,8 +1,9 @@
 //! The loops that keep connections alive and the house clean. Each loop only decides *when*; what
 //! it runs is a use case that tests call directly.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
+use futures::FutureExt;
 use tokio::{task::JoinSet, time::Instant};
 
 use super::app::{App, Result, connection, import, job, keys, live, refresh, token_reader, upkeep};
@@ -20,6 +21,8 @@ const BATCH: usize = 256;
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 /// Well within a lease.
 const PROLONG: Duration = Duration::from_secs(12);
+/// How soon it is tried again when that failed. After a jump of the database's clock there is less time.
+const PROLONG_AGAIN: Duration = Duration::from_secs(2);
 /// How soon after a break notifications are listened to again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 const CLOCK: Duration = Duration::from_secs(15);
@@ -27,16 +30,22 @@ const KEYS: Duration = Duration::from_secs(60);
 const HISTORY: Duration = Duration::from_secs(10 * 60);
 const IMPORTS: Duration = Duration::from_secs(30);
 const JOBS: Duration = Duration::from_secs(1);
+/// As often, a few accounts of each client are asked for.
+const ACCOUNTS: Duration = Duration::from_secs(1);
 const READERS: Duration = Duration::from_secs(5);
 
 /// Prolongs the leases of what is under way, also while the process comes to its end: for whoever ends it to
 /// abort once nothing is.
 pub async fn keep_leases(app: App) {
     loop {
-        if let Err(error) = refresh::prolong(&app).await {
-            tracing::error!(error = format!("{error:#}"), "leases could not be prolonged");
-        }
-        tokio::time::sleep(PROLONG).await;
+        let wait = match refresh::prolong(&app).await {
+            Ok(()) => PROLONG,
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "leases could not be prolonged");
+                PROLONG_AGAIN
+            }
+        };
+        tokio::time::sleep(wait).await;
     }
 }
 
@@ -78,6 +87,13 @@ pub fn begin(app: &App, history: time::Duration) -> JoinSet<()> {
     loops.spawn(every(app.clone(), "keys", KEYS, |app| async move { keep_keys(&app).await }));
     loops.spawn(every(app.clone(), "jobs", JOBS, |app| async move {
         job::run_due(&app).await.map(drop)
+    }));
+    loops.spawn(every(app.clone(), "accounts", ACCOUNTS, |app| async move {
+        let stopping = app.stopping().clone();
+        tokio::select! {
+            () = stopping.cancelled() => Ok(()),
+            ended = connection::account::ask_due(&app) => ended.map(drop),
+        }
     }));
     loops.spawn(every(app.clone(), "imports", IMPORTS, |app| async move {
         import::end_silent(&app).await.map(drop)
@@ -168,12 +184,34 @@ where
     F: Future<Output = Result<()>>,
 {
     while !app.stopping().is_cancelled() {
-        if let Err(error) = work(app.clone()).await {
-            tracing::error!(name, error = format!("{error:#}"), "a loop's work failed");
-        }
+        look(name, work(app.clone())).await;
         tokio::select! {
             () = app.stopping().cancelled() => {}
             () = tokio::time::sleep(period) => {}
         }
+    }
+}
+
+/// Does a loop's work once. However it ends, the loop goes on: nobody would notice that one is gone before
+/// what it does is missing.
+async fn look(name: &'static str, work: impl Future<Output = Result<()>>) {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::error!(name, error = format!("{error:#}"), "a loop's work failed");
+        }
+        Err(_) => tracing::error!(name, "a loop's work broke off"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::app::Error;
+
+    #[tokio::test]
+    async fn a_loop_outlives_work_that_breaks_off() {
+        look("broken", async { panic!("on purpose") }).await;
+        look("failing", async { Err(Error::Internal(anyhow::anyhow!("on purpose"))) }).await;
     }
 }

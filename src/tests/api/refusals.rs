@@ -283,3 +283,61 @@ async fn each_conflict_has_a_reason_that_is_documented(pool: PgPool) {
         assert!(schema.contains(&format!("\"{}\"", obstacle.as_str())), "{schema}");
     }
 }
+
+/// Whoever wants a provider gone learns what is in the way, however much it is.
+#[sqlx::test]
+async fn a_provider_in_use_names_its_clients(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let path = format!("/providers/{PROVIDER}");
+    let said = async || {
+        let page = admin.delete(&path).await;
+        assert_eq!(page.refusal(), (409, "conflict".into()), "{}", page.text);
+        page.json::<Value>()["detail"].as_str().expect("a sentence").to_owned()
+    };
+    world.client("b", |_| {}).await;
+    assert_eq!(said().await, "A client uses this provider: Client b. Delete it first.");
+    for id in ["g", "a", "f", "c"] {
+        world.client(id, |_| {}).await;
+    }
+    let wanted = "5 clients use this provider: Client a, Client b, Client c, Client f, Client g. \
+                  Delete them first.";
+    assert_eq!(said().await, wanted);
+    world.client("d", |_| {}).await;
+    world.client("e", |_| {}).await;
+    let wanted = "7 clients use this provider: Client a, Client b, Client c, Client d, Client e and 2 \
+                  more. Delete them first.";
+    assert_eq!(said().await, wanted);
+}
+
+/// What is wrong here is not said of the provider, and no class of errors stands in a sentence.
+#[sqlx::test]
+async fn a_request_that_was_never_sent_is_not_the_providers_refusal(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.provider("signed", |_| {}).await;
+    let client = world.client_of("signed", "one", |_| {}).await;
+    // A client of an older time: today its key would be refused.
+    world
+        .execute(
+            "UPDATE providers
+             SET profile = profile || '{\"request\": {\"authentication\": {\"method\": \"private_key_jwt\"}}}'
+             WHERE slug = 'signed'",
+        )
+        .await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let body = json!({ "client_id": client, "grant": "client_credentials" });
+    let page = admin.post("/connections", &body).await;
+    assert_eq!(page.refusal(), (409, "conflict".into()), "{}", page.text);
+    let said = page.json::<Value>()["detail"].as_str().unwrap().to_owned();
+    let wanted = "Service signed was not asked: the client can't sign who it is, for its key must be a \
+                  private key in PEM form.";
+    assert_eq!(said, wanted);
+    assert!(world.sandbox.log().is_empty());
+
+    let plain = world.client("plain", |client| client.secret = Some("another".into())).await;
+    let body = json!({ "client_id": plain, "grant": "client_credentials" });
+    let page = admin.post("/connections", &body).await;
+    let said = page.json::<Value>()["detail"].as_str().unwrap().to_owned();
+    assert!(said.starts_with("Service strict did not give a token: "), "{said}");
+    assert!(said.contains("invalid_client") && !said.contains("client_refused"), "{said}");
+}

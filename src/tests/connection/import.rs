@@ -328,3 +328,25 @@ async fn a_wrong_field_is_named(pool: PgPool) {
     .await;
     assert!(refused.unwrap_err().problem().field("tags").is_some());
 }
+
+/// A file from another program often has no names, but always its own ids.
+#[sqlx::test]
+async fn what_has_no_name_goes_by_its_external_id(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let response = json!({ "access_token": "a", "expires_in": 600 });
+    let new = NewConnection { external_id: Some("acme-7".into()), ..new_connection(client) };
+    let (made, _) =
+        app::connection::import(&world.app, &world.admin, new, &response, None).await.unwrap();
+    assert_eq!(made.name(), "acme-7");
+    assert_eq!(world.audit("connection.import").await[0].subject_label, "acme-7");
+    let mut browser = world.sign_in(Role::Admin).await;
+    for path in ["/connections".to_owned(), format!("/connections/{}", made.id)] {
+        let page = browser.get(&path).await.text;
+        assert!(page.contains("acme-7") && !page.contains("(no name yet)"), "{page}");
+    }
+    world.execute("UPDATE connections SET state = 'needs_reauth', reason = 'revoked'").await;
+    app::relink::create(&world.app, &world.admin, made.id).await.expect("a relink");
+    let desk = browser.get("/relinks").await.text;
+    assert!(desk.contains("acme-7") && !desk.contains("(no name yet)"), "{desk}");
+}

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
 use sqlx::PgPool;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::{
     domain::{
-        access::Role,
+        access::{Role, Scope},
         connection::{Connection, ConnectionFilter, ConnectionPatch, Sort, StateName},
         page::{Count, Paging},
     },
@@ -19,7 +20,7 @@ use crate::{
         },
         store::connection::list::COUNTED,
     },
-    tests::support::{Questions, World},
+    tests::support::{Questions, World, new_connection},
 };
 
 async fn fill(world: &World, clients: &[Uuid], count: u64) {
@@ -125,6 +126,72 @@ async fn every_order_holds_over_pages_ties_and_what_has_no_time(pool: PgPool) {
             ids(&walk(&world, &filter(text), 200).await.0).into_iter().collect();
         assert_eq!(found, fit, "{text}");
     }
+    // So it is where only a part of what is searched is asked for, beside another filter too.
+    let within = |fields: [Option<&String>; 2], text: &str| {
+        fields.into_iter().flatten().any(|field| field.to_lowercase().contains(text))
+    };
+    for (text, state) in
+        [("a", None), ("same", None), ("example", None), ("example", Some(StateName::Active))]
+    {
+        let base = ConnectionFilter { state, ..ConnectionFilter::default() };
+        let label = ConnectionFilter { label: Some(text.to_uppercase()), ..base.clone() };
+        let owner = ConnectionFilter { owner: Some(text.into()), ..base };
+        let stands = |one: &&Connection| state.is_none_or(|state| one.state.name() == state);
+        let (mut labelled, mut owned) = (BTreeSet::new(), BTreeSet::new());
+        for one in all.iter().filter(stands) {
+            if within([Some(&one.label), None], text) {
+                labelled.insert(one.id);
+            }
+            if within([one.account_label.as_ref(), one.account_id.as_ref()], text) {
+                owned.insert(one.id);
+            }
+        }
+        for (filter, fit) in [(label, labelled), (owner, owned)] {
+            let (found, count) = walk(&world, &filter, 200).await;
+            let found: BTreeSet<Uuid> = ids(&found).into_iter().collect();
+            assert_eq!(found, fit, "{filter:?}");
+            let told = i64::try_from(fit.len()).unwrap();
+            let told = if told > COUNTED { Count::MoreThan(COUNTED) } else { Count::Exactly(told) };
+            assert_eq!(count, told, "{filter:?}");
+        }
+    }
+}
+
+/// Whoever asks for what there is not is shown nothing, and changes nothing; not everything.
+#[sqlx::test]
+async fn an_address_that_asks_for_what_there_is_not_gives_nothing(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let one = world.import(client).await;
+    let patch = ConnectionPatch { label: Some("Alice's books".into()), ..Default::default() };
+    app::connection::update(&world.app, &world.admin, one, patch).await.expect("an update");
+    let mut admin = world.sign_in(Role::Admin).await;
+    for (path, told) in [
+        ("/connections?state=unknown", "There is no state “unknown”"),
+        ("/connections?q=alice&reason=bored", "There is no reason “bored”"),
+        ("/connections?client=nonsense", "“nonsense” is no client's id"),
+        ("/connections?expires_before=soon", "“soon” is no day"),
+        ("/connections?sort=colour", "There is no order “colour”"),
+        ("/jobs/new?action=disconnect&of=all&state=unknown", "There is no state “unknown”"),
+        ("/download/connections.csv?state=unknown", "There is no state “unknown”"),
+        ("/audit?from=yesterday", "“yesterday” is no day"),
+        ("/download/audit.csv?before=then", "“then” is no day"),
+        ("/relinks?show=everything", "There are no links “everything”"),
+    ] {
+        let page = admin.get(path).await;
+        assert_eq!(page.status, 400, "{path}");
+        assert!(page.text.contains(told), "{path}: {}", page.text);
+        assert!(!page.text.contains("books"), "{path}: {}", page.text);
+    }
+    // The other filters stand in their fields, so that one of them can be mended.
+    let page = admin.get("/connections?q=alice&state=unknown").await.text;
+    assert!(page.contains("name=\"q\" value=\"alice\""), "{page}");
+    let found = admin.get("/connections?q=alice&state=active&reason=&drift=false").await;
+    assert!(found.status == 200 && found.text.contains("books"), "{}", found.text);
+    let program = world.program(&[Scope::Admin]).await;
+    for query in ["/connections?state=unknown", "/exports/connections?client=nonsense"] {
+        assert_eq!(program.get(query).await.status, 422, "{query}");
+    }
 }
 
 /// From a moment on, before another one; what has no such time is within none of them.
@@ -224,6 +291,84 @@ async fn what_people_type_is_found(pool: PgPool) {
     assert_eq!(found(q("renamed")).await, vec![one]);
     app::connection::delete(&world.app, &world.admin, one, false).await.expect("a deletion");
     assert_eq!(world.count("SELECT count(*) FROM connection_search").await, 1);
+}
+
+/// Programs know their connections by the ids they gave them.
+#[sqlx::test]
+async fn an_external_id_finds_its_own_connection_alone(pool: PgPool) {
+    let world = World::new(pool).await;
+    let clients = [world.client("one", |_| {}).await, world.client("two", |_| {}).await];
+    let mut made = Vec::new();
+    for (client, external_id) in [
+        (clients[0], "acme/7"),
+        (clients[0], "acme/70"),
+        (clients[0], "ACME/7"),
+        (clients[1], "acme/7"),
+    ] {
+        let new = app::connection::NewConnection {
+            external_id: Some(external_id.into()),
+            ..new_connection(client)
+        };
+        let response = world.token_response(client, "alice").await;
+        let made_one =
+            app::connection::import(&world.app, &world.admin, new, &response, None).await;
+        made.push(made_one.expect("a connection").0.id);
+    }
+    let program = world.program(&[Scope::ConnectionsRead]).await;
+    let found = async |query: &str| {
+        let page = program.get(&format!("/connections?sort=newest{query}")).await.ok();
+        let items = page["items"].as_array().unwrap();
+        items
+            .iter()
+            .map(|item| item["id"].as_str().unwrap().parse::<Uuid>().unwrap())
+            .collect::<BTreeSet<_>>()
+    };
+    let both = BTreeSet::from([made[0], made[3]]);
+    assert_eq!(found("&external_id=acme%2F7").await, both);
+    let of = |client: Uuid| format!("&external_id=acme%2F7&client={client}");
+    assert_eq!(found(&of(clients[1])).await, BTreeSet::from([made[3]]));
+    assert_eq!(found("&external_id=acme%2F7&q=acme&state=active").await, both);
+    for query in [
+        "&external_id=acme",
+        "&external_id=acme%2F7&q=nothing",
+        "&external_id=acme%2F7&state=pending",
+        "&external_id=acme%2F7&drift=true",
+        "&external_id=acme%2F7&tag=none",
+    ] {
+        assert_eq!(found(query).await, BTreeSet::<Uuid>::new(), "{query}");
+    }
+    // The same on the page, in a file and for a job.
+    let mut browser = world.sign_in(Role::Admin).await;
+    let page = browser.get("/connections?external_id=acme%2F70").await.text;
+    let link = |id: Uuid| format!("href=\"/connections/{id}\"");
+    assert!(page.contains(&link(made[1])) && !page.contains(&link(made[0])), "{page}");
+    assert!(page.contains("value=\"acme/70\""), "the form keeps it: {page}");
+    let file = program.get("/exports/connections?external_id=acme%2F70").await.text;
+    assert!(file.contains(&made[1].to_string()), "{file}");
+    assert_eq!(file.lines().count(), 1);
+    let admin = world.program(&[Scope::Admin]).await;
+    let filter = json!({ "external_id": "acme/70" });
+    let job = admin.post("/jobs", &json!({ "action": "pause", "filter": filter })).await.ok();
+    assert_eq!(job["total"], 1, "{job}");
+    let saved =
+        admin.post("/saved-filters", &json!({ "name": "One", "filter": filter })).await.ok();
+    assert_eq!(saved["filter"]["external_id"], "acme/70");
+}
+
+/// Each client's own index finds it: with a million rows as with ten.
+#[sqlx::test]
+async fn an_external_id_is_found_by_index(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    fill(&world, &[client], 3000).await;
+    let ask = "SELECT id FROM connections
+               WHERE external_id = 'acme/7' AND client_id = ANY (coalesce(NULL::uuid[], ARRAY (SELECT id FROM clients)))";
+    let plan: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("EXPLAIN {ask}")))
+        .fetch_all(&world.pool)
+        .await
+        .unwrap();
+    let plan = plan.join("\n");
+    assert!(plan.contains("connections_external_id_unique"), "{plan}");
 }
 
 /// A page asks the same number of questions, however many rows there are.

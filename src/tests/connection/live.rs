@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     domain::{access::Role, relink::CreatedRelink},
     server::app,
-    tests::support::{Ear, World},
+    tests::support::{Ear, PASSWORD, World},
 };
 
 /// Who listens to the database.
@@ -73,7 +73,32 @@ async fn the_page_says_what_it_listens_to(pool: PgPool) {
     let page = admin.get(&format!("/connections/{id}")).await.text;
     assert!(page.contains(&format!("data-of=\"{id}\"")), "{page}");
     assert!(page.contains("data-topic=\"connection clients\""), "{page}");
+    // It says aloud when it is old, or waits for somebody.
+    let aloud = "<div class=\"aloud\" aria-live=\"polite\" data-kept=\"\"><p class=\"";
+    for said in ["stale", "held"] {
+        assert!(page.contains(&format!("{aloud}{said}\" hidden")), "{said}: {page}");
+    }
     let list = admin.get("/connections").await.text;
     // The list of a busy house does not load itself all the time.
     assert!(list.contains("data-topic=\"connections clients\" data-pace=\"5000\""), "{list}");
+}
+
+/// Nobody opens so many pages; whoever does is told.
+#[sqlx::test]
+async fn one_session_hears_in_so_many_pages_and_no_more(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let mut ears = Vec::new();
+    for _ in 0..60 {
+        ears.push(admin.listen("").await);
+    }
+    let refused = admin.get("/live").await;
+    assert_eq!(refused.status, 429);
+    assert!(refused.text.contains("60 pages are open"), "{}", refused.text);
+    // Each session has its own.
+    let mut elsewhere = world.browser();
+    elsewhere.sign_in("admin", PASSWORD).await;
+    elsewhere.listen("").await;
+    ears.pop();
+    admin.listen("").await;
 }

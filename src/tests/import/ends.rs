@@ -148,6 +148,9 @@ async fn one_too_many_at_once_is_refused_before_it_is_read(pool: PgPool) {
     let program = world.program(&[Scope::ConnectionsWrite]).await;
     let places = app::import::UPLOADS;
     let mut slow: Vec<_> = (0..places).map(|_| Slow::begin(&world.app, client, None)).collect();
+    for (n, slow) in slow.iter_mut().enumerate() {
+        slow.send(row(100 + n));
+    }
     world.until_count(RUNNING, places as i64).await;
     let page = send(&program, client, "", "application/x-ndjson", row(1)).await;
     assert_eq!(page.refusal(), (503, "unavailable".into()), "{}", page.text);

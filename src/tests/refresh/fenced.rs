@@ -9,7 +9,7 @@ use crate::{
         attempt::Verdict,
         connection::{State, StateName},
     },
-    sandbox::{Client, Hold, OnReuse},
+    sandbox::{Client, Fault, Hold, OnReuse},
     server::app::{self, Actor, refresh::LEASE},
     tests::support::World,
 };
@@ -142,4 +142,75 @@ async fn a_deleted_connection_stays_deleted(pool: PgPool) {
     assert_eq!(world.count("SELECT count(*) FROM attempts").await, 0);
     let gone = app::connection::get(&world.app, &Actor::System, id).await;
     assert!(matches!(gone, Err(app::Error::NotFound(_))));
+}
+
+/// How many attempts are counted as ended so, whenever that was.
+async fn counted(world: &World, verdict: Verdict) -> i64 {
+    let counted =
+        "SELECT coalesce(sum(attempts), 0)::bigint FROM attempt_windows WHERE verdict = $1";
+    sqlx::query_scalar(counted).bind(verdict.as_str()).fetch_one(&world.pool).await.unwrap()
+}
+
+/// It was given up as in doubt, half an hour ago, and came through after all.
+#[sqlx::test]
+async fn what_was_in_doubt_and_came_through_is_counted_once(pool: PgPool) {
+    let world = World::new(pool).await;
+    let second = world.replica("second").await;
+    let client = world.client("forgiving", forgiving).await;
+    let id = world.import(client).await;
+    let late = overtaken(&world, id, Hold::BeforeAnswering).await;
+    world.pass(LEASE);
+    world.control().fail_next(Fault::Unavailable, 1);
+    assert_eq!(app::refresh::run_due(&second, 10).await.unwrap(), 1);
+    let all = [Verdict::InDoubt, Verdict::Postponed, Verdict::Refreshed];
+    let counts = async || {
+        let mut counts = Vec::new();
+        for verdict in all {
+            counts.push(counted(&world, verdict).await);
+        }
+        counts
+    };
+    assert_eq!(counts().await, [1, 1, 0]);
+    world.pass(Duration::minutes(31));
+    world.control().release();
+    late.await.unwrap();
+    let expected = [
+        ("first".to_owned(), Some(Verdict::Refreshed)),
+        ("second".to_owned(), Some(Verdict::Postponed)),
+    ];
+    assert_eq!(verdicts(&world, id).await, expected);
+    assert_eq!(counts().await, [0, 1, 1]);
+    let lowest = "SELECT min(sum)::bigint FROM
+        (SELECT sum(attempts) FROM attempt_windows GROUP BY began_at, verdict) AS windows";
+    assert_eq!(world.count(lowest).await, 0, "it is taken back where it was counted");
+}
+
+/// Nobody comes back to say how it ended: whoever ends it in its place counts it.
+#[sqlx::test]
+async fn an_attempt_that_others_end_is_counted(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("forgiving", forgiving).await;
+    let (taken_over, forgotten) =
+        (world.import(client).await, world.import_of(client, "bob").await);
+    world.until_due(taken_over).await;
+    world.until_due(forgotten).await;
+    world.control().hold(Hold::BeforeAnswering);
+    let begun = app::refresh::begin_due(&world.app, 10).await.unwrap();
+    world.control().until_held(2).await;
+    for task in begun {
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+    }
+    world.control().release();
+    app::connection::disconnect(&world.app, &world.admin, forgotten, false).await.unwrap();
+    world.pass(LEASE);
+    assert_eq!(world.tick().await, 1);
+    assert_eq!(counted(&world, Verdict::InDoubt).await, 1);
+    assert_eq!(counted(&world, Verdict::Refreshed).await, 1);
+    // The other one is ended by nobody until it is swept up, and then once.
+    world.pass(Duration::hours(2));
+    for _ in 0..2 {
+        app::upkeep::sweep(&world.app).await.unwrap();
+        assert_eq!(counted(&world, Verdict::InDoubt).await, 2);
+    }
 }

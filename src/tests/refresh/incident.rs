@@ -496,6 +496,80 @@ async fn an_incident_without_suspects_is_over(pool: PgPool) {
     assert_eq!(world.audit("client.incident_over").await[0].detail["because"], "no_suspects");
 }
 
+/// One of the people concerned gave consent again meanwhile: what was refused is gone, whatever is decided.
+#[sqlx::test]
+async fn a_suspect_with_a_newer_token_is_none_any_more(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (client, ids) = in_an_incident(&world).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    world.control().clear();
+    let begun = admin.call("connection/reauthorize", &[("id", &ids[0].to_string())]).await;
+    world.consent(&mut admin, begun.location(), "alice").await;
+    assert_eq!((world.state(ids[0]).await, world.generation(ids[0]).await), (State::Active, 2));
+    // Four are left to be tried.
+    refuse(&world, "one");
+    let before = world.refreshes().len();
+    for _ in 0..5 {
+        assert_eq!(canary(&world, client).await, 1);
+    }
+    let mut tried: Vec<_> =
+        world.refreshes()[before..].iter().map(|one| one.refresh_in.clone()).collect();
+    tried.sort();
+    tried.dedup();
+    assert_eq!(tried.len(), 4);
+    app::incident::condemn(&world.app, &world.admin, client).await.unwrap();
+    assert_eq!(world.audit("client.condemn").await[0].detail["condemned"], 4);
+    let expected = [StateName::Active, StateName::NeedsReauth];
+    assert_eq!(names(&world, &ids[..2]).await, expected);
+}
+
+/// A canary is under way when an admin condemns: its own verdict decides about it, and nothing else.
+#[sqlx::test]
+async fn what_is_being_tried_is_left_to_its_own_verdict(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (client, ids) = in_an_incident(&world).await;
+    world.control().clear();
+    let at = incident(&world, client).await.unwrap().canary_at;
+    world.clock.set(at);
+    world.control().hold(Hold::BeforeProcessing);
+    let begun = app::refresh::begin_due(&world.app, 10).await.unwrap();
+    world.control().until_held(1).await;
+    app::incident::condemn(&world.app, &world.admin, client).await.unwrap();
+    assert_eq!(world.audit("client.condemn").await[0].detail["condemned"], 4);
+    let dead = |names: Vec<StateName>| {
+        names.into_iter().filter(|name| *name == StateName::NeedsReauth).count()
+    };
+    assert_eq!(dead(names(&world, &ids).await), 4);
+    world.control().release();
+    futures::future::join_all(begun).await;
+    assert_eq!(dead(names(&world, &ids).await), 4);
+    let canary = "SELECT count(*) FROM connections WHERE state = 'active' AND generation = 2";
+    assert_eq!(world.count(canary).await, 1);
+    assert_eq!(world.client_now(client).await.state, client::StateName::Ready);
+    assert_eq!(world.audit("client.incident_over").await, [], "an admin ended it");
+}
+
+/// Somebody has the suspect whose turn it is: its turn comes when that has ended, and no other is tried
+/// in the same look.
+#[sqlx::test]
+async fn a_suspect_that_somebody_has_keeps_its_turn(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (client, _) = in_an_incident(&world).await;
+    world.control().clear();
+    let before = incident(&world, client).await.unwrap();
+    world.clock.set(before.canary_at);
+    let next = "UPDATE connections SET lease_id = gen_random_uuid(), leased_until = $1
+                WHERE id = (SELECT s.connection_id FROM suspects s WHERE s.standing = 'held'
+                            ORDER BY s.refused_at, s.connection_id LIMIT 1)";
+    sqlx::query(next).bind(world.now() + LEASE).execute(&world.pool).await.unwrap();
+    assert_eq!(world.tick().await, 0);
+    let after = incident(&world, client).await.unwrap();
+    assert_eq!((after.tried, after.canary_at), (before.tried, before.canary_at));
+    world.execute("UPDATE connections SET lease_id = NULL, leased_until = NULL").await;
+    assert_eq!(canary(&world, client).await, 1);
+    assert_eq!(incident(&world, client).await, None);
+}
+
 /// The credentials are refused while verdicts wait: the page says so, and a new secret helps.
 #[sqlx::test]
 async fn credentials_that_are_refused_meanwhile_are_told_of(pool: PgPool) {

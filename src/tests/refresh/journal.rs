@@ -2,8 +2,6 @@
 //! and by the next start if need be. Point 2, from the other side: a grant that comes late is not thrown
 //! away while nothing newer is there.
 
-use std::path::Path;
-
 use sqlx::PgPool;
 use tempfile::TempDir;
 use time::Duration;
@@ -15,11 +13,11 @@ use crate::{
         connection::{Reason, State, StateName},
     },
     sandbox::{Client, Hold, OnReuse},
-    server::{
-        app::{self, App, refresh::LEASE},
-        journal::{Journal, Leftover},
+    server::app::{self, refresh::LEASE},
+    tests::support::{
+        World,
+        journal::{until_journaled, with_journal, written_in},
     },
-    tests::support::World,
 };
 
 const AWAY: &str = "
@@ -27,23 +25,6 @@ const AWAY: &str = "
     CREATE TRIGGER away BEFORE INSERT ON token_sets FOR EACH ROW EXECUTE FUNCTION refuse();
     CREATE TRIGGER away BEFORE UPDATE OF verdict ON attempts FOR EACH ROW EXECUTE FUNCTION refuse()";
 const BACK: &str = "DROP FUNCTION refuse CASCADE";
-
-/// A process with a journal in `dir`, and what it finds there.
-fn with_journal(app: &App, dir: &Path) -> Vec<Leftover> {
-    let (journal, found) = Journal::open(dir, Uuid::from_u128(rand::random())).expect("a journal");
-    app.keep_journal(journal);
-    found
-}
-
-/// Waits until the process has written `count` records down.
-async fn until_journaled(app: &App, count: usize) {
-    let journaled = async {
-        while app.journal().expect("a journal").depth() < count {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(20), journaled).await.expect("a record");
-}
 
 /// A replica that has an answer which PostgreSQL does not take, and is killed then.
 async fn killed_with_an_answer(world: &World, dir: &TempDir, id: Uuid) {
@@ -86,6 +67,45 @@ async fn the_next_start_stores_what_a_killed_process_had_obtained(pool: PgPool) 
     assert_eq!(world.refreshes().len(), 2);
 }
 
+/// Two processes start at once on one folder: one of them has what was left there, and the other does not
+/// see it. If the one dies before it has stored it, it is left for the next.
+#[sqlx::test]
+async fn of_two_that_start_at_once_one_has_the_journal(pool: PgPool) {
+    let world = World::new(pool).await;
+    let dir = tempfile::tempdir().unwrap();
+    let client = world.client("strict", |_| {}).await;
+    let id = world.import(client).await;
+    killed_with_an_answer(&world, &dir, id).await;
+    let start = async |names: [&str; 2]| {
+        let apps = [world.replica(names[0]).await, world.replica(names[1]).await];
+        let at_once = std::sync::Barrier::new(2);
+        let found = std::thread::scope(|scope| {
+            let starts = apps.each_ref().map(|app| {
+                scope.spawn(|| {
+                    at_once.wait();
+                    with_journal(app, dir.path())
+                })
+            });
+            starts.map(|start| start.join().unwrap())
+        });
+        assert_eq!(found.iter().flatten().map(|left| left.entries.len()).sum::<usize>(), 1);
+        (apps, found)
+    };
+    // Whoever has it comes to its end while the database is still away.
+    drop(start(["one", "other"]).await);
+
+    world.execute(BACK).await;
+    let ([one, two], [of_one, of_two]) = start(["third", "fourth"]).await;
+    tokio::join!(app::refresh::leftovers(&one, of_one), app::refresh::leftovers(&two, of_two));
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
+    let verdicts: Vec<_> = world.attempts(id).await.iter().map(|a| a.verdict).collect();
+    assert_eq!(verdicts, [Some(Verdict::Refreshed)]);
+    let counted = "SELECT sum(attempts)::bigint FROM attempt_windows WHERE verdict = 'refreshed'";
+    assert_eq!(world.count(counted).await, 1);
+    assert!(with_journal(&world.replica("last").await, dir.path()).is_empty());
+    assert_eq!(world.refreshes().len(), 1);
+}
+
 #[sqlx::test]
 async fn nothing_of_a_record_can_be_read(pool: PgPool) {
     let world = World::new(pool).await;
@@ -93,9 +113,7 @@ async fn nothing_of_a_record_can_be_read(pool: PgPool) {
     let client = world.client("strict", |_| {}).await;
     let id = world.import(client).await;
     killed_with_an_answer(&world, &dir, id).await;
-    let files = std::fs::read_dir(dir.path()).unwrap();
-    let bytes: Vec<u8> =
-        files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+    let bytes = written_in(dir.path());
     assert!(bytes.len() > 200, "there is a record");
     let text = String::from_utf8_lossy(&bytes);
     for word in ["sealed", "connection", "generation", "Renew", "verdict", &id.to_string()] {

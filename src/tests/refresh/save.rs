@@ -3,11 +3,15 @@
 
 use futures::future::join_all;
 use sqlx::PgPool;
+use time::{Duration, OffsetDateTime};
 
 use crate::{
     domain::connection::{Reason, State},
     sandbox::{Fault, Hold},
-    server::app,
+    server::{
+        app::{self, refresh::LEASE},
+        worker,
+    },
     tests::support::World,
 };
 
@@ -98,6 +102,46 @@ async fn a_shutdown_waits_for_refreshes_in_flight(pool: PgPool) {
     stopped.await.unwrap();
     assert_eq!(world.generation(id).await, 2);
     assert_eq!(world.state(id).await, State::Active);
+    assert_eq!(world.refreshes().len(), 1);
+}
+
+/// A drain may take longer than a lease: nobody is to take over what is under way here.
+#[sqlx::test]
+async fn a_process_that_drains_keeps_its_leases(pool: PgPool) {
+    let world = World::new(pool).await;
+    let second = world.replica("second").await;
+    let client = world.client("strictest", |_| {}).await;
+    let id = world.import(client).await;
+    world.until_due(id).await;
+    world.control().hold(Hold::BeforeAnswering);
+    app::refresh::begin_due(&world.app, 1).await.unwrap();
+    world.control().until_held(1).await;
+    let stopping = world.app.clone();
+    let stopped = tokio::spawn(async move { stopping.drain().await });
+    world.app.stopping().cancelled().await;
+
+    world.pass(LEASE - Duration::seconds(1));
+    let ends = async || -> OffsetDateTime {
+        let ends = "SELECT leased_until FROM connections";
+        sqlx::query_scalar(ends).fetch_one(&world.pool).await.unwrap()
+    };
+    let prolonged = world.now() + LEASE;
+    assert_ne!(ends().await, prolonged);
+    let keeping = tokio::spawn(worker::keep_leases(world.app.clone()));
+    let patience = std::time::Duration::from_secs(20);
+    let kept = async {
+        while ends().await != prolonged {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(patience, kept).await.expect("a lease that is prolonged");
+    world.pass(LEASE - Duration::seconds(1));
+    assert_eq!(app::refresh::run_due(&second, 10).await.unwrap(), 0);
+    assert!(!stopped.is_finished());
+    world.control().release();
+    stopped.await.unwrap();
+    keeping.abort();
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
     assert_eq!(world.refreshes().len(), 1);
 }
 

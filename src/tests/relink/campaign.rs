@@ -18,7 +18,7 @@ use crate::{
         relink::{Ended, LIFETIME, Outcome, Relink, Stage},
     },
     server::app::{self, Actor},
-    tests::support::{Browser, World, email},
+    tests::support::{Browser, Questions, World, email},
 };
 
 /// Whom a campaign is begun by.
@@ -325,6 +325,22 @@ async fn who_is_at_a_provider_that_ends_grants_with_the_secret_is_told(pool: PgP
     let occasions = app::campaign::occasions(&world.app, &world.admin, world.now()).await.unwrap();
     let told: Vec<_> = occasions.secrets.iter().map(|one| (one.client_id, one.count)).collect();
     assert_eq!(told, [(harsh, 2)]);
+}
+
+#[sqlx::test]
+async fn more_clients_are_no_more_questions(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.provider("harsh", |profile| profile.policy.replacing_secret_revokes_grants = true).await;
+    let mut asked = Vec::new();
+    for name in ["one", "two", "three", "four"] {
+        let client = world.client_of("harsh", name, |_| {}).await;
+        world.import(client).await;
+        let questions = Questions::count();
+        let found = app::campaign::occasions(&world.app, &world.admin, world.now()).await.unwrap();
+        asked.push(questions.so_far());
+        assert_eq!(found.secrets.len(), asked.len());
+    }
+    assert!(asked.iter().all(|count| *count == asked[0]), "{asked:?}");
 }
 
 #[sqlx::test]

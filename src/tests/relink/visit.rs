@@ -2,9 +2,14 @@
 
 use axum::{body::Body, http::Request};
 use sqlx::PgPool;
+use time::Duration;
 
 use super::{dead, follow, made, token_of};
-use crate::tests::support::{Page, World};
+use crate::{
+    domain::problem::Obstacle,
+    server::app,
+    tests::support::{Page, World},
+};
 
 async fn read(world: &World, address: &str, language: &str) -> Page {
     let path = address.strip_prefix("http://127.0.0.1:3000").unwrap_or(address);
@@ -64,5 +69,27 @@ async fn another_links_visitor_is_not_sent_to_this_one(pool: PgPool) {
     owner.cookies.insert("regrant-relink".into(), "of-another".into());
     let landed = world.consent(&mut owner, begun, "bob").await;
     assert_eq!(landed, "/relink/outcome/wrong_account");
+    assert_eq!(follow(&world, &mut owner, &token, "alice").await, "/relink/outcome/done");
+}
+
+/// Whoever holds a link can't fill our tables by pressing its button.
+#[sqlx::test]
+async fn a_link_is_begun_so_often_and_no_more(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let token = token_of(&made(&mut support, id).await);
+    let mut owner = world.browser();
+    for _ in 0..30 {
+        assert!(owner.begin_relink(&token).await.location().contains("/oauth/start/"));
+    }
+    let refused = app::relink::begin(&world.app, &token).await.unwrap_err();
+    let app::Error::Conflict(conflict) = refused else { panic!("{refused}") };
+    assert_eq!(conflict.obstacle, Obstacle::LimitReached);
+    assert!(conflict.why.contains("half an hour"), "{}", conflict.why);
+    let back = owner.begin_relink(&token).await.location();
+    assert!(back.starts_with(&format!("/relink/{token}")), "{back}");
+    assert_eq!(world.count("SELECT count(*) FROM flows").await, 30);
+    // What was opened before is over by then.
+    world.pass(Duration::minutes(31));
     assert_eq!(follow(&world, &mut owner, &token, "alice").await, "/relink/outcome/done");
 }

@@ -24,13 +24,38 @@ fn an_engine_without_leases_is_caught() {
 }
 
 #[test]
+fn an_engine_without_a_journal_is_caught() {
+    is_caught(Broken::NoJournal, &["I3", "I4"]);
+}
+
+#[test]
+fn an_engine_that_forgets_to_replay_is_caught() {
+    is_caught(Broken::ForgetfulReplay, &["I3", "I4"]);
+}
+
+#[test]
 fn an_engine_that_waits_for_no_answers_is_caught() {
-    is_caught(Broken::NoJournal, &["I1", "I2", "I4"]);
+    is_caught(Broken::NoPatience, &["I1", "I2", "I4"]);
 }
 
 #[test]
 fn an_engine_whose_leases_are_too_short_is_caught() {
     is_caught(Broken::ShortLease, &["I1", "I8"]);
+}
+
+#[test]
+fn an_engine_that_condemns_amid_an_incident_is_caught() {
+    is_caught(Broken::CondemnsAmid, &["I10"]);
+}
+
+#[test]
+fn an_engine_that_tells_each_refusal_as_an_incident_is_caught() {
+    is_caught(Broken::TellsEach, &["I10"]);
+}
+
+#[test]
+fn an_engine_that_trusts_leases_after_a_jump_is_caught() {
+    is_caught(Broken::TrustsClocks, &["I1", "I2", "I4", "I8"]);
 }
 
 #[test]

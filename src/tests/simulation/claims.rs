@@ -1,35 +1,28 @@
-//! Claims and saves as `refresh::claim` and `refresh::save` put them together, statement by statement:
-//! what is decided between the statements is the real thing.
+//! Claims as `refresh::claim` puts them together, statement by statement: what is decided between the
+//! statements is the real thing.
 
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use time::{Duration, OffsetDateTime};
-use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{
-    executor::Micros,
     history::Event,
     replica::{Claimed, Process, Secret},
     store::{
         Attempt, View,
-        transaction::{ABSENT, Gone, Statements, Tx},
+        transaction::{Gone, Statements, Tx},
     },
+    world::Broken,
 };
 use crate::{
-    domain::{attempt::Trigger, provider::Profile},
+    domain::{attempt::Trigger, client, provider::Profile},
     server::{
         app::refresh::{
-            decide::{ClientNote, Outcome},
-            engine::{LEASE, Ports, Saved, Task},
-            group::{self, Changes, Endings},
+            claim::PROMPT,
+            engine::{LEASE, Ports, Task},
             intent::{self, Orphans, UNDER_WAY},
-            save::{LIMIT, PATIENCE, SOON},
-            saver,
         },
         store::{
             client::limit::Limit,
@@ -45,6 +38,9 @@ pub enum One {
     NoRoom,
 }
 
+/// Whose connections are refreshed.
+const READY: [client::StateName; 1] = [client::StateName::Ready];
+
 /// A client as a claim has read it.
 #[derive(Clone)]
 pub struct Known {
@@ -57,18 +53,20 @@ impl View<'_> {
     /// What `refresh::now` needs to know of a connection that can be refreshed.
     pub fn refreshable(&self, id: Uuid) -> Option<(i64, Uuid)> {
         let connection = self.tables.connections.get(&id)?;
-        connection.is_alive().then_some((connection.generation, connection.client_id))
+        let client = self.tables.clients.get(&connection.client_id)?;
+        let may = connection.is_alive() && client.state == client::StateName::Ready;
+        may.then_some((connection.generation, connection.client_id))
+    }
+
+    /// What `refresh::wait_for_room` needs to know.
+    pub fn may_ask(&self, client_id: Uuid) -> bool {
+        self.tables.clients.get(&client_id).is_some_and(|client| client.may_ask(self.now))
     }
 
     /// `lease::is_held`.
     pub fn is_held(&self, id: Uuid) -> bool {
         self.tables.connections.get(&id).is_some_and(|connection| connection.is_held(self.now))
     }
-}
-
-/// `claim::room`: what began before takes no room.
-fn open_since(now: OffsetDateTime) -> OffsetDateTime {
-    now - UNDER_WAY + Duration::milliseconds(1)
 }
 
 /// What a look has leased of what is due.
@@ -93,10 +91,10 @@ pub async fn claim_due(
     limits: &[Limit],
     hands: Hands<'_>,
     limit: usize,
-    now: OffsetDateTime,
+    since: OffsetDateTime,
 ) -> Result<Found, Gone> {
-    let (since, Hands { except, answered }) = (open_since(now), hands);
-    let rooms = tx.run("look for room", |view| view.room(limits, since, answered)).await?;
+    let Hands { except, answered } = hands;
+    let rooms = tx.run("look for room", |view| view.room(limits, &READY, since, answered)).await?;
     let was_busy = rooms.len() < limits.len();
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
     if rooms.is_empty() {
@@ -118,10 +116,10 @@ pub async fn claim_one(
     limit: &Limit,
     answered: &[Uuid],
     (id, generation): (Uuid, i64),
-    now: OffsetDateTime,
+    since: OffsetDateTime,
 ) -> Result<(Option<Leased>, bool), Gone> {
-    let (limits, since) = (std::slice::from_ref(limit), open_since(now));
-    let rooms = tx.run("look for room", |view| view.room(limits, since, answered)).await?;
+    let limits = std::slice::from_ref(limit);
+    let rooms = tx.run("look for room", |view| view.room(limits, &READY, since, answered)).await?;
     if rooms.iter().all(|room| room.room <= 0) {
         return Ok((None, false));
     }
@@ -177,81 +175,6 @@ pub async fn intend(
     .await
 }
 
-/// `weigh::watch`: the clients whose state a group may change, in order.
-fn watched(outcomes: &[Outcome]) -> Vec<Uuid> {
-    let changes = |outcome: &&Outcome| outcome.client.is_some() || outcome.condemned().is_some();
-    let clients: BTreeSet<Uuid> = outcomes.iter().filter(changes).map(|o| o.client_id).collect();
-    clients.into_iter().collect()
-}
-
-/// Stores a group of outcomes.
-pub async fn save(
-    tx: &mut impl Statements,
-    outcomes: &[Outcome],
-    now: OffsetDateTime,
-) -> Result<Vec<Saved>, Gone> {
-    let clients = watched(outcomes);
-    if !clients.is_empty() {
-        tx.run("lock clients", |view| view.lock_clients(&clients)).await?;
-    }
-    let changes = Changes::of(outcomes);
-    let mut changed = HashSet::new();
-    if !changes.renewals.is_empty() {
-        let renew = |view: &mut View<'_>| view.renew(&changes.renewals, &changes.attempts, now);
-        let renewed = tx.run("renew", renew).await?;
-        tx.run("replace token sets", |view| {
-            let sets = changes.sets.iter().filter(|set| renewed.contains(&set.connection_id));
-            sets.for_each(|set| view.replace((*set).clone()));
-            Ok(())
-        })
-        .await?;
-        changed.extend(renewed);
-    }
-    if !changes.setbacks.is_empty() {
-        changed.extend(tx.run("set back", |view| view.set_back(&changes.setbacks)).await?);
-    }
-    if !changes.releases.is_empty() {
-        changed.extend(tx.run("release", |view| view.release(&changes.releases)).await?);
-    }
-    let taken = group::taken(outcomes, &changed);
-    let mut saved = HashMap::new();
-    let (ours, others): (Vec<&Outcome>, Vec<&Outcome>) =
-        outcomes.iter().partition(|outcome| taken.contains(&outcome.attempt_id));
-    saved.extend(ours.iter().map(|o| (o.attempt_id, Saved::Done(o.verdict()))));
-    if !others.is_empty() {
-        let ids: Vec<Uuid> = others.iter().map(|outcome| outcome.fence.id).collect();
-        let verdicts = tx
-            .run("read verdicts", |view| {
-                Ok(others.iter().map(|o| view.verdict(o.attempt_id)).collect::<Vec<_>>())
-            })
-            .await?;
-        let standing = tx.run("read how they stand", |view| Ok(view.standing(&ids))).await?;
-        for (outcome, verdict) in others.into_iter().zip(verdicts) {
-            saved.insert(outcome.attempt_id, group::refused(outcome, verdict, &standing));
-        }
-    }
-    let endings = Endings::of(outcomes, &taken, &saved);
-    tx.run("end attempts", |view| {
-        view.finish(&endings.ended)?;
-        view.delete(&endings.withdrawn.1)
-    })
-    .await?;
-    for outcome in ours {
-        match &outcome.client {
-            Some(ClientNote::Pause { until }) => {
-                tx.run("pause a client", |view| view.pause(outcome.client_id, *until)).await?;
-            }
-            Some(ClientNote::Rejected { secret_generation, .. }) => {
-                let reject =
-                    |view: &mut View<'_>| view.reject(outcome.client_id, *secret_generation);
-                tx.run("reject a client", reject).await?;
-            }
-            Some(ClientNote::Proved { .. }) | None => {}
-        }
-    }
-    Ok(outcomes.iter().map(|outcome| saved[&outcome.attempt_id]).collect())
-}
-
 impl Process {
     /// `claim::new_lease`.
     fn lease(&self) -> Lease {
@@ -260,8 +183,35 @@ impl Process {
         Lease { id, now: None, seconds: self.lease_time(), orphans: self.hears() }
     }
 
+    /// `claim::room`: what began before takes no room.
+    pub fn open_since(&self) -> OffsetDateTime {
+        let jumped = self.contact.jumped(self.elapsed());
+        self.now() - UNDER_WAY - jumped + Duration::milliseconds(1)
+    }
+
+    /// `claim::lease_of_one`.
+    pub fn lease_of_one(&self, id: Uuid) -> Lease {
+        let lease = self.lease();
+        Lease { orphans: lease.orphans && !self.flights.holds(id), ..lease }
+    }
+
+    /// `claim::may_keep`.
+    pub fn may_keep(&self, leased: &[Leased], taken: Duration) -> bool {
+        let hasty = self.world.state().broken == Broken::NoPatience;
+        if hasty || !leased.iter().any(Leased::is_orphan) {
+            return true;
+        }
+        if self.elapsed() - taken > PROMPT {
+            self.contact.kept_waiting(self.elapsed());
+            return false;
+        }
+        self.follow_clock();
+        self.hears()
+    }
+
     /// `claim::due`.
     pub async fn due(&self, limit: usize) -> Result<Found<Vec<Claimed>>, Gone> {
+        self.follow_clock();
         let clients = self.known(|view| view.list_due()).await?;
         let lease = self.lease();
         if clients.is_empty() {
@@ -275,8 +225,11 @@ impl Process {
         let in_hand: Vec<Uuid> = self.flights.held().into_iter().map(|(id, _)| id).collect();
         let answered = self.flights.answered();
         let hands = Hands { except: &in_hand, answered: &answered };
-        let found = claim_due(&mut tx, lease, &limits, hands, limit, self.now()).await?;
+        let found = claim_due(&mut tx, lease, &limits, hands, limit, self.open_since()).await?;
         let Found { leased, is_limited, was_busy } = found;
+        if !self.may_keep(&leased, taken) {
+            return Ok(Found { leased: Vec::new(), is_limited: true, was_busy });
+        }
         let leased = match leased.is_empty() {
             true => Vec::new(),
             false => self.intend(tx, &limits, &clients, leased, Trigger::Schedule, taken).await?,
@@ -296,12 +249,13 @@ impl Process {
         let limit = intent::limit(client_id, Some(&clients[0].profile));
         let taken = self.elapsed();
         let mut tx = self.world.begin(Some(self.replica)).await?;
-        // `claim::lease_of_one`.
-        let lease = self.lease();
-        let lease = Lease { orphans: lease.orphans && !self.flights.holds(id), ..lease };
+        let lease = self.lease_of_one(id);
         let (answered, one) = (self.flights.answered(), (id, generation));
-        match claim_one(&mut tx, lease, &limit, &answered, one, self.now()).await? {
+        match claim_one(&mut tx, lease, &limit, &answered, one, self.open_since()).await? {
             (_, false) => Ok(One::NoRoom),
+            (Some(leased), true) if !self.may_keep(std::slice::from_ref(&leased), taken) => {
+                Ok(One::Taken)
+            }
             (None, true) => Ok(One::Taken),
             (Some(leased), true) => {
                 let claimed =
@@ -321,7 +275,10 @@ impl Process {
         tx.commit().await
     }
 
-    async fn known(&self, ids: impl FnOnce(&View<'_>) -> Vec<Uuid>) -> Result<Vec<Known>, Gone> {
+    pub async fn known(
+        &self,
+        ids: impl FnOnce(&View<'_>) -> Vec<Uuid>,
+    ) -> Result<Vec<Known>, Gone> {
         let found = self
             .world
             .look(Some(self.replica), |view| {
@@ -341,7 +298,7 @@ impl Process {
             .collect())
     }
 
-    async fn intend(
+    pub async fn intend(
         &self,
         mut tx: Tx,
         limits: &[Limit],
@@ -385,65 +342,5 @@ impl Process {
             });
         }
         Ok(claimed)
-    }
-
-    async fn transact(&self, outcomes: &[Outcome]) -> Result<Vec<Saved>, Gone> {
-        let mut tx = self.world.begin(Some(self.replica)).await?;
-        let saved = save(&mut tx, outcomes, self.now()).await?;
-        tx.commit().await?;
-        let ids: Vec<Uuid> = outcomes.iter().map(|outcome| outcome.fence.id).collect();
-        ids.iter().for_each(|id| self.flights.wake(*id));
-        self.world.state().announce(&ids);
-        self.wake_in_time(outcomes);
-        Ok(saved)
-    }
-
-    /// `save::wake_in_time`.
-    fn wake_in_time(&self, outcomes: &[Outcome]) {
-        let now = self.now();
-        let soon = outcomes.iter().filter_map(Outcome::due_at).map(|due_at| due_at - now).min();
-        if let Some(wait) = soon.filter(|wait| *wait < SOON) {
-            let wait = wait.max(Duration::ZERO).whole_microseconds() as Micros;
-            let (world, replica) = (self.world.clone(), self.replica);
-            self.world.spawn(self.group, async move {
-                world.at("wait for what is due soon");
-                world.sleep(wait).await;
-                if let Some(process) = &world.state().replicas[replica].process {
-                    process.woken.notify_one();
-                }
-            });
-        }
-    }
-}
-
-impl saver::Store for Process {
-    async fn write(&self, outcomes: &[Outcome]) -> anyhow::Result<Vec<Saved>> {
-        let (world, outcomes) = (self.world.clone(), outcomes.to_vec());
-        let writing = async move {
-            let process = world.state().replicas[self.replica].process.clone().ok_or(ABSENT)?;
-            world.at("wait for a turn to write");
-            let turn = self.writing.clone().acquire_owned().await.map_err(|_| ABSENT)?;
-            // In a task of its own, which goes on when nobody waits for it any more.
-            let (reply, written) = oneshot::channel();
-            let limit = LIMIT.as_micros() as Micros;
-            world.clone().spawn(self.group, async move {
-                let written = world.timeout(limit, process.transact(&outcomes)).await;
-                drop(turn);
-                let _ = reply.send(written.unwrap_or(Err(ABSENT)));
-            });
-            written.await.unwrap_or(Err(ABSENT))
-        };
-        let patience = PATIENCE.as_micros() as Micros;
-        let written: Result<_, Gone> =
-            self.world.timeout(patience, writing).await.unwrap_or(Err(ABSENT));
-        Ok(written?)
-    }
-
-    fn is_absence(&self, error: &anyhow::Error) -> bool {
-        error.downcast_ref::<Gone>().is_some_and(|gone| gone.is_absence)
-    }
-
-    fn is_blocked(&self, _error: &anyhow::Error) -> bool {
-        false
     }
 }

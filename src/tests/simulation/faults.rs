@@ -46,6 +46,8 @@ faults! {
     Outage 0.8,
     /// Its registration has another secret than ours.
     SecretReplaced 0.6,
+    /// It refuses all that a client presents, for a while, though it is good.
+    MassRefusal 0.7,
     /// An account's owner withdraws consent.
     Revoked 1.0,
 
@@ -70,6 +72,10 @@ faults! {
     /// One replica can't come to it, and hears nothing.
     PartitionSilent 1.5,
     NotificationLost 0.3,
+    /// Its clock is set forward.
+    ClockForward 0.5,
+    /// Its clock is set back.
+    ClockBack 0.5,
 
     // The processes: chances for each step, or windows in each hour.
     Crash 0.002,
@@ -90,6 +96,15 @@ faults! {
     /// Consent is given again to a connection that lives.
     ConsentAgain 1.0,
     Disconnected 0.3,
+    /// An admin switches a client off, and on again.
+    SwitchedOff 0.4,
+    /// An admin ends a pause that the provider asked for.
+    PauseEnded 1.0,
+    // Chances for each incident.
+    /// An admin resumes the client.
+    Resumed 0.4,
+    /// An admin condemns what was refused.
+    CondemnedAnyway 0.2,
 }
 
 impl Fault {
@@ -113,6 +128,14 @@ impl Rates {
         for (rate, usual) in rates.iter_mut().zip(Fault::RATES) {
             if dice.chance(share) {
                 *rate = usual * *dice.pick(&[0.5, 1.0, 1.0, 2.0, 4.0]);
+            }
+        }
+        // To find out what something comes of: `REGRANT_WITHOUT=ClockBack,Crash`.
+        if let Ok(without) = std::env::var("REGRANT_WITHOUT") {
+            for fault in Fault::ALL {
+                if without.split(',').any(|name| name == format!("{fault:?}")) {
+                    rates[*fault as usize] = 0.0;
+                }
             }
         }
         Self(rates)

@@ -32,6 +32,15 @@ pub enum Event {
     Outage { until: Micros },
     SecretReplaced,
     SecretEntered,
+    Canary,
+    Refusing { until: Micros },
+    IncidentBegan,
+    IncidentOver,
+    SwitchedOff,
+    SwitchedOn,
+    Resumed,
+    Condemned,
+    ClockJumped { by: Micros },
     Healed,
 }
 

@@ -2,6 +2,8 @@
 //! whole, in part or not at all. Each process has a file of its own; whoever starts next on the same
 //! replica reads what ended ones left.
 
+use uuid::Uuid;
+
 use super::{
     executor::{Group, MILLI, SECOND},
     faults::Fault,
@@ -11,6 +13,7 @@ use crate::server::app::refresh::decide::Outcome;
 
 struct Record {
     id: u64,
+    attempt_id: Uuid,
     bytes: Vec<u8>,
     is_synced: bool,
 }
@@ -67,6 +70,12 @@ impl Journals {
         self.0.retain(|file| file.owner != owner);
     }
 
+    /// Whether a process's file has what came of an attempt.
+    pub fn holds(&self, owner: Group, attempt_id: Uuid) -> bool {
+        let mut files = self.0.iter().filter(|file| file.owner == owner);
+        files.any(|file| file.records.iter().any(|record| record.attempt_id == attempt_id))
+    }
+
     /// Whether nothing waits anywhere.
     pub fn are_settled(&self) -> bool {
         self.0.iter().all(|file| file.depth == 0 && file.records.is_empty())
@@ -74,8 +83,8 @@ impl Journals {
 }
 
 impl State {
-    /// What becomes of a process's file when it ends without warning.
-    pub fn break_journal(&mut self, replica: usize, owner: Group) {
+    /// What becomes of a process's file when it ends without warning; whether the disk is lost with it.
+    pub fn break_journal(&mut self, replica: usize, owner: Group) -> bool {
         let writing = self
             .journals
             .file(owner)
@@ -84,14 +93,16 @@ impl State {
         let whole = self.dice.chance(0.5);
         if let Some(file) = self.journals.file(owner)
             && (torn || !whole)
-            && let Some(first) = file.records.iter().position(|record| !record.is_synced)
         {
-            // What comes after a record that is not whole is never read.
-            file.records.truncate(first);
+            // A sync takes along all that was written before it.
+            let synced = file.records.iter().rposition(|record| record.is_synced);
+            file.records.truncate(synced.map_or(0, |last| last + 1));
         }
-        if self.strikes(Fault::DiskLost) {
+        let lost = self.strikes(Fault::DiskLost);
+        if lost {
             self.journals.0.retain(|file| file.replica != replica);
         }
+        lost
     }
 }
 
@@ -100,6 +111,7 @@ impl World {
     pub async fn append(&self, owner: Group, outcome: &Outcome) -> bool {
         self.at("write the journal");
         if self.state().strikes(Fault::JournalFull) {
+            self.state().has_no_journal(outcome.attempt_id);
             self.sleep(MILLI).await;
             return false;
         }
@@ -108,7 +120,8 @@ impl World {
             let mut state = self.state();
             let id = state.schedule.polls;
             let Some(file) = state.journals.file(owner) else { return false };
-            file.records.push(Record { id, bytes, is_synced: false });
+            let attempt_id = outcome.attempt_id;
+            file.records.push(Record { id, attempt_id, bytes, is_synced: false });
             id
         };
         let time = self.state().dice.spread(MILLI, SECOND / 10);

@@ -3,21 +3,25 @@
 //! every history (`oracle`).
 //!
 //! What runs here is the real engine (`engine`, `decide`, `group`, `intent`, `saver`, `flights`,
-//! `replay`); made up are the statements of the store and the loops around the engine. Incidents and
-//! rehearsals are left out: their weighing is all in the database.
+//! `replay`, and what `weigh` and `domain::incident` decide); made up are the statements of the store and
+//! the loops around the engine. Rehearsals are left out.
 
 mod broken;
 mod claims;
+mod clock;
+mod custody;
 mod dice;
 mod executor;
 mod faults;
 mod history;
+mod incidents;
 mod journal;
 mod network;
 mod oracle;
 mod people;
 mod provider;
 mod replica;
+mod saves;
 mod store;
 mod world;
 mod worlds;

@@ -71,6 +71,7 @@ impl World {
         }
         let connection = state.provider.requests[id].connection;
         state.provider.requests[id].received = Some(said.clone());
+        state.provider.requests[id].received_at = Some(state.schedule.now);
         state.note(connection, Event::Received { request: id, said: said.clone() });
         match said {
             Said::Granted { token } => Ok(token),

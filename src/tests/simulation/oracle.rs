@@ -5,31 +5,35 @@
 //! - I3 At rest the newest token that was delivered and made durable is the one that is held.
 //! - I4 Every connection that needs a person is explained: its owner withdrew consent, or an answer was
 //!   lost to an injected fault; and the reason that is shown is the right one.
-//! - I5 No lease is stuck while somebody is there to take it over.
+//! - I5 No lease is stuck while somebody is there to take it over, also after the shared clock jumped: then
+//!   holders are given a while to prolong theirs, and none is believed to last for more than a minute.
 //! - I6 Nobody is condemned unless the provider refused the very token that was presented.
 //! - I7 The token set that readers get belongs to the generation of its connection.
-//! - I8 No client has more requests under way than its limit, over all replicas.
+//! - I8 No client has more requests under way than its limit, over all replicas, nor begins any while it is
+//!   switched off; in an incident only canaries begin. Who began after a jump of the shared clock does
+//!   not know of what was sent before it.
 //! - I9 When everything works again, every connection that is not dead is alive and fresh.
+//! - I10 Each incident is told once, and nobody is condemned amid one but by an admin, or by a last try that
+//!   an incident before has left.
+
+mod death;
+mod incident;
+mod rest;
 
 use std::collections::BTreeMap;
 
-use time::Duration;
 use uuid::Uuid;
 
 use super::{
-    executor::{MINUTE, Micros, SECOND},
+    executor::{Group, MINUTE, Micros},
     history::Event,
-    provider::{self, Excuse, Request, Revoked, Rotation, Said},
-    store::{self, Changes, Connection},
+    provider::{self, Excuse, Request},
+    store::{Changes, Connection},
     world::State,
 };
 use crate::{
-    domain::{
-        attempt::Verdict,
-        connection::{Reason, StateName},
-        refusal::ErrorClass,
-    },
-    server::app::refresh::engine::LEASE,
+    domain::{attempt::Verdict, connection::StateName},
+    server::store::token_set::TokenSet,
 };
 
 /// A rule that was broken.
@@ -51,6 +55,8 @@ pub struct Oracle {
     durable: BTreeMap<usize, usize>,
     /// Connections whose leases are over and that could be claimed, and since when.
     free_since: BTreeMap<Uuid, Micros>,
+    /// When each client's last incident was over.
+    incidents_over: BTreeMap<Uuid, Micros>,
     /// How connections died.
     pub deaths: BTreeMap<&'static str, u64>,
     pub refreshed: u64,
@@ -61,13 +67,11 @@ pub struct Oracle {
 struct Was {
     state: StateName,
     generation: i64,
-    is_leased: bool,
+    lease_id: Option<Uuid>,
 }
 
 /// How long after a pause what a process does may still come of what it believed before.
 const PAUSE_SHADOW: Micros = 4 * MINUTE;
-/// A lease that nobody holds any more is taken over within this time, if somebody is there.
-const STUCK: Micros = 40 * SECOND;
 
 impl State {
     /// A request leaves.
@@ -121,10 +125,19 @@ impl State {
         }
     }
 
+    /// A jump of the shared clock before a process began hides from it what was sent before that.
+    fn is_hidden(&self, sent_at: Micros, from: Group) -> bool {
+        let replica = self.replica_of(from).unwrap_or_default();
+        let begun_at = self.replicas[replica].begun_at;
+        self.jumps.at.iter().any(|jumped| sent_at <= *jumped && *jumped <= begun_at)
+    }
+
     fn check_limit(&mut self, request: &Request) {
         let under_way = self.oracle.under_way.iter().filter(|id| {
             let other = &self.provider.requests[**id];
-            other.client == request.client && !other.is_excused_by(&[Excuse::Paused])
+            other.client == request.client
+                && !other.is_excused_by(&[Excuse::Paused])
+                && !self.is_hidden(other.sent_at, request.group)
         });
         let limit = self.provider.clients[request.client].profile.policy.concurrency;
         if under_way.count() >= limit.unwrap_or(u32::MAX) as usize
@@ -144,14 +157,11 @@ impl State {
         }
         if !changes.clients.is_empty() {
             self.tell_workers(self.schedule.now);
+            self.check_incidents(changes);
         }
         for (id, now) in changes.connections.iter() {
             let Some(row) = self.db.tables.connections.get(id) else { continue };
-            let was = Was {
-                state: row.state,
-                generation: row.generation,
-                is_leased: row.lease_id.is_some(),
-            };
+            let was = Was { state: row.state, generation: row.generation, lease_id: row.lease_id };
             self.compare(changes, was, now);
         }
     }
@@ -162,6 +172,7 @@ impl State {
         for request in self.provider.requests.iter_mut().rev() {
             if request.attempt_id == attempt_id {
                 request.is_settled |= !abandoned || request.ended_at.is_some();
+                request.waits_at = request.waits_at.filter(|_| abandoned);
                 break;
             }
         }
@@ -178,8 +189,14 @@ impl State {
             token: token.filter(|_| is.generation != was.generation),
         };
         self.note(connection, stored);
-        if is.lease_id.is_some() != was.is_leased {
+        if is.lease_id.is_some() != was.lease_id.is_some() {
             self.note(connection, Event::Held { is_held: is.lease_id.is_some() });
+        }
+        if was.lease_id.is_some() && is.lease_id.is_some() && is.lease_id != was.lease_id {
+            self.taken_over(connection);
+        }
+        if is.lease_id.is_some() && is.lease_id != was.lease_id {
+            self.check_claim(connection, changes, is);
         }
         if set_generation != is.generation {
             let why = format!("generation {} has the tokens of {set_generation}", is.generation);
@@ -194,7 +211,12 @@ impl State {
             self.tell_workers(self.micros_of(free));
         }
         if is.state == StateName::NeedsReauth && was.state != StateName::NeedsReauth {
-            self.check_death(connection, changes, is);
+            if changes.condemned_by_admin.contains(&is.id) {
+                *self.oracle.deaths.entry("condemned by an admin").or_default() += 1;
+            } else {
+                self.check_amid(connection, changes, is);
+                self.check_death(connection, changes, is);
+            }
             if self.dice.chance(0.8) {
                 self.needed.push(connection);
                 self.dead.notify_one();
@@ -221,207 +243,8 @@ impl State {
         let newest = self.oracle.durable.entry(connection).or_insert(token);
         *newest = token.max(*newest);
     }
-
-    fn check_death(&mut self, connection: usize, changes: &Changes, is: &Connection) {
-        let attempt = changes.attempts.values().flatten().find(|attempt| {
-            attempt.connection_id == is.id && attempt.verdict == Some(Verdict::Condemned)
-        });
-        let request = attempt.and_then(|attempt| {
-            let mut requests = self.provider.requests.iter();
-            requests.rposition(|request| request.attempt_id == attempt.id)
-        });
-        let Some(request) = request else {
-            self.violate(connection, "I6", "condemned without a request");
-            return;
-        };
-        let refused = |said: &Said| matches!(said, Said::Refused(refusal) if refusal.class == ErrorClass::GrantRefused);
-        if !self.provider.requests[request].received.as_ref().is_some_and(refused) {
-            self.violate(connection, "I6", "condemned without the provider's word");
-            return;
-        }
-        match self.explain(connection, request, is) {
-            Ok(why) => *self.oracle.deaths.entry(why).or_default() += 1,
-            Err(why) => self.violate(connection, "I4", why),
-        }
-    }
-
-    /// Why a connection died, if there is a reason that the engine is not to blame for.
-    fn explain(
-        &self,
-        connection: usize,
-        request: usize,
-        is: &Connection,
-    ) -> Result<&'static str, String> {
-        let provider = &self.provider;
-        let presented = provider.requests[request].token;
-        let used = match provider.family_of(presented) {
-            Some(Revoked::ByOwner) => {
-                let doubted = self.was_in_doubt(connection, is);
-                return match is.reason {
-                    Some(Reason::Revoked) => Ok("withdrawn by the owner"),
-                    Some(Reason::RotationLost) if doubted => Ok("withdrawn, in doubt"),
-                    reason => Err(format!("withdrawn by its owner, and called {reason:?}")),
-                };
-            }
-            Some(Revoked::ByReuse { token, request }) => (token, request),
-            None => (presented, request),
-        };
-        let Some((_, replaced_by)) = provider.tokens[used.0].replaced else {
-            return Err(format!("token {} was refused although it is good", used.0));
-        };
-        let requests = [replaced_by, used.1, request];
-        let excused = |excuses: &[Excuse]| {
-            requests.iter().any(|id| provider.requests[*id].is_excused_by(excuses))
-        };
-        let why = if excused(&[Excuse::Duplicated]) {
-            "doubled by the network"
-        } else if excused(&[Excuse::NoAnswer, Excuse::FailedAfterActing]) {
-            "answer lost"
-        } else if excused(&[Excuse::Crashed]) {
-            "answer lost with its process"
-        } else if excused(&[Excuse::Paused]) {
-            "process stopped for too long"
-        } else if excused(&[Excuse::CutOff]) {
-            "process cut off from the store"
-        } else {
-            return Err(format!(
-                "token {} was replaced in request {replaced_by}, whose answer was not lost, and \
-                 presented again in {}",
-                used.0, used.1
-            ));
-        };
-        // A request that came twice, or after another had taken its place, is not heard of.
-        let stray = provider.requests[used.1].is_excused_by(&[Excuse::Stray]);
-        let unknowable = excused(&[Excuse::Duplicated]) || (stray && used.1 != request);
-        if is.reason != Some(Reason::RotationLost) && !unknowable {
-            return Err(format!("{why}, and called {:?}", is.reason));
-        }
-        Ok(why)
-    }
-
-    /// Whether an answer was missing since the token set that is held came.
-    fn was_in_doubt(&self, connection: usize, is: &Connection) -> bool {
-        let attempts = self.db.tables.attempts.values().rev();
-        let doubtful = |attempt: &store::Attempt| {
-            matches!(attempt.verdict, Some(Verdict::InDoubt) | None)
-                || matches!(attempt.status, Some(500 | 502 | 504))
-        };
-        attempts
-            .filter(|attempt| attempt.connection_id == is.id)
-            .filter(|attempt| attempt.generation_before >= is.generation - 1)
-            .any(doubtful)
-            || self
-                .provider
-                .requests
-                .iter()
-                .rev()
-                .take(40)
-                .any(|request| request.connection == connection && !request.excuses.is_empty())
-    }
-
-    /// Looks for leases that nobody takes over.
-    pub fn check_leases(&mut self) {
-        let now = self.schedule.now;
-        for replica in 0..self.replicas.len() {
-            let group = self.replicas[replica].group;
-            let is_well = group.is_some_and(|group| !self.schedule.is_paused(group));
-            if !is_well || self.is_cut_off(replica) {
-                self.replicas[replica].well_since = now;
-            }
-        }
-        let shared = self.shared_time();
-        let somebody = self.replicas.iter().any(|replica| replica.well_since + STUCK <= now);
-        let rows = self.db.tables.connections.values();
-        let free: Vec<Uuid> = rows
-            .filter(|n| somebody && n.is_alive() && n.leased_until.is_some_and(|end| end < shared))
-            .filter(|n| self.could_be_claimed(n))
-            .map(|n| n.id)
-            .collect();
-        let mut since = std::mem::take(&mut self.oracle.free_since);
-        since.retain(|id, _| free.contains(id));
-        for id in free {
-            if *since.entry(id).or_insert(now) + STUCK <= now {
-                let connection = self.index_of(id);
-                self.violate(connection, "I5", "its lease is long over, and nobody takes it");
-            }
-        }
-        self.oracle.free_since = since;
-    }
-
-    fn could_be_claimed(&self, n: &Connection) -> bool {
-        let shared = self.shared_time();
-        let client = &self.db.tables.clients[&n.client_id];
-        let limit = self
-            .provider
-            .clients
-            .iter()
-            .find(|known| known.id == n.client_id)
-            .and_then(|known| known.profile.policy.concurrency);
-        // What began within a lease's time may still be under way, whoever has the connection now.
-        let since = shared - LEASE - Duration::seconds(5);
-        let begun = self.db.tables.attempts.values().rev();
-        let begun = begun.take_while(|attempt| attempt.started_at > since);
-        let held = begun.filter(|a| a.client_id == n.client_id && a.verdict.is_none());
-        client.may_ask(shared)
-            && client.next_request_at.is_none_or(|next| next <= shared)
-            && n.due_at.is_some_and(|due| due <= shared)
-            && held.count() < limit.unwrap_or(u32::MAX) as usize
-            && !self.db.locks.contains_key(&store::transaction::Key::Connection(n.id))
-            && !self.db.locks.contains_key(&store::transaction::Key::Client(n.client_id))
-    }
-
-    /// Everything has worked for a while, and everybody is there.
-    pub fn check_at_rest(&mut self) {
-        if self.is_over() {
-            return;
-        }
-        let shared = self.shared_time();
-        if !self.journals.are_settled() {
-            self.violate(0, "I3", "a journal holds what nobody has stored");
-        }
-        for connection in 0..self.connections.len() {
-            let row = self.db.tables.connections[&self.connections[connection]].clone();
-            let token = self.db.tables.sets.get(&row.id).and_then(token_of);
-            match row.state {
-                StateName::NeedsReauth | StateName::Disconnected => continue,
-                StateName::Active if row.access_expires_at.is_some_and(|end| end > shared) => {}
-                state => {
-                    let until = row.access_expires_at;
-                    let why = format!("{state:?}, its token lives until {until:?}, it is {shared}");
-                    self.violate(connection, "I9", why);
-                }
-            }
-            let durable = self.oracle.durable.get(&connection).copied();
-            if token < durable {
-                let why = format!("holds {token:?}, and {durable:?} was delivered and durable");
-                self.violate(connection, "I3", why);
-            }
-            let busy = self.oracle.under_way.iter().any(|id| {
-                let request = &self.provider.requests[*id];
-                request.connection == connection && !request.is_settled
-            });
-            let good = token.is_some_and(|token| self.is_good(token));
-            if !good && !busy {
-                self.violate(
-                    connection,
-                    "I9",
-                    format!("holds {token:?}, which is good for nothing"),
-                );
-            }
-        }
-    }
-
-    /// Whether a token could be used.
-    fn is_good(&self, token: usize) -> bool {
-        let known = &self.provider.tokens[token];
-        let row = &self.db.tables.connections[&self.connections[known.connection]];
-        let mut clients = self.provider.clients.iter();
-        let rotation = clients.find(|client| client.id == row.client_id).map(|c| c.rotation);
-        self.provider.family_of(token).is_none()
-            && (known.replaced.is_none() || rotation == Some(Rotation::Never))
-    }
 }
 
-fn token_of(set: &crate::server::store::token_set::TokenSet) -> Option<usize> {
+pub fn token_of(set: &TokenSet) -> Option<usize> {
     provider::number(set.sealed_refresh_token.as_deref()?)
 }

@@ -1,25 +1,19 @@
 //! All that happens around the processes: what breaks and is mended, what owners, admins and callers do.
 
+mod admin;
+mod faults;
 mod founding;
 
-use time::Duration;
-
+use self::{admin::Decision, faults::Follows};
 use super::{
     executor::{HOUR, MINUTE, Micros, SECOND, WORLD},
     faults::Fault,
     history::Event,
-    provider::Excuse,
     replica::Replica,
-    store::{
-        self,
-        transaction::{Cut, Statements},
-    },
-    world::{State, World},
+    store::{self, transaction::Statements},
+    world::World,
 };
-use crate::{
-    domain::{client, connection::StateName},
-    server::store::token_set::TokenSet,
-};
+use crate::{domain::connection::StateName, server::store::token_set::TokenSet};
 
 /// For how long things go wrong.
 pub const CHAOS: Micros = 20 * MINUTE;
@@ -38,6 +32,8 @@ const UPON_ANSWERS: &[Fault] = &[
     Fault::Stop,
     Fault::Revoked,
     Fault::ConsentAgain,
+    Fault::ClockForward,
+    Fault::ClockBack,
 ];
 /// What is worst amid a transaction.
 const AMID_TRANSACTIONS: &[Fault] =
@@ -65,6 +61,7 @@ impl World {
                     group: None,
                     process: None,
                     clock_off,
+                    begun_at: 0,
                     well_since: 0,
                     looks_at: 0,
                     paused_until: -HOUR,
@@ -87,6 +84,11 @@ impl World {
             Fault::Stop,
             Fault::ConsentAgain,
             Fault::Disconnected,
+            Fault::MassRefusal,
+            Fault::ClockForward,
+            Fault::ClockBack,
+            Fault::SwitchedOff,
+            Fault::PauseEnded,
         ] {
             if self.state().rates.rate(fault) > 0.0 {
                 let world = self.clone();
@@ -101,6 +103,8 @@ impl World {
         self.spawn(WORLD, async move { world.relink().await });
         let world = self.clone();
         self.spawn(WORLD, async move { world.watch().await });
+        let world = self.clone();
+        self.spawn(WORLD, async move { world.look_at_incidents().await });
         let world = self.clone();
         self.spawn(WORLD, async move {
             world.sleep(CHAOS).await;
@@ -162,6 +166,8 @@ impl World {
             }
             Follows::Consent { connection } => self.consent(connection).await,
             Follows::Disconnection { connection } => self.disconnect(connection).await,
+            Follows::Rest { client, time } => self.rest(client, time).await,
+            Follows::Decision { client } => self.decide(client, Decision::EndPause).await,
         }
     }
 
@@ -193,6 +199,7 @@ impl World {
             state.db.cuts = Default::default();
             for client in &mut state.provider.clients {
                 client.outage_until = now;
+                client.refuses_until = now;
             }
             state.note_for_all(Event::Healed);
             state.replicas.len()
@@ -202,7 +209,7 @@ impl World {
         }
         for client in 0..2 {
             let world = self.clone();
-            self.spawn(WORLD, async move { world.enter_secret(client).await });
+            self.spawn(WORLD, async move { world.tidy_up(client).await });
         }
     }
 
@@ -324,129 +331,5 @@ impl World {
             tx.commit().await
         };
         let _: Result<(), store::transaction::Gone> = ended.await;
-    }
-
-    /// An admin enters the secret that the provider has.
-    async fn enter_secret(&self, client: usize) {
-        loop {
-            let (id, ours, theirs) = {
-                let state = self.state();
-                let known = &state.provider.clients[client];
-                (known.id, state.db.tables.clients[&known.id].secret_generation, known.secret)
-            };
-            let ready = self.state().db.tables.clients[&id].state == client::StateName::Ready;
-            if ours == theirs && ready {
-                return;
-            }
-            let entered = async {
-                let mut tx = self.begin(None).await?;
-                let mut shares = self.state().dice.clone();
-                let from = self.state().shared_time();
-                tx.run("enter a secret", |view| {
-                    view.replace_secret(id, |_| from + Duration::minutes(2) * shares.fraction())
-                })
-                .await?;
-                tx.commit().await
-            };
-            if entered.await.is_ok() {
-                let mut state = self.state();
-                state.dice.throw();
-                state.note_for_all(Event::SecretEntered);
-                let known = state.db.tables.clients[&id].secret_generation;
-                // The provider's secret has the generation under which we know it.
-                state.provider.clients[client].secret = known;
-                return;
-            }
-            self.sleep(SECOND).await;
-        }
-    }
-}
-
-/// What follows when a fault has struck.
-enum Follows {
-    Nothing,
-    /// The store can't be reached, by all or by some.
-    Absence {
-        until: Micros,
-    },
-    Stop {
-        replica: usize,
-    },
-    /// An admin enters the secret.
-    Repair {
-        client: usize,
-        after: Micros,
-    },
-    Consent {
-        connection: usize,
-    },
-    Disconnection {
-        connection: usize,
-    },
-}
-
-impl State {
-    fn strike(&mut self, fault: Fault) -> Follows {
-        self.faults.note(fault);
-        let now = self.schedule.now;
-        let replicas = self.replicas.len();
-        match fault {
-            Fault::Outage => {
-                let until = now + self.dice.spread(MINUTE, 2 * HOUR);
-                let client = self.dice.below(self.provider.clients.len());
-                let is_dark = self.dice.chance(0.5);
-                self.provider.clients[client].outage_until = until;
-                self.provider.clients[client].is_dark = is_dark;
-                self.note_for_all(Event::Outage { until });
-                Follows::Nothing
-            }
-            Fault::StoreAway => {
-                let until = now + self.dice.spread(SECOND / 10, 5 * MINUTE);
-                self.db.restart();
-                self.db.away_until = self.db.away_until.max(until);
-                self.note_for_all(Event::StoreAway { until });
-                Follows::Absence { until }
-            }
-            Fault::StoreFrozen => {
-                let until = now + self.dice.spread(SECOND / 10, 3 * MINUTE);
-                self.db.frozen_until = self.db.frozen_until.max(until);
-                self.note_for_all(Event::StoreFrozen { until });
-                Follows::Absence { until }
-            }
-            Fault::StoreRestart => {
-                self.db.restart();
-                self.note_for_all(Event::StoreRestarted);
-                Follows::Nothing
-            }
-            Fault::PartitionRefused | Fault::PartitionSilent => {
-                let until = now + self.dice.spread(SECOND / 10, 3 * MINUTE);
-                let replica = self.dice.below(replicas);
-                let is_silent = fault == Fault::PartitionSilent;
-                let until = until.max(self.db.cuts[replica].until);
-                self.db.cuts[replica] = Cut { until, is_silent };
-                if let Some(group) = self.replicas[replica].group {
-                    self.excuse_all(group, Excuse::CutOff);
-                }
-                self.note_for_all(Event::CutOff { replica, until, is_silent });
-                Follows::Absence { until }
-            }
-            Fault::Stop => Follows::Stop { replica: self.dice.below(replicas) },
-            Fault::SecretReplaced => {
-                let client = self.dice.below(self.provider.clients.len());
-                self.provider.clients[client].secret += 1;
-                self.note_for_all(Event::SecretReplaced);
-                Follows::Repair { client, after: self.dice.spread(MINUTE, 30 * MINUTE) }
-            }
-            Fault::Revoked => {
-                let connection = self.dice.below(CONNECTIONS);
-                self.withdraw(connection);
-                Follows::Nothing
-            }
-            Fault::ConsentAgain => Follows::Consent { connection: self.dice.below(CONNECTIONS) },
-            Fault::Disconnected => {
-                Follows::Disconnection { connection: self.dice.below(CONNECTIONS) }
-            }
-            _ => Follows::Nothing,
-        }
     }
 }

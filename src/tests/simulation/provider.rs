@@ -42,6 +42,8 @@ pub struct Registration {
     /// The generation of our secret that is right.
     pub secret: i64,
     pub outage_until: Micros,
+    /// Until when it refuses all grants.
+    pub refuses_until: Micros,
     /// Whether it can't even be reached during its outage.
     pub is_dark: bool,
 }
@@ -82,6 +84,12 @@ pub struct Request {
     pub excuses: Vec<Excuse>,
     /// Its outcome is stored, or its token set needed no more.
     pub is_settled: bool,
+    /// When its answer came.
+    pub received_at: Option<Micros>,
+    /// The replica in whose journal its outcome waits, since its process ended.
+    pub waits_at: Option<usize>,
+    /// The journal could not be written when its answer had come.
+    pub has_no_journal: bool,
 }
 
 impl Request {
@@ -99,9 +107,11 @@ pub enum Excuse {
     FailedAfterActing,
     /// The network sent it twice.
     Duplicated,
+    /// The provider refused a token that was good.
+    InError,
     /// It came to the provider when nobody waited for its answer any more.
     Stray,
-    /// Its process ended.
+    /// Its process ended, and what it had was nowhere else, or could not be brought from there in time.
     Crashed,
     /// Its process was stopped for a while.
     Paused,
@@ -195,6 +205,7 @@ impl State {
         let now = self.schedule.now;
         let registration = &self.provider.clients[client];
         let (rotation, right) = (registration.rotation, registration.secret);
+        let refuses = registration.refuses_until > now;
         if registration.outage_until > now {
             return Said::Refused(refusal(ErrorClass::Transient, Some(503)));
         }
@@ -211,6 +222,10 @@ impl State {
         }
         if secret != right {
             return Said::Refused(refusal(ErrorClass::ClientRefused, Some(401)));
+        }
+        if refuses {
+            self.excuse(id, Excuse::InError);
+            return Said::Refused(refusal(ErrorClass::GrantRefused, Some(400)));
         }
         let said = self.rotate(id, token, rotation);
         if matches!(said, Said::Granted { .. }) && self.strikes(Fault::FailedAfterActing) {

@@ -7,7 +7,7 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     },
 };
 
@@ -20,7 +20,6 @@ use super::{
     executor::{Group, MILLI, Micros, SECOND},
     faults::Fault,
     history::Event,
-    provider::Excuse,
     store::transaction::{Gone, Statements},
     world::{Broken, State, World},
 };
@@ -49,6 +48,7 @@ const BUSY_LOOK: Micros = 25 * MILLI;
 const GATHER: Micros = 3 * MILLI;
 const BATCH: usize = 64;
 const PROLONG: Micros = 12 * SECOND;
+const PROLONG_AGAIN: Micros = 2 * SECOND;
 /// How long a stop waits for what is under way.
 const DRAIN: Micros = 30 * SECOND;
 
@@ -59,6 +59,8 @@ pub struct Replica {
     pub process: Option<Arc<Process>>,
     /// By how much its clock is off.
     pub clock_off: Micros,
+    /// When its last process began.
+    pub begun_at: Micros,
     /// Since when nothing has kept it from its work.
     pub well_since: Micros,
     /// When its worker looks next.
@@ -73,9 +75,11 @@ pub struct Process {
     pub replica: usize,
     pub group: Group,
     clock_off: Micros,
+    /// By how much the shared clock was off when it was last looked at.
+    pub agreed: AtomicI64,
     pub saver: Saver,
     pub flights: Flights,
-    contact: Contact,
+    pub contact: Contact,
     stopping: AtomicBool,
     pub woken: Notify,
     /// Something may be due sooner than was thought.
@@ -97,13 +101,8 @@ impl State {
         if let Some(group) = self.replicas[replica].group.take() {
             self.replicas[replica].process = None;
             self.note_for_all(Event::Crashed { replica, place });
-            self.excuse_all(group, Excuse::Crashed);
-            for request in &mut self.provider.requests {
-                if request.group == group {
-                    request.is_settled = true;
-                }
-            }
-            self.break_journal(replica, group);
+            let disk_lost = self.break_journal(replica, group);
+            self.lose(replica, group, disk_lost);
             self.schedule.end(group);
             self.fallen.notify_one();
         }
@@ -124,6 +123,7 @@ impl World {
             replica,
             group,
             clock_off: state.replicas[replica].clock_off,
+            agreed: AtomicI64::new(state.jumps.off),
             saver: Saver::default(),
             flights: Flights::default(),
             contact: Contact::default(),
@@ -138,6 +138,7 @@ impl World {
         state.replicas[replica].group = Some(group);
         state.replicas[replica].process = Some(process.clone());
         state.replicas[replica].well_since = now;
+        state.replicas[replica].begun_at = now;
         state.note_for_all(Event::Started { replica });
         drop(state);
         self.spawn(group, async move { process.live().await });
@@ -167,6 +168,7 @@ impl Process {
             self.world.at("wait for the store");
             self.world.sleep(SECOND).await;
         }
+        self.follow_clock();
         self.leftovers().await;
         let looking = self.clone();
         self.spawn(async move { looking.prolong().await });
@@ -183,7 +185,12 @@ impl Process {
             let state = self.world.state();
             state.journals.leftovers(self.replica, |group| state.schedule.has_ended(group))
         };
+        let forgets = self.world.state().broken == Broken::ForgetfulReplay;
         for (owner, outcomes) in found {
+            if forgets {
+                self.world.state().journals.remove(owner);
+                continue;
+            }
             self.world.at("replay the journal");
             outcomes.iter().for_each(|outcome| self.replaying(outcome));
             let bring = |outcome| replay::bring(self.as_ref(), outcome);
@@ -218,7 +225,11 @@ impl Process {
     async fn work(self: &Arc<Self>) {
         while !self.is_stopping() {
             // What went wrong is only logged.
-            if let Some(Ok(due)) = self.world.timeout(LONGEST, self.due(BATCH)).await {
+            let due = self.world.timeout(LONGEST, self.due(BATCH)).await;
+            if due.is_none() {
+                self.contact.kept_waiting(self.elapsed());
+            }
+            if let Some(Ok(due)) = due {
                 self.flights.set_hungry(due.is_limited);
                 if due.was_busy {
                     let process = self.clone();
@@ -227,17 +238,24 @@ impl Process {
                         process.woken.notify_one();
                     });
                 }
-                for claimed in due.leased {
-                    let process = self.clone();
-                    self.under_way.fetch_add(1, Ordering::Relaxed);
-                    self.spawn(async move {
-                        let pilot = board(&process.flights, claimed.leased.id, false);
-                        process.make(claimed).await;
-                        drop(pilot);
-                    });
-                }
+                self.begin(due.leased);
+            }
+            if let Some(Ok(canaries)) = self.world.timeout(LONGEST, self.canaries()).await {
+                self.begin(canaries);
             }
             self.idle().await;
+        }
+    }
+
+    fn begin(self: &Arc<Self>, claimed: Vec<Claimed>) {
+        for claimed in claimed {
+            let process = self.clone();
+            self.under_way.fetch_add(1, Ordering::Relaxed);
+            self.spawn(async move {
+                let pilot = board(&process.flights, claimed.leased.id, false);
+                process.make(claimed).await;
+                drop(pilot);
+            });
         }
     }
 
@@ -288,15 +306,17 @@ impl Process {
     /// `refresh::prolong`, again and again.
     async fn prolong(&self) {
         let held_for = self.lease_time();
+        let mut failed = false;
         loop {
             self.world.at("wait to prolong leases");
             if self.flights.count() == 0 {
                 self.called.notified().await;
             }
             let phase = self.world.state().schedule.now % PROLONG;
-            self.world.sleep(PROLONG - phase).await;
+            self.world.sleep(if failed { PROLONG_AGAIN } else { PROLONG - phase }).await;
             let held = self.flights.held();
             if held.is_empty() || self.world.state().broken == Broken::ShortLease {
+                failed = false;
                 continue;
             }
             let prolonged = async {
@@ -304,8 +324,8 @@ impl Process {
                 tx.run("prolong leases", |view| view.extend(&held, held_for)).await?;
                 tx.commit().await
             };
-            // The loop's own errors are only logged.
-            let _: Result<(), Gone> = prolonged.await;
+            let prolonged: Result<(), Gone> = prolonged.await;
+            failed = prolonged.is_err();
         }
     }
 
@@ -318,7 +338,7 @@ impl Process {
 
     /// The store has just answered: whether what others left can be taken over.
     pub fn hears(&self) -> bool {
-        self.contact.heard(self.elapsed()) || self.world.state().broken == Broken::NoJournal
+        self.contact.heard(self.elapsed()) || self.world.state().broken == Broken::NoPatience
     }
 }
 
@@ -338,6 +358,10 @@ impl State {
                 let is_ready = client.state == StateName::Ready;
                 is_ready.then(|| free.max(client.paused_until.unwrap_or(free)))
             })
+            .chain(tables.incidents.values().map(|incident| {
+                let client = &tables.clients[&incident.client_id];
+                incident.canary_at.max(client.paused_until.unwrap_or(incident.canary_at))
+            }))
             .min()
             .map_or(LONGEST_LOOK, |next| self.micros_of(next) - self.schedule.now);
         let looks = (next + TICK - 1).div_euclid(TICK).clamp(1, LONGEST_LOOK / TICK);

@@ -4,13 +4,15 @@
 pub mod claim;
 pub mod outcome;
 pub mod rows;
+pub mod suspect;
 pub mod transaction;
 
 use serde_json::Value;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use self::rows::Rows;
+use self::suspect::{Incident, Refreshed, Suspect};
 use self::transaction::{Blocked, Key, Open, TxId};
 use super::world::Broken;
 use crate::{
@@ -78,12 +80,17 @@ impl Connection {
 
     /// Whether nobody's lease keeps it from being claimed.
     fn is_free(&self, now: OffsetDateTime, orphans: bool) -> bool {
-        self.leased_until.is_none_or(|until| orphans && until <= now)
+        self.leased_until.is_none_or(|until| orphans && lease_is_over(until, now))
     }
 
     pub fn is_held(&self, now: OffsetDateTime) -> bool {
-        self.leased_until.is_some_and(|until| until > now)
+        self.leased_until.is_some_and(|until| !lease_is_over(until, now))
     }
+}
+
+/// As the function of the same name in the database.
+pub fn lease_is_over(until: OffsetDateTime, now: OffsetDateTime) -> bool {
+    until <= now || until > now + Duration::minutes(1)
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -109,11 +116,17 @@ pub struct Client {
     pub paused_until: Option<OffsetDateTime>,
     pub next_request_at: Option<OffsetDateTime>,
     pub callers_until: Option<OffsetDateTime>,
+    /// How many incidents were told of.
+    pub incidents_told: u32,
 }
 
 impl Client {
     pub fn may_ask(&self, now: OffsetDateTime) -> bool {
-        self.state == client::StateName::Ready && self.paused_until.is_none_or(|until| until <= now)
+        self.may_ask_in(&[client::StateName::Ready], now)
+    }
+
+    fn may_ask_in(&self, states: &[client::StateName], now: OffsetDateTime) -> bool {
+        states.contains(&self.state) && self.paused_until.is_none_or(|until| until <= now)
     }
 }
 
@@ -124,6 +137,9 @@ pub struct Tables {
     pub connections: Rows<Uuid, Connection>,
     pub sets: Rows<Uuid, TokenSet>,
     pub attempts: Rows<Uuid, Attempt>,
+    pub suspects: Rows<Uuid, Suspect>,
+    pub incidents: Rows<Uuid, Incident>,
+    pub refreshed: Vec<Refreshed>,
     /// Attempts without a verdict.
     open: Vec<Uuid>,
 }
@@ -136,9 +152,22 @@ pub struct Changes {
     pub sets: Rows<Uuid, TokenSet>,
     /// `None`: deleted.
     pub attempts: Rows<Uuid, Option<Attempt>>,
+    pub suspects: Rows<Uuid, Option<Suspect>>,
+    pub incidents: Rows<Uuid, Option<Incident>>,
+    /// Clients whose refreshes are counted no more.
+    pub cleared: Vec<Uuid>,
+    /// Connections that an admin condemned.
+    pub condemned_by_admin: Vec<Uuid>,
 }
 
 impl Tables {
+    /// `limit::forget_debts`.
+    pub fn forget_debts(&mut self, until: OffsetDateTime) {
+        for client in self.clients.values_mut() {
+            client.next_request_at = client.next_request_at.filter(|next| *next <= until);
+        }
+    }
+
     pub fn apply(&mut self, changes: Changes) {
         for (id, client) in changes.clients {
             self.clients.insert(id, client);
@@ -149,6 +178,13 @@ impl Tables {
         for (id, set) in changes.sets {
             self.sets.insert(id, set);
         }
+        for (id, suspect) in changes.suspects {
+            self.suspects.put(id, suspect);
+        }
+        for (id, incident) in changes.incidents {
+            self.incidents.put(id, incident);
+        }
+        self.refreshed.retain(|one| !changes.cleared.contains(&one.client_id));
         for (id, attempt) in changes.attempts {
             self.open.retain(|open| *open != id);
             match attempt {
@@ -183,7 +219,7 @@ impl View<'_> {
         self.open.changes.connections.get(&id).or_else(|| self.tables.connections.get(&id))
     }
 
-    fn client(&self, id: Uuid) -> Option<&Client> {
+    pub fn client(&self, id: Uuid) -> Option<&Client> {
         self.open.changes.clients.get(&id).or_else(|| self.tables.clients.get(&id))
     }
 

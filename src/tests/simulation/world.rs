@@ -7,10 +7,12 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{
+    clock::Jumps,
     dice::Dice,
     executor::{Group, MINUTE, Micros, SECOND, Schedule},
     faults::{Counts, Fault, Rates},
     history::{Entry, Event},
+    incidents::Weighing,
     journal::Journals,
     oracle::{Oracle, Violation},
     provider::{Excuse, Provider},
@@ -28,12 +30,22 @@ pub enum Broken {
     NoFence,
     /// Claims look at no lease.
     NoLease,
-    /// No journal is kept, and nobody waits for those who have answers.
+    /// No journal is kept.
     NoJournal,
+    /// A start forgets what earlier processes left in their journals.
+    ForgetfulReplay,
+    /// Nobody waits for those who have answers when the store comes back.
+    NoPatience,
     /// A lease ends while its call is under way.
     ShortLease,
     /// Only refusals look at no lease and no generation.
     LateRefusals,
+    /// What is refused amid an incident is condemned all the same.
+    CondemnsAmid,
+    /// Each refusal amid an incident is told as another incident.
+    TellsEach,
+    /// Leases are trusted although the clock jumped.
+    TrustsClocks,
 }
 
 /// A world, as all that happens in it shares it.
@@ -59,6 +71,10 @@ pub struct State {
     pub oracle: Oracle,
     /// Says that a process has ended.
     pub fallen: Arc<Notify>,
+    pub jumps: Jumps,
+    /// Clients whose incidents an admin is to look at.
+    pub incidents: Vec<Uuid>,
+    pub alert: Arc<Notify>,
     /// Connections that need a person, and who is told.
     pub needed: Vec<usize>,
     pub dead: Arc<Notify>,
@@ -89,6 +105,9 @@ impl World {
             history: Vec::new(),
             oracle: Oracle::default(),
             fallen: Arc::default(),
+            jumps: Jumps::default(),
+            incidents: Vec::new(),
+            alert: Arc::default(),
             needed: Vec::new(),
             dead: Arc::default(),
             ids: 0,
@@ -101,6 +120,22 @@ impl World {
     }
 }
 
+impl World {
+    /// Chance of its own for a transaction, whose statements may be repeated.
+    pub fn dice(&self) -> Dice {
+        let mut state = self.state();
+        Dice::new(state.dice.throw())
+    }
+
+    pub fn weighing(&self) -> Weighing {
+        let dice = self.dice();
+        let state = self.state();
+        let clients = state.provider.clients.iter();
+        let policies = clients.map(|client| (client.id, client.profile.policy.incident)).collect();
+        Weighing { policies, dice, broken: state.broken }
+    }
+}
+
 impl State {
     pub fn is_over(&self) -> bool {
         self.oracle.violation.is_some()
@@ -108,11 +143,17 @@ impl State {
 
     /// The time of day by the clock that all share: the database's.
     pub fn shared_time(&self) -> OffsetDateTime {
-        START + Duration::microseconds(self.schedule.now)
+        self.time_by(self.jumps.off)
     }
 
+    /// The time of day by a clock that is off the time that has passed.
+    pub fn time_by(&self, off: Micros) -> OffsetDateTime {
+        START + Duration::microseconds(self.schedule.now + off)
+    }
+
+    /// When the shared clock will show it.
     pub fn micros_of(&self, at: OffsetDateTime) -> Micros {
-        (at - START).whole_microseconds() as Micros
+        (at - START).whole_microseconds() as Micros - self.jumps.off
     }
 
     /// A UUIDv7 of a moment.

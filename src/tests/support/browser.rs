@@ -87,6 +87,15 @@ impl Browser {
         self.send(request.body(Body::empty()).expect("a request")).await
     }
 
+    /// Looks at a page again, as our script does by itself.
+    pub async fn look(&mut self, address: &str) -> Page {
+        let request = Request::get(self.path(address))
+            .header("sec-fetch-site", "same-origin")
+            .header(header::ACCEPT, "text/html")
+            .header("x-look", "1");
+        self.send(request.body(Body::empty()).expect("a request")).await
+    }
+
     /// Presses the button of the page behind a relink.
     pub async fn begin_relink(&mut self, token: &str) -> Page {
         let request = Request::post(format!("/relink/{token}/begin"));
@@ -103,6 +112,16 @@ impl Browser {
         self.post(function, form, "text/html,application/xhtml+xml").await
     }
 
+    /// [`Browser::submit`], from a page of ours, to which the form leads back.
+    pub async fn submit_on(&mut self, page: &str, function: &str, form: &[(&str, &str)]) -> Page {
+        let from = format!("{}{page}", self.origin.as_str().trim_end_matches('/'));
+        let request = Request::post(format!("/rpc/{function}"))
+            .header("sec-fetch-site", "same-origin")
+            .header(header::REFERER, from)
+            .header(header::ACCEPT, "text/html,application/xhtml+xml");
+        self.send(form_of(request, form)).await
+    }
+
     async fn post(&mut self, function: &str, form: &[(&str, &str)], accept: &str) -> Page {
         let request = Request::post(format!("/rpc/{function}"))
             .header("sec-fetch-site", "same-origin")
@@ -116,7 +135,9 @@ impl Browser {
         let request = Request::get(address).body(Body::empty()).expect("a request");
         let answer = self.ask(request).await;
         assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/event-stream");
-        Ear(Box::pin(answer.into_body().into_data_stream()))
+        let mut ear = Ear(Box::pin(answer.into_body().into_data_stream()));
+        assert_eq!(ear.next().await.as_deref(), Some("retry:300\n\n"), "how soon to come again");
+        ear
     }
 
     /// Sends any request, with this browser's cookies, from its address.

@@ -2,6 +2,7 @@
 //! whatever a real one would.
 
 mod browser;
+pub mod journal;
 mod people;
 mod program;
 mod provider;
@@ -105,16 +106,28 @@ impl World {
     }
 
     pub fn router(&self) -> Router {
+        self.router_of(&self.app)
+    }
+
+    /// The router of another process.
+    pub fn router_of(&self, app: &App) -> Router {
         let options = http::Options {
             site: Arc::new(Site::default()),
             metrics: Arc::new(String::new),
             trusted_proxies: Vec::new(),
         };
-        http::router(self.app.clone(), options)
+        http::router(app.clone(), options)
     }
 
     pub fn browser(&self) -> Browser {
         Browser::new(self.router(), self.public_url.clone())
+    }
+
+    /// The same browser, led to another process.
+    pub fn browser_at(&self, app: &App, browser: &Browser) -> Browser {
+        let mut led = Browser::new(self.router_of(app), self.public_url.clone());
+        led.cookies.clone_from(&browser.cookies);
+        led
     }
 
     pub fn control(&self) -> &Control {

@@ -9,9 +9,19 @@ pub fn confirm(
     text: impl Into<String>,
     form: impl IntoView + 'static,
 ) -> AnyView {
+    confirm_open(label, text, form, false)
+}
+
+/// [`confirm`], open if there is something to see in it.
+pub fn confirm_open(
+    label: &'static str,
+    text: impl Into<String>,
+    form: impl IntoView + 'static,
+    open: bool,
+) -> AnyView {
     let form = form.into_any();
     view! {
-        <details class="confirm">
+        <details class="confirm" open=open>
             <summary class="button is-grave">{label}</summary>
             <div class="confirm-body">
                 <p>{text.into()}</p>

@@ -4,15 +4,32 @@
 use leptos::{
     ev::FocusEvent,
     prelude::*,
+    task::spawn_local,
     wasm_bindgen::JsCast,
-    web_sys::{HtmlInputElement, HtmlTextAreaElement},
+    web_sys::{EventTarget, HtmlInputElement, HtmlTextAreaElement},
 };
-use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+
+use crate::domain::voice;
 
 #[wasm_bindgen]
 extern "C" {
+    /// Refused where the page came by plain http, or where the reader does not want it.
     #[wasm_bindgen(catch, js_namespace = ["navigator", "clipboard"], js_name = writeText)]
-    fn write_text(text: &str) -> Result<wasm_bindgen::JsValue, wasm_bindgen::JsValue>;
+    async fn write_text(text: &str) -> Result<(), JsValue>;
+
+    /// Copies what is selected; whether it could.
+    #[wasm_bindgen(js_namespace = document, js_name = execCommand)]
+    fn execute(command: &str) -> bool;
+}
+
+fn select(target: Option<EventTarget>) {
+    let Some(target) = target else { return };
+    if let Some(field) = target.dyn_ref::<HtmlInputElement>() {
+        field.select();
+    } else if let Some(field) = target.dyn_ref::<HtmlTextAreaElement>() {
+        field.select();
+    }
 }
 
 #[island]
@@ -25,27 +42,36 @@ pub fn Copyable(
     #[prop(optional)]
     rows: Option<u32>,
 ) -> impl IntoView {
-    let copied = RwSignal::new(false);
+    let copied = RwSignal::new(None);
     let scripted = RwSignal::new(false);
     Effect::new(move || scripted.set(true));
-    let select = |event: FocusEvent| {
-        let Some(target) = event.target() else { return };
-        if let Some(field) = target.dyn_ref::<HtmlInputElement>() {
-            field.select();
-        } else if let Some(field) = target.dyn_ref::<HtmlTextAreaElement>() {
-            field.select();
-        }
+    let focused = |event: FocusEvent| select(event.target());
+    let (text, field) = (value.clone(), id.clone());
+    let copy = move |_| {
+        let (text, field) = (text.clone(), field.clone());
+        spawn_local(async move {
+            let mut well = write_text(&text).await.is_ok();
+            if !well {
+                select(document().get_element_by_id(&field).map(Into::into));
+                well = execute("copy");
+            }
+            copied.set(Some(well));
+        });
     };
-    let text = value.clone();
-    let copy = move |_| copied.set(write_text(&text).is_ok());
+    let told = move || {
+        copied.get().map(|well| match well {
+            true => view! { <p class="unseen">{voice::COPIED}</p> },
+            false => view! { <p class="help">{voice::NOT_COPIED}</p> },
+        })
+    };
     let control = match rows {
         Some(rows) => view! {
-            <textarea id=id.clone() readonly rows=rows on:focus=select>
+            <textarea id=id.clone() readonly rows=rows on:focus=focused>
                 {value}
             </textarea>
         }
         .into_any(),
-        None => view! { <input id=id.clone() type="text" readonly value=value on:focus=select/> }
+        None => view! { <input id=id.clone() type="text" readonly value=value on:focus=focused/> }
             .into_any(),
     };
     view! {
@@ -59,10 +85,12 @@ pub fn Copyable(
                     hidden=move || !scripted.get()
                     on:click=copy
                 >
-                    {move || if copied.get() { "Copied" } else { "Copy" }}
+                    {move || if copied.get() == Some(true) { "Copied" } else { "Copy" }}
                 </button>
             </div>
-            {help.map(|help| view! { <p class="help">{help}</p> })}
+            <div class="about" aria-live="polite">
+                {told} {help.map(|help| view! { <p class="help">{help}</p> })}
+            </div>
         </div>
     }
 }

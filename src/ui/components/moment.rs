@@ -37,6 +37,14 @@ pub fn Day(at: OffsetDateTime) -> impl IntoView {
     }
 }
 
+/// The day; what never was is said to be so.
+pub fn day_or_never(at: Option<OffsetDateTime>) -> AnyView {
+    match at {
+        Some(at) => view! { <Day at/> }.into_any(),
+        None => view! { <span class="quiet">"never"</span> }.into_any(),
+    }
+}
+
 /// As programs read it.
 pub fn machine(at: OffsetDateTime) -> String {
     at.format(&Rfc3339).unwrap_or_default()

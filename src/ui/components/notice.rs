@@ -66,7 +66,16 @@ pub fn said(well: bool, text: String) -> AnyView {
 /// What stands where there is nothing yet, with the way to get it below.
 pub fn nothing(place: Empty, actions: impl IntoView + 'static) -> AnyView {
     let (title, text) = voice::empty(place);
-    let actions = actions.into_any();
+    nothing_there(title, text, actions)
+}
+
+/// The same in other words.
+pub fn nothing_there(
+    title: impl Into<String>,
+    text: &'static str,
+    actions: impl IntoView + 'static,
+) -> AnyView {
+    let (title, actions) = (title.into(), actions.into_any());
     view! {
         <div class="nothing">
             <p class="nothing-title">{title}</p>

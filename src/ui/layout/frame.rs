@@ -1,14 +1,17 @@
 //! The page around everything that needs a login: where one can go, who one is, and the page.
 
 use leptos::{prelude::*, server_fn::ServerFn};
-use leptos_router::components::{A, Outlet};
+use leptos_router::{
+    components::{A, Outlet},
+    hooks::use_query_map,
+};
 
 use super::keys;
 use crate::{
-    domain::{access::Permission, overview::Viewer},
+    domain::{access::Permission, overview::Viewer, voice},
     rpc::session::Logout,
     ui::{
-        components::{badge::RoleTag, glyph},
+        components::{badge::RoleTag, glyph, notice::said},
         path,
         patterns::{
             action::PlainForm,
@@ -36,6 +39,14 @@ const PLACES: [(&str, &str, char, Permission); 10] = [
 #[component]
 pub fn Frame() -> impl IntoView {
     let session = expect_context::<Session>();
+    // Where what was done is not to be seen by itself: a button may be gone with what it did.
+    let told = use_query_map().with_untracked(|params| {
+        let done = params.get_str(path::DONE).and_then(path::was_done);
+        done.and_then(voice::done)
+    });
+    let told = told.map(|text| {
+        view! { <div class="was-done" role="status">{said(true, text.to_owned())}</div> }
+    });
     view! {
         <a class="skip" href="#main">
             "To the content"
@@ -56,6 +67,7 @@ pub fn Frame() -> impl IntoView {
                 </Transition>
             </header>
             <main class="main" id="main" tabindex="-1">
+                {told}
                 <Outlet/>
             </main>
         </div>

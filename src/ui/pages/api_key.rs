@@ -18,7 +18,7 @@ use crate::{
             copy::Copyable,
             field::{Submit, Text},
             head::{head, section},
-            moment::Day,
+            moment::{Day, day_or_never},
             notice::{Answered, nothing},
         },
         patterns::{
@@ -123,15 +123,10 @@ fn row(key: ApiKey, may_write: bool, revoke: Doing<Revoke>) -> AnyView {
             <td>
                 <span class="tags">{scopes}</span>
             </td>
-            <td>
+            <td data-label="Made">
                 <Day at=key.created_at/>
             </td>
-            <td>
-                {key
-                    .last_used_at
-                    .map(|at| view! { <Day at/> }.into_any())
-                    .unwrap_or_else(|| view! { <span class="quiet">"never"</span> }.into_any())}
-            </td>
+            <td data-label="Last used">{day_or_never(key.last_used_at)}</td>
             <td class="is-end">
                 {change}
             </td>

@@ -15,7 +15,7 @@ use crate::{
         patterns::{
             audit,
             files::files,
-            filter::{chosen, filter_bar, typed},
+            filter::{chosen, filter_bar, typed, unread as unread_filter},
             load::loaded,
             pager::Pager,
         },
@@ -25,12 +25,30 @@ use crate::{
 #[component]
 pub fn List() -> impl IntoView {
     let params = use_query_map();
-    let query = move || params.with(|params| (path::audit_filter(params), path::paging(params)));
-    let entries =
-        Resource::new_blocking(query, |(filter, paging)| rpc::audit::list(filter, paging));
+    let query = move || {
+        params.with(|params| {
+            let filter = path::audit_filter(params);
+            (path::audit_unread(params).is_none().then_some(filter), path::paging(params))
+        })
+    };
+    let entries = Resource::new_blocking(query, |(filter, paging)| async move {
+        match filter {
+            Some(filter) => Ok(Some(rpc::audit::list(filter, paging).await?)),
+            None => Ok(None),
+        }
+    });
     loaded(entries, move |page, _| {
         let filter = params.with_untracked(path::audit_filter);
         let filtered = filter != AuditFilter::default();
+        let Some(page) = page else {
+            let unread = params.with_untracked(path::audit_unread);
+            return view! {
+                {head("Audit", None, ())}
+                {bar(&filter, filtered)}
+                {unread.map(|what| unread_filter(path::AUDIT, &what))}
+            }
+            .into_any();
+        };
         let place = if filtered { Empty::AuditFound } else { Empty::Audit };
         view! {
             {head("Audit", None, ())}
@@ -42,6 +60,7 @@ pub fn List() -> impl IntoView {
             {audit::entries(page.items, audit::Of::All, place)}
             <Pager next=page.next/>
         }
+        .into_any()
     })
 }
 

@@ -75,6 +75,13 @@ fn at_a_glance(overview: Overview, may: &May) -> AnyView {
                 view! {
                     {section("Clients in trouble", "Mend these first", view! {
                         <ul class="cards">{troubles}</ul>
+                        {overview
+                            .hides_clients()
+                            .then(|| {
+                                view! {
+                                    <p class="more">{link(path::CLIENTS, "", voice::MORE_CLIENTS)}</p>
+                                }
+                            })}
                     })}
                 }
             })}

@@ -14,6 +14,7 @@ use crate::{
     },
     ui::{
         components::{
+            confirm::confirm,
             field::{Submit, Text},
             head::{head, section},
             notice::Answered,
@@ -22,6 +23,7 @@ use crate::{
         patterns::{
             action::{Doing, action_form, button_form},
             load::loaded,
+            upload,
         },
     },
 };
@@ -133,12 +135,17 @@ fn logo(brand: &Brand, drop_logo: Doing<DropLogo>) -> AnyView {
             <p>
                 <img class="brand-logo" src=path::brand_logo(&brand.version) alt="The logo as it is"/>
             </p>
-            {button_form(drop_logo, (), "Take it away", "")}
+            {confirm(
+                "Take it away",
+                voice::DROP_LOGO,
+                button_form(drop_logo, (), "Take it away", "grave"),
+            )}
         }
     });
     view! {
         <div class="stack">
             {shown}
+            {upload::refused(path::UPLOAD_LOGO)}
             <form method="post" enctype="multipart/form-data" action=path::UPLOAD_LOGO class="form">
                 <div class="field">
                     <label for="logo-file">"Picture"</label>

@@ -6,6 +6,57 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{filled, parsed};
 use crate::domain::{audit::AuditFilter, connection::ConnectionFilter};
 
+/// What an address asks for by a name that is known and a value that is none of its own. Whoever asks so is
+/// not shown everything instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    pub name: &'static str,
+    pub value: String,
+}
+
+/// What of a [`connection_filter`] can't be read. Any text can, where text is asked for.
+pub fn connection_unread(params: &ParamsMap) -> Option<Unread> {
+    const NAMES: [&str; 13] = [
+        "standing",
+        "state",
+        "reason",
+        "client",
+        "expires_after",
+        "expires_before",
+        "refresh_expires_after",
+        "refresh_expires_before",
+        "needs_human_after",
+        "needs_human_before",
+        "dead_since",
+        "drift",
+        "sort",
+    ];
+    let filter = connection_filter(params);
+    let read: Vec<_> = filter_pairs(&filter).map(|(name, _)| name).collect();
+    unread(params, &NAMES, |name, value| {
+        read.contains(&name) || (name, value) == ("drift", "false")
+    })
+}
+
+/// What of an [`audit_filter`] can't be read.
+pub fn audit_unread(params: &ParamsMap) -> Option<Unread> {
+    let filter = audit_filter(params);
+    let read: Vec<_> = audit_pairs(&filter).map(|(name, _)| name).collect();
+    unread(params, &["from", "before"], |name, _| read.contains(&name))
+}
+
+/// The first of these names whose value says nothing.
+pub(super) fn unread(
+    params: &ParamsMap,
+    names: &[&'static str],
+    is_read: impl Fn(&'static str, &str) -> bool,
+) -> Option<Unread> {
+    names.iter().find_map(|name| {
+        let value = filled(params, name)?;
+        (!is_read(name, &value)).then_some(Unread { name, value })
+    })
+}
+
 /// A filter as it stands in an address; [`connection_filter`] reads it.
 pub fn filter_pairs(filter: &ConnectionFilter) -> impl Iterator<Item = (&'static str, String)> {
     let text = |name, value: &Option<String>| Some((name, value.clone()?));
@@ -17,6 +68,7 @@ pub fn filter_pairs(filter: &ConnectionFilter) -> impl Iterator<Item = (&'static
         filter.client.map(|id| ("client", id.to_string())),
         text("provider", &filter.provider),
         text("q", &filter.q),
+        text("external_id", &filter.external_id),
         text("label", &filter.label),
         text("owner", &filter.owner),
         text("tag", &filter.tag),
@@ -43,6 +95,7 @@ pub fn connection_filter(params: &ParamsMap) -> ConnectionFilter {
         client: parsed(params, "client"),
         provider: filled(params, "provider"),
         q: filled(params, "q"),
+        external_id: filled(params, "external_id"),
         label: filled(params, "label"),
         owner: filled(params, "owner"),
         tag: filled(params, "tag"),
@@ -148,6 +201,7 @@ mod tests {
             client: Some(Uuid::from_u128(7)),
             provider: Some("a".into()),
             q: Some("b & c".into()),
+            external_id: Some("acme/7".into()),
             label: Some("+".into()),
             owner: Some("d@e".into()),
             tag: Some("é".into()),
@@ -165,6 +219,32 @@ mod tests {
             filter_pairs(&all).map(|(name, value)| (name.to_owned(), value)).collect();
         assert_eq!(connection_filter(&pairs), all);
         assert_eq!(connections(&ConnectionFilter::default()), "/connections");
+    }
+
+    #[test]
+    fn what_is_no_value_of_a_filter_is_told() {
+        let unread = |pairs: &[(&str, &str)]| {
+            connection_unread(&params(pairs)).map(|unread| (unread.name, unread.value))
+        };
+        for (name, value) in [
+            ("standing", "needs_person"),
+            ("state", "unknown"),
+            ("reason", "bored"),
+            ("client", "nonsense"),
+            ("expires_before", "soon"),
+            ("needs_human_after", "2026-13-01"),
+            ("dead_since", "yesterday"),
+            ("drift", "perhaps"),
+            ("sort", "colour"),
+        ] {
+            assert_eq!(unread(&[("q", "a"), (name, value)]), Some((name, value.to_owned())));
+        }
+        let fine = [("state", "active"), ("client", ""), ("drift", "false"), ("tag", "unknown")];
+        assert_eq!(unread(&fine), None);
+        assert_eq!(unread(&[("sort", "newest"), ("expires_before", "2026-03-01")]), None);
+        assert_eq!(audit_unread(&params(&[("from", "2026-03-01"), ("action", "x")])), None);
+        let odd = audit_unread(&params(&[("before", "now")])).map(|unread| unread.name);
+        assert_eq!(odd, Some("before"));
     }
 
     #[test]

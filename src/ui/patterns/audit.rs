@@ -29,7 +29,7 @@ pub fn entries(entries: Vec<AuditEntry>, of: Of, place: Empty) -> AnyView {
     let rows = entries.into_iter().map(|entry| row(entry, of)).collect::<Vec<_>>();
     view! {
         <div class="scroll" tabindex="0" role="region" aria-label="Audit log">
-            <table class="table">
+            <table class="table is-slim">
                 <thead>
                     <tr>
                         <th scope="col">"When"</th>
@@ -69,7 +69,8 @@ fn row(entry: AuditEntry, of: Of) -> AnyView {
                 <Exact at=entry.at/>
             </td>
             <td>
-                {entry.actor_label} <p class="sub">{entry.actor_kind.replace('_', " ")}</p>
+                {entry.actor_label}
+                <p class="sub is-minor">{entry.actor_kind.replace('_', " ")}</p>
             </td>
             <td>
                 {link(path::audit(&alike), "", words)} <p class="sub">

@@ -9,9 +9,12 @@ use leptos::{
 };
 use leptos_router::params::ParamsMap;
 
-use crate::ui::{
-    components::{field::options_of, head::link},
-    path,
+use crate::{
+    domain::voice,
+    ui::{
+        components::{field::options_of, head::link, notice::nothing_there, status::answer_with},
+        path::{self, Unread},
+    },
 };
 
 pub fn filter_bar(
@@ -34,6 +37,13 @@ pub fn filter_bar(
         </Narrowing>
     }
     .into_any()
+}
+
+/// What stands in a list's place when its address asks for what there is not.
+pub fn unread(action: &'static str, unread: &Unread) -> AnyView {
+    answer_with(400);
+    let (title, text) = voice::unread(unread.name, &unread.value);
+    nothing_there(title, text, link(action, "button", "Clear the filters"))
 }
 
 /// Sends the form in it without its empty fields.
@@ -82,10 +92,14 @@ pub fn folded(label: &'static str, open: bool, fields: Vec<AnyView>) -> AnyView 
 pub fn chosen(
     name: impl Into<String>,
     label: impl Into<String>,
-    options: Vec<(String, String)>,
+    mut options: Vec<(String, String)>,
     value: &str,
 ) -> AnyView {
     let (name, label) = (name.into(), label.into());
+    // What is asked for and not there any more is still what is asked for.
+    if !value.is_empty() && options.iter().all(|(known, _)| known != value) {
+        options.push((value.to_owned(), value.to_owned()));
+    }
     view! {
         <label class="bar-field">
             <span>{label}</span>

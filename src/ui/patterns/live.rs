@@ -27,6 +27,7 @@ fn part(id: &'static str, moves: bool, then: Option<&'static str>, content: AnyV
     view! {
         <div class="stack" id=id data-live=state data-then=then>
             {content}
+            {then.map(|_| told_when_held())}
         </div>
     }
     .into_any()
@@ -40,6 +41,18 @@ pub fn live_on(
     content: impl IntoView + 'static,
 ) -> AnyView {
     heard(Hears { id, class: "stack", topics, of: None, pace: None }, content.into_any())
+}
+
+/// [`live_on`], where what is shown was counted over many rows: the page is looked at once in so many seconds
+/// at most, and once more a little later, since what was counted may be older than what was said.
+pub fn live_counted(
+    id: &'static str,
+    topics: &'static str,
+    seconds: u32,
+    content: impl IntoView + 'static,
+) -> AnyView {
+    let pace = Some(seconds * 1000);
+    heard(Hears { id, class: "stack", topics, of: None, pace }, content.into_any())
 }
 
 /// Most of a page, like [`live_on`], where topics are named all the time: it is looked at once in so many seconds at most.
@@ -79,11 +92,23 @@ fn heard(hears: Hears, content: AnyView) -> AnyView {
     let class = (!class.is_empty()).then_some(class);
     view! {
         <div class=class id=id data-live="still" data-topic=topics data-of=of data-pace=pace>
-            <p class="stale" data-kept="" hidden>
-                {voice::stale()}
-            </p>
+            <div class="aloud" aria-live="polite" data-kept="">
+                <p class="stale" hidden>
+                    {voice::stale()}
+                </p>
+            </div>
             {content}
-            <p class="held" data-kept="" hidden>
+            {told_when_held()}
+        </div>
+    }
+    .into_any()
+}
+
+/// Said, also aloud, when something else would stand here if nobody was at work.
+fn told_when_held() -> AnyView {
+    view! {
+        <div class="aloud" aria-live="polite" data-kept="">
+            <p class="held" hidden>
                 {voice::held()}
             </p>
         </div>

@@ -9,6 +9,7 @@ use crate::{
         access::Permission,
         overview::Viewer,
         problem::{Code, Problem},
+        voice,
     },
     rpc::Answer,
     ui::{
@@ -16,7 +17,7 @@ use crate::{
             head::{head, link},
             status::answer_with,
         },
-        path,
+        path::{self, Unread},
     },
 };
 
@@ -134,6 +135,17 @@ pub fn trouble(problem: Problem) -> AnyView {
         </div>
     }
     .into_any()
+}
+
+/// An answer for an address that asks for what there is not.
+pub fn unread<T>(unread: &Unread) -> Answer<T> {
+    let (title, text) = voice::unread(unread.name, &unread.value);
+    Err(Problem {
+        code: Code::Invalid,
+        message: format!("{title}. {text}"),
+        fields: Vec::new(),
+        request_id: None,
+    })
 }
 
 /// An answer for what an address names but does not exist.

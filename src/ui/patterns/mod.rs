@@ -17,5 +17,6 @@ pub mod pager;
 pub mod relinks;
 pub mod token_readers;
 pub mod typed;
+pub mod upload;
 pub mod variables;
 pub mod visit;

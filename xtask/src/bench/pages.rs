@@ -90,7 +90,7 @@ fn kinds(database: &Database) -> Result<Vec<(&'static str, String)>> {
             "the list by provider, tag, account or time",
             [
                 "provider=sample-zoom&sort=expires".to_owned(),
-                "tag=eu&sort=refreshed".to_owned(),
+                "tag=oslo&sort=refreshed".to_owned(),
                 "owner=harbour&sort=label".to_owned(),
                 format!("expires_before={tomorrow}&state=active&sort=needs_human_by"),
                 format!("needs_human_before={tomorrow}&sort=label"),

@@ -105,6 +105,12 @@ pub static TEXTS: Texts = Texts {
                oder bitten Sie um einen neuen Link.",
         well: false,
     },
+    being_stored: Ending {
+        title: "Sie haben zugestimmt",
+        text: "Das zu speichern dauert gerade länger als sonst. Es geht von selbst weiter, und Sie \
+               können diese Seite schließen; noch einmal zustimmen müssen Sie nicht.",
+        well: true,
+    },
     spent: Ending {
         title: "Diese Adresse gilt nicht mehr",
         text: "Jede Adresse gilt einmal, eine halbe Stunde lang und nur in dem Browser, der sie zuerst \

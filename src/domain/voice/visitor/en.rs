@@ -100,6 +100,12 @@ pub static TEXTS: Texts = Texts {
                sent it for another one.",
         well: false,
     },
+    being_stored: Ending {
+        title: "You have let us in",
+        text: "Keeping that safe takes longer than usual just now. It goes on by itself, and you may \
+               close this page; you need not do it again.",
+        well: true,
+    },
     spent: Ending {
         title: "This address works no longer",
         text: "Each address works once, for half an hour, and only in the browser that opened it first. \

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -33,6 +34,18 @@ pub struct Caller {
     variables: BTreeMap<String, String>,
 }
 
+/// What a call was made with, as far as it matters later: what came of it belongs to that.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Made {
+    pub client_id: Uuid,
+    oauth_client_id: String,
+    /// The client's values.
+    variables: BTreeMap<String, String>,
+    /// The connection's.
+    own: BTreeMap<String, String>,
+    scopes: Vec<String>,
+}
+
 impl Caller {
     pub async fn load(
         app: &App,
@@ -55,7 +68,7 @@ impl Caller {
     ) -> Result<Self> {
         let profile = match profile {
             Some(profile) => profile,
-            None => provider::load_shared(app, conn, &client.provider).await?,
+            None => provider::load(app, conn, &client.provider).await?,
         };
         let secret_generation = client.secret_generation;
         let secret = match &client.sealed_client_secret {
@@ -90,6 +103,25 @@ impl Caller {
         caller.secret = Some(keys::open_text(app, conn, place, sealed).await?);
         caller.secret_generation = generation;
         Ok(Some(caller))
+    }
+
+    /// What a call by it is made with.
+    pub fn made(&self) -> Made {
+        Made {
+            client_id: self.client.id,
+            oauth_client_id: self.client.oauth_client_id.clone(),
+            variables: self.client.variables.clone(),
+            own: self.own.clone(),
+            scopes: self.scopes.clone(),
+        }
+    }
+
+    /// Who made a call some time ago. Whether the client is still that, [`confirm`](Self::confirm) says.
+    pub async fn who_made(app: &App, conn: &mut PgConnection, made: Made) -> Result<Self> {
+        let mut caller = Self::load(app, conn, made.client_id, made.scopes).await?;
+        caller.client.oauth_client_id = made.oauth_client_id;
+        caller.client.variables = made.variables;
+        Ok(caller.with_variables(made.own))
     }
 
     /// The same for one connection.

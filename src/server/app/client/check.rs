@@ -3,7 +3,7 @@
 //! `provider::check`).
 
 use serde_json::json;
-use tokio::time::{Duration, Instant};
+use tokio::time::{Duration, Instant, timeout_at};
 use uuid::Uuid;
 
 use super::{Actor, App, Caller, Error, Result, audit, audit::Subject};
@@ -13,20 +13,38 @@ use crate::{
         check::{CredentialCheck, Doubt, Heard, Inquiry, Way},
         problem::Obstacle,
     },
-    server::{app::refresh::turn, provider::check, secret::token, store},
+    server::{
+        app::refresh::turn,
+        provider::{
+            Registration,
+            check::{self, Answer},
+        },
+        secret::token,
+        store,
+    },
 };
 
-/// So long is waited for the client's limits to leave room for the questions.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// So long it takes at most: somebody waits for it, and so do proxies in between.
+const DEADLINE: Duration = Duration::from_secs(25);
+/// So much of it is left to the last answer.
+const ANSWER: Duration = Duration::from_secs(5);
 
-/// Asks by each way that the profile has, until one is answered clearly.
+/// Asks by each way that the profile has, until one is answered clearly. It comes to its end, even if
+/// whoever asked goes away: what was sent under the client's name is on record, and so is what came of it.
 pub async fn run(app: &App, actor: &Actor, id: Uuid) -> Result<CredentialCheck> {
     actor.require(Permission::ClientsWrite)?;
-    let mut conn = app.pool().acquire().await?;
-    let client = super::load(&mut conn, id).await?;
+    let (running, actor) = (app.clone(), actor.clone());
+    app.finish(async move { check(&running, &actor, id).await }).await
+}
+
+async fn check(app: &App, actor: &Actor, id: Uuid) -> Result<CredentialCheck> {
+    let mut tx = app.begin().await?;
+    let client = super::load(&mut tx, id).await?;
     let scopes = client.scopes.clone();
-    let caller = Caller::of(app, &mut conn, client, scopes, None).await?;
-    drop(conn);
+    let caller = Caller::of(app, &mut tx, client, scopes, None).await?;
+    let subject = Subject::new(id, &caller.client.name);
+    audit::record(app, &mut tx, actor, "client.begin_check", subject, json!({})).await?;
+    tx.commit().await?;
     let inquiry = inquire(app, &caller).await?;
     let found = inquiry.end(caller.registration().client_secret.is_some(), app.now());
     let mut tx = app.begin().await?;
@@ -52,16 +70,15 @@ async fn inquire(app: &App, caller: &Caller) -> Result<Inquiry> {
     let made_up = || token::make(app.rng(), "");
     let (client, profile) = (&caller.client, &caller.profile);
     let fills_in = profile.connection_variables(&client.variables).next().is_some();
-    let deadline = Instant::now() + PATIENCE;
-    let turn = || turn::take(app, client.id, profile, deadline);
+    let deadline = Instant::now() + DEADLINE;
     let mut inquiry = Inquiry::default();
     for way in Way::of(profile, registration.client_secret.is_some()) {
-        if way == Way::ClientCredentials && client.connections > 0 {
+        let Some(Answer { heard, said, .. }) =
+            ask(app, caller, registration, way, deadline).await?
+        else {
             inquiry.doubt(Doubt::InUse, None);
             continue;
-        }
-        turn().await?;
-        let (heard, said) = check::ask(app.http(), &registration, way, &made_up()).await;
+        };
         match heard {
             // Nobody gives a token to whoever asks.
             Heard::Accepted if way == Way::ClientCredentials => {
@@ -71,10 +88,10 @@ async fn inquire(app: &App, caller: &Caller) -> Result<Inquiry> {
             Heard::Accepted => {
                 let other = made_up();
                 let disguised = check::disguise(registration, way, &other);
-                turn().await?;
-                match check::ask(app.http(), &disguised, way, &made_up()).await {
-                    (Heard::Accepted, _) => inquiry.doubt(Doubt::Indifferent, None),
-                    (Heard::Unanswered, said) => {
+                let told = ask(app, caller, disguised, way, deadline).await?;
+                match told.map(|told| (told.heard, told.said)) {
+                    Some((Heard::Accepted, _)) => inquiry.doubt(Doubt::Indifferent, None),
+                    Some((Heard::Unanswered, said)) => {
                         inquiry.doubt(Doubt::Unanswered, said);
                         break;
                     }
@@ -96,4 +113,41 @@ async fn inquire(app: &App, caller: &Caller) -> Result<Inquiry> {
         }
     }
     Ok(inquiry)
+}
+
+/// Asks once, within the client's limits. `None`: it might end what connections live by.
+async fn ask(
+    app: &App,
+    caller: &Caller,
+    registration: Registration<'_>,
+    way: Way,
+    deadline: Instant,
+) -> Result<Option<Answer>> {
+    if is_dangerous(app, caller, way).await? {
+        return Ok(None);
+    }
+    let question = turn::take(app, caller.client.id, &caller.profile, deadline - ANSWER).await?;
+    // Somebody may have connected while we waited.
+    if is_dangerous(app, caller, way).await? {
+        question.answered(app, None).await?;
+        return Ok(None);
+    }
+    let made_up = token::make(app.rng(), "");
+    let asked = check::ask(app.http(), &registration, way, &made_up);
+    let answer = timeout_at(deadline, asked).await.unwrap_or_else(|_| Answer::none());
+    question.answered(app, answer.pause).await?;
+    Ok(Some(answer))
+}
+
+/// Whether a server that keeps one token for each client would end what connections live by: of this
+/// registration, or of another one of the same client.
+async fn is_dangerous(app: &App, caller: &Caller, way: Way) -> Result<bool> {
+    if way != Way::ClientCredentials {
+        return Ok(false);
+    }
+    let client = &caller.client;
+    let mut conn = app.pool().acquire().await?;
+    let lives =
+        store::client::is_lived_by(&mut conn, &client.provider, &client.oauth_client_id).await?;
+    Ok(lives)
 }

@@ -184,9 +184,7 @@ async fn ask(app: &App, caller: &Caller) -> Result<provider::device::Begun> {
         ));
     }
     let begun = provider::device::begin(app.http(), &caller.registration()).await;
-    begun.map_err(|refusal| {
-        make::unavailable(format!("{name} did not give a code: {refusal}"), &refusal)
-    })
+    begun.map_err(|refusal| make::unavailable(refusal.told(name, "a code"), &refusal))
 }
 
 /// Keeps what is waited for, in place of what was before.

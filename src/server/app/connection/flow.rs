@@ -12,11 +12,14 @@ use time::Duration;
 use uuid::Uuid;
 
 use super::{
-    Actor, App, Error, Result, audit,
-    audit::{Subject, Who},
-    consent::{self, Consent, Settled},
+    Actor, App, Error, Result,
+    arrival::{self, Arrival, Purpose},
+    audit,
+    audit::{Party, Subject},
+    consent::{self, Consent},
     load,
     make::{self, NewConnection},
+    settle::{self, Settled},
 };
 use crate::{
     domain::{
@@ -38,10 +41,14 @@ pub use super::consent::Outcome;
 /// A consent page may stay open for so long.
 const LIFETIME: Duration = Duration::minutes(30);
 
+/// Whoever holds a relink may have so many of them open.
+const AT_ONCE: i64 = 30;
+
 /// Where the browser goes from the callback: to the connection, or to a page that needs no login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Landing {
-    pub outcome: Outcome,
+    /// `None`: what the provider gave is here, and not stored yet.
+    pub outcome: Option<Outcome>,
     /// The connection, for whoever is signed in; `None` when the flow came by a relink.
     pub connection_id: Option<Uuid>,
     /// That relink.
@@ -53,7 +60,7 @@ pub struct Landing {
 impl Landing {
     /// Where nothing is known of the flow.
     pub fn lost(outcome: Outcome) -> Self {
-        Self { outcome, connection_id: None, relink_id: None, home: None }
+        Self { outcome: Some(outcome), connection_id: None, relink_id: None, home: None }
     }
 }
 
@@ -134,6 +141,14 @@ pub(in crate::server::app) async fn open(
         return Err(Error::conflict(
             Obstacle::NotOffered,
             format!("{} connections of this kind need no consent page.", profile.name),
+        ));
+    }
+    if let Some(relink) = relink_id
+        && store::flow::count_open(conn, connection.id, relink, app.now()).await? >= AT_ONCE
+    {
+        return Err(Error::conflict(
+            Obstacle::LimitReached,
+            "This link was opened too often of late. Try again in half an hour.",
         ));
     }
     let id = app.new_id();
@@ -241,34 +256,34 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
     } else {
         Err((Outcome::Expired, "the relink was used or had expired".into()))
     };
-    let Settled { outcome, why, home } = match received {
-        Ok(given) => {
-            let consent = Consent {
-                connection_id: flow.connection_id,
-                flow_id: Some(flow.id),
-                relink: flow.relink_id.map(|id| (id, now)),
-                device_id: None,
-                who: who(&flow),
-            };
-            consent::receive(app, &consent, &caller, given, connection.account_id.is_some()).await?
-        }
-        Err((outcome, why)) => Settled::refused(outcome, why),
+    let consent = Consent {
+        connection_id: flow.connection_id,
+        flow_id: Some(flow.id),
+        relink: flow.relink_id.map(|id| (id, now)),
+        device: None,
+        who: who(&flow),
     };
-    if outcome != Outcome::Done {
-        let mut tx = app.begin().await?;
-        if let Some(id) = flow.relink_id {
-            store::relink::note_failure(&mut tx, id, outcome, &why, app.now()).await?;
+    let settled = match received {
+        Ok(given) => {
+            let arrival = Arrival::new(app, given, &caller, Purpose::Consent(consent))
+                .of_known(connection.account_id.is_some());
+            arrival::receive(app, arrival, caller).await?
         }
-        store::flow::finish(&mut tx, flow.id).await?;
-        let subject = Subject::new(connection.id, connection.name());
-        let detail = json!({ "outcome": outcome.as_str(), "why": why });
-        audit::record(app, &mut tx, who(&flow), "connection.consent_failed", subject, detail)
-            .await?;
-        tx.commit().await?;
-    }
+        Err((outcome, why)) => {
+            let refused = Settled::refused(outcome, why);
+            let mut conn = app.pool().acquire().await?;
+            settle::fail(app, &mut conn, &consent, &refused).await?;
+            Some(refused)
+        }
+    };
     let connection_id = flow.relink_id.is_none().then_some(flow.connection_id);
-    let home = home.filter(|_| connection_id.is_some());
-    Ok(Landing { outcome, connection_id, relink_id: flow.relink_id, home })
+    let home = settled.as_ref().and_then(|settled| settled.home);
+    Ok(Landing {
+        outcome: settled.map(|settled| settled.outcome),
+        connection_id,
+        relink_id: flow.relink_id,
+        home: home.filter(|_| connection_id.is_some()),
+    })
 }
 
 async fn open_verifier(app: &App, conn: &mut PgConnection, flow: &Flow) -> Result<SecretString> {
@@ -304,6 +319,6 @@ async fn receive(
 }
 
 /// Who began the flow.
-fn who(flow: &Flow) -> Who<'_> {
-    Who { kind: &flow.actor_kind, id: flow.actor_id, label: &flow.actor_label }
+fn who(flow: &Flow) -> Party {
+    Party { kind: flow.actor_kind.clone(), id: flow.actor_id, label: flow.actor_label.clone() }
 }

@@ -25,16 +25,25 @@ pub(super) async fn find(
     given: &Grant,
     own: Uuid,
 ) -> Result<Option<Connection>> {
-    let Some(token) = &given.refresh_token else { return Ok(None) };
-    let fingerprint = app.keyring().fingerprint(token);
-    let fingerprints = slice::from_ref(&fingerprint);
-    store::token_set::hold_fingerprints(conn, fingerprints).await?;
-    store::token_set::take_from_dead(conn, fingerprints).await?;
+    let Some(fingerprint) = hold(app, conn, given).await? else { return Ok(None) };
+    store::token_set::take_from_dead(conn, slice::from_ref(&fingerprint)).await?;
     match store::token_set::find_home(conn, &fingerprint, own).await? {
         // One that is deleted just now is a home no longer.
         Some(id) => Ok(store::connection::find(conn, id).await?),
         None => Ok(None),
     }
+}
+
+/// The lock of [`find`], for whoever asks something else before; the fingerprint of the refresh token.
+pub(super) async fn hold(
+    app: &App,
+    conn: &mut PgConnection,
+    given: &Grant,
+) -> Result<Option<String>> {
+    let Some(token) = &given.refresh_token else { return Ok(None) };
+    let fingerprint = app.keyring().fingerprint(token);
+    store::token_set::hold_fingerprints(conn, slice::from_ref(&fingerprint)).await?;
+    Ok(Some(fingerprint))
 }
 
 /// Refuses to make a connection of a token that has a home, or had one that lives with its successor: sent

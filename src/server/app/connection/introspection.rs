@@ -31,7 +31,7 @@ pub async fn introspect(app: &App, actor: &Actor, id: Uuid) -> Result<Introspect
     let registration = caller.registration();
     let ask = async |hint, token| {
         let asked = provider::introspect::introspect(app.http(), &registration, hint, token);
-        asked.await.map_err(|refusal| make::refused(name, &refusal))
+        asked.await.map_err(|refusal| make::unavailable(refusal.told(name, "an answer"), &refusal))
     };
     let access_token = ask("access_token", &access).await?;
     let refresh_token = match &tokens.refresh {

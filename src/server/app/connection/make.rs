@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject, consent, fields, home, load};
+use super::{
+    Actor, App, Error, Result, arrival, audit, audit::Subject, consent, fields, home, load,
+};
 use crate::{
     domain::{
         access::Permission,
@@ -24,12 +27,13 @@ use crate::{
             client::{Caller, scopes},
             error, grant,
         },
-        provider::{Grant, Refusal, token},
+        provider::{Grant, Refusal, token, unread},
         store::{self, Of},
     },
 };
 
 /// A connection to be made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewConnection {
     pub client_id: Uuid,
     pub label: String,
@@ -121,12 +125,12 @@ pub async fn import(
     tx.commit().await?;
     app.wake_worker();
     // Who consents later can be compared with it.
-    consent::name(app, id, &caller, &given).await?;
+    arrival::name(app, id, &caller, &given).await;
     let registration = caller.registration();
     let odd = token::unreadable_expiries(&registration, response, obtained_at)
         .map(|at| FieldProblem::new("token_response", unreadable_expiry(at)));
     let connection = super::get(app, &Actor::System, id).await?;
-    let unread = token::unread(response, &given, connection.access_expires_at.is_some())
+    let unread = unread::first(response, &given, connection.access_expires_at.is_some())
         .map(|name| FieldProblem::new("token_response", unread(&name)));
     Ok((connection, odd.chain(unread).collect()))
 }
@@ -239,7 +243,7 @@ pub(in crate::server::app) fn changed() -> Error {
 
 /// A refusal in words for whoever is waiting.
 pub(crate) fn refused(provider: &str, refusal: &Refusal) -> Error {
-    unavailable(format!("{provider} did not give a token: {refusal}"), refusal)
+    unavailable(refusal.told(provider, "a token"), refusal)
 }
 
 /// `why` it did not work, as an error that says whether asking again can help.
@@ -263,6 +267,17 @@ pub(super) async fn insert(
     new: &NewConnection,
     grant_type: GrantType,
 ) -> Result<Uuid> {
+    insert_as(app, conn, app.new_id(), new, grant_type).await
+}
+
+/// [`insert`], by an id that was made before.
+pub(super) async fn insert_as(
+    app: &App,
+    conn: &mut PgConnection,
+    id: Uuid,
+    new: &NewConnection,
+    grant_type: GrantType,
+) -> Result<Uuid> {
     check(new)?;
     let client = store::client::find(conn, new.client_id)
         .await?
@@ -274,7 +289,7 @@ pub(super) async fn insert(
         Some(text) => store::connection::make::find_waiting(conn, client.id, text).await?,
         None => None,
     };
-    let id = waiting.unwrap_or_else(|| app.new_id());
+    let id = waiting.unwrap_or(id);
     let row = store::connection::make::NewRow {
         id,
         client_id: client.id,

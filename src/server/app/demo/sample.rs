@@ -5,10 +5,13 @@ use serde_json::json;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Life, Plan, REFRESH_TOKEN, words};
+use super::{
+    Life, Plan, REFRESH_TOKEN,
+    history::{self, History},
+    words,
+};
 use crate::{
     domain::{
-        attempt::{Trigger, Verdict},
         audit::AuditEntry,
         connection::{GrantType, LastError, Reason, StateName},
         provider::{Lifetimes, Profile},
@@ -29,7 +32,6 @@ const NEWEST: Duration = Duration::days(70);
 const RECENT: Duration = Duration::days(14);
 /// The lifetime of tokens whose provider names none.
 const LIFETIME: Duration = Duration::hours(1);
-const REPLICAS: [&str; 3] = ["web-1", "web-2", "worker-1"];
 
 /// What connections of one client have in common.
 pub struct Kind {
@@ -90,15 +92,15 @@ pub struct Maker {
 }
 
 /// The times in a connection's life.
-struct Times {
+pub(super) struct Times {
     created_at: OffsetDateTime,
     consented_at: OffsetDateTime,
     /// Since when the state is what it is.
-    since: OffsetDateTime,
+    pub since: OffsetDateTime,
     /// When the newest token set was obtained.
-    obtained_at: OffsetDateTime,
+    pub obtained_at: OffsetDateTime,
     /// From one refresh to the next.
-    wait: Duration,
+    pub wait: Duration,
     lifetime: Duration,
     refresh_expires_at: Option<OffsetDateTime>,
     due_at: Option<OffsetDateTime>,
@@ -112,7 +114,7 @@ impl Maker {
         let state = self.state(&rng);
         let times = self.times(&rng, number, kind, state);
         let id = rng.uuid(times.created_at);
-        let history = self.history(&rng, (id, kind.client_id), state, &times);
+        let history = history::of(&rng, (id, kind.client_id), state, &times, self.plan.attempts);
         let connection = connection(&rng, number, kind, state, &times, (id, &history));
         let tokens = (connection.generation > 0 && state != StateName::Disconnected).then(|| {
             let refresh = format!("{REFRESH_TOKEN}{number}.{}", connection.generation);
@@ -193,106 +195,6 @@ impl Maker {
             refresh_expires_at: refresh_end(obtained_at).map(micros),
             due_at: due_at.map(micros),
         }
-    }
-
-    /// The attempts, oldest first: refreshes that went well with a failure now and then, and at the
-    /// end what led to the present state.
-    fn history(
-        &self,
-        rng: &dyn Rng,
-        ids: (Uuid, Uuid),
-        state: StateName,
-        times: &Times,
-    ) -> History {
-        let mut history = History { attempts: Vec::new(), generation: 1 };
-        if state == StateName::Pending {
-            return History { generation: 0, ..history };
-        }
-        let last: &[Verdict] = match state {
-            StateName::Retrying => &[Verdict::Postponed],
-            StateName::InDoubt => &[Verdict::InDoubt],
-            StateName::NeedsReauth => &[Verdict::Condemned],
-            _ => &[],
-        };
-        let count = usize::try_from(self.plan.attempts).unwrap_or_default();
-        let earlier = count.saturating_sub(last.len());
-        history.attempts.reserve_exact(count);
-        for back in (0..earlier).rev() {
-            // The newest of these gave the tokens that are held.
-            let failed = back > 0 && rng.fraction() < 0.03;
-            let verdict = if failed { Verdict::Postponed } else { Verdict::Refreshed };
-            let at = times.obtained_at - times.wait * f64::from(u32::try_from(back).unwrap_or(0));
-            history.add(rng, ids, verdict, at);
-        }
-        for verdict in last.iter().take(count) {
-            history.add(rng, ids, *verdict, times.since);
-        }
-        history
-    }
-}
-
-struct History {
-    attempts: Vec<AttemptRow>,
-    /// After all of them.
-    generation: i64,
-}
-
-impl History {
-    fn add(
-        &mut self,
-        rng: &dyn Rng,
-        (connection_id, client_id): (Uuid, Uuid),
-        verdict: Verdict,
-        at: OffsetDateTime,
-    ) {
-        let (error_class, status, error_code, error_description) = match verdict {
-            Verdict::Refreshed => (None, Some(200), None, None),
-            Verdict::Condemned => {
-                let text = Some("Token has been expired or revoked.");
-                (Some(ErrorClass::GrantRefused), Some(400), Some("invalid_grant"), text)
-            }
-            Verdict::InDoubt => (Some(ErrorClass::AnswerLost), None, None, None),
-            _ => {
-                let text = Some(pick(rng, &words::TROUBLE));
-                (Some(ErrorClass::Transient), Some(503), None, text)
-            }
-        };
-        let granted = verdict == Verdict::Refreshed;
-        let before = match self.attempts.last() {
-            Some(last) => {
-                last.fingerprint_after.as_ref().unwrap_or(&last.fingerprint_before).clone()
-            }
-            None => fingerprint(rng),
-        };
-        let generation = self.generation;
-        self.generation += i64::from(granted);
-        let trigger = match rng.fraction() {
-            ..0.97 => Trigger::Schedule,
-            ..0.99 => Trigger::Demand,
-            _ => Trigger::Manual,
-        };
-        self.attempts.push(AttemptRow {
-            id: rng.uuid(at),
-            connection_id,
-            client_id,
-            lease_id: rng.uuid(at),
-            trigger,
-            actor: if trigger == Trigger::Schedule { "worker" } else { "Nightly export" },
-            started_at: micros(at),
-            finished_at: micros(
-                at + Duration::milliseconds(60) + Duration::SECOND * rng.fraction(),
-            ),
-            verdict,
-            error_class,
-            status,
-            error_code,
-            error_description,
-            generation_before: generation,
-            generation_after: granted.then_some(generation + 1),
-            fingerprint_before: before,
-            fingerprint_after: granted.then(|| fingerprint(rng)),
-            replica: pick(rng, &REPLICAS),
-        });
     }
 }
 
@@ -421,18 +323,12 @@ fn index(number: u64, length: usize) -> usize {
     usize::try_from(number % u64::try_from(length).unwrap_or(1)).unwrap_or_default()
 }
 
-fn pick(rng: &dyn Rng, list: &[&'static str]) -> &'static str {
+pub(super) fn pick(rng: &dyn Rng, list: &[&'static str]) -> &'static str {
     list[(rng.fraction() * list.len() as f64) as usize]
 }
 
-fn fingerprint(rng: &dyn Rng) -> String {
-    let mut bytes = [0; 12];
-    rng.fill(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// To what PostgreSQL can store.
-fn micros(at: OffsetDateTime) -> OffsetDateTime {
+pub(super) fn micros(at: OffsetDateTime) -> OffsetDateTime {
     at.replace_nanosecond(at.nanosecond() / 1_000 * 1_000).unwrap_or(at)
 }
 

@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeSet, HashSet},
     hash::{BuildHasher, RandomState},
-    io::Read,
+    io::{self, Read},
 };
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::{
     Job,
     rows::{self, Format, Row},
+    shape,
 };
 use crate::{
     domain::{
@@ -26,7 +27,7 @@ use crate::{
             connection::{fields, make},
             grant,
         },
-        provider::{profile::Fillable, token},
+        provider::{profile::Fillable, token, unread},
         store::connection::bulk::Imported,
     },
 };
@@ -54,18 +55,29 @@ impl Batch {
     }
 }
 
-/// Reads `stream` to its end, or until nobody takes batches any more. Gives why it ended too soon.
+/// How the reading of a file ended.
+pub(super) enum End {
+    Whole,
+    /// Too soon, and why.
+    Broken(String),
+    /// Before its first row: it holds none, or nothing that is meant for us. Why.
+    Nothing(String),
+}
+
+/// Reads `stream` to its end, or until nobody takes batches any more.
 pub(super) fn all(
     job: &Job,
     format: Format,
     stream: impl Read,
     batches: &mpsc::Sender<Batch>,
-) -> Option<String> {
+) -> End {
     let fillable = Fillable::new(&job.caller.profile, &job.caller.client.variables);
     let mut seen = Seen::default();
     let mut batch = Batch::default();
     let fields = fields(&job.caller.profile);
+    let mut begun = false;
     let end = rows::read(stream, format, &fields, |row, at| {
+        begun = true;
         match row.and_then(|row| prepare(job, &fillable, row)).and_then(|row| seen.take(row)) {
             Ok(row) => batch.rows.push(row),
             Err(problem) => batch.problems.push(problem),
@@ -81,7 +93,14 @@ pub(super) fn all(
     if batch.ends_at > batch.begins_at {
         _ = batches.blocking_send(batch);
     }
-    end.err().map(|error| error.to_string())
+    match end {
+        Ok(()) if begun => End::Whole,
+        Ok(()) => End::Nothing(format!("it holds no row; expected is {}", shape::expected(format))),
+        Err(error) if !begun && error.kind() == io::ErrorKind::InvalidData => {
+            End::Nothing(error.to_string())
+        }
+        Err(error) => End::Broken(error.to_string()),
+    }
 }
 
 /// The fields of a token response that the profile reads, as columns of a table: those at its top.
@@ -182,7 +201,7 @@ fn check(job: &Job, fillable: &Fillable<'_>, row: Row) -> Result<Imported> {
     };
     let dates = grant::dates(app, &caller.profile, &before, &given);
     let expires = dates.clock.access_expires_at.is_some();
-    if let Some(name) = token::unread(&row.token_response, &given, expires) {
+    if let Some(name) = unread::first(&row.token_response, &given, expires) {
         return Err(Error::invalid("token_response", make::unread(&name)));
     }
     let id = app.new_id();

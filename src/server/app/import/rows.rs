@@ -11,6 +11,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::shape::{columns, envelope};
 use crate::{
     domain::import::{RowPlace, RowProblem},
     server::app::explain::explain,
@@ -64,7 +65,8 @@ fn nowhere() -> RowPlace {
 pub type Parsed = Result<Row, RowProblem>;
 
 /// Reads rows, each with the place in the file where it ends, until `each` wants no more. Fails when
-/// the stream breaks or a row has no end; what stands in the file is in no error.
+/// the stream breaks, a row has no end, or the file as a whole is something else; of what stands in the file
+/// only names are in an error.
 ///
 /// Of a table, `fields` are the columns that have a meaning besides; one that has none is refused
 /// before the first row: what it holds would be lost without a word.
@@ -98,6 +100,11 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) 
             continue;
         }
         place.row += 1;
+        if place.row == 1
+            && let Some(why) = envelope(text)
+        {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
         let row = serde_json::from_slice::<Row>(text).map(|row| Row { at: place, ..row });
         let row = row.map_err(|error| match error.classify() {
             serde_json::error::Category::Data => misfit(place, text),
@@ -122,34 +129,6 @@ fn misfit(at: RowPlace, text: &[u8]) -> RowProblem {
             RowProblem::new(at, &field, &message).of(external_id)
         }
     }
-}
-
-/// The columns that mean the same for every provider.
-const COLUMNS: &[&str] =
-    &["external_id", "label", "tags", "scopes", "obtained_at", "token_response"];
-
-/// The names of the columns. People write "External ID" for `external_id`. A column without a meaning
-/// is told by its place: in a file without a heading a token may stand there.
-fn columns(heading: &csv::StringRecord, fields: &BTreeSet<String>) -> io::Result<Vec<String>> {
-    let plain = |name: &str| name.trim().to_lowercase().replace([' ', '-'], "_");
-    let known = |name: &str| COLUMNS.contains(&name) || fields.contains(name);
-    let named = heading.iter().enumerate().map(|(at, name)| {
-        let name = name.trim_start_matches('\u{feff}').trim();
-        if known(name) || name.starts_with("variables.") {
-            return Ok(name.to_owned());
-        }
-        Some(plain(name)).filter(|name| known(name)).ok_or_else(|| {
-            let names = COLUMNS.iter().copied().chain(fields.iter().map(String::as_str));
-            let why = format!(
-                "the heading of column {} is none of: {}, variables.NAME; take the column out, or \
-                 give the token response whole",
-                at + 1,
-                names.collect::<Vec<_>>().join(", ")
-            );
-            io::Error::new(io::ErrorKind::InvalidData, why)
-        })
-    });
-    named.collect()
 }
 
 fn csv(
@@ -473,9 +452,18 @@ mod tests {
     /// What it holds would be lost without a word; and a file without a heading has tokens there.
     #[test]
     fn a_column_without_a_meaning_is_refused_and_not_quoted() {
-        let (rows, end) = rows(Format::Csv, "external_id,secret-token\n7,other\n");
-        let why = end.unwrap_err().to_string();
-        assert!(rows.is_empty() && why.contains("column 2") && !why.contains("secret"), "{why}");
+        for heading in [
+            "secret,7",
+            "external_id,9f8e7d6c5b4a3928",
+            "external_id,secretSecretSecret",
+            "external_id,secret/token=",
+            "external_id,7secret",
+        ] {
+            let (rows, end) = rows(Format::Csv, &format!("{heading}\n7,other\n"));
+            let why = end.unwrap_err().to_string();
+            assert!(rows.is_empty() && why.contains("column "), "{why}");
+            assert!(!why.contains("secret") && !why.contains("9f8"), "{why}");
+        }
         let (rows, end) = self::rows(Format::Csv, "\u{feff}External ID,Access Token\n7,secret\n");
         end.unwrap();
         let row = rows[0].as_ref().unwrap_or_else(|_| panic!("a row"));

@@ -16,6 +16,7 @@ use crate::server::{
         audit::{self, Subject},
         connection::{ON_ITS_WAY, changed},
     },
+    provider::account,
     store::{
         self,
         connection::{
@@ -131,6 +132,12 @@ async fn insert(
     let sets: Vec<_> =
         rows.iter().filter(|row| stored.contains(&row.id)).map(|row| &row.set).collect();
     store::token_set::insert_many(conn, &sets).await?;
+    if account::is_told_by_userinfo(&job.caller.profile) {
+        let nameless = rows.iter().filter(|row| row.account_id.is_none());
+        let nameless: Vec<_> =
+            nameless.map(|row| row.id).filter(|id| stored.contains(id)).collect();
+        store::account_question::insert(conn, client.id, &nameless, now).await?;
+    }
     let subject = Subject::new(client.id, &client.name);
     let detail = json!({ "import": job.id, "connections": sets.len() });
     audit::record(&job.app, conn, &job.actor, "connection.import_many", subject, detail).await?;

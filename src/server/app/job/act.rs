@@ -54,7 +54,7 @@ async fn work(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Worked
         Action::Refresh => {
             let attempt = connection::refresh(app, actor, id).await?;
             let mut conn = app.pool().acquire().await?;
-            let name = provider::load(app, &mut conn, &before.provider).await?.name;
+            let name = provider::load(app, &mut conn, &before.provider).await?.name.clone();
             let (text, _) = voice::attempt(&attempt, &name);
             let outcome = match attempt.verdict {
                 Some(Verdict::Refreshed) => Outcome::Done,

@@ -1,10 +1,13 @@
 //! Carrying jobs out, a batch at a time. After each, what came of it and how far the job is are written
 //! in one transaction; whoever takes over goes on from there, and does again at most the batch that
 //! was under way.
+//!
+//! Jobs take turns, so that a short one does not wait for a long one to end: a provider that allows a request
+//! a second keeps a job of many busy for days.
 
-use std::time::Duration;
+use std::{future::ready, panic::AssertUnwindSafe, time::Duration};
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -20,7 +23,7 @@ use crate::{
             self,
             job::{
                 Leased, Tally,
-                item::{self, Came},
+                item::{self, Came, Item},
             },
         },
     },
@@ -28,6 +31,10 @@ use crate::{
 
 /// How many connections are worked at between two records.
 const BATCH: i64 = 32;
+/// A turn lasts for so many batches,
+const TURN: usize = 4;
+/// or for so long: what is begun by then comes to its end, and the rest of the batch waits.
+const SLICE: time::Duration = time::Duration::seconds(5);
 /// How many of them at once: most of the pool is left to those who wait for an answer.
 const AT_ONCE: usize = 6;
 /// For how long a job is taken, in seconds.
@@ -35,7 +42,7 @@ const LEASE: f64 = 60.0;
 /// Well within that.
 const BEAT: Duration = Duration::from_secs(15);
 
-/// Carries out all jobs that nobody works at, one after the other. How many it brought to their end.
+/// Carries out all jobs that nobody works at, in turns. How many it brought to their end.
 pub async fn run_due(app: &App) -> Result<usize> {
     let mut ended = 0;
     while !app.stopping().is_cancelled() {
@@ -57,11 +64,13 @@ pub async fn run_due(app: &App) -> Result<usize> {
     Ok(ended)
 }
 
-/// Works at one job until it is over, another's, or we stop. Whether it is over.
+/// Works at one job until it is over, another's, its turn ends, or we stop. Whether it is over.
 async fn run(app: &App, leased: &mut Leased) -> Result<bool> {
-    loop {
+    let begun = app.elapsed();
+    let is_up = || app.elapsed() - begun >= SLICE;
+    for batch in 0.. {
         let mut conn = app.pool().acquire().await?;
-        if app.stopping().is_cancelled() {
+        if batch == TURN || is_up() || app.stopping().is_cancelled() {
             store::job::release(&mut conn, leased).await?;
             return Ok(false);
         }
@@ -70,11 +79,11 @@ async fn run(app: &App, leased: &mut Leased) -> Result<bool> {
             return Ok(true);
         }
         let items = item::list(&mut conn, job.id, leased.position, BATCH).await?;
-        let Some(last) = items.last().map(|item| item.number) else {
+        if items.is_empty() {
             drop(conn);
             end(app, &job, None).await?;
             return Ok(true);
-        };
+        }
         let actor = actor(&mut conn, leased).await?;
         drop(conn);
         let Some(actor) = actor.filter(|actor| actor.allows(job.action.permission())) else {
@@ -82,19 +91,32 @@ async fn run(app: &App, leased: &mut Leased) -> Result<bool> {
             return Ok(true);
         };
         let (actor, job) = (&actor, &job);
+        // They are begun in order, so that those which came to their end are the first of the batch.
         let works = stream::iter(items)
-            .map(|item| async move { act(app, actor, job, &item).await })
+            .take_while(|_| ready(!is_up()))
+            .map(|item| async move { guarded(job, &item, act(app, actor, job, &item)).await })
             .buffer_unordered(AT_ONCE)
             .try_collect::<Vec<Came>>();
         let came = tokio::select! {
             came = works => came?,
             () = beat(app, leased) => return Ok(false),
         };
+        let Some(last) = came.iter().map(|one| one.number).max() else { continue };
         if !record(app, leased, &came, last).await? {
             return Ok(false);
         }
         leased.position = last;
     }
+    Ok(false)
+}
+
+/// What came of one, also where our own code breaks off at it: the others go on.
+async fn guarded(job: &Job, item: &Item, work: impl Future<Output = Result<Came>>) -> Result<Came> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!(job = %job.id, connection = %item.connection_id, "a job broke off at one");
+        let detail = voice::job_broke_off().into();
+        Ok(Came { number: item.number, outcome: Outcome::Failed, detail, link: None })
+    })
 }
 
 /// Shows again and again that somebody works at it; ends when it is another's, or over.
@@ -162,4 +184,47 @@ async fn actor(conn: &mut sqlx::PgConnection, leased: &Leased) -> Result<Option<
             .map(|key| Actor::ApiKey { id, name: key.name, scopes: key.scopes }),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::domain::job::{Action, JobState};
+
+    #[tokio::test]
+    async fn a_job_goes_on_where_our_code_breaks_off_at_one() {
+        let job = Job {
+            id: Uuid::nil(),
+            action: Action::Pause,
+            name: None,
+            tag: None,
+            revoke: false,
+            client_scopes: false,
+            stragglers_of: None,
+            state: JobState::Running,
+            total: 1,
+            done: 0,
+            skipped: 0,
+            failed: 0,
+            detail: None,
+            created_by: String::new(),
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            ended_at: None,
+        };
+        let item = Item {
+            number: 7,
+            connection_id: Uuid::nil(),
+            label: String::new(),
+            client: String::new(),
+            outcome: None,
+            detail: None,
+            sealed_link: None,
+            at: None,
+        };
+        let came = guarded(&job, &item, async { panic!("on purpose") }).await.unwrap();
+        assert_eq!((came.number, came.outcome), (7, Outcome::Failed));
+        assert_eq!(came.detail, voice::job_broke_off());
+    }
 }

@@ -1,10 +1,7 @@
-//! Counts over all connections, the same for every viewer.
-//!
-//! They cost a look at each connection, so where that takes long they are counted once for many viewers:
-//! for so long a time that counting takes up a set share of it. A house that is counted in a moment is
-//! counted anew for everybody. What is a little older is still shown while it is counted anew, and says as of when it is.
+//! Counts over all connections, the same for every viewer. They cost a look at each connection, so they are
+//! shared ([`glance`](crate::server::app::glance)), and say as of when they are.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use time::{Duration, OffsetDateTime};
 
@@ -29,15 +26,6 @@ const DUE_BUCKETS: i32 = 48;
 /// How far back attempts are counted.
 pub const BEHIND: Duration = Duration::DAY;
 
-/// What takes no longer than this is counted anew for everybody.
-const QUICK: Duration = Duration::milliseconds(20);
-/// Counting takes up at most one part in so many of the time.
-const SHARE: i32 = 20;
-/// However long it takes.
-const FRESH: Duration = Duration::seconds(10);
-/// For so many times as long it is shown while it is counted anew.
-const SHOWN: i32 = 3;
-
 pub struct Glance {
     pub as_of: OffsetDateTime,
     pub counts: Vec<(Standing, i64)>,
@@ -48,63 +36,9 @@ pub struct Glance {
     pub attempts: Vec<AttemptBucket>,
 }
 
-/// The last one, and who counts.
-#[derive(Default)]
-pub struct Glances {
-    last: Mutex<Option<Counted>>,
-    counting: Arc<tokio::sync::Mutex<()>>,
-}
-
-#[derive(Clone)]
-struct Counted {
-    glance: Arc<Glance>,
-    /// By the clock that only goes forward.
-    begun: Duration,
-    fresh: Duration,
-}
-
-impl Glances {
-    pub async fn get(&self, app: &App) -> Result<Arc<Glance>> {
-        let asked = app.elapsed();
-        if let Some(last) = self.last() {
-            let age = asked - last.begun;
-            if age < last.fresh {
-                return Ok(last.glance);
-            }
-            if age < last.fresh * SHOWN {
-                if let Ok(counting) = self.counting.clone().try_lock_owned() {
-                    let app = app.clone();
-                    tokio::spawn(async move {
-                        if let Err(error) = app.glances().count(&app).await {
-                            tracing::warn!(%error, "counting for the overview failed");
-                        }
-                        drop(counting);
-                    });
-                }
-                return Ok(last.glance);
-            }
-        }
-        let _counting = self.counting.lock().await;
-        match self.last() {
-            // Somebody else counted while we waited.
-            Some(last) if last.begun > asked => Ok(last.glance),
-            _ => self.count(app).await,
-        }
-    }
-
-    fn last(&self) -> Option<Counted> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    async fn count(&self, app: &App) -> Result<Arc<Glance>> {
-        let begun = app.elapsed();
-        let glance = Arc::new(take(app).await?);
-        let took = app.elapsed() - begun;
-        let fresh = if took > QUICK { (took * SHARE).min(FRESH) } else { Duration::ZERO };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Counted { glance: glance.clone(), begun, fresh });
-        Ok(glance)
-    }
+/// Counts it all, or what was counted a moment ago.
+pub async fn get(app: &App) -> Result<Arc<Glance>> {
+    app.glances().get(app, |app| async move { take(&app).await }).await
 }
 
 async fn take(app: &App) -> Result<Glance> {

@@ -1,6 +1,8 @@
 //! A profile that somebody writes: shown as a form or as text, changed step by step, saved at last.
 //! Nothing of it is kept on the way; what was typed travels with each step.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::{create, discover_named, get, load, refuse_preset, schema, update, whole};
@@ -264,7 +266,7 @@ async fn changeable(app: &App, actor: &Actor, slug: &str) -> Result<Profile> {
     refuse_preset(app, slug)?;
     actor.require(Permission::ProvidersRead)?;
     let mut conn = app.pool().acquire().await?;
-    load(app, &mut conn, slug).await
+    load(app, &mut conn, slug).await.map(Arc::unwrap_or_clone)
 }
 
 fn show(profile: &Profile, view: View) -> Result<Content> {

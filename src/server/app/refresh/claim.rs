@@ -41,7 +41,7 @@ use crate::{
 const READY: [client::StateName; 1] = [client::StateName::Ready];
 
 /// A claim that takes longer had to wait for somebody.
-const PROMPT: Duration = Duration::seconds(3);
+pub(crate) const PROMPT: Duration = Duration::seconds(3);
 
 /// A refresh that is ours to make, or the reason why it can't even be asked for.
 pub type Claimed = Task<std::result::Result<Arc<Caller>, String>>;
@@ -209,7 +209,7 @@ pub(super) async fn room(
     states: &[client::StateName],
 ) -> Result<Vec<Room>> {
     // What began before takes no room any more: its holder is gone, or has its answer.
-    let since = app.now() - UNDER_WAY + Duration::milliseconds(1);
+    let since = app.now() - UNDER_WAY - app.database_clock_jumps() + Duration::milliseconds(1);
     let (answered, now) = (app.flights().answered(), app.database_now());
     Ok(store::client::limit::room(conn, limits, states, since, &answered, now).await?)
 }

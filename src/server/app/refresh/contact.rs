@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use time::Duration;
 
+use super::intent::UNDER_WAY;
+
 /// Nothing heard for longer than this: it was away, or we were not there. The worker looks every second,
 /// or waits for a slow database; a lease that is prolonged in time outlives a silence of this length.
 const GAP: Duration = Duration::seconds(20);
@@ -22,15 +24,22 @@ const STEP: Duration = Duration::seconds(3);
 /// holds more often.
 const JUMP: Duration = Duration::seconds(20);
 
-/// When the database was heard last, and how much longer to wait since it came back.
+/// Nobody looks back farther for what a jump may hide.
+const FARTHEST: Duration = Duration::days(1);
+
 #[derive(Default)]
-pub struct Contact(Mutex<Option<(Duration, Duration)>>);
+pub struct Contact {
+    /// When the database was heard last, and how much longer to wait since it came back.
+    heard: Mutex<Option<(Duration, Duration)>>,
+    /// When the database's clock was last seen to have jumped, and by how much it went forward in all.
+    jumped: Mutex<Option<(Duration, Duration)>>,
+}
 
 impl Contact {
     /// Notes that the database answered when `elapsed` had passed on a clock that never jumps. Whether
     /// it has done so for a while.
     pub fn heard(&self, elapsed: Duration) -> bool {
-        let mut contact = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut contact = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = match *contact {
             Some((last, wait)) if elapsed - last <= GAP => {
                 (wait - (elapsed - last).min(STEP)).max(Duration::ZERO)
@@ -44,16 +53,27 @@ impl Contact {
     /// Notes that the database kept us waiting for longer than it takes to answer: others too, perhaps, and
     /// among them those who have answers. It is as after a silence.
     pub fn kept_waiting(&self, elapsed: Duration) {
-        let mut contact = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut contact = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let left = contact.map_or(WAIT, |(_, wait)| wait.max(WAIT));
         *contact = Some((elapsed, left));
     }
 
     /// Notes that the database's clock jumped when `elapsed` had passed: leases may have ended while those
-    /// who hold them live. They are given the time to prolong them.
-    pub fn shaken(&self, elapsed: Duration) {
-        let mut contact = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *contact = Some((elapsed, JUMP));
+    /// who hold them live. They are given the time to prolong them. `by`: how far it went forward.
+    pub fn shaken(&self, elapsed: Duration, by: Duration) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some((elapsed, JUMP));
+        let before = self.jumped(elapsed);
+        let by = (before + by).clamp(Duration::ZERO, FARTHEST);
+        *self.jumped.lock().unwrap_or_else(PoisonError::into_inner) = Some((elapsed, by));
+    }
+
+    /// How much longer ago than it was, by the database's clock, what may still be under way seems to have
+    /// begun: that clock went forward meanwhile.
+    pub fn jumped(&self, elapsed: Duration) -> Duration {
+        match *self.jumped.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((at, by)) if elapsed - at <= UNDER_WAY => by,
+            _ => Duration::ZERO,
+        }
     }
 }
 
@@ -89,8 +109,24 @@ mod tests {
         let contact = Contact::default();
         let heard = |seconds| contact.heard(Duration::seconds_f64(seconds));
         assert_eq!([0.0, 3.0, 6.0, 9.0].map(heard), [false, false, false, true]);
-        contact.shaken(Duration::seconds(11));
+        contact.shaken(Duration::seconds(11), Duration::ZERO);
         assert!((11..31).all(|second| !heard(f64::from(second))));
         assert!(heard(31.0));
+    }
+
+    /// What is under way began so much longer ago by a clock that went forward meanwhile.
+    #[test]
+    fn what_is_under_way_is_found_across_a_jump() {
+        let contact = Contact::default();
+        let jumped = |at| contact.jumped(Duration::seconds(at));
+        assert_eq!(jumped(0), Duration::ZERO);
+        contact.shaken(Duration::seconds(10), Duration::minutes(7));
+        assert_eq!([jumped(10), jumped(60)], [Duration::minutes(7); 2]);
+        contact.shaken(Duration::seconds(30), Duration::minutes(2));
+        assert_eq!(jumped(61), Duration::minutes(9));
+        contact.shaken(Duration::seconds(70), Duration::minutes(-20));
+        assert_eq!(jumped(70), Duration::ZERO);
+        contact.shaken(Duration::seconds(80), Duration::minutes(1));
+        assert_eq!([jumped(80), jumped(131)], [Duration::minutes(1), Duration::ZERO]);
     }
 }

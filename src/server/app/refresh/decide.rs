@@ -36,7 +36,7 @@ const LEAST_DELAY: Duration = Duration::seconds(5);
 /// A connection whose refresh was not asked for after all is looked at again after this time.
 const WITHDRAWN_DELAY: Duration = Duration::seconds(2);
 /// No provider may put all of a client's connections off for longer than this.
-const PAUSE_CAP: Duration = Duration::hours(24);
+pub(super) const PAUSE_CAP: Duration = Duration::hours(24);
 
 /// What a refresh came to, as it is to be stored. Sealed, it can wait in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -180,19 +180,13 @@ pub fn scopes_to_keep(leased: &Leased) -> Vec<String> {
     }
 }
 
-/// Whether whoever says this may have passed the request on, or broken off in its midst. Proxies have
-/// statuses of their own beyond those of RFC 9110.
-fn may_have_acted(status: u16) -> bool {
-    status >= 500 && !matches!(status, 501 | 503 | 505)
-}
-
 /// A refusal came, or no answer.
 pub fn set_back<C>(task: &Task<C>, refusal: &Refusal, now: OffsetDateTime, jitter: f64) -> Outcome {
     let leased = &task.leased;
     let answer = Refused {
         class: refusal.class,
         retry_after: refusal.retry_after,
-        may_have_acted: refusal.status.is_some_and(may_have_acted),
+        may_have_acted: refusal.status.is_some_and(refresh::may_have_acted),
         unproved: task.trigger == Trigger::Rehearsal,
     };
     let mut next = refresh::refused(&situation(task), answer, task.attempt_id, now, jitter);
@@ -309,19 +303,4 @@ pub fn unprepared<C>(task: &Task<C>, why: &str, now: OffsetDateTime, jitter: f64
         sent: false,
     };
     Outcome { ending: None, client: None, ..set_back(task, &refusal, now, jitter) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::may_have_acted;
-
-    #[test]
-    fn what_breaks_off_behind_a_proxy_may_have_acted() {
-        for status in [500, 502, 504, 507, 520, 524, 599] {
-            assert!(may_have_acted(status), "{status}");
-        }
-        for status in [200, 302, 400, 401, 429, 499, 501, 503, 505] {
-            assert!(!may_have_acted(status), "{status}");
-        }
-    }
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::attempt::Verdict,
     server::store::{
-        attempt::Ending,
+        attempt::{Ended, Ending},
         connection::outcome::{Fence, Renewal, Setback, Standing},
         token_set::TokenSet,
     },
@@ -126,8 +126,8 @@ impl Endings {
 }
 
 /// How many ended how.
-pub fn by_verdict(ended: &[(Uuid, Uuid, Ending)]) -> Vec<(Verdict, i64)> {
-    let count = |verdict| ended.iter().filter(|(.., ending)| ending.verdict == verdict).count();
+pub fn by_verdict(ended: &[Ended]) -> Vec<(Verdict, i64)> {
+    let count = |verdict| ended.iter().filter(|ended| ended.verdict == verdict).count();
     Verdict::ALL
         .into_iter()
         .map(|verdict| (verdict, i64::try_from(count(verdict)).unwrap_or(i64::MAX)))

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{
     decide::Outcome,
     engine::{Ports, Saved, Task, Unconfirmed},
+    replay,
 };
 use crate::server::{
     app::{App, client::Caller, grant},
@@ -72,20 +73,7 @@ impl Ports for App {
     }
 
     async fn journal(&self, outcome: &Outcome) -> Option<journal::Record> {
-        let journal = self.journal()?;
-        match super::replay::record(self, outcome) {
-            Ok(sealed) => match journal.append(sealed).await {
-                Ok(record) => Some(record),
-                Err(error) => {
-                    tracing::error!(%error, "the journal can't be written");
-                    None
-                }
-            },
-            Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "a record can't be sealed");
-                None
-            }
-        }
+        replay::keep(self, replay::record(self, outcome)).await
     }
 
     fn settle(&self, record: journal::Record) {

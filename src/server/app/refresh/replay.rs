@@ -1,7 +1,11 @@
-//! The journal's records: sealed going in, and stored at the next start (DESIGN section 3, point 4).
+//! The journal's records: sealed going in, and stored at the next start (DESIGN section 3, point 4). Most
+//! are what a refresh came to; the others are grants that came for the first time.
 
 use anyhow::Context;
 use futures::future::join_all;
+use serde::Serialize;
+use tokio::{task::JoinHandle, time::timeout};
+use uuid::Uuid;
 
 use super::{
     decide::Outcome,
@@ -9,9 +13,12 @@ use super::{
     flights::Hand,
 };
 use crate::server::{
-    app::App,
+    app::{
+        App,
+        connection::arrival::{self, Arrival},
+    },
     failpoint,
-    journal::{Entry, Leftover},
+    journal::{Entry, Leftover, Record},
     secret::seal::{self, Place},
 };
 
@@ -19,23 +26,54 @@ use crate::server::{
 const AT_ONCE: usize = 512;
 /// How long the start waits for what the store does not take at once.
 const BUSY_RETRY: std::time::Duration = std::time::Duration::from_millis(500);
+/// How long the start waits for first grants: nothing that is refreshed depends on them.
+const ARRIVAL_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
-fn place(attempt_id: uuid::Uuid, generation: i64) -> Place {
-    Place { table: "journal", column: "record", row: attempt_id, generation }
+fn place(row: Uuid, generation: i64) -> Place {
+    Place { table: "journal", column: "record", row, generation }
 }
 
 /// An outcome as it is written down.
 pub fn record(app: &App, outcome: &Outcome) -> anyhow::Result<Entry> {
-    let (attempt_id, generation) = (outcome.attempt_id, outcome.fence.generation);
-    let plain = zeroize::Zeroizing::new(serde_json::to_vec(outcome)?);
-    let sealed = app.keyring().seal(app.rng(), place(attempt_id, generation), &plain)?;
-    Ok(Entry { attempt_id, generation, sealed })
+    seal(app, outcome.attempt_id, outcome.fence.generation, outcome)
 }
 
-fn open(app: &App, entry: &Entry) -> anyhow::Result<Outcome> {
-    let place = place(entry.attempt_id, entry.generation);
+/// Anything as it is written down.
+pub fn seal(
+    app: &App,
+    id: Uuid,
+    generation: i64,
+    record: &impl Serialize,
+) -> anyhow::Result<Entry> {
+    let plain = zeroize::Zeroizing::new(serde_json::to_vec(record)?);
+    let sealed = app.keyring().seal(app.rng(), place(id, generation), &plain)?;
+    Ok(Entry { id, generation, sealed })
+}
+
+/// Writes a record down. `None`: there is no place to, or it does not take it.
+pub async fn keep(app: &App, entry: anyhow::Result<Entry>) -> Option<Record> {
+    let journal = app.journal()?;
+    let entry = entry.inspect_err(|error| {
+        tracing::error!(error = format!("{error:#}"), "a record can't be sealed");
+    });
+    let kept = journal.append(entry.ok()?).await;
+    kept.inspect_err(|error| tracing::error!(%error, "the journal can't be written")).ok()
+}
+
+/// What a record holds.
+enum Written {
+    Outcome(Outcome),
+    Arrival(Arrival),
+}
+
+fn open(app: &App, entry: &Entry) -> anyhow::Result<Written> {
+    let place = place(entry.id, entry.generation);
     let plain = app.keyring().open(place, &entry.sealed).map_err(|error: seal::Error| error)?;
-    serde_json::from_slice(&plain).context("a record has another form")
+    if let Some(arrival) = arrival::record::read(app, entry.id, &plain)? {
+        return Ok(Written::Arrival(arrival));
+    }
+    let outcome = serde_json::from_slice(&plain).context("a record has another form")?;
+    Ok(Written::Outcome(outcome))
 }
 
 /// Stores what earlier processes left in their journals, before anything is claimed. What others hold
@@ -51,13 +89,16 @@ pub async fn leftovers(app: &App, found: Vec<Leftover>) {
             );
             metrics::counter!("regrant_journal_torn_total").increment(1);
         }
-        let mut busy = Vec::new();
+        let (mut busy, mut arriving) = (Vec::new(), Vec::new());
         let mut unreadable = 0;
         for entries in leftover.entries.chunks(AT_ONCE) {
             let mut outcomes = Vec::with_capacity(entries.len());
             for entry in entries {
                 match open(app, entry) {
-                    Ok(outcome) => outcomes.push(outcome),
+                    Ok(Written::Outcome(outcome)) => outcomes.push(outcome),
+                    Ok(Written::Arrival(arrival)) => {
+                        arriving.push(arrival::replay::begin(app, arrival));
+                    }
                     Err(error) => {
                         unreadable += 1;
                         tracing::error!(
@@ -75,8 +116,14 @@ pub async fn leftovers(app: &App, found: Vec<Leftover>) {
             unreadable,
             "replayed a journal"
         );
-        if busy.is_empty() {
-            end(leftover, unreadable);
+        let mut arrived = Box::pin(all(arriving));
+        let have_arrived = timeout(ARRIVAL_PATIENCE, &mut arrived).await.ok();
+        if busy.is_empty()
+            && let Some(have_arrived) = have_arrived
+        {
+            if have_arrived {
+                end(leftover, unreadable);
+            }
             continue;
         }
         let running = app.clone();
@@ -84,11 +131,21 @@ pub async fn leftovers(app: &App, found: Vec<Leftover>) {
         let in_hand: Vec<Hand> = busy.iter().map(|outcome| hand(app, outcome)).collect();
         app.tasks().spawn(async move {
             let _in_hand = in_hand;
-            if bring_all(&running, busy).await {
+            let are_stored = bring_all(&running, busy).await;
+            let have_arrived = match have_arrived {
+                Some(have_arrived) => have_arrived,
+                None => arrived.await,
+            };
+            if are_stored && have_arrived {
                 end(leftover, unreadable);
             }
         });
     }
+}
+
+/// Whether all of them say that they are done.
+async fn all(tasks: Vec<JoinHandle<bool>>) -> bool {
+    join_all(tasks).await.into_iter().all(|is_done| is_done.unwrap_or_default())
 }
 
 fn hand(app: &App, outcome: &Outcome) -> Hand {
@@ -138,5 +195,42 @@ pub async fn bring<P: Ports>(ports: &P, outcome: &Outcome) -> bool {
             tracing::warn!(error = format!("{error:#}"), "a record is not stored yet");
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::tests::support::World;
+
+    /// As they were written when there were no others.
+    #[sqlx::test]
+    async fn a_record_without_a_kind_is_what_a_refresh_came_to(pool: PgPool) {
+        let world = World::new(pool).await;
+        let id = Uuid::from_u128(7);
+        let old = json!({
+            "fence": { "id": id, "lease_id": id, "generation": 3 },
+            "client_id": id,
+            "attempt_id": id,
+            "trigger": "schedule",
+            "name": "Books",
+            "change": { "Release": null },
+            "ending": null,
+            "client": null,
+        });
+        let entry = seal(&world.app, id, 3, &old).unwrap();
+        let Written::Outcome(outcome) = open(&world.app, &entry).unwrap() else {
+            panic!("it is taken for something else");
+        };
+        assert_eq!((outcome.attempt_id, outcome.fence.generation), (id, 3));
+        assert_eq!(serde_json::to_value(&outcome).unwrap(), old, "and is still written so");
+
+        // What a newer one wrote is left alone, and so is what was moved.
+        let newer = json!({ "kind": "arrival", "form": 2 });
+        assert!(open(&world.app, &seal(&world.app, id, 0, &newer).unwrap()).is_err());
+        assert!(open(&world.app, &Entry { id: Uuid::nil(), ..entry }).is_err());
     }
 }

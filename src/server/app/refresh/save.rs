@@ -7,6 +7,7 @@ use std::{
 
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
+use time::OffsetDateTime;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
@@ -24,7 +25,7 @@ use crate::{
             audit::{self, Subject},
             client::{self, rehearsal},
         },
-        store::{self, connection::outcome},
+        store::{self, attempt::Ended, connection::outcome},
     },
 };
 
@@ -149,7 +150,7 @@ async fn count(
     app: &App,
     conn: &mut PgConnection,
     refreshed: &[(Uuid, i64)],
-    ended: &[(Verdict, i64)],
+    ended: &[Ended],
 ) -> Result<()> {
     if ended.is_empty() {
         return Ok(());
@@ -158,7 +159,12 @@ async fn count(
     if !refreshed.is_empty() {
         store::client_window::add(&mut tx, refreshed, app.replica(), app.now()).await?;
     }
-    store::attempt_window::add(&mut tx, ended, app.replica(), app.now()).await?;
+    let counts = group::by_verdict(ended);
+    store::attempt_window::add(&mut tx, &counts, app.replica(), app.now()).await?;
+    // What was in doubt was counted as that, and is counted once.
+    let doubted: Vec<OffsetDateTime> = ended.iter().filter_map(|ended| ended.doubted_at).collect();
+    store::attempt_window::recount(&mut tx, &doubted, Verdict::InDoubt, None, app.replica())
+        .await?;
     tx.commit().await?;
     Ok(())
 }
@@ -225,22 +231,23 @@ async fn judge(
     Ok(saved)
 }
 
-/// How many attempts were ended how.
+/// The attempts that were ended.
 async fn end_attempts(
     app: &App,
     conn: &mut PgConnection,
     outcomes: &[Outcome],
     taken: &HashSet<Uuid>,
     saved: &HashMap<Uuid, Saved>,
-) -> Result<Vec<(Verdict, i64)>> {
+) -> Result<Vec<Ended>> {
     let Endings { ended, withdrawn: (connections, attempts) } = Endings::of(outcomes, taken, saved);
-    if !ended.is_empty() {
-        store::attempt::finish(conn, &ended, app.now()).await?;
-    }
+    let ended = match ended.is_empty() {
+        true => Vec::new(),
+        false => store::attempt::finish(conn, &ended, app.now()).await?,
+    };
     if !attempts.is_empty() {
         store::attempt::delete(conn, &connections, &attempts).await?;
     }
-    Ok(group::by_verdict(&ended))
+    Ok(ended)
 }
 
 /// Writes down what a person is to know of an outcome, and what it says of the client.

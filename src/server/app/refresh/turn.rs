@@ -1,11 +1,12 @@
 //! Waiting for a place among the requests that a client may make of its provider: of the refresh that is
 //! waited for, or of a question that is no refresh and counts against the same limits.
 
-use time::Duration;
+use sqlx::PgConnection;
+use time::{Duration, OffsetDateTime};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{ROOM_LOOK, claim, intent};
+use super::{ROOM_LOOK, claim, decide::PAUSE_CAP, intent};
 use crate::{
     domain::{client::StateName, provider::Profile},
     server::{
@@ -17,37 +18,113 @@ use crate::{
 /// For how long the worker leaves places to callers after one found none.
 const CALLERS: Duration = Duration::seconds(2);
 
-/// Takes a turn for a request that begins now, whatever state the client is in. It is counted against the
-/// client's rate; it begins only while there is a place, and holds none: no connection waits for it.
-pub async fn take(app: &App, client_id: Uuid, profile: &Profile, deadline: Instant) -> Result<()> {
+/// For how long a question holds its place if nobody comes back to say that it was answered: for longer than
+/// an answer is waited for.
+const HELD: Duration = Duration::seconds(35);
+
+/// A question that is no refresh, under way at a client's provider.
+pub struct Question {
+    client_id: Uuid,
+    id: Uuid,
+}
+
+/// Takes a turn for a question that is asked now, whatever state the client is in. It is counted against the
+/// client's rate, and holds one of its places until it is [answered](Question::answered).
+pub async fn take(
+    app: &App,
+    client_id: Uuid,
+    profile: &Profile,
+    deadline: Instant,
+) -> Result<Question> {
     let limit = intent::limit(client_id, Some(profile));
+    let question = Question { client_id, id: app.new_id() };
     loop {
-        let mut tx = app.begin().await?;
+        let (mut tx, now) = (app.begin().await?, app.database_now());
         let rooms = claim::room(app, &mut tx, &[limit], &StateName::ALL).await?;
-        if rooms.iter().any(|room| room.room > 0) {
+        if rooms.iter().any(|room| room.room > 0) && question.hold(&mut tx, now).await? {
             if let Some(seconds) = limit.interval {
-                let now = app.database_now();
                 store::client::limit::spend(&mut tx, client_id, seconds, now).await?;
             }
             tx.commit().await?;
-            return Ok(());
+            return Ok(question);
         }
         tx.rollback().await?;
-        wait(app, client_id, deadline).await?;
+        wait(app, client_id, deadline, &QUESTION).await?;
+    }
+}
+
+/// Takes a turn if no refresh can be made to wait by it: where the profile has limits, while more than half of what
+/// they allow is free or, where that is next to nothing, while no refresh comes due before there is a turn again.
+/// Nobody waits here, and whoever holds the client goes first.
+pub async fn take_spare(app: &App, client_id: Uuid, profile: &Profile) -> Result<bool> {
+    if profile.policy.concurrency.is_none() && profile.policy.requests_per_minute.is_none() {
+        return Ok(true);
+    }
+    let limit = intent::limit(client_id, Some(profile));
+    let seconds = limit.interval.unwrap_or_default();
+    let most = f64::from(limit.concurrency);
+    let most = limit.interval.map_or(most, |_| most.min(limit.burst));
+    let by = app.now() + Duration::seconds_f64(2.0 * seconds);
+    let mut tx = app.begin().await?;
+    let is_quiet = !store::account_question::is_refresh_due(&mut tx, client_id, by).await?;
+    // Who claims refreshes passes by a client that we hold; so it is held as short as can be.
+    let rooms = claim::room(app, &mut tx, &[limit], &[StateName::Ready]).await?;
+    let room = rooms.first().map_or(0, |room| room.room);
+    let is_spare = room > 0 && (is_quiet || most >= 2.0 && f64::from(room) > most / 2.0);
+    if is_spare && limit.interval.is_some() {
+        store::client::limit::spend(&mut tx, client_id, seconds, app.database_now()).await?;
+    }
+    tx.commit().await?;
+    Ok(is_spare)
+}
+
+/// What is said to whoever did not get a turn.
+pub struct Words {
+    paused: &'static str,
+    full: &'static str,
+}
+
+pub const REFRESH: Words = Words {
+    paused: "The provider asked for a pause. Regrant refreshes again when it is over.",
+    full: "This client has as many refreshes under way as its provider allows. Try again in a moment.",
+};
+
+const QUESTION: Words = Words {
+    paused: "The provider asked for a pause, so it was not asked. Ask again when the pause is over.",
+    full: "This client has as many requests under way as its provider allows, so the provider was not \
+           asked. Try again in a moment.",
+};
+
+impl Question {
+    async fn hold(&self, conn: &mut PgConnection, now: Option<OffsetDateTime>) -> Result<bool> {
+        let (client, id, seconds) = (self.client_id, self.id, HELD.as_seconds_f64());
+        Ok(store::client::limit::hold(conn, client, id, seconds, now).await?)
+    }
+
+    /// Gives the place back. `pause`: for so long the provider asks us to leave it alone.
+    pub async fn answered(self, app: &App, pause: Option<Duration>) -> Result<()> {
+        let mut tx = app.begin().await?;
+        store::client::limit::let_go(&mut tx, self.client_id, self.id).await?;
+        if let Some(pause) = pause {
+            let until = app.now() + pause.clamp(Duration::ZERO, PAUSE_CAP);
+            store::client::limit::pause(&mut tx, self.client_id, until).await?;
+        }
+        tx.commit().await?;
+        app.tell_of_places();
+        Ok(())
     }
 }
 
 /// Waits a moment for the client to have room. Refuses when the deadline is over, or when the provider
 /// asked for a pause.
-pub async fn wait(app: &App, client_id: Uuid, deadline: Instant) -> Result<()> {
+pub async fn wait(app: &App, client_id: Uuid, deadline: Instant, words: &Words) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
     let paused_until = store::client::limit::paused_until(&mut conn, client_id).await?;
     match paused_until.map(|until| until - app.now()) {
-        Some(wait) if wait.is_positive() => Err(Error::ProviderUnavailable {
-            why: "The provider asked for a pause. Regrant refreshes again when it is over.".into(),
-            retry_after: Some(wait),
-        }),
-        _ if Instant::now() >= deadline => Err(busy()),
+        Some(wait) if wait.is_positive() => {
+            Err(Error::ProviderUnavailable { why: words.paused.into(), retry_after: Some(wait) })
+        }
+        _ if Instant::now() >= deadline => Err(Error::unavailable(words.full)),
         _ => {
             let (seconds, now) = (CALLERS.as_seconds_f64(), app.database_now());
             store::client::limit::call_for_room(&mut conn, client_id, seconds, now).await?;
@@ -59,7 +136,5 @@ pub async fn wait(app: &App, client_id: Uuid, deadline: Instant) -> Result<()> {
 }
 
 pub fn busy() -> Error {
-    Error::unavailable(
-        "This client has as many refreshes under way as its provider allows. Try again in a moment.",
-    )
+    Error::unavailable(REFRESH.full)
 }

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sqlx::PgConnection;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::decide::Outcome;
@@ -46,27 +45,51 @@ fn refusal(outcome: &Outcome) -> Option<Reason> {
     outcome.condemned().filter(|reason| refused && *reason != Reason::RefreshTokenExpired)
 }
 
+/// The connections of which a refusal is to be weighed.
+pub fn refused(outcomes: &[Outcome]) -> Vec<Uuid> {
+    let refused = outcomes.iter().filter(|outcome| refusal(outcome).is_some());
+    refused.map(|outcome| outcome.fence.id).collect()
+}
+
+/// The clients whose state a group of outcomes may change, in order.
+pub fn clients(outcomes: &[Outcome]) -> Vec<Uuid> {
+    let concerned = |outcome: &&Outcome| {
+        outcome.client.is_some() || outcome.trigger == Trigger::Canary || refusal(outcome).is_some()
+    };
+    let clients: BTreeSet<Uuid> =
+        outcomes.iter().filter(concerned).map(|outcome| outcome.client_id).collect();
+    clients.into_iter().collect()
+}
+
+/// The refusals of each client that were taken.
+pub fn refusals(
+    outcomes: &[Outcome],
+    taken: &HashSet<Uuid>,
+    before: &HashMap<Uuid, Before>,
+) -> BTreeMap<Uuid, Vec<Refused>> {
+    let mut refused: BTreeMap<Uuid, Vec<Refused>> = BTreeMap::new();
+    for outcome in outcomes.iter().filter(|outcome| taken.contains(&outcome.attempt_id)) {
+        if let Some(reason) = refusal(outcome)
+            && let Some(before) = before.get(&outcome.fence.id)
+        {
+            refused.entry(outcome.client_id).or_default().push(Refused {
+                before: *before,
+                generation: outcome.fence.generation,
+                attempt_id: outcome.attempt_id,
+                reason,
+            });
+        }
+    }
+    refused
+}
+
 /// Locks what is to be weighed. Clients are locked before connections, as everywhere.
 pub async fn watch(app: &App, conn: &mut PgConnection, outcomes: &[Outcome]) -> Result<Watched> {
     let mut watched = Watched::default();
-    let refused: Vec<Uuid> = outcomes
-        .iter()
-        .filter(|outcome| refusal(outcome).is_some())
-        .map(|outcome| outcome.fence.id)
-        .collect();
-    let clients: BTreeSet<Uuid> = outcomes
-        .iter()
-        .filter(|outcome| {
-            outcome.client.is_some()
-                || outcome.trigger == Trigger::Canary
-                || refused.contains(&outcome.fence.id)
-        })
-        .map(|outcome| outcome.client_id)
-        .collect();
-    if clients.is_empty() {
+    let (refused, ids) = (refused(outcomes), clients(outcomes));
+    if ids.is_empty() {
         return Ok(watched);
     }
-    let ids: Vec<Uuid> = clients.into_iter().collect();
     store::client::lock(conn, &ids).await?;
     for id in ids {
         if let Some(client) = store::client::find_bare(conn, id).await? {
@@ -90,20 +113,8 @@ pub async fn weigh(
     taken: &HashSet<Uuid>,
 ) -> Result<HashSet<Uuid>> {
     let refreshed: BTreeMap<Uuid, i64> = refreshed(outcomes, taken).into_iter().collect();
+    let refused = refusals(outcomes, taken, &watched.before);
     let taken = || outcomes.iter().filter(|outcome| taken.contains(&outcome.attempt_id));
-    let mut refused: BTreeMap<Uuid, Vec<Refused>> = BTreeMap::new();
-    for outcome in taken() {
-        if let Some(reason) = refusal(outcome)
-            && let Some(before) = watched.before.get(&outcome.fence.id)
-        {
-            refused.entry(outcome.client_id).or_default().push(Refused {
-                before: *before,
-                generation: outcome.fence.generation,
-                attempt_id: outcome.attempt_id,
-                reason,
-            });
-        }
-    }
     let mut suspended = HashSet::new();
     for (id, refused) in refused {
         if let Some(client) = watched.clients.get(&id) {
@@ -170,22 +181,11 @@ async fn suspend(
         held.iter().map(|held| (held.connection_id, held.attempt_id)).collect();
     if !attempts.is_empty() {
         let counted = store::attempt::suspend(conn, &attempts).await?;
-        recount(app, conn, &counted).await?;
+        // As what they were counted when they ended.
+        let (was, is) = (Verdict::Condemned, Some(Verdict::Suspended));
+        store::attempt_window::recount(conn, &counted, was, is, app.replica()).await?;
     }
     Ok(attempts.into_iter().map(|(_, attempt)| attempt).collect())
-}
-
-/// Counts attempts as suspended that were counted as condemned when they ended.
-async fn recount(app: &App, conn: &mut PgConnection, ended: &[OffsetDateTime]) -> Result<()> {
-    let mut windows: BTreeMap<OffsetDateTime, i64> = BTreeMap::new();
-    for at in ended {
-        *windows.entry(store::attempt_window::beginning(*at)).or_default() += 1;
-    }
-    for (window, count) in windows {
-        let counts = [(Verdict::Condemned, -count), (Verdict::Suspended, count)];
-        store::attempt_window::add(conn, &counts, app.replica(), window).await?;
-    }
-    Ok(())
 }
 
 /// What a canary's answer says of its client's incident.

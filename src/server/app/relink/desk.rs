@@ -82,7 +82,7 @@ pub(in crate::server::app) async fn entry(
     let service = match names.get(&provider) {
         Some(name) => name.clone(),
         None => {
-            let name = provider::load(app, conn, &provider).await?.name;
+            let name = provider::load(app, conn, &provider).await?.name.clone();
             names.insert(provider, name.clone());
             name
         }

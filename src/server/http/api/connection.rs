@@ -165,7 +165,7 @@ pub struct CreatedConnection {
     responses(
         (status = 201, description = "The connection", body = CreatedConnection, headers(("Location"))),
         (status = 409, description = "The provider does not offer this grant"),
-        (status = 503, description = "The provider gave no token")
+        (status = 503, description = "The provider gave no token; or it gave one that is not stored yet, which the message says")
     )
 )]
 async fn create(

@@ -50,8 +50,10 @@ struct RunQuery {
 /// `external_id`, `label`, `tags`, `scopes`, `obtained_at` and `variables` (in CSV columns
 /// `variables.NAME`). The answer comes when the last row is read. Rows with a problem are told and
 /// cost no other row. Rows whose `external_id` the client has already are skipped, so the same file
-/// can be sent again. An import of which nothing comes for a minute is broken; and when too many run
-/// at once, one more is refused (503) before it is read.
+/// can be sent again. A file in which there is no row at all, or something else than rows, is refused
+/// (422), and the answer says what was expected. An import of which nothing comes for a minute is
+/// broken; and when too many run at once, one more is refused (503) before it is read. Where only the
+/// provider's userinfo endpoint says whose an account is, it is asked afterwards, a few a second.
 #[utoipa::path(
     post,
     path = "/clients/{id}/imports",
@@ -61,6 +63,7 @@ struct RunQuery {
     request_body(content((String = "application/x-ndjson"), (String = "text/csv"))),
     responses(
         (status = 200, description = "What came of it", body = Import),
+        (status = 422, description = "Nothing of the file could be read: it holds no row, or is something else"),
         (status = 415, description = "The content type is neither of the two")
     )
 )]
@@ -90,7 +93,11 @@ async fn run(
         bytes: content_length(&headers),
         stream: Box::pin(stream),
     };
-    Ok(Json(app::import::run(&app, &actor, id, file).await?))
+    let ended = app::import::run(&app, &actor, id, file).await?;
+    match ended.refused {
+        Some(why) => Err(Problem::invalid("", why)),
+        None => Ok(Json(ended.import)),
+    }
 }
 
 /// List a client's imports

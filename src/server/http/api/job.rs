@@ -52,7 +52,7 @@ async fn list(
 /// Do something with many connections
 ///
 /// The job is carried out by a worker, whoever goes away meanwhile. It works on what was chosen when it
-/// was made. `refresh` and `relink` ask for the scope of that name, the other actions for
+/// was made; with `expected_total` or `expected`, only if that is what its maker saw. `refresh` and `relink` ask for the scope of that name, the other actions for
 /// `connections:write`.
 #[utoipa::path(
     post,
@@ -64,7 +64,11 @@ async fn list(
     request_body = NewJob,
     responses(
         (status = 201, description = "The job", body = Job, headers(("Location"))),
-        (status = 404, description = "There is no job of which these would be the stragglers")
+        (status = 404, description = "There is no job of which these would be the stragglers"),
+        (
+            status = 409,
+            description = "It would work on others than its maker saw, or as many jobs as may be are under way"
+        )
     )
 )]
 async fn create(

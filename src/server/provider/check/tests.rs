@@ -17,7 +17,8 @@ fn owned(origin: &str) -> Owned {
 async fn asked(way: Way, act: Act) -> (Heard, Option<Said>, Vec<String>) {
     let server = Server::new(|_| vec![act]).await;
     let owned = owned(&server.origin);
-    let (heard, said) = ask(&http(), &owned.registration(), way, &MADE_UP.into()).await;
+    let Answer { heard, said, .. } =
+        ask(&http(), &owned.registration(), way, &MADE_UP.into()).await;
     (heard, said, server.seen())
 }
 
@@ -106,13 +107,13 @@ async fn what_can_not_be_put_is_not_sent() {
     for (optional, heard) in [(false, Heard::Unsent), (true, Heard::Nowhere)] {
         owned.profile.variables = vec![variable(optional)];
         let told = ask(&http(), &owned.registration(), Way::Code, &MADE_UP.into()).await;
-        assert_eq!(told.0, heard);
+        assert_eq!(told.heard, heard);
     }
     owned.profile.endpoints.token = Some("http://127.0.0.1:9/token".into());
     owned.profile.request.authentication.method = AuthenticationMethod::PrivateKeyJwt;
-    let (heard, said) = ask(&http(), &owned.registration(), Way::Code, &MADE_UP.into()).await;
-    assert_eq!(heard, Heard::Unsent);
-    assert!(said.unwrap().description.unwrap().contains("key"));
+    let told = ask(&http(), &owned.registration(), Way::Code, &MADE_UP.into()).await;
+    assert_eq!(told.heard, Heard::Unsent);
+    assert!(told.said.unwrap().description.unwrap().contains("key"));
 }
 
 #[test]
@@ -139,7 +140,7 @@ async fn a_revocation_takes_the_token_that_the_provider_takes() {
     let server = Server::new(|_| vec![Act::json(200, "")]).await;
     let mut owned = owned(&server.origin);
     owned.profile.policy.revoked_by = RevokedBy::AccessToken;
-    let (heard, _) = ask(&http(), &owned.registration(), Way::Revocation, &MADE_UP.into()).await;
-    assert_eq!(heard, Heard::Accepted);
+    let told = ask(&http(), &owned.registration(), Way::Revocation, &MADE_UP.into()).await;
+    assert_eq!(told.heard, Heard::Accepted);
     assert!(server.seen()[0].contains("token_type_hint=access_token"), "{:?}", server.seen());
 }

@@ -40,6 +40,22 @@ fn the_standard_table() {
         (200, &[], r#"{"error":"invalid_grant"}"#, GrantRefused),
         (200, &[], r#"{"error":{"type":"invalid_grant","message":"gone"}}"#, GrantRefused),
         (200, &[], r#"{"ok":false,"error":"unheard_of"}"#, RequestRefused),
+        // As a list of errors.
+        (400, &[], r#"{"errors":[{"code":"invalid_grant","title":"Gone"}]}"#, GrantRefused),
+        (200, &[], r#"{"errors":[{"code":"invalid_grant"},{"code":"other"}]}"#, GrantRefused),
+        (401, &[], r#"{"errors":[{"code":"invalid_client","detail":"no"}]}"#, ClientRefused),
+        (400, &[], r#"{"errors":[{"error":"invalid_scope"}]}"#, ScopeRefused),
+        (400, &[], r#"{"errors":[{"code":17,"message":"no"}]}"#, RequestRefused),
+        (400, &[], r#"{"errors":[]}"#, RequestRefused),
+        (400, &[], r#"{"errors":["invalid_grant"]}"#, RequestRefused),
+        (500, &[], r#"{"errors":[{"code":"invalid_grant"}]}"#, Transient),
+        // What stands at the top says more.
+        (
+            400,
+            &[],
+            r#"{"error":"invalid_scope","errors":[{"code":"invalid_grant"}]}"#,
+            ScopeRefused,
+        ),
         (400, &[], "error=invalid_grant&error_description=gone", GrantRefused),
         (400, &[], r#"{"error":"temporarily_unavailable"}"#, Transient),
         (400, &[], r#"{"error":"slow_down"}"#, RateLimited),

@@ -91,6 +91,48 @@ async fn both_places_of_metadata_are_tried() {
     );
 }
 
+/// People paste the address that they have at hand.
+#[tokio::test]
+async fn the_address_of_the_metadata_leads_to_its_issuer() {
+    let oauth = "/.well-known/oauth-authorization-server";
+    for (pasted, path) in [
+        ("/.well-known/openid-configuration", ""),
+        ("/.well-known/openid-configuration", "/"),
+        ("/realm/.well-known/openid-configuration", "/realm"),
+        ("/.well-known/oauth-authorization-server/realm", "/realm"),
+        (oauth, ""),
+    ] {
+        let server = Server::new(|origin| {
+            let issuer = format!("{origin}{path}");
+            let found = Act::json(200, &metadata(&issuer, |_| {}));
+            vec![found.clone(), found]
+        })
+        .await;
+        let profile = discover(&http(), &format!("{}{pasted}", server.origin)).await.unwrap();
+        assert_eq!(profile.issuer, Some(format!("{}{path}", server.origin)), "{pasted}");
+    }
+    // It is compared all the same.
+    let other = |_: &str| vec![Act::json(200, &metadata("https://other.example", |_| {})); 3];
+    let server = Server::new(other).await;
+    let pasted = format!("{}/.well-known/openid-configuration", server.origin);
+    let error = discover(&http(), &pasted).await.unwrap_err();
+    assert!(matches!(&error, Error::Discovery(why) if why.contains("last character")), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_no_metadata_is_told_without_the_parsers_words() {
+    for (body, told) in [
+        ("<!doctype html><p>Welcome", "a page for people (HTML)"),
+        ("welcome", "it is not JSON"),
+        ("{\"token_endpoint\":\"https://a.example\"}", "it does not say its \"issuer\""),
+        ("[]", "are not those of RFC 8414"),
+    ] {
+        let server = Server::new(|_| vec![Act::json(200, body); 3]).await;
+        let error = discover(&http(), &server.origin).await.unwrap_err().to_string();
+        assert!(error.contains(told) && !error.contains("line 1"), "{error}");
+    }
+}
+
 /// Many sites answer any address with a page for people, or break off.
 #[tokio::test]
 async fn what_stands_in_one_place_keeps_nobody_from_the_next() {
@@ -146,9 +188,13 @@ async fn what_is_no_issuer_is_told() {
     {
         assert!(matches!(discover(&http(), issuer).await, Err(Error::Discovery(_))), "{issuer}");
     }
-    let address = "https://a.example/.well-known/openid-configuration";
-    let error = discover(&http(), address).await.unwrap_err().to_string();
-    assert!(error.contains("issuer itself"), "{error}");
+    for (issuer, told) in [
+        ("accounts.example.com", "is no address; one looks like https://"),
+        ("https://a.example/.well-known/security.txt", "something else than metadata"),
+    ] {
+        let error = discover(&http(), issuer).await.unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+    }
     let closed = http_with(Policy::default());
     let blocked = discover(&closed, "https://169.254.169.254/latest").await;
     assert!(matches!(blocked, Err(Error::Blocked(_))), "{blocked:?}");

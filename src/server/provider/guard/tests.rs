@@ -194,3 +194,66 @@ async fn a_name_without_addresses_is_no_refusal_of_ours() {
     let failure = client.send(get("https://gone.example/")).await.err().unwrap();
     assert!(matches!(failure, Failure::Connect(_)), "{failure:?}");
 }
+
+async fn unreached(client: &Client, at: &str) -> String {
+    match client.send(get(at)).await {
+        Err(Failure::Connect(why)) => why,
+        Err(other) => panic!("{at}: {other:?}"),
+        Ok(_) => panic!("{at} answers"),
+    }
+}
+
+/// A listener that does one thing with each connection, and its port.
+async fn listening(acts: impl Fn(tokio::net::TcpStream) + Send + 'static) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            acts(stream);
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn why_nothing_was_reached_is_told_by_its_kind() {
+    let failing = |text: &'static str| {
+        let lookup: Lookup =
+            Arc::new(move |_| Box::pin(std::future::ready(Err(std::io::Error::other(text)))));
+        Client::with_lookup(open(), lookup).unwrap()
+    };
+    let lookup = "failed to lookup address information:";
+    for (said, told) in [
+        ("Name or service not known", "the name no.example was not found (DNS)"),
+        ("Temporary failure in name resolution", "could not be looked up just now"),
+    ] {
+        let client = failing(Box::leak(format!("{lookup} {said}").into_boxed_str()));
+        let why = unreached(&client, "https://no.example/").await;
+        assert!(why.contains(told) && !why.contains(lookup), "{why}");
+    }
+    let client = resolving(&["127.0.0.1"], open());
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let why = unreached(&client, &format!("https://a.localhost:{closed}/")).await;
+    assert_eq!(
+        why,
+        format!("a.localhost (port {closed}) refused the connection: nothing listens there")
+    );
+    let plain = listening(|mut stream| {
+        tokio::spawn(async move {
+            use tokio::io::AsyncWriteExt;
+            let _ =
+                stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await;
+            let _ = stream.shutdown().await;
+            std::future::pending::<()>().await;
+        });
+    })
+    .await;
+    let why = unreached(&client, &format!("https://a.localhost:{plain}/")).await;
+    assert_eq!(why, format!("a.localhost (port {plain}) does not speak https"));
+    let mute = listening(|stream| std::mem::forget(stream)).await;
+    let why = unreached(&client, &format!("https://a.localhost:{mute}/")).await;
+    assert!(why.contains("did not answer in time"), "{why}");
+}

@@ -55,6 +55,8 @@ pub async fn room(
                       l.concurrency
                       - CASE WHEN c.callers_until > coalesce($6::timestamptz, statement_timestamp())
                              THEN l.yields ELSE 0 END
+                      - CASE WHEN c.question_until > coalesce($6::timestamptz, statement_timestamp())
+                             THEN 1 ELSE 0 END
                       - (SELECT count(*) - least(count(*) FILTER (WHERE a.id = ANY ($9)), l.concurrency)
                          FROM attempts a
                          WHERE a.client_id = c.id AND a.verdict IS NULL AND a.id >= $8),
@@ -98,6 +100,42 @@ pub async fn spend(
         id,
         now,
         seconds
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Takes the place of a question at a client, for so many seconds. `false`: another question has it.
+pub async fn hold(
+    conn: &mut PgConnection,
+    client_id: Uuid,
+    question_id: Uuid,
+    seconds: f64,
+    now: Option<OffsetDateTime>,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE clients
+         SET question_id = $2,
+             question_until = coalesce($4::timestamptz, statement_timestamp()) + make_interval(secs => $3)
+         WHERE id = $1 AND (question_until IS NULL
+                            OR question_until <= coalesce($4::timestamptz, statement_timestamp()))",
+        client_id,
+        question_id,
+        seconds,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Gives the place of a question back, if it is still its own.
+pub async fn let_go(conn: &mut PgConnection, client_id: Uuid, question_id: Uuid) -> Result<()> {
+    sqlx::query!(
+        "UPDATE clients SET question_id = NULL, question_until = NULL WHERE id = $1 AND question_id = $2",
+        client_id,
+        question_id
     )
     .execute(conn)
     .await?;

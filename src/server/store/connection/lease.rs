@@ -154,7 +154,7 @@ pub async fn claim_due(
                leased_until = coalesce($2::timestamptz, statement_timestamp()) + make_interval(secs => $3)
            FROM due WHERE connections.id = due.id
            RETURNING connections.id, client_id, due.lease_before AS "lease_before?",
-                     coalesce(nullif(label, ''), account_label, account_id, '') AS "name!",
+                     coalesce(nullif(label, ''), account_label, account_id, external_id, '') AS "name!",
                      generation, state, failures, doubtful_attempt_id, scopes_requested,
                      scopes_consented, variables, obtained_at, access_expires_at, refresh_expires_at, consented_at, due_at, grant_type"#,
         lease.id,
@@ -197,7 +197,7 @@ pub async fn claim_one(
                due_at = least(found.due_at, coalesce($2::timestamptz, statement_timestamp()))
            FROM found WHERE connections.id = found.id
            RETURNING connections.id, client_id, found.lease_before AS "lease_before?",
-                     coalesce(nullif(label, ''), account_label, account_id, '') AS "name!",
+                     coalesce(nullif(label, ''), account_label, account_id, external_id, '') AS "name!",
                      generation, state, failures, doubtful_attempt_id, scopes_requested,
                      scopes_consented, variables, obtained_at, access_expires_at, refresh_expires_at, consented_at, found.due_at, grant_type"#,
         lease.id,

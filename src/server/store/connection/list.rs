@@ -131,8 +131,6 @@ impl Wanted {
         self.state.is_none()
             && self.standing.is_none()
             && self.clients.is_none()
-            && self.label.is_none()
-            && self.owner.is_none()
             && !self.drift
             && self.dead_since.is_none()
             && self.reason.is_none()
@@ -380,14 +378,18 @@ pub async fn count(
     now: OffsetDateTime,
 ) -> Result<Found> {
     let mut wanted = Wanted::of(filter, clients, now);
-    if wanted.is_searched() {
+    if let Some(external_id) = &filter.external_id {
+        wanted.ids = Some(named(conn, external_id, wanted.clients.as_deref()).await?);
+    } else if wanted.is_searched() {
         let ids = search(conn, &wanted).await?;
         let found = i64::try_from(ids.len()).ok().filter(|found| *found <= COUNTED);
+        let only = wanted.is_only_searched();
         if found.is_some() {
             wanted.ids = Some(ids);
-            wanted.patterns = Default::default();
+            (wanted.patterns, wanted.tags) = Default::default();
+            (wanted.label, wanted.owner) = Default::default();
         }
-        if wanted.is_only_searched() {
+        if only {
             return Ok(Found { wanted, count: found });
         }
     }
@@ -411,6 +413,23 @@ pub async fn count(
     Ok(Found { wanted, count: (count <= COUNTED).then_some(count) })
 }
 
+/// What has an external id: at most one of each of these clients, or of all.
+async fn named(
+    conn: &mut PgConnection,
+    external_id: &str,
+    clients: Option<&[Uuid]>,
+) -> Result<Vec<Uuid>> {
+    // By the index of each client's external ids.
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM connections
+         WHERE external_id = $1 AND client_id = ANY (coalesce($2::uuid[], ARRAY (SELECT id FROM clients)))",
+        external_id,
+        clients
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// What was asked for less than its client asks for now, up to one more than is counted; among those that were
 /// found before, and of the clients that are asked for.
 async fn drifted(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> {
@@ -429,13 +448,15 @@ async fn drifted(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> 
     .await?)
 }
 
-/// What holds the texts and the tags, up to one more than is counted.
+/// What holds the texts where they are looked for, and the tags, up to one more than is counted.
 async fn search(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> {
     let [one, two, three] = &wanted.patterns;
     Ok(sqlx::query_scalar!(
         "SELECT connection_id FROM connection_search
-         WHERE ($1::text IS NULL OR text LIKE lower($1)) AND ($2::text IS NULL OR text LIKE lower($2))
-           AND ($3::text IS NULL OR text LIKE lower($3)) AND ($4::text[] IS NULL OR tags @> $4)
+         WHERE ($1::text IS NULL OR text LIKE lower($1))
+           AND ($2::text IS NULL OR (text LIKE lower($2) AND label LIKE lower($2)))
+           AND ($3::text IS NULL OR (text LIKE lower($3) AND owner LIKE lower($3)))
+           AND ($4::text[] IS NULL OR tags @> $4)
          LIMIT $5",
         one.as_deref(),
         two.as_deref(),

@@ -14,7 +14,7 @@ pub async fn insert_chosen(conn: &mut PgConnection, job_id: Uuid, ids: &[Uuid]) 
     let done = sqlx::query!(
         "INSERT INTO job_items (job_id, number, connection_id, label, client)
          SELECT $1, row_number() OVER (ORDER BY chosen.place), n.id,
-                coalesce(nullif(n.label, ''), n.account_label, n.account_id, ''), c.name
+                coalesce(nullif(n.label, ''), n.account_label, n.account_id, n.external_id, ''), c.name
          FROM unnest($2::uuid[]) WITH ORDINALITY AS chosen (id, place)
          JOIN connections n ON n.id = chosen.id
          JOIN clients c ON c.id = n.client_id",
@@ -34,6 +34,21 @@ pub async fn shares(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Share>>
            FROM connections n JOIN clients c ON c.id = n.client_id
            WHERE n.id = ANY ($1) GROUP BY c.id ORDER BY 3 DESC, lower(c.name)"#,
         ids
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// How many of a job's connections are which client's, the most first.
+pub async fn shares_of(conn: &mut PgConnection, job_id: Uuid) -> Result<Vec<Share>> {
+    Ok(sqlx::query_as!(
+        Share,
+        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!"
+           FROM job_items i
+           JOIN connections n ON n.id = i.connection_id
+           JOIN clients c ON c.id = n.client_id
+           WHERE i.job_id = $1 GROUP BY c.id ORDER BY 3 DESC, lower(c.name)"#,
+        job_id
     )
     .fetch_all(conn)
     .await?)

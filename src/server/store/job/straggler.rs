@@ -1,7 +1,5 @@
 //! The customers of jobs of relinks: how far they are, and those who are not done.
 
-use std::collections::BTreeMap;
-
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -15,26 +13,20 @@ use crate::{
     server::store::Result,
 };
 
-/// How far the customers of some jobs are.
-pub async fn progress(
-    conn: &mut PgConnection,
-    jobs: &[Uuid],
-    now: OffsetDateTime,
-) -> Result<BTreeMap<Uuid, Progress>> {
+/// How far the customers of a job are.
+pub async fn progress(conn: &mut PgConnection, job: Uuid, now: OffsetDateTime) -> Result<Progress> {
     let rows = sqlx::query!(
-        r#"SELECT j.id AS "job_id!", c.stage AS "stage!", count(*) AS "count!"
-           FROM unnest($1::uuid[]) AS j (id), job_customers(j.id, $2) AS c GROUP BY 1, 2"#,
-        jobs,
+        r#"SELECT c.stage AS "stage!", count(*) AS "count!" FROM job_customers($1, $2) AS c GROUP BY 1"#,
+        job,
         now
     )
     .fetch_all(conn)
     .await?;
-    let mut counted: BTreeMap<Uuid, Vec<StageCount>> = BTreeMap::new();
+    let mut counted = Vec::with_capacity(rows.len());
     for row in rows {
-        let one = StageCount { stage: row.stage.parse()?, count: row.count };
-        counted.entry(row.job_id).or_default().push(one);
+        counted.push(StageCount { stage: row.stage.parse()?, count: row.count });
     }
-    Ok(counted.into_iter().map(|(job, counted)| (job, Progress::of(counted))).collect())
+    Ok(Progress::of(counted))
 }
 
 /// One who is not done.
@@ -101,7 +93,7 @@ pub async fn insert_items(
     let done = sqlx::query!(
         "INSERT INTO job_items (job_id, number, connection_id, label, client)
          SELECT $1, row_number() OVER (ORDER BY s.number), n.id,
-                coalesce(nullif(n.label, ''), n.account_label, n.account_id, ''), c.name
+                coalesce(nullif(n.label, ''), n.account_label, n.account_id, n.external_id, ''), c.name
          FROM job_customers($2, $3) AS s
          JOIN connections n ON n.id = s.connection_id
          JOIN clients c ON c.id = n.client_id

@@ -9,7 +9,7 @@ use crate::{
     domain::{
         client,
         connection::StateName,
-        provider::Profile,
+        provider::{IncidentPolicy, Profile},
         schedule::{self, Policy, TokenClock},
     },
     server::store::{connection::outcome::Renewal, token_set::TokenSet},
@@ -29,6 +29,13 @@ impl State {
         let mut profile = Profile::new("simulated", "Simulated");
         profile.policy.concurrency = Some(*self.dice.pick(&[1, 2, 3, 8]));
         profile.policy.requests_per_minute = self.dice.chance(0.3).then_some(30);
+        profile.policy.incident = IncidentPolicy {
+            count: *self.dice.pick(&[2, 3, 5]),
+            canary_seconds: *self.dice.pick(&[10, 30, 60]),
+            confirmations: *self.dice.pick(&[0, 2, 2]),
+            confirm_seconds: 120,
+            ..IncidentPolicy::default()
+        };
         let grace = self.dice.spread(SECOND, 2 * MINUTE);
         let rotations = [
             Rotation::Revoking,
@@ -54,6 +61,7 @@ impl State {
             thinks,
             secret: 1,
             outage_until: 0,
+            refuses_until: 0,
             is_dark: false,
         });
         self.db.tables.clients.insert(
@@ -65,6 +73,7 @@ impl State {
                 paused_until: None,
                 next_request_at: None,
                 callers_until: None,
+                incidents_told: 0,
             },
         );
     }

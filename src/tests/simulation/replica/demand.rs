@@ -107,7 +107,11 @@ impl Process {
                     self.world.sleep(50 * MILLI).await;
                 }
                 Ok(One::NoRoom) => {
-                    if self.call_for_room(client_id).await.is_err() {
+                    let may_ask =
+                        self.world.look(Some(self.replica), |view| view.may_ask(client_id));
+                    if !may_ask.await.unwrap_or(false)
+                        || self.call_for_room(client_id).await.is_err()
+                    {
                         return;
                     }
                     self.world.at("wait for room");

@@ -29,7 +29,8 @@ impl Ports for Process {
     type Record = ();
 
     fn now(&self) -> OffsetDateTime {
-        self.world.state().shared_time() + Duration::microseconds(self.clock_off)
+        let off = self.agreed.load(Ordering::Relaxed) + self.clock_off;
+        self.world.state().time_by(off)
     }
 
     fn elapsed(&self) -> Duration {
@@ -64,6 +65,9 @@ impl Ports for Process {
                 received: None,
                 excuses: Vec::new(),
                 is_settled: false,
+                received_at: None,
+                waits_at: None,
+                has_no_journal: false,
             }
         };
         let (client, obtained_at) = (request.client, self.now());

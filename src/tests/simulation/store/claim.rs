@@ -10,8 +10,8 @@ use crate::tests::simulation::world::Broken;
 use crate::{
     domain::{
         attempt::Verdict,
+        client,
         connection::{GrantType, StateName},
-        refusal::ErrorClass,
     },
     server::store::{
         attempt::{self, Abandoned},
@@ -36,6 +36,7 @@ impl View<'_> {
     pub fn room(
         &mut self,
         limits: &[Limit],
+        states: &[client::StateName],
         open_since: OffsetDateTime,
         answered: &[Uuid],
     ) -> Result<Vec<Room>> {
@@ -48,9 +49,8 @@ impl View<'_> {
                 continue;
             }
             self.lock([key])?;
-            let Some(client) = self.client(limit.client_id).filter(|c| c.may_ask(self.now)) else {
-                continue;
-            };
+            let client = self.client(limit.client_id);
+            let Some(client) = client.filter(|c| c.may_ask_in(states, self.now)) else { continue };
             let open = self.open_attempts(limit.client_id, open_since);
             let answered = open.iter().filter(|id| answered.contains(id)).count() as i32;
             let yields = match client.callers_until.is_some_and(|until| until > self.now) {
@@ -223,7 +223,6 @@ impl View<'_> {
         for id in ids {
             let Some(mut attempt) = self.attempt(id).cloned() else { continue };
             attempt.verdict = Some(Verdict::InDoubt);
-            attempt.error_class = Some(ErrorClass::AnswerLost);
             abandoned.push(Abandoned {
                 id,
                 connection_id: attempt.connection_id,

@@ -203,14 +203,61 @@ impl View<'_> {
         Ok(())
     }
 
-    /// What an admin does who enters another secret, and the worker who then spreads what is overdue
-    /// (`client::resume`, `client::spread_some`), at once; `due` gives each connection its turn.
+    /// What an admin does who enters another secret; `due` as of [`View::spread`].
     pub fn replace_secret(
+        &mut self,
+        client_id: Uuid,
+        due: impl FnMut(Uuid) -> OffsetDateTime,
+    ) -> Result<()> {
+        self.lock([Key::Client(client_id)])?;
+        let Some(mut client) = self.client(client_id).cloned() else { return Ok(()) };
+        let was = client.state;
+        client.secret_generation += 1;
+        self.open.changes.clients.insert(client_id, client);
+        if was != client::StateName::CredentialsRejected {
+            return Ok(());
+        }
+        self.set_ready(client_id)?;
+        self.spread(client_id, due)
+    }
+
+    /// An admin switches a client off.
+    pub fn switch_off(&mut self, client_id: Uuid) -> Result<()> {
+        self.set_state(client_id, client::StateName::Disabled)?;
+        self.forget_incident(client_id);
+        Ok(())
+    }
+
+    pub fn set_ready(&mut self, client_id: Uuid) -> Result<()> {
+        self.set_state(client_id, client::StateName::Ready)
+    }
+
+    fn set_state(&mut self, client_id: Uuid, state: client::StateName) -> Result<()> {
+        self.lock([Key::Client(client_id)])?;
+        if let Some(mut client) = self.client(client_id).cloned() {
+            client.state = state;
+            self.open.changes.clients.insert(client_id, client);
+        }
+        Ok(())
+    }
+
+    /// `limit::end_pause`.
+    pub fn end_pause(&mut self, client_id: Uuid) -> Result<()> {
+        self.lock([Key::Client(client_id)])?;
+        if let Some(mut client) = self.client(client_id).cloned() {
+            client.paused_until = None;
+            self.open.changes.clients.insert(client_id, client);
+        }
+        Ok(())
+    }
+
+    /// Spreads what is overdue (`client::resume`, `client::spread_some`), at once; `due` gives each
+    /// connection its turn.
+    pub fn spread(
         &mut self,
         client_id: Uuid,
         mut due: impl FnMut(Uuid) -> OffsetDateTime,
     ) -> Result<()> {
-        self.lock([Key::Client(client_id)])?;
         let overdue: Vec<Uuid> = self
             .tables
             .connections
@@ -219,11 +266,6 @@ impl View<'_> {
             .filter(|n| !self.is_locked(Key::Connection(n.id)))
             .map(|n| n.id)
             .collect();
-        if let Some(mut client) = self.client(client_id).cloned() {
-            client.state = client::StateName::Ready;
-            client.secret_generation += 1;
-            self.open.changes.clients.insert(client_id, client);
-        }
         for id in overdue {
             self.lock([Key::Connection(id)])?;
             let due_at = due(id);

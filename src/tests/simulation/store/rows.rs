@@ -44,6 +44,14 @@ impl<K: PartialEq, V> Rows<K, V> {
         }
     }
 
+    /// Inserts, or removes.
+    pub fn put(&mut self, key: K, value: Option<V>) {
+        match value {
+            Some(value) => self.insert(key, value),
+            None => drop(self.remove(&key)),
+        }
+    }
+
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let place = self.place(key)?;
         Some(self.0.remove(place).1)
@@ -64,6 +72,10 @@ impl<K: PartialEq, V> Rows<K, V> {
     /// In the order in which they came.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
         self.0.iter().map(|(_, value)| value)
+    }
+
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.0.iter_mut().map(|(_, value)| value)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &(K, V)> {

@@ -55,7 +55,7 @@ pub fn found(client: &Client, profile: &Profile, found: &CredentialCheck) -> Any
         }
     });
     view! {
-        <div class="notice" data-tone=tone role="status" data-kept="">
+        <div class="notice" data-tone=tone role="status" data-kept=secret(client)>
             {glyph::shape(shape)}
             <div>
                 <strong>{told.title}</strong>
@@ -74,6 +74,13 @@ pub fn found(client: &Client, profile: &Profile, found: &CredentialCheck) -> Any
         </div>
     }
     .into_any()
+}
+
+/// With which secret a client was checked: what was found is told as long as it is that.
+pub fn secret(client: &Client) -> String {
+    client
+        .secret_set_at
+        .map_or_else(|| "none".to_owned(), |at| at.unix_timestamp_nanos().to_string())
 }
 
 /// The button that asks.
@@ -98,10 +105,14 @@ pub fn first_steps(client: &Client, profile: &Profile, doing: Doing<Check>) -> A
                 <div class="actions">{button(client, doing)}</div>
             </li>
             <li>
-                <p>
-                    {link(path::connection_new(client.id), "", "Connect the first account")}
-                    ": its owner consents, and Regrant keeps it alive from then on."
-                </p>
+                <p>"The account's owner consents, and Regrant keeps it alive from then on."</p>
+                <div class="actions">
+                    {link(
+                        path::connection_new(client.id),
+                        "button is-primary",
+                        "Connect the first account",
+                    )}
+                </div>
             </li>
         </ol>
     };

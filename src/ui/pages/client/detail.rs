@@ -3,7 +3,6 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{check, form::variables, secret, trouble};
 use crate::{
@@ -63,7 +62,7 @@ pub fn Detail() -> impl IntoView {
     let client = Resource::new_blocking(
         move || {
             (
-                params.with(|params| params.get("id")?.parse::<Uuid>().ok()),
+                params.with(path::id),
                 doings.update.version.get(),
                 doings.check.version.get(),
                 doings.secret.versions(),
@@ -98,10 +97,12 @@ fn show(
 ) -> AnyView {
     let may_write = may.allows(Permission::ClientsWrite);
     let connect = may.allows(Permission::ConnectionsWrite) && client.state != StateName::Disabled;
-    // Who has just been refused is not told that it works.
+    let is_new = may_write && connect && client.connections == 0;
+    // Who has just been refused is not told that it works, nor who has tried nothing yet.
     let is_doubtful = client.state == StateName::Ready
-        && found.as_ref().is_some_and(|found| found.finding == Finding::Refused);
-    let (tone, stands) = if is_doubtful {
+        && found.as_ref().map_or(is_new, |found| found.finding == Finding::Refused);
+    let is_refused = is_doubtful && found.is_some();
+    let (tone, stands) = if is_refused {
         ("client-refused", view! { <p>{voice::NOT_MET_YET}</p> }.into_any())
     } else {
         let stands = view! {
@@ -110,23 +111,24 @@ fn show(
                 " since "
                 <Day at=client.state_since/>
             </p>
-            <p>{voice::client_state(client.state)}</p>
+            {(!is_doubtful)
+                .then(|| view! { <p class="as-known">{voice::client_state(client.state)}</p> })}
         };
         (client_tone(client.state), stands.into_any())
     };
-    let is_new = may_write && connect && client.connections == 0;
+    let weight = if is_new { "button" } else { "button is-primary" };
     let profile = provider.profile;
     let standing = view! {
         {head(client.name.clone(), Some(("Clients", path::CLIENTS)), view! {
             {connect
                 .then(|| {
                     view! {
-                        {link(path::connection_new(client.id), "button is-primary", "Connect an account")}
+                        {link(path::connection_new(client.id), weight, "Connect an account")}
                     }
                 })}
         })}
         {found.map(|found| check::found(&client, &profile, &found))}
-        <div class="status" data-state=tone>
+        <div class="status" data-state=tone data-keeps=check::secret(&client)>
             {stands}
             {trouble::pause(&client, may_write, doings.trouble)}
             {(may_write && !is_new)
@@ -207,7 +209,7 @@ fn facts(client: &Client, profile: &Profile) -> AnyView {
             <div>
                 <dt>"Connections"</dt>
                 <dd>
-                    {link(path::connections_of_client(client.id), "", client.connections)}
+                    {link(path::connections_of_client(client.id), "", voice::grouped(client.connections))}
                 </dd>
             </div>
             <div>

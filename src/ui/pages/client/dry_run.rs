@@ -39,7 +39,7 @@ pub fn DryRun() -> impl IntoView {
     let run = Resource::new_blocking(
         move || {
             let values = query.with(path::variables);
-            (params.with(|params| params.get("id")?.parse::<Uuid>().ok()), values)
+            (params.with(path::id), values)
         },
         |(id, values)| async move {
             let Some(id) = id else { return missing("client") };
@@ -223,9 +223,11 @@ fn granted(grant: GrantReading) -> AnyView {
     facts.extend(grant.extras.into_iter().map(|(name, value)| fact(name, value.to_string())));
     let unreadable = grant.unreadable_expiries.into_iter().map(voice::unreadable_expiry);
     let unreadable = unreadable.map(|text| said(false, text)).collect::<Vec<_>>();
+    let unread = unread(grant.unread_fields);
     view! {
         <p class="said" data-tone="well">"Regrant would take this as a token set."</p>
         {unreadable}
+        {unread}
         <dl class="facts">{facts}</dl>
     }
     .into_any()
@@ -237,9 +239,15 @@ fn refused(refusal: RefusalReading) -> AnyView {
     facts.extend(refusal.description.map(|text| fact("What it said", text)));
     view! {
         <p class="said" data-tone="ill">{voice::error_class(refusal.class, "The provider")}</p>
+        {refusal.body_problem.map(|text| said(false, text))}
+        {unread(refusal.unread_fields)}
         <dl class="facts">{facts}</dl>
     }
     .into_any()
+}
+
+fn unread(fields: Vec<String>) -> Vec<AnyView> {
+    fields.into_iter().map(|place| said(false, voice::unread_field(&place))).collect()
 }
 
 fn fact(name: impl Into<String>, value: impl IntoView + 'static) -> AnyView {

@@ -22,6 +22,7 @@ use crate::{
         patterns::{
             live::{bar, live, reload},
             load::{loaded, missing},
+            upload,
         },
     },
 };
@@ -32,7 +33,7 @@ pub fn Import() -> impl IntoView {
     let page = Resource::new_blocking(
         move || {
             let run = query.with(|query| query.get("run")?.parse::<Uuid>().ok());
-            (params.with(|params| params.get("id")?.parse::<Uuid>().ok()), run)
+            (params.with(path::id), run)
         },
         |(id, run)| async move {
             let Some(id) = id else { return missing("client") };
@@ -72,6 +73,7 @@ fn form(client: Uuid) -> AnyView {
             <code>"scopes"</code> " and " <code>"obtained_at"</code>
             ". Rows whose external id is here already are skipped, so a file can be sent again."
         </p>
+        {upload::refused(&path::upload_import(client))}
         <form
             method="post"
             enctype="multipart/form-data"

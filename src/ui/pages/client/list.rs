@@ -3,7 +3,11 @@
 use leptos::{either::Either, prelude::*};
 
 use crate::{
-    domain::{access::Permission, client::Client, voice::Empty},
+    domain::{
+        access::Permission,
+        client::Client,
+        voice::{self, Empty},
+    },
     rpc,
     ui::{
         components::{
@@ -71,7 +75,7 @@ fn row(client: Client) -> AnyView {
                 {link(path::provider(&client.provider), "", client.provider.clone())}
             </td>
             <td class="is-figure" data-label="Connections">
-                {link(path::connections_of_client(client.id), "", client.connections)}
+                {link(path::connections_of_client(client.id), "", voice::grouped(client.connections))}
             </td>
         </tr>
     }

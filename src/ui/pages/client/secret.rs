@@ -16,7 +16,13 @@ use crate::{
         rehearsal::{Begin, Drop, Set},
     },
     ui::{
-        components::{field::Submit, head::section, moment::Exact, notice::Answered},
+        components::{
+            confirm::{confirm, confirm_open},
+            field::Submit,
+            head::section,
+            moment::Exact,
+            notice::Answered,
+        },
         patterns::{
             action::{Doing, action_form, button_form, hidden},
             live::live_until_another,
@@ -77,14 +83,16 @@ pub fn replace(
     };
     // There is none that it could be tried with.
     let ways = if client.connections == 0 {
-        at_once(client, profile, doings.replace)
+        at_once(client, profile, doings.replace, "")
     } else {
         view! {
             {rehearse(client, profile, doings.set)}
-            <details class="fold" open=doings.replace.trouble.stands()>
-                <summary>"Replace it at once, untried"</summary>
-                {at_once(client, profile, doings.replace)}
-            </details>
+            {confirm_open(
+                "Replace it at once, untried",
+                voice::replace_at_once(client, profile),
+                at_once(client, profile, doings.replace, "grave"),
+                doings.replace.trouble.stands(),
+            )}
         }
         .into_any()
     };
@@ -121,7 +129,11 @@ fn waiting(client: &Client, next: &NextSecret, doings: Doings) -> AnyView {
             {said}
             <div class="actions">
                 {button_form(doings.begin, id(), "Try it now", "")}
-                {button_form(doings.drop, id(), "Forget it", "")}
+                {confirm(
+                    "Forget it",
+                    voice::FORGET_NEXT_SECRET,
+                    button_form(doings.drop, id(), "Forget it", "grave"),
+                )}
             </div>
         </div>
     };
@@ -146,12 +158,17 @@ fn rehearse(client: &Client, profile: &Profile, doing: Doing<Set>) -> AnyView {
     action_form(doing, "form", fields)
 }
 
-fn at_once(client: &Client, profile: &Profile, doing: Doing<ReplaceSecret>) -> AnyView {
+fn at_once(
+    client: &Client,
+    profile: &Profile,
+    doing: Doing<ReplaceSecret>,
+    weight: &'static str,
+) -> AnyView {
     let fields = view! {
         {hidden("id", client.id)}
         {secret(profile, doing.trouble)}
         <div class="actions">
-            <Submit label="Replace secret" pending=doing.pending/>
+            <Submit label="Replace secret" pending=doing.pending weight=weight/>
         </div>
     };
     action_form(doing, "form", fields)

@@ -49,12 +49,12 @@ pub fn Detail() -> impl IntoView {
     let params = use_params_map();
     let doings = Doings::new();
     let detail = Resource::new_blocking(
-        move || (params.with(|params| params.get("id")?.parse::<Uuid>().ok()), doings.versions()),
+        move || (params.with(path::id), doings.versions()),
         |(id, _)| async move {
             let Some(id) = id else { return missing("connection") };
             let detail = rpc::connection::get(id).await?;
             // Who may not make relinks has none waiting.
-            let made = rpc::connection::made_relink().await.ok().flatten();
+            let made = rpc::connection::made_relink(id).await.ok().flatten();
             Ok((detail, made))
         },
     );

@@ -73,6 +73,7 @@ pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
             vec![
                 chosen("state", "Own state, whatever the client", states, state),
                 chosen("provider", "Provider", providers, provider),
+                typed("external_id", "External id", "text", text(&filter.external_id)),
                 typed("label", "Label", "text", text(&filter.label)),
                 typed("owner", "Account", "text", text(&filter.owner)),
                 typed("tag", "Tag", "text", text(&filter.tag)),
@@ -125,12 +126,16 @@ pub fn saved(
             view! {
                 <li class=class>
                     {link(path::connections(&saved.filter), "", saved.name)}
-                    <PlainForm action=Delete::PATH>
-                        {hidden("id", saved.id)}
-                        <button type="submit" class="chip-drop" aria-label=drop.clone() title=drop>
+                    <details class="confirm chip-confirm">
+                        <summary class="chip-drop" aria-label=drop.clone() title=drop.clone()>
                             "×"
-                        </button>
-                    </PlainForm>
+                        </summary>
+                        <div class="confirm-body">
+                            <PlainForm action=Delete::PATH>
+                                {hidden("id", saved.id)} <Submit label=drop weight="grave"/>
+                            </PlainForm>
+                        </div>
+                    </details>
                 </li>
             }
         })

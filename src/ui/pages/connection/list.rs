@@ -23,7 +23,7 @@ use crate::{
             action::Doing,
             board::{board, board_to_choose},
             files::files,
-            filter::chosen,
+            filter::{chosen, unread as unread_filter},
             live::live_at_times,
             load::{May, loaded},
             pager::Pager,
@@ -35,10 +35,17 @@ use crate::{
 pub fn List() -> impl IntoView {
     let params = use_query_map();
     let create = Doing::<Create>::new();
-    let query =
-        move || params.with(|params| (path::connection_filter(params), path::paging(params)));
+    let query = move || {
+        params.with(|params| {
+            let filter = path::connection_filter(params);
+            (path::connection_unread(params).is_none().then_some(filter), path::paging(params))
+        })
+    };
     let connections = Resource::new_blocking(query, |(filter, paging)| async move {
-        let list = rpc::connection::list(filter, paging).await?;
+        let list = match filter {
+            Some(filter) => Some(rpc::connection::list(filter, paging).await?),
+            None => None,
+        };
         let clients = rpc::client::names().await?;
         Ok((list, clients, rpc::saved_filter::list().await?))
     });
@@ -57,6 +64,15 @@ pub fn List() -> impl IntoView {
                 {link(import, "button", "Import")}
                 {link(path::CONNECTION_NEW, "button is-primary", "Connect an account")}
             }
+        };
+        let Some(list) = list else {
+            let unread = params.with_untracked(path::connection_unread);
+            return view! {
+                {head("Connections", None, connect.then(button))}
+                {bar(&filter, &clients)}
+                {unread.map(|what| unread_filter(path::CONNECTIONS, &what))}
+            }
+            .into_any();
         };
         let content = if list.page.items.is_empty() {
             let place = if filter.narrows() { Empty::ConnectionsFound } else { Empty::Connections };
@@ -86,6 +102,7 @@ pub fn List() -> impl IntoView {
                 <Pager next=list.page.next/>
             })}
         }
+        .into_any()
     })
 }
 

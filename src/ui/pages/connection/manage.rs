@@ -191,10 +191,11 @@ fn edit(connection: &Connection, variables: &[Variable], update: Doing<Update>) 
 }
 
 fn disconnect(connection: &Connection, doing: Doing<Disconnect>) -> AnyView {
+    let ticked = doing.trouble.or_ticked("revoke", "true", true);
     let sent = view! {
         {hidden("id", connection.id)}
         <label class="check">
-            <input type="checkbox" name="revoke" value="true" checked=true/>
+            <input type="checkbox" name="revoke" value="true" checked=ticked/>
             <span>"Tell the provider too, so that the tokens stop working"</span>
         </label>
     };

@@ -60,7 +60,7 @@ pub fn ask(connection: &Connection, doing: Doing<Reveal>) -> AnyView {
 pub fn Revealed() -> impl IntoView {
     let params = use_params_map();
     let token = Resource::new_blocking(
-        move || params.with(|params| params.get("id")?.parse::<Uuid>().ok()),
+        move || params.with(path::id),
         |id| async move {
             let Some(id) = id else { return missing("connection") };
             Ok((id, rpc::connection::revealed(id).await?))
@@ -85,7 +85,7 @@ fn show(token: RevealedToken) -> AnyView {
             <pre class="secret" id="secret" tabindex="0" role="region" aria-label="The access token">{token.access_token}</pre>
             <p>{voice::revealed(token.expires_at, token.as_of)}</p>
             <p class="actions">
-                <button type="button" class="button" data-copies="secret" hidden>
+                <button type="button" class="button" data-copies="secret" aria-live="polite" hidden>
                     "Copy"
                 </button>
                 {done}

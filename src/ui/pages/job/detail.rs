@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
-use uuid::Uuid;
 
 use crate::{
     domain::{
@@ -15,6 +14,7 @@ use crate::{
     rpc::{self, job::Stop},
     ui::{
         components::{
+            confirm::confirm,
             head::{head, link, section},
             moment::Exact,
             notice::said,
@@ -24,7 +24,7 @@ use crate::{
             action::{Doing, button_form, hidden},
             customers::{stage_bar, stage_counts, stragglers},
             live::{bar, live, live_on, reload, reload_every},
-            load::{May, loaded, missing},
+            load::{May, loaded, missing, unread},
             pager::Pager,
         },
     },
@@ -36,12 +36,16 @@ pub fn Detail() -> impl IntoView {
     let stop = Doing::<Stop>::new();
     let job = Resource::new_blocking(
         move || {
-            let id = params.with(|params| params.get("id")?.parse::<Uuid>().ok());
-            let page = asked.with(|asked| (path::stage(asked), path::paging(asked)));
+            let id = params.with(path::id);
+            let page = asked
+                .with(|asked| (path::stage(asked), path::stage_unread(asked), path::paging(asked)));
             (id, page, stop.version.get())
         },
-        |(id, (stage, paging), _)| async move {
+        |(id, (stage, odd, paging), _)| async move {
             let Some(id) = id else { return missing("job") };
+            if let Some(odd) = odd {
+                return unread(&odd);
+            }
             let job = rpc::job::get(id).await?;
             let failed = match job.failed {
                 0 => Vec::new(),
@@ -64,7 +68,10 @@ pub fn Detail() -> impl IntoView {
             let far = far(&job, customers, stage, &may);
             section("Customers", "", live_on("customers", "relinks", far))
         });
-        let stop = stops.then(|| button_form(stop, hidden("id", job.id), "Stop", "grave"));
+        let stop = stops.then(|| {
+            let form = button_form(stop, hidden("id", job.id), "Stop", "grave");
+            confirm("Stop", voice::job_stop(&job), form)
+        });
         view! {
             {head(title, Some(("Jobs", path::JOBS)), ())}
             {reload(moves)}
@@ -76,8 +83,9 @@ pub fn Detail() -> impl IntoView {
                     {format!("Asked for by {}, ", job.created_by)} <Exact at=job.created_at/>
                 </p>
                 {origin(&job)}
-                {stop}
             })}
+            // Whoever thinks about it goes on seeing how far it is.
+            {live("job-stop", moves, stop)}
             {customers}
             {live("job-outcomes", moves, view! {
                 {files(&job)}

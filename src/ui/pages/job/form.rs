@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         connection::ConnectionFilter,
-        job::{Action, NewJob, Selection},
+        job::{Action, NewJob, Proposal, Selection},
         voice::{self, Empty},
     },
     rpc::{self, campaign::Create as CreateRelinks, job::Create},
@@ -20,7 +20,7 @@ use crate::{
         path,
         patterns::{
             action::{Doing, action_form, hidden},
-            load::loaded,
+            load::{loaded, unread},
         },
     },
 };
@@ -94,27 +94,33 @@ pub fn New() -> impl IntoView {
     let params = use_query_map();
     let (create, relink) = (Doing::<Create>::new(), Doing::<CreateRelinks>::new());
     let asked = Resource::new_blocking(
-        move || params.with(Asked::read),
-        |asked| async move {
+        move || params.with(|params| (Asked::read(params), path::connection_unread(params))),
+        |(asked, odd)| async move {
+            // Else it would be all connections.
+            if let Some(odd) = odd {
+                return unread(&odd);
+            }
             match asked {
                 Some(asked) if asked.chooses() => {
-                    let selection = rpc::job::preview(asked.job()).await?;
-                    Ok((selection.total > 0).then_some(selection))
+                    let preview = rpc::job::preview(asked.job()).await?;
+                    Ok((preview.selection.total > 0).then_some(preview))
                 }
                 _ => Ok(None),
             }
         },
     );
-    loaded(asked, move |selection, _| {
+    loaded(asked, move |preview, _| {
         let asked = params.with_untracked(Asked::read);
-        let content = match (asked, selection) {
-            (Some(asked), Some(selection)) => {
-                Either::Left(confirm(&asked, selection, create, relink))
-            }
-            _ => Either::Right(nothing(
-                Empty::Chosen,
-                link(path::CONNECTIONS, "button", "To the connections"),
-            )),
+        let content = match (asked, preview) {
+            (Some(asked), Some(preview)) => Either::Left(confirm(&asked, &preview, create, relink)),
+            _ => Either::Right(view! {
+                <Answered trouble=create.trouble/>
+                <Answered trouble=relink.trouble/>
+                {nothing(
+                    Empty::Chosen,
+                    link(path::CONNECTIONS, "button", "To the connections"),
+                )}
+            }),
         };
         let title = params.with_untracked(Asked::read).map(|asked| voice::job_action(asked.action));
         view! {
@@ -126,18 +132,19 @@ pub fn New() -> impl IntoView {
 
 fn confirm(
     asked: &Asked,
-    selection: Selection,
+    preview: &Proposal,
     create: Doing<Create>,
     relink: Doing<CreateRelinks>,
 ) -> AnyView {
+    let selection = &preview.selection;
     let action = asked.action;
     let meaning = match asked.stragglers_of {
         Some(_) => voice::stragglers_again(),
         None => voice::job_meaning(action),
     };
     let form = match action {
-        Action::Relink => relinks(asked, &selection, relink),
-        _ => others(asked, &selection, create),
+        Action::Relink => relinks(asked, preview, relink),
+        _ => others(asked, preview, create),
     };
     let clients = selection
         .clients
@@ -153,7 +160,7 @@ fn confirm(
         .collect::<Vec<_>>();
     view! {
         <p class="lead">
-            <strong>{voice::job_selection(&selection)}</strong>
+            <strong>{voice::job_selection(selection)}</strong>
             ". "
             {meaning}
         </p>
@@ -175,8 +182,13 @@ fn confirm(
     .into_any()
 }
 
+/// What was shown, so that nothing else is done, and no more than once.
+fn confirmed(preview: &Proposal) -> AnyView {
+    (hidden("expected", preview.selection.digest.clone()), hidden("key", preview.key)).into_any()
+}
+
 /// What else is asked about links: what the campaign is called, and what they ask for.
-fn relinks(asked: &Asked, selection: &Selection, relink: Doing<CreateRelinks>) -> AnyView {
+fn relinks(asked: &Asked, preview: &Proposal, relink: Doing<CreateRelinks>) -> AnyView {
     let drift = asked.filter.as_ref().is_some_and(|filter| filter.drift);
     // Those of another job ask for what its links asked for.
     let scopes = asked.stragglers_of.is_none().then(|| {
@@ -190,6 +202,7 @@ fn relinks(asked: &Asked, selection: &Selection, relink: Doing<CreateRelinks>) -
     });
     let content = view! {
         {asked.chosen()}
+        {confirmed(preview)}
         <Text
             name="name"
             label="Name"
@@ -198,13 +211,13 @@ fn relinks(asked: &Asked, selection: &Selection, relink: Doing<CreateRelinks>) -
             help="Under which you find it on the desk and among the jobs. Can stay empty."
         />
         {scopes}
-        {buttons(asked, selection, relink.pending, "primary")}
+        {buttons(asked, &preview.selection, relink.pending, "primary")}
         <Answered trouble=relink.trouble/>
     };
     action_form(relink, "form", content)
 }
 
-fn others(asked: &Asked, selection: &Selection, create: Doing<Create>) -> AnyView {
+fn others(asked: &Asked, preview: &Proposal, create: Doing<Create>) -> AnyView {
     let action = asked.action;
     let tag = action.takes_tag().then(|| {
         view! {
@@ -218,9 +231,10 @@ fn others(asked: &Asked, selection: &Selection, create: Doing<Create>) -> AnyVie
         }
     });
     let revoke = (action == Action::Disconnect).then(|| {
+        let ticked = create.trouble.or_ticked("revoke", "true", true);
         view! {
             <label class="check">
-                <input type="checkbox" name="revoke" value="true" checked=true/>
+                <input type="checkbox" name="revoke" value="true" checked=ticked/>
                 <span>"Tell the providers too, so that the tokens stop working"</span>
             </label>
         }
@@ -229,9 +243,10 @@ fn others(asked: &Asked, selection: &Selection, create: Doing<Create>) -> AnyVie
     let content = view! {
         {hidden("action", action.as_str())}
         {asked.chosen()}
+        {confirmed(preview)}
         {tag}
         {revoke}
-        {buttons(asked, selection, create.pending, weight)}
+        {buttons(asked, &preview.selection, create.pending, weight)}
         <Answered trouble=create.trouble/>
     };
     action_form(create, "form", content)
@@ -243,7 +258,7 @@ fn buttons(
     pending: Signal<bool>,
     weight: &'static str,
 ) -> AnyView {
-    let label = format!("{} {}", voice::job_action(asked.action), voice::grouped(selection.total));
+    let label = voice::job_press(asked.action, selection.total);
     view! {
         <div class="actions">
             <Submit label=label pending=pending weight=weight/>

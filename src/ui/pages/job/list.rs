@@ -16,7 +16,11 @@ use crate::{
             notice::nothing,
         },
         path,
-        patterns::{live::live, load::loaded, pager::Pager},
+        patterns::{
+            live::{live, reload},
+            load::loaded,
+            pager::Pager,
+        },
     },
 };
 
@@ -36,6 +40,7 @@ pub fn List() -> impl IntoView {
         };
         view! {
             {head("Jobs", Some(("Connections", path::CONNECTIONS)), ())}
+            {reload(moves)}
             {live("jobs", moves, content)}
             <Pager next=page.next/>
         }

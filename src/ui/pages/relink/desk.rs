@@ -25,14 +25,16 @@ use crate::{
             action::{Doing, action_form, hidden},
             customers::campaigns,
             filter::{filter_bar, typed},
-            live::live_on,
-            load::{May, loaded},
+            live::{live_counted, live_on},
+            load::{May, loaded, unread},
             pager::Pager,
             relinks::entries,
         },
     },
 };
 
+/// Campaigns are counted over all their customers.
+const PACE: u32 = 2;
 /// How many connections a search shows: whoever it is has to be told apart at a glance.
 const FOUND: u32 = 12;
 
@@ -42,10 +44,14 @@ pub fn Desk() -> impl IntoView {
     let create = Doing::<Create>::new();
     let query = move || {
         params.with(|params| {
-            (path::filled(params, "q"), path::relink_show(params), path::paging(params))
+            let show = (path::relink_show(params), path::relink_show_unread(params));
+            (path::filled(params, "q"), show, path::paging(params))
         })
     };
-    let desk = Resource::new_blocking(query, |(q, show, paging)| async move {
+    let desk = Resource::new_blocking(query, |(q, (show, odd), paging)| async move {
+        if let Some(odd) = odd {
+            return unread(&odd);
+        }
         let found = match q {
             Some(q) => Some(rpc::connection::list(asked(q), first()).await?),
             None => None,
@@ -145,7 +151,7 @@ fn can_be_sent(connection: &Connection) -> bool {
 fn campaigns_and_more(many: Vec<Campaign>) -> AnyView {
     let shown = (!many.is_empty()).then(|| campaigns(many));
     view! {
-        {live_on("campaigns", "relinks", shown)}
+        {live_counted("campaigns", "relinks", PACE, shown)}
         <p class="actions">
             {link(path::RELINKS_MANY, "button", "Who needs a link?")} <span class="quiet">
                 "Scope drift, the aftermath of an outage, a new client secret"

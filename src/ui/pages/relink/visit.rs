@@ -175,6 +175,7 @@ pub fn Outcome() -> impl IntoView {
     let kind = use_params_map().with_untracked(|params| params.get("kind")).and_then(|kind| {
         match kind.as_str() {
             path::SPENT => Some(Visit::texts().spent),
+            path::BEING_STORED => Some(Visit::texts().being_stored),
             kind => kind.parse().ok().map(|kind| Visit::texts().outcome(kind)),
         }
     });

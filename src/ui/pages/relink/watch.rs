@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use uuid::Uuid;
 
 use crate::{
     domain::{
@@ -33,15 +32,14 @@ use crate::{
 pub fn Watch() -> impl IntoView {
     let params = use_params_map();
     let (create, revoke) = (Doing::<Create>::new(), Doing::<Revoke>::new());
-    let id = move || params.with(|params| params.get("id")?.parse::<Uuid>().ok());
+    let id = move || params.with(path::id);
     let relink = Resource::new_blocking(
         move || (id(), revoke.version.get()),
         |(id, _)| async move {
             let Some(id) = id else { return missing("relink") };
             let detail = rpc::relink::detail(id).await?;
             // Who may not make links has none waiting.
-            let handed = rpc::relink::handed().await.ok().flatten();
-            Ok((detail, handed.filter(|handed| handed.made.id == id)))
+            Ok((detail, rpc::relink::handed(id).await.ok().flatten()))
         },
     );
     loaded(relink, move |(detail, handed), may| show(detail, handed, &may, create, revoke))

@@ -18,7 +18,7 @@ use crate::{
             confirm::confirm,
             field::{Choice, Submit, Text, options_of},
             head::{head, link, section},
-            moment::Day,
+            moment::{Day, day_or_never},
             notice::{Answered, nothing},
         },
         path,
@@ -67,7 +67,7 @@ pub fn List() -> impl IntoView {
             <Answered trouble=doings.set_disabled.trouble/>
             {none.then(|| nothing(Empty::Users, ()))}
             <div class="scroll" tabindex="0" role="region" aria-label="Users">
-                <table class="table">
+                <table class="table is-pliant">
                     <thead>
                         <tr>
                             <th scope="col">"E-mail"</th>
@@ -122,13 +122,8 @@ fn row(user: User, editable: bool, doings: Doings) -> AnyView {
                     view! { <RoleTag role=user.role/> }.into_any()
                 }}
             </td>
-            <td>
-                {user
-                    .last_login_at
-                    .map(|at| view! { <Day at/> }.into_any())
-                    .unwrap_or_else(|| view! { <span class="quiet">"never"</span> }.into_any())}
-            </td>
-            <td>
+            <td data-label="Last signed in">{day_or_never(user.last_login_at)}</td>
+            <td data-label="Since">
                 <Day at=user.created_at/>
             </td>
             <td class="is-end">
@@ -161,7 +156,7 @@ fn add(doing: Doing<Create>) -> AnyView {
         .iter()
         .map(|role| format!("{}: {}", role.as_str(), voice::role(*role)))
         .collect::<Vec<_>>()
-        .join(" ");
+        .join("\n");
     view! {
         {section("Add a user", "", view! {
             {action_form(doing, "form", view! {

@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use uuid::Uuid;
 
 use crate::{
     domain::{
@@ -30,7 +29,7 @@ pub fn Password() -> impl IntoView {
     let params = use_params_map();
     let doing = Doing::<SetPassword>::new();
     let user = Resource::new_blocking(
-        move || params.with(|params| params.get("id")?.parse::<Uuid>().ok()),
+        move || params.with(path::id),
         |id| async move {
             let Some(id) = id else { return missing("user") };
             rpc::user::get(id).await

@@ -6,21 +6,22 @@
 
 use futures::future::join_all;
 use secrecy::SecretString;
-use serde_json::json;
 use time::{Duration, OffsetDateTime};
 use tokio::task::JoinHandle;
 
 use super::{SLOWEST, place};
 use crate::{
-    domain::{device::DeviceState, refusal::ErrorClass},
+    domain::refusal::ErrorClass,
     server::{
         app::{
-            App, Result, audit,
-            audit::{Subject, Who},
+            App, Result,
+            audit::Party,
             client::Caller,
             connection::{
+                arrival::{self, Arrival, Purpose},
                 consent::{self, Consent, Outcome},
                 load,
+                settle::{self, Settled},
             },
             keys,
         },
@@ -79,7 +80,7 @@ async fn poll(app: &App, held: &Held) -> Result<()> {
         }
     };
     match token::device(app.http(), &caller.registration(), &device_code).await {
-        Ok(given) => receive(app, held, &caller, given, is_known, asked_at).await,
+        Ok(given) => receive(app, held, caller, given, is_known, asked_at).await,
         Err(refusal) => refused(app, held, &refusal).await,
     }
 }
@@ -97,7 +98,7 @@ struct Ready {
 /// `None`: the request is not to be made.
 async fn prepare(app: &App, held: &Held) -> Result<Option<Ready>> {
     if held.expires_at <= app.now() {
-        end(app, held, DeviceState::Expired, "nobody decided in time").await?;
+        end(app, held, Outcome::Expired, "nobody decided in time").await?;
         return Ok(None);
     }
     let mut conn = app.pool().acquire().await?;
@@ -107,7 +108,7 @@ async fn prepare(app: &App, held: &Held) -> Result<Option<Ready>> {
         && !store::relink::is_open(&mut conn, relink_id, asked_at).await?
     {
         drop(conn);
-        end(app, held, DeviceState::Expired, "the relink was used or had expired").await?;
+        end(app, held, Outcome::Expired, "the relink was used or had expired").await?;
         return Ok(None);
     }
     let connection = load(&mut conn, held.connection_id).await?;
@@ -131,27 +132,26 @@ async fn prepare(app: &App, held: &Held) -> Result<Option<Ready>> {
 async fn receive(
     app: &App,
     held: &Held,
-    caller: &Caller,
+    caller: Caller,
     given: provider::Grant,
     is_known: bool,
     asked_at: OffsetDateTime,
 ) -> Result<()> {
-    let consent = Consent {
+    let consent = consented(held, asked_at);
+    let arrival = Arrival::new(app, given, &caller, Purpose::Consent(consent)).of_known(is_known);
+    arrival::receive(app, arrival, caller).await?;
+    Ok(())
+}
+
+/// What is consented to, by a relink that was seen to be open then.
+fn consented(held: &Held, asked_at: OffsetDateTime) -> Consent {
+    Consent {
         connection_id: held.connection_id,
         flow_id: None,
         relink: held.relink_id.map(|id| (id, asked_at)),
-        device_id: Some(held.id),
+        device: Some(held.lease()),
         who: who(held),
-    };
-    let settled = consent::receive(app, &consent, caller, given, is_known).await?;
-    let state = match settled.outcome {
-        Outcome::Done => return Ok(()),
-        Outcome::WrongAccount => DeviceState::WrongAccount,
-        Outcome::Denied => DeviceState::Denied,
-        Outcome::Expired => DeviceState::Expired,
-        Outcome::Failed | Outcome::MissingScope | Outcome::AlreadyConnected => DeviceState::Failed,
-    };
-    end_as(app, held, state, settled.outcome, &settled.why).await
+    }
 }
 
 /// What an answer without tokens means (RFC 8628 section 3.5). The codes say it, whatever their
@@ -164,20 +164,18 @@ async fn refused(app: &App, held: &Held, refusal: &Refusal) -> Result<()> {
         (Some("slow_down"), _) => again(app, held, interval + SLOWER, false, wait).await,
         // The second is Microsoft's word for it.
         (Some("access_denied" | "authorization_declined"), _) => {
-            end(app, held, DeviceState::Denied, &refusal.to_string()).await
+            end(app, held, Outcome::Denied, &refusal.to_string()).await
         }
-        (Some("expired_token"), _) => {
-            end(app, held, DeviceState::Expired, &refusal.to_string()).await
-        }
+        (Some("expired_token"), _) => end(app, held, Outcome::Expired, &refusal.to_string()).await,
         (_, ErrorClass::Transient | ErrorClass::RateLimited | ErrorClass::AnswerLost) => {
             let slower = interval.saturating_mul(2).min(interval.max(SLOWEST));
             again(app, held, slower, refusal.class == ErrorClass::AnswerLost, wait).await
         }
         (_, ErrorClass::GrantRefused) if held.answer_lost => {
             let why = "an answer was lost on the way, and the code was spent with it; begin again";
-            end(app, held, DeviceState::Failed, why).await
+            end(app, held, Outcome::Failed, why).await
         }
-        _ => end(app, held, DeviceState::Failed, &refusal.to_string()).await,
+        _ => end(app, held, Outcome::Failed, &refusal.to_string()).await,
     }
 }
 
@@ -197,40 +195,13 @@ async fn again(
 }
 
 /// Ends it without tokens. Its connection stands as it stood.
-async fn end(app: &App, held: &Held, state: DeviceState, why: &str) -> Result<()> {
-    let outcome = match state {
-        DeviceState::Denied => Outcome::Denied,
-        DeviceState::Expired => Outcome::Expired,
-        DeviceState::WrongAccount => Outcome::WrongAccount,
-        DeviceState::Waiting | DeviceState::Done | DeviceState::Failed => Outcome::Failed,
-    };
-    end_as(app, held, state, outcome, why).await
-}
-
-/// [`end`], where more is known than the device authorization says.
-async fn end_as(
-    app: &App,
-    held: &Held,
-    state: DeviceState,
-    outcome: Outcome,
-    why: &str,
-) -> Result<()> {
-    let mut tx = app.begin().await?;
-    let connection = load(&mut tx, held.connection_id).await?;
-    if !store::device::fail(&mut tx, held, state, Some(why)).await? {
-        return Ok(());
-    }
-    if let Some(id) = held.relink_id {
-        store::relink::note_failure(&mut tx, id, outcome, why, app.now()).await?;
-    }
-    let subject = Subject::new(connection.id, connection.name());
-    let detail = json!({ "outcome": state.as_str(), "why": why });
-    audit::record(app, &mut tx, who(held), "connection.consent_failed", subject, detail).await?;
-    tx.commit().await?;
-    Ok(())
+async fn end(app: &App, held: &Held, outcome: Outcome, why: &str) -> Result<()> {
+    let mut conn = app.pool().acquire().await?;
+    let refused = Settled::refused(outcome, why);
+    settle::fail(app, &mut conn, &consented(held, app.now()), &refused).await
 }
 
 /// Who began it.
-fn who(held: &Held) -> Who<'_> {
-    Who { kind: &held.actor_kind, id: held.actor_id, label: &held.actor_label }
+fn who(held: &Held) -> Party {
+    Party { kind: held.actor_kind.clone(), id: held.actor_id, label: held.actor_label.clone() }
 }

@@ -32,6 +32,19 @@ pub async fn shares(conn: &mut PgConnection, found: &Found) -> Result<Vec<Share>
     .await?)
 }
 
+/// How many connections each of some clients has, the most first.
+pub async fn shares_of_clients(conn: &mut PgConnection, clients: &[Uuid]) -> Result<Vec<Share>> {
+    Ok(sqlx::query_as!(
+        Share,
+        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!"
+           FROM connections n JOIN clients c ON c.id = n.client_id
+           WHERE n.client_id = ANY ($1) GROUP BY c.id ORDER BY 3 DESC, lower(c.name)"#,
+        clients
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Takes them into a job, the oldest first. How many there are.
 pub async fn insert_items(conn: &mut PgConnection, job_id: Uuid, found: &Found) -> Result<i64> {
     let done = filtered!(
@@ -40,7 +53,7 @@ pub async fn insert_items(conn: &mut PgConnection, job_id: Uuid, found: &Found) 
         i64::MAX,
         "INSERT INTO job_items (job_id, number, connection_id, label, client)
          SELECT $20::uuid, row_number() OVER (ORDER BY n.id), n.id,
-                coalesce(nullif(n.label, ''), n.account_label, n.account_id, ''), c.name
+                coalesce(nullif(n.label, ''), n.account_label, n.account_id, n.external_id, ''), c.name
          FROM connections n JOIN clients c ON c.id = n.client_id WHERE ",
         " LIMIT $17",
         job_id

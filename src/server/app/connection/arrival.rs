@@ -1,0 +1,304 @@
+//! A grant between the provider's answer and its row (DESIGN section 3, point 4): it is given once, and
+//! exists nowhere else. What PostgreSQL does not take at once is written down beside it, and offered
+//! until it is taken: by this process, or by the next start.
+
+pub(in crate::server::app) mod record;
+pub(in crate::server::app) mod replay;
+
+use std::pin::pin;
+
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use tokio::{
+    sync::oneshot,
+    time::{Duration, Instant, sleep, timeout},
+};
+use uuid::Uuid;
+
+use super::{
+    App, Error, Result,
+    consent::{self, Consent, Outcome},
+    exchange::{self, Exchange},
+    settle::{self, Settled},
+};
+use crate::server::{
+    app::{
+        client::{Caller, Made},
+        refresh::{JOURNAL_AFTER, JOURNAL_PATIENCE, PARTING, replay as journal, save},
+    },
+    journal::Record,
+    provider::{Account, Grant, account},
+    store,
+};
+
+/// For how long whoever consented waits to be told what came of it. It goes on after that.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long to wait before a provider that did not say whose a grant is is asked again.
+const IDENTIFY_AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
+/// How soon a grant is offered again: at first, and at most.
+const RETRY: Duration = Duration::from_millis(250);
+const RETRY_CAP: Duration = Duration::from_secs(1);
+/// How often the row of a consent says that it is still on its way.
+const HOLD_ON: time::Duration = time::Duration::seconds(30);
+/// How long a process that is to end goes on offering a grant that it could write down nowhere.
+const LAST_TRIES: Duration = Duration::from_secs(60);
+
+/// What came, and all that is needed to store it.
+pub(in crate::server::app) struct Arrival {
+    /// Names it in the journal.
+    id: Uuid,
+    given: Grant,
+    made: Made,
+    /// Whether there is an account that it must be of.
+    is_known: bool,
+    purpose: Purpose,
+}
+
+/// What it was asked for.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) enum Purpose {
+    Consent(Consent),
+    Exchange(Exchange),
+}
+
+impl Arrival {
+    pub(super) fn new(app: &App, given: Grant, caller: &Caller, purpose: Purpose) -> Self {
+        Self { id: app.new_id(), given, made: caller.made(), is_known: false, purpose }
+    }
+
+    /// The same for a connection that may have an account (`is_known`): then the grant must be of that.
+    pub(super) fn of_known(self, is_known: bool) -> Self {
+        Self { is_known, ..self }
+    }
+}
+
+/// Where it is while it is not stored.
+enum Kept {
+    /// In memory only.
+    Nowhere,
+    Journal(Record),
+    /// In the journal of a process that ended.
+    Before,
+}
+
+/// Stores what a provider gave and says whose it is; what came of it. `None`: it is not stored yet, and
+/// will be. Where the provider's answer does not say whose it is, that is asked: before it is stored if
+/// there is an account to compare with, else after.
+pub(super) async fn receive(
+    app: &App,
+    arrival: Arrival,
+    caller: Caller,
+) -> Result<Option<Settled>> {
+    receive_within(app, arrival, caller, PATIENCE).await
+}
+
+async fn receive_within(
+    app: &App,
+    arrival: Arrival,
+    caller: Caller,
+    patience: Duration,
+) -> Result<Option<Settled>> {
+    let (running, (settled, is_settled)) = (app.clone(), oneshot::channel());
+    let concluding = app
+        .tasks()
+        .spawn(async move { conclude(&running, arrival, &caller, Kept::Nowhere, settled).await });
+    // Answered or dropped, it is over.
+    if timeout(patience, is_settled).await.is_err() {
+        return Ok(None);
+    }
+    concluding.await.map_err(|error| Error::Internal(error.into()))?
+}
+
+/// Brings a grant into the store, however long that takes. `None`: it is left to the next start.
+async fn conclude(
+    app: &App,
+    mut arrival: Arrival,
+    caller: &Caller,
+    mut kept: Kept,
+    tell: oneshot::Sender<()>,
+) -> Result<Option<Settled>> {
+    if arrival.is_known
+        && arrival.given.account.is_none()
+        && account::is_told_by_userinfo(&caller.profile)
+    {
+        write_down(app, &arrival, &mut kept).await;
+        arrival.given.account = identify_patiently(app, caller, &arrival.given).await;
+    }
+    let settled = store(app, &arrival, caller, &mut kept).await;
+    if let (Kept::Journal(record), Ok(Some(_)) | Err(_)) = (kept, &settled) {
+        record.settle();
+    }
+    drop(tell);
+    if let Ok(Some(Settled { outcome: Outcome::Done, home: Some(id), .. })) = &settled
+        && !arrival.is_known
+    {
+        name(app, *id, caller, &arrival.given).await;
+    }
+    settled
+}
+
+/// Offers it until there is an answer. `None`: the process is to end before.
+async fn store(
+    app: &App,
+    arrival: &Arrival,
+    caller: &Caller,
+    kept: &mut Kept,
+) -> Result<Option<Settled>> {
+    let (mut is_again, mut wait) = (matches!(kept, Kept::Before), RETRY);
+    let (mut held_on_at, mut stopping_since) = (app.now(), None);
+    loop {
+        match offer_and_keep(app, arrival, caller, is_again, kept).await {
+            Ok(None) => {}
+            Err(Error::Internal(error)) => tracing::warn!(
+                arrival = %arrival.id,
+                error = format!("{error:#}"),
+                "a grant is not stored yet; trying again"
+            ),
+            settled => return settled,
+        }
+        is_again = true;
+        if matches!(kept, Kept::Nowhere) {
+            write_down(app, arrival, kept).await;
+        }
+        if app.stopping().is_cancelled() {
+            let since = *stopping_since.get_or_insert_with(Instant::now);
+            let longest = match kept {
+                Kept::Nowhere => LAST_TRIES,
+                Kept::Journal(_) => PARTING.unsigned_abs(),
+                Kept::Before => Duration::ZERO,
+            };
+            if since.elapsed() >= longest {
+                return Ok(None);
+            }
+        }
+        if app.now() - held_on_at >= HOLD_ON {
+            held_on_at = app.now();
+            hold_on(app, arrival).await;
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(RETRY_CAP);
+    }
+}
+
+/// Offers it once. If that takes long it is written down meanwhile; both go on.
+async fn offer_and_keep(
+    app: &App,
+    arrival: &Arrival,
+    caller: &Caller,
+    is_again: bool,
+    kept: &mut Kept,
+) -> Result<Option<Settled>> {
+    let mut offering = pin!(offer(app, arrival, caller, is_again));
+    tokio::select! {
+        biased;
+        settled = &mut offering => return settled,
+        () = sleep(JOURNAL_AFTER), if matches!(kept, Kept::Nowhere) => {}
+    }
+    let mut writing = pin!(write_down(app, arrival, kept));
+    tokio::select! {
+        biased;
+        () = &mut writing => offering.await,
+        settled = &mut offering => {
+            writing.await;
+            settled
+        }
+    }
+}
+
+async fn offer(
+    app: &App,
+    arrival: &Arrival,
+    caller: &Caller,
+    is_again: bool,
+) -> Result<Option<Settled>> {
+    let mut conn = app.pool().acquire().await?;
+    timeout(save::LIMIT, settle(app, &mut conn, arrival, caller, is_again)).await.unwrap_or_else(
+        |_| {
+            conn.close_on_drop();
+            Err(sqlx::Error::PoolTimedOut.into())
+        },
+    )
+}
+
+/// Stores it, or says that it came to nothing.
+async fn settle(
+    app: &App,
+    conn: &mut PgConnection,
+    arrival: &Arrival,
+    caller: &Caller,
+    is_again: bool,
+) -> Result<Option<Settled>> {
+    match &arrival.purpose {
+        Purpose::Consent(consent) => {
+            let given = &arrival.given;
+            let settled = settle::settle(app, conn, consent, caller, given, is_again).await?;
+            if let Some(refused) = settled.as_ref().filter(|one| one.outcome != Outcome::Done) {
+                settle::fail(app, conn, consent, refused).await?;
+            }
+            Ok(settled)
+        }
+        Purpose::Exchange(exchange) => {
+            let given = &arrival.given;
+            let settled = exchange::settle(app, conn, exchange, caller, given, is_again).await;
+            if let Err(error) = &settled
+                && !matches!(error, Error::Internal(_))
+            {
+                exchange::fail(app, conn, exchange, caller, error).await?;
+            }
+            settled
+        }
+    }
+}
+
+async fn write_down(app: &App, arrival: &Arrival, kept: &mut Kept) {
+    if !matches!(kept, Kept::Nowhere) {
+        return;
+    }
+    match timeout(JOURNAL_PATIENCE, journal::keep(app, record::write(app, arrival))).await {
+        Ok(record) => *kept = record.map_or(Kept::Nowhere, Kept::Journal),
+        Err(_) => tracing::error!(arrival = %arrival.id, "the journal's disk does not answer"),
+    }
+}
+
+async fn hold_on(app: &App, arrival: &Arrival) {
+    if let Purpose::Consent(consent) = &arrival.purpose
+        && let Err(error) = consent::hold_on(app, consent).await
+    {
+        tracing::warn!(arrival = %arrival.id, error = format!("{error:#}"), "can't hold on");
+    }
+}
+
+/// Asks whose grant it is, again if need be: a grant that can't be compared is not stored, and its code is spent.
+async fn identify_patiently(app: &App, caller: &Caller, given: &Grant) -> Option<Account> {
+    for wait in IDENTIFY_AGAIN {
+        let account = account::identify(app.http(), &caller.registration(), given).await;
+        if account.is_some() {
+            return account;
+        }
+        sleep(wait).await;
+    }
+    account::identify(app.http(), &caller.registration(), given).await
+}
+
+/// Finds out whose grant it is, after it was stored. A provider that does not tell costs nothing.
+pub(super) async fn name(app: &App, id: Uuid, caller: &Caller, given: &Grant) {
+    if given.account.is_some() {
+        return;
+    }
+    let Some(account) = account::identify(app.http(), &caller.registration(), given).await else {
+        return;
+    };
+    let named = async {
+        let mut conn = app.pool().acquire().await?;
+        let label = account.label.as_deref();
+        store::connection::name_account(&mut conn, id, given.obtained_at, &account.id, label)
+            .await?;
+        Ok::<_, Error>(())
+    };
+    if let Err(error) = named.await {
+        tracing::warn!(connection = %id, error = format!("{error:#}"), "an account has no name yet");
+    }
+}
+
+#[cfg(test)]
+mod tests;
