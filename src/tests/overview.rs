@@ -78,7 +78,7 @@ async fn behind_each_bar_is_the_list_of_what_it_counts(pool: PgPool) {
 #[sqlx::test]
 async fn behind_each_count_is_the_list_of_what_it_counts(pool: PgPool) {
     let world = World::new(pool).await;
-    let names = ["well", "refused", "odd", "off"];
+    let names = ["well", "refused", "odd", "off", "held"];
     let mut clients = Vec::new();
     for name in names {
         clients.push(world.client(name, |_| {}).await);
@@ -89,6 +89,7 @@ async fn behind_each_count_is_the_list_of_what_it_counts(pool: PgPool) {
         "UPDATE clients SET state = 'credentials_rejected' WHERE name = 'Client refused'",
         "UPDATE clients SET state = 'incident' WHERE name = 'Client odd'",
         "UPDATE clients SET state = 'disabled' WHERE name = 'Client off'",
+        "UPDATE clients SET paused_until = timestamptz '2026-03-01 14:00+00' WHERE name = 'Client held'",
         "UPDATE connections SET paused_at = now() WHERE right(id::text, 1) = '7'",
         "UPDATE connections SET needs_human_by = timestamptz '2026-03-03 00:00+00'
          WHERE right(id::text, 1) = '5' AND state = 'active'",

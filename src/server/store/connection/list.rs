@@ -66,6 +66,7 @@ pub struct Wanted {
     standing: Option<&'static str>,
     /// What needs a person by then stands as *soon*.
     soon: OffsetDateTime,
+    now: OffsetDateTime,
     /// One of these.
     ids: Option<Vec<Uuid>>,
     /// Patterns of what is searched, where that was not found out beforehand.
@@ -94,7 +95,6 @@ pub struct Found {
 
 impl Wanted {
     fn of(filter: &ConnectionFilter, clients: Option<Vec<Uuid>>, now: OffsetDateTime) -> Self {
-        let soon = now + SOON;
         // What a standing implies of what there are indexes for.
         let implied = filter.standing.and_then(|standing| match standing {
             Standing::Alive | Standing::Soon => Some(StateName::Active),
@@ -116,7 +116,8 @@ impl Wanted {
             drift: filter.drift,
             dead_since: filter.dead_since,
             standing: filter.standing.map(Standing::as_str),
-            soon,
+            soon: now + SOON,
+            now,
             ids: None,
             patterns: [
                 filter.q.as_deref().map(pattern),
@@ -169,7 +170,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$17`, what
-/// else there is comes from `$20` on. The rule of `Connection::standing` stands here for rows.
+/// else there is comes from `$21` on. The rule of `Connection::standing` stands here for rows.
 macro_rules! filtered {
     ($ask:ident, $wanted:expr, $limit:expr, $begin:literal $(+ $more:literal)*, $end:literal
      $(+ $then:literal)* $(, $argument:expr)*) => {
@@ -206,6 +207,10 @@ macro_rules! filtered {
                   WHEN n.paused_at IS NOT NULL
                        OR n.client_id IN (SELECT k.id FROM clients k WHERE k.state = 'disabled') THEN 'paused'
                   WHEN n.client_id IN (SELECT k.id FROM clients k WHERE k.state <> 'ready') THEN 'client-refused'
+                  WHEN n.state IN ('active', 'retrying', 'in_doubt')
+                       AND n.client_id IN (SELECT k.id FROM clients k WHERE k.paused_until > $20)
+                       AND n.due_at < (SELECT k.paused_until FROM clients k WHERE k.id = n.client_id)
+                       THEN 'paused'
                   WHEN n.state = 'pending' THEN 'pending'
                   WHEN n.state = 'needs_reauth' THEN 'needs-person'
                   WHEN n.state <> 'active' THEN 'retrying'
@@ -229,7 +234,8 @@ macro_rules! filtered {
             $wanted.dead_since,
             $limit,
             $wanted.standing,
-            $wanted.soon
+            $wanted.soon,
+            $wanted.now
             $(, $argument)*
         )
     };
@@ -256,7 +262,7 @@ macro_rules! ordered {
                         + $key
                         + " AS key FROM connections n WHERE ",
                     ") SELECT id, key FROM found
-                   WHERE $20::uuid IS NULL OR (key, id) "
+                   WHERE $21::uuid IS NULL OR (key, id) "
                         + $beyond
                         + " ORDER BY key "
                         + $direction
@@ -279,7 +285,7 @@ macro_rules! ordered {
                     $found.wanted,
                     $limit,
                     "WHERE ",
-                    " AND ($20::uuid IS NULL OR ("
+                    " AND ($21::uuid IS NULL OR ("
                         + $key
                         + ", n.id) "
                         + $beyond
@@ -313,13 +319,13 @@ pub async fn page(
     let text = after.and_then(|after| after.text.as_deref());
     let rows = match sort {
         // The ids are UUIDv7: they are made in the order of time.
-        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($20, $21)", "DESC", id, id),
+        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($21, $22)", "DESC", id, id),
         Sort::NeedsHumanBy => ordered!(
             found,
             limit,
             conn,
             "coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00')",
-            "> ($21, $20)",
+            "> ($22, $21)",
             "",
             id,
             at
@@ -329,7 +335,7 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($21, $20)",
+            "> ($22, $21)",
             "",
             id,
             at
@@ -339,7 +345,7 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.refresh_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($21, $20)",
+            "> ($22, $21)",
             "",
             id,
             at
@@ -349,13 +355,13 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.obtained_at, timestamptz '0001-01-01 00:00+00')",
-            "< ($21, $20)",
+            "< ($22, $21)",
             "DESC",
             id,
             at
         ),
         Sort::Label => {
-            ordered!(found, limit, conn, "lower(n.label)", "> (lower($21), $20)", "", id, text)
+            ordered!(found, limit, conn, "lower(n.label)", "> (lower($22), $21)", "", id, text)
         }
     };
     rows.into_iter().map(TryInto::try_into).collect()
