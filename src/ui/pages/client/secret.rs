@@ -71,14 +71,14 @@ pub fn replace(
     });
     // What went well takes the place of what was waited for.
     let next = match &client.next_secret {
-        Some(next) => Some(waiting(client, next, doings).into_any()),
+        Some(next) => Some(waiting(client, next, doings)),
         None => proved.map(|at| {
-            let shown = view! {
+            view! {
                 <div class="status" data-state="alive">
                     <p class="status-line">{voice::SECRET_PROVED} <Exact at/> "."</p>
                 </div>
-            };
-            live_until_another("rehearsal", false, shown).into_any()
+            }
+            .into_any()
         }),
     };
     // There is none that it could be tried with.
