@@ -101,21 +101,6 @@ fn show(
     // Who has just been refused is not told that it works, nor who has tried nothing yet.
     let is_doubtful = client.state == StateName::Ready
         && found.as_ref().map_or(is_new, |found| found.finding == Finding::Refused);
-    let is_refused = is_doubtful && found.is_some();
-    let (tone, stands) = if is_refused {
-        ("client-refused", view! { <p>{voice::NOT_MET_YET}</p> }.into_any())
-    } else {
-        let stands = view! {
-            <p class="status-line">
-                <ClientBadge state=client.state/>
-                " since "
-                <Day at=client.state_since/>
-            </p>
-            {(!is_doubtful)
-                .then(|| view! { <p class="as-known">{voice::client_state(client.state)}</p> })}
-        };
-        (client_tone(client.state), stands.into_any())
-    };
     let weight = if is_new { "button" } else { "button is-primary" };
     let profile = provider.profile;
     let standing = view! {
@@ -128,8 +113,17 @@ fn show(
                 })}
         })}
         {found.map(|found| check::found(&client, &profile, &found))}
-        <div class="status" data-state=tone data-keeps=check::secret(&client)>
-            {stands}
+        <div class="status" data-state=client_tone(client.state) data-keeps=check::secret(&client)>
+            <p class="status-line">
+                <ClientBadge state=client.state/>
+                " since "
+                <Day at=client.state_since/>
+            </p>
+            {(!is_doubtful)
+                .then(|| view! { <p class="as-known">{voice::client_state(client.state)}</p> })}
+            // Shown in the place of both, for as long as the refusal stands above.
+            {(client.state == StateName::Ready)
+                .then(|| view! { <p class="not-met">{voice::NOT_MET_YET}</p> })}
             {trouble::pause(&client, may_write, doings.trouble)}
             {(may_write && !is_new)
                 .then(|| view! { <div class="actions">{check::button(&client, doings.check)}</div> })}
