@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::domain::{
     audit::AuditFilter,
     client,
-    connection::{ConnectionFilter, StateName},
+    connection::{ConnectionFilter, Standing},
     job::Action,
     language::Language,
     overview::Scale,
@@ -98,8 +98,8 @@ pub fn connection_new(client: Uuid) -> String {
     query(CONNECTION_NEW, [("client", client.to_string())])
 }
 
-pub fn connections_in(state: StateName) -> String {
-    query(CONNECTIONS, [("state", state.as_str().to_owned())])
+pub fn connections_that_are(standing: Standing) -> String {
+    query(CONNECTIONS, [("standing", standing.as_str().to_owned())])
 }
 
 pub fn connections_of_client(client: Uuid) -> String {
@@ -188,6 +188,11 @@ pub fn client_remedy(id: Uuid, state: client::StateName) -> String {
     }
 }
 
+/// Where the pause that a client's provider asked for is told, and ended.
+pub fn client_pause(id: Uuid) -> String {
+    format!("{}#pause", client(id))
+}
+
 pub fn client_import(id: Uuid) -> String {
     format!("{CLIENTS}/{id}/import")
 }
@@ -240,7 +245,8 @@ pub fn relink_again(token: &str, outcome: Outcome) -> String {
 }
 
 pub fn in_language(page: &str, language: Language) -> String {
-    query(page, [(LANGUAGE, language.tag().to_owned())])
+    let joint = if page.contains('?') { '&' } else { '?' };
+    format!("{page}{joint}{LANGUAGE}={}", language.tag())
 }
 
 /// The house's colours; the version keeps an old one from being shown.

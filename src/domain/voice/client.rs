@@ -1,8 +1,8 @@
 //! How a client stands.
 
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
-use super::span;
+use super::{exact, span};
 use crate::domain::{
     client::{Client, StateName},
     incident::Incident,
@@ -40,6 +40,22 @@ pub fn client_state(state: StateName) -> &'static str {
         }
     }
 }
+
+/// What an incident is.
+pub const INCIDENT: &str =
+    "So many refusals at once that the provider is more likely at fault than each owner";
+
+/// What a pause that the provider asked for means.
+pub fn client_paused(until: OffsetDateTime) -> String {
+    format!("The provider asked for a pause: it is asked for no token before {}.", exact(until))
+}
+
+/// Which connections of a paused client wait.
+pub const PAUSED_CONNECTIONS: &str =
+    "What comes due before then waits. Tokens that still live are given.";
+
+/// The way to the end of a pause.
+pub const END_PAUSE: &str = "See or end the pause";
 
 /// What was seen when an incident began.
 pub fn incident(incident: &Incident, provider: &str) -> String {
@@ -102,6 +118,10 @@ pub fn next_secret(next: &NextSecret) -> String {
         }
     }
 }
+
+/// What is said of a secret that a rehearsal proved; the moment follows.
+pub const SECRET_PROVED: &str = "The rehearsal went well: a connection was refreshed with the new secret, \
+                                 which is the one in use since ";
 
 /// What is at stake when a secret is replaced without a rehearsal.
 pub fn replace_at_once(client: &Client, profile: &Profile) -> String {

@@ -8,7 +8,7 @@ use crate::domain::{
     access::{Role, Scope},
     attempt::{Attempt, Trigger, Verdict},
     campaign::StageCount,
-    check::{CredentialCheck, Doubt, Finding, Way},
+    check::{CredentialCheck, Doubt, Finding, Said, Way},
     client,
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
     lifeline::{Life, MarkKind},
@@ -28,6 +28,7 @@ fn connection(state: State) -> Connection {
         client_id: Uuid::nil(),
         client_name: "Accounting".into(),
         client_state: client::StateName::Ready,
+        client_paused_until: None,
         provider: "cronofy".into(),
         label: String::new(),
         external_id: None,
@@ -130,10 +131,15 @@ fn all() -> Vec<String> {
                         has_refresh_token,
                         ..connection(state.clone())
                     };
-                    said.push(headline(&one, AS_OF));
-                    said.push(why(&one, "Cronofy", AS_OF));
-                    said.push(in_short(&one, AS_OF));
-                    said.push(lifeline(&Life::of(&one, &[], AS_OF)));
+                    let until = AS_OF + Duration::hours(2);
+                    let paused = Connection { client_paused_until: Some(until), ..one.clone() };
+                    for one in [one, paused] {
+                        said.push(headline(&one, AS_OF));
+                        said.push(why(&one, "Cronofy", AS_OF));
+                        said.push(in_short(&one, AS_OF));
+                        said.push(lifeline(&Life::of(&one, &[], AS_OF)));
+                        said.extend(no_relink(&one));
+                    }
                 }
             }
         }
@@ -175,6 +181,10 @@ fn all() -> Vec<String> {
         said.extend([client_state(state).into(), client_state_word(state).into()]);
     }
     said.push(checking("Cronofy"));
+    said.extend(client::StateName::ALL.into_iter().flat_map(|state| relink_refused(state, "A")));
+    said.extend([first_consents(1), first_consents(2), client_paused(AS_OF)]);
+    said.extend([FIRST_CONSENT, END_PAUSE, PAUSED_CONNECTIONS, OTHER_SCOPES].map(str::to_owned));
+    said.push(job_refused(&["A".into(), "B".into()]));
     said.extend(Way::ALL.map(|way| check_way(way).into()));
     for found in checks() {
         for state in client::StateName::ALL {
@@ -326,6 +336,25 @@ fn each_finding_of_a_check_has_its_own_words_and_the_next_step() {
     texts.sort();
     texts.dedup();
     assert_eq!(texts.len(), checks().len());
+}
+
+/// What passes by itself is told from what somebody has to mend.
+#[test]
+fn no_answer_is_no_pause() {
+    let told = |status| {
+        let found = CredentialCheck {
+            finding: Finding::Unknown,
+            with_secret: true,
+            way: None,
+            doubt: Some(Doubt::Unanswered),
+            said: Some(Said { status, code: None, description: None }),
+            checked_at: AS_OF,
+        };
+        check(&found, "P", client::StateName::Ready).text
+    };
+    assert!(told(None).contains("address") && !told(None).contains("pause"));
+    assert!(told(Some(429)).contains("pause") && !told(Some(429)).contains("address"));
+    assert!(told(Some(503)).contains("503") && !told(Some(503)).contains("pause"));
 }
 
 #[test]

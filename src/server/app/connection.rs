@@ -43,7 +43,8 @@ use crate::{
         access::Permission,
         attempt::{Attempt, Trigger},
         connection::{
-            Connection, ConnectionDetail, ConnectionFilter, ConnectionList, ConnectionPatch,
+            Connection, ConnectionDetail, ConnectionFilter, ConnectionList, ConnectionPatch, Sort,
+            Standing,
         },
         page::{Count, Page, Paging},
         problem::Obstacle,
@@ -79,11 +80,11 @@ pub async fn look(
     paging: &Paging,
 ) -> Result<ConnectionList> {
     actor.require(Permission::ConnectionsRead)?;
-    let after = paging.cursor.as_deref().map(decode).transpose()?;
     let (sort, limit) = (filter.sort.unwrap_or_default(), paging.limit());
+    let after = paging.cursor.as_deref().map(|cursor| decode(cursor, sort)).transpose()?;
     let mut tx = app.begin().await?;
     store::connection::list::plan_by_values(&mut tx).await?;
-    let found = find(&mut tx, filter).await?;
+    let found = find(app, &mut tx, filter).await?;
     let items =
         store::connection::list::page(&mut tx, &found, sort, after.as_ref(), i64::from(limit) + 1)
             .await?;
@@ -96,28 +97,48 @@ pub async fn look(
 }
 
 /// What a filter lets through.
-pub(super) async fn find(conn: &mut PgConnection, filter: &ConnectionFilter) -> Result<Found> {
+pub(super) async fn find(
+    app: &App,
+    conn: &mut PgConnection,
+    filter: &ConnectionFilter,
+) -> Result<Found> {
     let mut clients = match &filter.provider {
         Some(provider) => Some(store::client::ids_of_provider(conn, provider).await?),
         None => None,
     };
+    if filter.standing == Some(Standing::ClientRefused) {
+        // They are few, and an index leads to what is theirs.
+        let refused = store::client::ids_in_trouble(conn).await?;
+        let is_asked = |id: &Uuid| clients.as_ref().is_none_or(|asked| asked.contains(id));
+        clients = Some(refused.into_iter().filter(is_asked).collect());
+    }
     if let Some(client) = filter.client {
         let is_there = clients.is_none_or(|clients| clients.contains(&client));
         clients = Some(is_there.then_some(client).into_iter().collect());
     }
-    Ok(store::connection::list::count(conn, filter, clients).await?)
+    Ok(store::connection::list::count(conn, filter, clients, app.now()).await?)
 }
 
 fn encode(after: &After) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(after).unwrap_or_default())
 }
 
-fn decode(cursor: &str) -> Result<After> {
-    BASE64_URL_SAFE_NO_PAD
+fn decode(cursor: &str, sort: Sort) -> Result<After> {
+    let after: After = BASE64_URL_SAFE_NO_PAD
         .decode(cursor)
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .ok_or_else(|| Error::invalid("cursor", "is not one of ours"))
+        .ok_or_else(|| Error::invalid("cursor", "is not one of ours"))?;
+    if after.sort != sort {
+        let message = format!(
+            "belongs to a list sorted by {}, this one is by {}: go on with the same `sort`, or begin \
+             without a cursor",
+            after.sort.as_str(),
+            sort.as_str()
+        );
+        return Err(Error::invalid("cursor", message));
+    }
+    Ok(after)
 }
 
 pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Connection> {
@@ -213,6 +234,9 @@ pub async fn update(
     if let Some(values) = patch.variables {
         fill(app, &mut tx, &mut connection, &values).await?;
     }
+    if let Some(scopes) = patch.scopes {
+        ask_for(app, &mut tx, &mut connection, scopes).await?;
+    }
     store::connection::update(&mut tx, &connection, app.now()).await?;
     let subject = Subject::new(id, connection.name());
     let detail = json!({
@@ -220,10 +244,39 @@ pub async fn update(
         "external_id": connection.external_id,
         "tags": connection.tags,
         "variables": connection.variables,
+        "scopes": connection.scopes_requested,
     });
     audit::record(app, &mut tx, actor, "connection.update", subject, detail).await?;
     tx.commit().await?;
     get(app, &Actor::System, id).await
+}
+
+/// Replaces what consent is asked for, before the first one. Consent to something else that was on its way
+/// is void.
+async fn ask_for(
+    app: &App,
+    conn: &mut PgConnection,
+    connection: &mut Connection,
+    scopes: Vec<String>,
+) -> Result<()> {
+    let client = super::client::load_bare(conn, connection.client_id).await?;
+    let scopes = if scopes.is_empty() { client.scopes } else { scopes };
+    if scopes == connection.scopes_requested {
+        return Ok(());
+    }
+    if !connection.can_ask_anew() {
+        return Err(Error::conflict(
+            Obstacle::NotOffered,
+            "Scopes are changed before the first consent. Now change those of the client, and have them \
+             asked for with a relink.",
+        ));
+    }
+    let profile = super::provider::load(app, conn, &client.provider).await?;
+    super::client::scopes::check(&profile, &scopes)?;
+    consent::void_waiting(app, conn, Of::Connection(connection.id)).await?;
+    store::connection::make::ask_for(conn, connection.id, &scopes).await?;
+    connection.scopes_requested = scopes;
+    Ok(())
 }
 
 /// Replaces what a connection fills in. Consent that was on its way to the old address is void.

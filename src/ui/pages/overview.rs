@@ -7,15 +7,15 @@ use time::OffsetDateTime;
 use crate::{
     domain::{
         access::Permission,
-        client::Client,
-        connection::{SOON, Standing, StateName},
+        client::{Client, StateName as ClientState},
+        connection::{SOON, Standing},
         overview::{Overview, Scale},
         voice::{self, Empty},
     },
     rpc,
     ui::{
         components::{
-            badge::{ClientBadge, client_tone},
+            badge::{ClientBadge, StandingBadge, client_tone},
             chart, glyph,
             head::{head, link, section},
             moment::{Exact, machine},
@@ -94,8 +94,14 @@ fn at_a_glance(overview: Overview, may: &May) -> AnyView {
 
 fn needed(overview: &Overview, may: &May) -> AnyView {
     let (ones, groups) = (overview.needs_human.clone(), overview.needs_human_groups.clone());
+    // They are counted apart: nothing of theirs can die.
+    let pending = overview.count(Standing::Pending);
+    let pending = (pending > 0).then(|| {
+        let href = path::connections_that_are(Standing::Pending);
+        view! { <p class="more">{link(href, "", voice::first_consents(pending))}</p> }
+    });
     if ones.is_empty() && groups.is_empty() {
-        return nothing(Empty::NeedsHuman, ());
+        return view! { {nothing(Empty::NeedsHuman, ())} {pending} }.into_any();
     }
     let more = overview.hidden_needs();
     let more = (more > 0).then(|| {
@@ -105,6 +111,7 @@ fn needed(overview: &Overview, may: &May) -> AnyView {
     view! {
         {needs(ones, groups, overview.as_of, may)}
         {more}
+        {pending}
     }
     .into_any()
 }
@@ -162,29 +169,20 @@ const ORDER: [Standing; 8] = [
 ];
 
 fn counts(overview: &Overview) -> AnyView {
-    let count = |standing: Standing| {
-        overview
-            .counts
-            .iter()
-            .find(|(counted, _)| *counted == standing)
-            .map_or(0, |(_, count)| *count)
-    };
     let always = [Standing::NeedsPerson, Standing::Soon, Standing::Retrying, Standing::Alive];
     let cells = ORDER
         .into_iter()
-        .map(|standing| (standing, count(standing)))
+        .map(|standing| (standing, overview.count(standing)))
         .filter(|(standing, count)| *count > 0 || always.contains(standing))
         .map(|(standing, count)| {
-            let shown = view! {
-                <span class="count">{voice::grouped(count)}</span>
-                <span class="count-word">{glyph::standing(standing)} {standing.word()}</span>
-            };
-            let title = voice::meaning(standing);
-            let shown = match address(standing, overview) {
-                Some(href) => view! { <A href=href attr:title=title>{shown}</A> }.into_any(),
-                None => view! { <span class="count-alone" title=title>{shown}</span> }.into_any(),
-            };
-            view! { <li data-state=standing.as_str() class:is-none=count == 0>{shown}</li> }
+            view! {
+                <li data-state=standing.as_str() class:is-none=count == 0>
+                    <A href=path::connections_that_are(standing) attr:title=voice::meaning(standing)>
+                        <span class="count">{voice::grouped(count)}</span>
+                        <span class="count-word">{glyph::standing(standing)} {standing.word()}</span>
+                    </A>
+                </li>
+            }
         })
         .collect::<Vec<_>>();
     view! {
@@ -193,23 +191,6 @@ fn counts(overview: &Overview) -> AnyView {
         </ul>
     }
     .into_any()
-}
-
-/// The list that shows what was counted, as near as its filters come; `None`: none does.
-fn address(standing: Standing, overview: &Overview) -> Option<String> {
-    Some(match standing {
-        Standing::Alive => path::connections_in(StateName::Active),
-        Standing::Soon => path::connections_needing_human(overview.as_of + SOON),
-        Standing::Retrying => path::connections_in(StateName::Retrying),
-        Standing::NeedsPerson => path::connections_in(StateName::NeedsReauth),
-        Standing::Pending => path::connections_in(StateName::Pending),
-        Standing::Disconnected => path::connections_in(StateName::Disconnected),
-        Standing::Paused => return None,
-        Standing::ClientRefused => match overview.clients_in_trouble.as_slice() {
-            [only] => path::connections_of_client(only.id),
-            _ => path::CLIENTS.to_owned(),
-        },
-    })
 }
 
 fn card(client: &Client, as_of: OffsetDateTime, may: &May) -> AnyView {
@@ -222,27 +203,51 @@ fn card(client: &Client, as_of: OffsetDateTime, may: &May) -> AnyView {
             </details>
         }
     });
-    let remedy = may.allows(Permission::ClientsWrite).then(|| {
-        link(
+    let paused = client.paused_until.filter(|_| client.state == ClientState::Ready);
+    let remedy = may.allows(Permission::ClientsWrite).then(|| match paused {
+        Some(_) => link(path::client_pause(client.id), "button", voice::END_PAUSE),
+        None => link(
             path::client_remedy(client.id, client.state),
             "button",
             voice::client_remedy(client.state),
-        )
+        ),
     });
+    let (stands, tone, cause, held_up) = match paused {
+        Some(until) => {
+            let stands = view! {
+                <p class="card-state">
+                    <StandingBadge standing=Standing::Paused/>
+                    " · ends "
+                    <time datetime=machine(until) title=voice::exact(until)>
+                        {voice::relative(until, as_of)}
+                    </time>
+                </p>
+            };
+            let tone = Standing::Paused.as_str();
+            (stands.into_any(), tone, voice::client_paused(until), voice::PAUSED_CONNECTIONS.into())
+        }
+        None => {
+            let stands = view! {
+                <p class="card-state">
+                    <ClientBadge state=client.state/>
+                    " for "
+                    <time datetime=machine(client.state_since) title=voice::exact(client.state_since)>
+                        {voice::span(as_of - client.state_since)}
+                    </time>
+                </p>
+            };
+            let cause = voice::client_cause(client.state).to_owned();
+            (stands.into_any(), client_tone(client.state), cause, voice::held_up(client))
+        }
+    };
     view! {
-        <li class="card" data-state=client_tone(client.state)>
+        <li class="card" data-state=tone>
             <h3>
                 {link(path::client(client.id), "", client.name.clone())}
             </h3>
-            <p class="card-state">
-                <ClientBadge state=client.state/>
-                " for "
-                <time datetime=machine(client.state_since) title=voice::exact(client.state_since)>
-                    {voice::span(as_of - client.state_since)}
-                </time>
-            </p>
-            <p>{voice::client_cause(client.state)}</p>
-            <p>{link(path::connections_of_client(client.id), "", voice::held_up(client))}</p>
+            {stands}
+            <p>{cause}</p>
+            <p>{link(path::connections_of_client(client.id), "", held_up)}</p>
             {said}
             {remedy.map(|remedy| view! { <p class="actions">{remedy}</p> })}
         </li>

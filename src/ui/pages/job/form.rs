@@ -15,7 +15,7 @@ use crate::{
         components::{
             field::{Submit, Text},
             head::{head, link},
-            notice::{Answered, nothing},
+            notice::{Answered, nothing, said},
         },
         path,
         patterns::{
@@ -164,6 +164,8 @@ fn confirm(
             ". "
             {meaning}
         </p>
+        {(!selection.refused.is_empty())
+            .then(|| said(false, voice::job_refused(&selection.refused)))}
         {form}
         <div class="scroll" tabindex="0" role="region" aria-label="Clients">
             <table class="table is-narrow">
@@ -220,7 +222,15 @@ fn relinks(asked: &Asked, preview: &Proposal, relink: Doing<CreateRelinks>) -> A
 fn others(asked: &Asked, preview: &Proposal, create: Doing<Create>) -> AnyView {
     let action = asked.action;
     let tag = action.takes_tag().then(|| {
-        view! { <Text name="tag" label="Tag" trouble=create.trouble required=true/> }
+        view! {
+            <Text
+                name="tag"
+                label="Tag"
+                trouble=create.trouble
+                required=true
+                help="One word, without blanks."
+            />
+        }
     });
     let revoke = (action == Action::Disconnect).then(|| {
         let ticked = create.trouble.or_ticked("revoke", "true", true);
