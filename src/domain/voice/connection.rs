@@ -165,7 +165,9 @@ fn cause(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> Stri
              Resume it, and Regrant keeps it alive again."
                 .into()
         }
-        _ if let Some(until) = connection.held_until(as_of) => {
+        (_, State::Active | State::Retrying { .. })
+            if let Some(until) = connection.held_until(as_of) =>
+        {
             waits(connection, provider, until, as_of)
         }
         (_, State::Pending) => format!(
@@ -191,7 +193,7 @@ fn in_doubt(
     account: &str,
     as_of: OffsetDateTime,
 ) -> String {
-    let again = match connection.due_at {
+    let again = match connection.held_until(as_of).or(connection.due_at) {
         Some(due) if due > as_of => format!("Regrant asks again {}", relative(due, as_of)),
         _ => "Regrant is about to ask again".into(),
     };

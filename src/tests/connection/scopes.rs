@@ -22,7 +22,7 @@ async fn scopes_that_are_refused_can_be_corrected(pool: PgPool) {
     let leaving = admin.get(&begun).await.location();
     let landed = admin.get(&world.sandbox.deny(&leaving).unwrap()).await.location();
     let page = admin.get(&landed).await.text;
-    assert!(page.contains("What came back:") && page.contains("access_denied"), "{page}");
+    assert!(page.contains("What came back:") && page.contains("invalid_scope"), "{page}");
     assert!(page.contains("Ask for other scopes"), "{page}");
     assert!(page.contains("value=\"openid nonsense\""), "{page}");
     let id = landed.split(['/', '?']).nth(2).unwrap().to_owned();

@@ -190,7 +190,11 @@ fn notice(done: &[AuditEntry], connection: &Connection) -> Option<AnyView> {
         (None, None) => return None,
     };
     let page = voice::notice(which);
-    let came_back = params.get_str("problem").and_then(|_| voice::consent_failed(done));
+    let is_told = matches!(
+        which,
+        voice::Notice::Denied | voice::Notice::Failed | voice::Notice::MissingScope
+    );
+    let came_back = is_told.then(|| voice::consent_failed(done)).flatten();
     let edit = (came_back.is_some() && connection.can_ask_anew())
         .then(|| link("#edit", "", voice::OTHER_SCOPES));
     let home = params.get_str("home").and_then(|id| id.parse::<Uuid>().ok());
