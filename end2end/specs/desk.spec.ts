@@ -51,6 +51,7 @@ test.beforeAll(async ({ browser }) => {
   });
   await plain.page.getByRole("button", { name: "Send the picture" }).click();
   await expect(plain.page.getByRole("img", { name: "The logo as it is" })).toBeVisible();
+  await plain.page.locator("summary", { hasText: "Take it away" }).click();
   await plain.page.getByRole("button", { name: "Take it away" }).click();
   await expect(plain.page.getByRole("img", { name: "The logo as it is" })).toHaveCount(0);
   await plain.context.close();

@@ -36,7 +36,7 @@ pub use check::{check, check_way, checking};
 pub use client::{
     END_PAUSE, FORGET_NEXT_SECRET, PAUSED_CONNECTIONS, REFUSED_MEANWHILE, call, canaries,
     client_paused, client_state, client_state_word, incident, incident_ends, next_secret,
-    replace_at_once, unread_field, unreadable_expiry,
+    replace_at_once, sample_refused, unread_field, unreadable_expiry,
 };
 pub use connection::{
     Next, client_pause, device, drift, grant_type, headline, in_short, meaning, next, ran_out,

@@ -13,6 +13,7 @@ pub enum Empty {
     ConnectionsFound,
     Clients,
     Providers,
+    ProvidersFound,
     Attempts,
     Lineage,
     TokenReaders,
@@ -29,7 +30,7 @@ pub enum Empty {
 }
 
 impl Empty {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Everything,
         Self::NeedsHuman,
         Self::ClientsInTrouble,
@@ -39,6 +40,7 @@ impl Empty {
         Self::ConnectionsFound,
         Self::Clients,
         Self::Providers,
+        Self::ProvidersFound,
         Self::Attempts,
         Self::Lineage,
         Self::TokenReaders,
@@ -107,6 +109,10 @@ pub fn empty(place: Empty) -> (&'static str, &'static str) {
         Empty::Providers => (
             "No providers",
             "A provider says how to talk to one service. Add one from its address, or write one.",
+        ),
+        Empty::ProvidersFound => (
+            "No provider fits",
+            "None has this name or category. Look for a part of the name, or add the provider from its address.",
         ),
         Empty::Attempts => (
             "Not refreshed yet",

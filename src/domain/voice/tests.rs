@@ -318,6 +318,10 @@ fn every_mishap_has_its_own_words() {
     classes.sort();
     classes.dedup();
     assert_eq!(classes.len(), ErrorClass::ALL.len());
+    let mut samples = ErrorClass::ALL.map(sample_refused).to_vec();
+    samples.sort_unstable();
+    samples.dedup();
+    assert_eq!(samples.len(), ErrorClass::ALL.len());
 }
 
 /// Whoever can't be told something is told what will show it.

@@ -105,7 +105,7 @@ pub async fn occasions(app: &App, actor: &Actor, since: OffsetDateTime) -> Resul
     let providers: BTreeSet<&str> = clients.iter().map(|one| one.provider.as_str()).collect();
     let mut strict = BTreeSet::new();
     for provider in providers {
-        let profile = provider::load_shared(app, &mut tx, provider).await?;
+        let profile = provider::load(app, &mut tx, provider).await?;
         if profile.policy.replacing_secret_revokes_grants {
             strict.insert(provider);
         }

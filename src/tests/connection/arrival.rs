@@ -20,7 +20,6 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        access::Role,
         connection::{State, StateName},
         device::DeviceState,
         provider::{AccountSource, GrantType, IdentityOrigin, Profile},
@@ -129,7 +128,7 @@ async fn ready(world: &World, client: Uuid, way: Way) -> Ready {
 
 /// Alice has consented, and her browser is about to come back.
 async fn page(world: &World, start: String) -> Ready {
-    let mut browser = world.sign_in(Role::Admin).await;
+    let mut browser = world.browser();
     let callback = world.consent_only(&mut browser, start, Way::Page.account()).await;
     Ready::Page { browser, callback }
 }
@@ -177,6 +176,10 @@ async fn start_on(world: &World, left: &TempDir) {
     let found = with_journal(&next, left.path());
     assert_eq!(found.iter().map(|leftover| leftover.entries.len()).sum::<usize>(), 1);
     app::refresh::leftovers(&next, found).await;
+    // The start waits for them a while only.
+    while next.in_flight() > 0 {
+        tokio::task::yield_now().await;
+    }
     assert!(with_journal(&world.replica("third").await, left.path()).is_empty(), "it is kept");
 }
 

@@ -90,10 +90,13 @@ async fn a_grant_that_was_stored_unheard_is_not_stored_over_its_successor(pool: 
     };
     let mut conn = world.pool.acquire().await.unwrap();
     let caller = Caller::load(&world.app, &mut conn, client, Vec::new()).await.unwrap();
+    drop(conn);
     for (is_again, generation) in [(false, 2), (true, 3)] {
+        let mut conn = world.pool.acquire().await.unwrap();
         let settled =
             settle::settle(&world.app, &mut conn, &consent, &caller, &given, is_again).await;
         assert_eq!(settled.unwrap(), Some(Settled::done(id)));
+        drop(conn);
         assert_eq!(world.generation(id).await, generation);
         world.until_due(id).await;
         assert_eq!(world.tick().await, 1);
