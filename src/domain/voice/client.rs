@@ -1,8 +1,8 @@
 //! How a client stands.
 
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
-use super::span;
+use super::{exact, span};
 use crate::domain::{
     client::{Client, StateName},
     incident::Incident,
@@ -40,6 +40,18 @@ pub fn client_state(state: StateName) -> &'static str {
         }
     }
 }
+
+/// What a pause that the provider asked for means.
+pub fn client_paused(until: OffsetDateTime) -> String {
+    format!("The provider asked for a pause: it is asked for no token before {}.", exact(until))
+}
+
+/// Which connections of a paused client wait.
+pub const PAUSED_CONNECTIONS: &str =
+    "What comes due before then waits. Tokens that still live are given.";
+
+/// The way to the end of a pause.
+pub const END_PAUSE: &str = "See or end the pause";
 
 /// What was seen when an incident began.
 pub fn incident(incident: &Incident, provider: &str) -> String {

@@ -64,9 +64,10 @@ pub fn empty(place: Empty) -> (&'static str, &'static str) {
             "Register a client at a provider first: a name and a secret by which the provider \
              knows you. Then connect accounts with it, and Regrant keeps them alive.",
         ),
-        Empty::NeedsHuman => {
-            ("Nobody is needed", "No connection needs a person in the next seven days.")
-        }
+        Empty::NeedsHuman => (
+            "Nothing is about to die",
+            "No living connection needs a person in the next seven days.",
+        ),
         Empty::ClientsInTrouble => {
             ("No client is in trouble", "Every provider accepts the clients you registered.")
         }
