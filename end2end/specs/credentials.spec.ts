@@ -86,12 +86,23 @@ for (const script of [true, false]) {
     await expect(steps.getByLabel("Redirect URI")).toHaveValue(`${house.url}/oauth/callback`);
     if (script) await look(page, "client-first-steps");
     await steps.getByRole("button", { name: "Check credentials" }).click();
-    const told = page.getByRole("status");
+    const told = page.locator(".notice[role=status]");
+    if (script) await expect(told).toBeFocused();
     await expect(told).toContainText("The credentials are refused");
     await expect(told).toContainText(`Compare both with what ${SERVICE} shows`);
     await told.getByText(`What ${SERVICE} said`).click();
     await expect(told).toContainText("invalid_client");
-    if (script) await look(page, "client-check-refused");
+    const works = page.getByText("Works as far as Regrant knows.");
+    await expect(works).toBeHidden();
+    if (script) {
+      // What was found is what one hears, and the page goes on saying it, and nothing against it.
+      await look(page, "client-check-refused");
+      const looked = page.waitForResponse((answer) => answer.request().method() === "GET" && answer.url() === client);
+      await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+      await looked;
+      await expect(works).toBeHidden();
+      await expect(told).toContainText("The credentials are refused");
+    }
     expect(page.url()).toBe(client);
 
     const form = page.locator("form", { has: page.getByRole("button", { name: "Replace secret" }) });

@@ -51,6 +51,7 @@ test.beforeAll(async ({ browser }) => {
   });
   await plain.page.getByRole("button", { name: "Send the picture" }).click();
   await expect(plain.page.getByRole("img", { name: "The logo as it is" })).toBeVisible();
+  await plain.page.locator("summary", { hasText: "Take it away" }).click();
   await plain.page.getByRole("button", { name: "Take it away" }).click();
   await expect(plain.page.getByRole("img", { name: "The logo as it is" })).toHaveCount(0);
   await plain.context.close();
@@ -143,7 +144,7 @@ test("all of it works without a script", async ({ browser }) => {
   await owner.page.getByRole("link", { name: "English" }).click();
   await owner.page.getByRole("button", { name: `Continue to ${SERVICE}` }).click();
   await consent(owner.page, "mallory");
-  await owner.page.getByRole("button", { name: "Mit dem richtigen Konto noch einmal" }).click();
+  await owner.page.getByRole("button", { name: "Try again with the right account" }).click();
   await expect(owner.page).toHaveURL(/\/interaction\//);
   // The page loads itself again.
   await expect(page.locator(".status .headline")).toContainText("went on to", { timeout: 15_000 });
@@ -151,7 +152,7 @@ test("all of it works without a script", async ({ browser }) => {
   await page.getByRole("button", { name: "Revoke" }).click();
   await expect(page.locator(".status .headline")).toContainText("called off");
   await owner.page.goto(another);
-  await expect(owner.page.getByRole("heading", { name: "Dieser Link ist abgelaufen" })).toBeVisible();
+  await expect(owner.page.getByRole("heading", { name: "This link was called off" })).toBeVisible();
   await page.goto("/relinks");
   await expect(section(page, "Links").getByText(LABEL)).toHaveCount(2);
   await owner.context.close();

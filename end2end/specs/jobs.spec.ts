@@ -66,7 +66,11 @@ for (const script of [true, false]) {
       await page.goto(`${house.url}/connections`);
       await page.getByRole("link", { name }).click();
       await expect(page).toHaveURL(/q=warehouse/);
-      await page.getByRole("button", { name: `Delete the saved filter ${name}` }).click();
+      const drop = `Delete the saved filter ${name}`;
+      await page.locator(`summary[aria-label="${drop}"]`).click();
+      await page.getByRole("button", { name: drop }).click();
+      await expect(page.getByText("The saved filter is deleted.")).toBeVisible();
+      if (script) await expect(page.getByText("The saved filter is deleted.").locator("..")).toBeFocused();
       await expect(page.getByRole("link", { name })).toHaveCount(0);
     });
 

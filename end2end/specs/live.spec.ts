@@ -178,3 +178,50 @@ test("a client's page shows how it stands", async () => {
   await stayed(list);
   expect(admin.mistakes).toEqual([]);
 });
+
+test("a stream that ends and begins anew is no reason to worry anybody", async () => {
+  const { page } = admin;
+  let streams = 0;
+  await page.route("**/live*", (route) => {
+    streams += 1;
+    return route.fulfill({ contentType: "text/event-stream", body: "retry: 100\n\n" });
+  });
+  await page.addInitScript(() => {
+    Object.assign(window, { worried: 0 });
+    new MutationObserver((changes) => {
+      const told = changes.filter(({ target }) => target instanceof Element && target.matches(".stale:not([hidden])"));
+      Object.assign(window, { worried: (window as unknown as { worried: number }).worried + told.length });
+    }).observe(document, { subtree: true, attributes: true, attributeFilter: ["hidden"] });
+  });
+  await open(page, "/connections");
+  await expect(() => expect(streams).toBeGreaterThan(5)).toPass({ timeout: 10_000 });
+  expect(await page.evaluate(() => (window as unknown as { worried: number }).worried)).toBe(0);
+  await page.unroute("**/live*");
+
+  // One that is refused is not asked for all the time, and is told of after a while, aloud.
+  let refused = 0;
+  await page.route("**/live*", (route) => {
+    refused += 1;
+    return route.fulfill({ status: 503, body: "" });
+  });
+  await open(page, "/connections");
+  const stale = page.locator("[aria-live=polite] > .stale");
+  await expect(stale).toBeHidden();
+  await expect(stale).toBeVisible({ timeout: 8000 });
+  expect(refused).toBeLessThan(4);
+  await page.unroute("**/live*");
+  await expect(stale).toBeHidden({ timeout: 15_000 });
+  // That a stream was refused is said in the console by the browser itself.
+  admin.mistakes.splice(0);
+});
+
+test("a page whose connection is gone says so, and rests", async () => {
+  const page = await stay(connection);
+  const answer = await fetch(`${house.url}/api/v1${connection}`, { method: "DELETE", headers });
+  expect(answer.ok).toBe(true);
+  const stale = page.locator(".stale");
+  await expect(stale).toHaveText(/There is no such connection/, { timeout: 35_000 });
+  await expect(page.locator("[data-topic]")).toHaveCount(0);
+  await stayed(page);
+  admin.mistakes.splice(0);
+});

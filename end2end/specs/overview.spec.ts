@@ -113,7 +113,7 @@ test("it is live, keeps what one unfolded, and says when it is not", async ({ br
   await expect(paused).toHaveText("1", { timeout: 10_000 });
   await expect(runsOut.locator("tbody")).toBeVisible();
 
-  const stale = page.locator("#overview > .stale");
+  const stale = page.locator("#overview .stale");
   await expect(stale).toBeHidden();
   expect(await page.evaluate(() => "stayed" in window)).toBe(true);
   await context.route("**/live", (route) => route.abort());

@@ -2,7 +2,7 @@
 // pictures of it in light and dark, wide and narrow.
 import { expect, test, type Page } from "@playwright/test";
 import { type House, startHouse } from "../support/house.js";
-import { IN_PASSING, look } from "../support/look.js";
+import { CLOSELY, IN_PASSING, look } from "../support/look.js";
 import { open, signIn } from "../support/people.js";
 import { freePort } from "../support/processes.js";
 import { type Visitor, visitor } from "../support/watch.js";
@@ -41,10 +41,10 @@ function way(list: string, name: string): string {
 }
 
 /** Looks at a page, with what its script has complained of so far. */
-async function sound(name: string, { page, mistakes }: Visitor): Promise<void> {
+async function sound(name: string, { page, mistakes }: Visitor, at = IN_PASSING): Promise<void> {
   // That an import was refused is said in the console by the browser itself, when it likes.
   const ours = mistakes.splice(0).filter((mistake) => !mistake.includes("/rpc/connection/import"));
-  await look(page, name, IN_PASSING, ours);
+  await look(page, name, at, ours);
 }
 
 const id = (path: string) => path.split("/").pop() ?? "";
@@ -75,6 +75,7 @@ const PAGES: [string, string | (() => string), ((page: Page) => Promise<void>)?]
     },
   ],
   ["connection-new", "/connections/new"],
+  ["connection-import", "/connections/import"],
   ["connection-new-client", () => `/connections/new?client=${id(client("Support desk")())}`],
   [
     "connection-new-unfolded",
@@ -122,6 +123,7 @@ const PAGES: [string, string | (() => string), ((page: Page) => Promise<void>)?]
   ["providers-category", "/providers?category=crm"],
   ["provider-custom", "/providers/sandbox"],
   ["provider-preset", () => way("/providers", "Cronofy")],
+  ["provider-edit", "/providers/sandbox/edit"],
   ["provider-new", "/providers/new"],
   ["provider-copy", "/providers/new?from=sandbox"],
   ["users", "/users"],
@@ -176,6 +178,26 @@ test("relink is sound", async () => {
   await sound("relink", nobody);
 });
 
+/** Each kind of job, on those that it comes to an end with whatever the demo is at. */
+for (const action of ["tag", "pause", "refresh", "resume", "untag", "relink", "disconnect"]) {
+  test(`a job to ${action} is sound`, async () => {
+    const { page } = admin;
+    await open(page, `/jobs/new?of=all&q=calendar&action=${action}`);
+    const tag = page.getByLabel("Tag", { exact: true });
+    if (await tag.count()) await tag.fill("seen");
+    await page.locator("main form button[type=submit]").click();
+    await page.waitForURL(/\/jobs\/[0-9a-f-]{36}$/);
+    await expect(page.getByText(/^Done: /).first()).toBeVisible({ timeout: 20_000 });
+    await sound(`job-${action}`, admin, CLOSELY);
+  });
+}
+
+test("jobs are sound", async () => {
+  await open(admin.page, "/jobs");
+  await expect(admin.page.locator("tbody tr")).toHaveCount(7);
+  await sound("jobs", admin, CLOSELY);
+});
+
 test("missing is sound", async () => {
   for (const path of ["/no/such/page", "/connections/00000000-0000-7000-8000-000000000000"]) {
     const answer = await admin.page.goto(path);
@@ -185,6 +207,19 @@ test("missing is sound", async () => {
   const others = admin.mistakes.splice(0).filter((mistake) => !mistake.includes("404"));
   expect(others).toEqual([]);
   await sound("missing", admin);
+});
+
+test("connections-unread is sound", async () => {
+  const answer = await admin.page.goto("/connections?state=unknown&q=calendar");
+  expect(answer?.status()).toBe(400);
+  await expect(admin.page.getByText("There is no state “unknown”")).toBeVisible();
+  await expect(admin.page.getByRole("link", { name: "calendar" })).toHaveCount(0);
+  // The browser says of its own that the address was refused.
+  const others = admin.mistakes.splice(0).filter((mistake) => !mistake.includes("400"));
+  expect(others).toEqual([]);
+  await sound("connections-unread", admin);
+  await admin.page.getByRole("link", { name: "Clear the filters" }).click();
+  await expect(admin.page.getByRole("link", { name: "Alice's calendar" })).toBeVisible();
 });
 
 test("the first pages of an empty Regrant are sound", async ({ browser }) => {

@@ -16,7 +16,8 @@ function looks(examined: (scheme: string, width: number) => boolean): Look[] {
   );
 }
 
-const CLOSELY = looks(() => true);
+/** In both themes, at each width. */
+export const CLOSELY = looks(() => true);
 /** For many pages: each theme is examined once, as are the widest and the narrowest. */
 export const IN_PASSING = looks((scheme, width) => width === (scheme === "light" ? 1440 : 390));
 

@@ -78,6 +78,10 @@ pub struct Connection {
     /// The client's name, so that a list needs no second question.
     pub client_name: String,
     pub client_state: client::StateName,
+    /// The provider asked the client for a pause (`Retry-After`) that ends then, or ended: no token is
+    /// asked for before.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub client_paused_until: Option<OffsetDateTime>,
     /// The provider's slug.
     pub provider: String,
     /// What people call the connection.
@@ -155,6 +159,9 @@ impl Connection {
             (_, client::StateName::CredentialsRejected | client::StateName::Incident) => {
                 Standing::ClientRefused
             }
+            (State::Active | State::Retrying { .. }, _) if self.held_until(as_of).is_some() => {
+                Standing::Paused
+            }
             (State::Pending, _) => Standing::Pending,
             (State::NeedsReauth { .. }, _) => Standing::NeedsPerson,
             (State::Retrying { .. } | State::InDoubt { .. }, _) => Standing::Retrying,
@@ -165,9 +172,30 @@ impl Connection {
         }
     }
 
+    /// Until when its provider has asked its client to wait, while that goes on.
+    pub fn pause_ends(&self, as_of: OffsetDateTime) -> Option<OffsetDateTime> {
+        self.client_paused_until
+            .filter(|until| *until > as_of && self.client_state == client::StateName::Ready)
+    }
+
+    /// Until when a refresh that is due, or comes due, waits because the provider asked for a pause.
+    pub fn held_until(&self, as_of: OffsetDateTime) -> Option<OffsetDateTime> {
+        let is_kept =
+            matches!(self.state, State::Active | State::Retrying { .. } | State::InDoubt { .. });
+        self.pause_ends(as_of).filter(|until| {
+            is_kept && self.paused_at.is_none() && self.due_at.is_some_and(|due| due < *until)
+        })
+    }
+
     /// Whether it can be brought back by consent given anew, in place.
     pub fn can_reauthorize(&self) -> bool {
         self.grant_type != GrantType::ClientCredentials
+    }
+
+    /// Whether other scopes can be asked for: a person's first consent is still to come.
+    pub fn can_ask_anew(&self) -> bool {
+        self.state == State::Pending
+            && matches!(self.grant_type, GrantType::AuthorizationCode | GrantType::DeviceCode)
     }
 
     /// Whether it holds a token set.
@@ -188,6 +216,9 @@ pub struct ConnectionPatch {
     /// All values anew. They say where requests are sent, so others are refused while the connection
     /// holds tokens.
     pub variables: Option<BTreeMap<String, String>>,
+    /// What consent is asked for, while nobody has given any; later the client's scopes count, with the
+    /// next relink that asks for them. Empty: what the client asks for.
+    pub scopes: Option<Vec<String>>,
 }
 
 /// A page of connections and the moment it was true.

@@ -154,6 +154,9 @@ pub struct Selection {
     /// Another one when another number of any client's are chosen. A job with it as `expected` is made
     /// only while it is the same.
     pub digest: String,
+    /// For links: the names of those clients that are refused or switched off. No link of theirs can work
+    /// before that is mended, so none is made.
+    pub refused: Vec<String>,
 }
 
 /// What a person is asked to confirm.

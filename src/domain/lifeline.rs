@@ -82,7 +82,7 @@ impl Life {
             as_of,
             obtained_at: connection.obtained_at.filter(|_| held),
             access_expires_at: connection.access_expires_at.filter(|_| held),
-            due_at: connection.due_at.filter(|_| living),
+            due_at: connection.held_until(as_of).or(connection.due_at).filter(|_| living),
             needs_human_by: connection.needs_human_by.filter(|_| living),
             reach,
             dead_since,

@@ -29,7 +29,8 @@ pub struct Overview {
     pub needs_human_groups: Vec<NeedsHumanGroup>,
     /// How many connections that are, and those that are not shown.
     pub needs_human_count: i64,
-    /// Clients the provider refuses, at most [`IN_TROUBLE`].
+    /// Clients the provider refuses, or has asked for a pause that holds connections up; at most
+    /// [`IN_TROUBLE`].
     pub clients_in_trouble: Vec<Client>,
     /// How far ahead it looks.
     pub over: Scale,
@@ -50,6 +51,11 @@ impl Overview {
     /// Whether there may be more clients in trouble than are shown.
     pub fn hides_clients(&self) -> bool {
         i64::try_from(self.clients_in_trouble.len()).is_ok_and(|shown| shown >= IN_TROUBLE)
+    }
+
+    /// How many connections stand so.
+    pub fn count(&self, standing: Standing) -> i64 {
+        self.counts.iter().find(|(counted, _)| *counted == standing).map_or(0, |(_, count)| *count)
     }
 
     /// How many need a human beside those that are told of.

@@ -6,7 +6,13 @@ use uuid::Uuid;
 
 mod stage;
 
-use super::{access::Unknown, device::DeviceAuthorization, page::Page};
+use super::{
+    access::Unknown,
+    client,
+    connection::{Connection, State},
+    device::DeviceAuthorization,
+    page::Page,
+};
 
 pub use stage::{Ended, Outcome, Stage};
 
@@ -53,6 +59,8 @@ pub struct RelinkEntry {
     pub account: Option<String>,
     /// The client's name.
     pub client: String,
+    /// While it is refused or switched off no link of its connections can work.
+    pub client_state: client::StateName,
     /// The provider's name as people know it.
     pub service: String,
 }
@@ -126,7 +134,33 @@ pub struct HandedRelink {
     pub service: String,
     /// The account, masked.
     pub account: Option<String>,
+    pub need: Need,
+    /// Who asks, as its brand says.
+    pub house: Option<String>,
+    /// Who helps.
+    pub contact: Option<String>,
     pub picture: Option<Picture>,
+}
+
+/// What a link is for, as far as its visitor is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Need {
+    /// Nobody has given consent yet.
+    First,
+    /// Consent has to be given again, for it works no longer.
+    Again,
+    /// It works, and consent is asked for anew.
+    Anew,
+}
+
+impl Need {
+    pub fn of(connection: &Connection) -> Self {
+        match connection.state {
+            State::Pending => Self::First,
+            State::Active | State::Retrying { .. } => Self::Anew,
+            State::NeedsReauth { .. } | State::InDoubt { .. } | State::Disconnected => Self::Again,
+        }
+    }
 }
 
 /// A QR code: the path of its dark squares, in a field so many squares wide with a margin around it.
@@ -143,13 +177,18 @@ pub enum Invitation {
     Open {
         service: String,
         account: Option<String>,
+        need: Need,
         consent: Consent,
     },
+    /// It works, but consent could not be made good: something has to be mended first, by the house.
+    NotNow,
     /// It has just brought the connection back, by a code.
     Done,
     /// It was used; the connection lives again if nothing went wrong.
     Used,
     Expired,
+    /// A newer link took its place, or somebody called it off.
+    Ended(Ended),
     /// No such link was ever made, or its connection is gone.
     Unknown,
 }

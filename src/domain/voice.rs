@@ -34,12 +34,13 @@ pub use campaign::{
 };
 pub use check::{check, check_way, checking};
 pub use client::{
-    FORGET_NEXT_SECRET, REFUSED_MEANWHILE, call, canaries, client_state, client_state_word,
-    incident, incident_ends, next_secret, replace_at_once, unread_field, unreadable_expiry,
+    END_PAUSE, FORGET_NEXT_SECRET, PAUSED_CONNECTIONS, REFUSED_MEANWHILE, call, canaries,
+    client_paused, client_state, client_state_word, incident, incident_ends, next_secret,
+    replace_at_once, sample_refused, unread_field, unreadable_expiry,
 };
 pub use connection::{
-    Next, device, drift, grant_type, headline, in_short, meaning, next, ran_out, reason,
-    reason_name, state_name, told, why,
+    Next, client_pause, device, drift, grant_type, headline, in_short, meaning, next, ran_out,
+    reason, reason_name, state_name, told, why,
 };
 pub use done::done;
 pub use empty::{Empty, empty};
@@ -47,18 +48,19 @@ pub use import::{import, nothing_read};
 pub use job::{
     job, job_action, job_broke_off, job_changed, job_customer_busy, job_disconnected, job_done,
     job_gone, job_meaning, job_name, job_not_allowed, job_nothing_to_do, job_outcome, job_press,
-    job_relink, job_revoked, job_selection, job_stop,
+    job_refused, job_relink, job_revoked, job_selection, job_stop,
 };
 pub use lifeline::{lifeline, mark};
 pub use list::{FILTER_SAVED, connections, grouped, sort, unread};
 pub use moment::{day, exact, relative, span, stretch, until};
 pub use outcome::{
-    AWAY, COPIED, NOT_COPIED, Notice, Page, held, notice, see_fields, stale, unsaved,
+    AWAY, COPIED, NOT_COPIED, Notice, OTHER_SCOPES, Page, consent_failed, held, notice, see_fields,
+    stale, unsaved,
 };
 pub use overview::{
-    MORE_CLIENTS, RELINK_ALL, attempts, between, bucket, client_cause, client_remedy, clock,
-    day_in_short, due, ending, endings, group, group_line, group_name, held_up, in_all,
-    month_in_short, more_needed, overdue, scale, short,
+    FIRST_CONSENT, MORE_CLIENTS, RELINK_ALL, attempts, between, bucket, client_cause,
+    client_remedy, clock, day_in_short, due, ending, endings, first_consents, group, group_line,
+    group_name, held_up, in_all, month_in_short, more_needed, overdue, scale, short,
 };
 pub use people::{PASSWORD_SET, new_password, role, scope};
 pub use provider::{
@@ -66,8 +68,8 @@ pub use provider::{
     rotation,
 };
 pub use relink::{
-    Advice, DROP_LOGO, brand, brand_contrast, more_found, relink, relink_revoke, relink_show,
-    relink_word, renewed,
+    Advice, DROP_LOGO, brand, brand_contrast, more_found, no_relink, relink, relink_refused,
+    relink_revoke, relink_show, relink_word, renewed,
 };
 pub use token::{more_readers, reader, reveal, revealed, revealed_before, revealed_for, times};
 

@@ -236,6 +236,7 @@ pub async fn update(
     external_id: Option<String>,
     #[server(default)] tags: String,
     #[server(default)] variables: BTreeMap<String, String>,
+    scopes: Option<String>,
 ) -> Answer<()> {
     let (app, actor) = crate::server::http::caller::actor().await?;
     let patch = crate::domain::connection::ConnectionPatch {
@@ -244,6 +245,7 @@ pub async fn update(
         tags: Some(super::words(&tags)),
         // The form has no fields for them where there is nothing to fill in, or not now.
         variables: Some(variables).filter(|variables| !variables.is_empty()),
+        scopes: scopes.map(|scopes| super::words(&scopes)),
     };
     app.call(crate::server::app::connection::update(&app, &actor, id, patch)).await?;
     Ok(())

@@ -146,7 +146,7 @@ async fn fill(app: &App, running: &Running) -> anyhow::Result<Profile> {
     refresh(app, dead).await;
 
     let retrying = import(app, desk, "Alice's contacts", grant("demo", "alice", OFFLINE)?).await?;
-    sandbox.control().set(|settings| settings.retry_after = 1800);
+    sandbox.control().set(|settings| settings.retry_after = PAUSE);
     sandbox.control().fail_next(Fault::RateLimited, 1);
     refresh(app, retrying).await;
     sandbox.control().clear();
@@ -165,6 +165,9 @@ async fn fill(app: &App, running: &Running) -> anyhow::Result<Profile> {
     }
     Ok(provider.profile)
 }
+
+/// For how many seconds the sandbox asks for a pause: it holds up all that its client has.
+const PAUSE: u64 = 20;
 
 const OFFLINE: &str = "openid email offline_access ttl:1800";
 

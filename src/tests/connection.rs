@@ -11,3 +11,4 @@ mod import;
 mod list;
 mod live;
 mod reveal;
+mod scopes;

@@ -248,7 +248,14 @@ async fn a_sample_that_is_no_json_is_told_by_what_it_is(pool: PgPool) {
         [("client", &*client.to_string()), ("body", "<html>busy</html>"), ("answers", "refresh")];
     assert_eq!(admin.submit("dry_run/read", &form).await.status, 302);
     let page = admin.get(&format!("/clients/{client}/dry-run")).await.text;
-    assert!(page.contains("This is HTML, not JSON"), "{page}");
+    assert!(page.contains("This is HTML, not JSON") && page.contains("no token in this"), "{page}");
+    // Nothing was sent, so nothing reached anybody.
+    assert!(!page.contains("The request reached"), "{page}");
+    let body = r#"{"error":"invalid_grant"}"#;
+    let form = [("client", &*client.to_string()), ("body", body), ("answers", "exchange")];
+    assert_eq!(admin.submit("dry_run/read", &form).await.status, 302);
+    let page = admin.get(&format!("/clients/{client}/dry-run")).await.text;
+    assert!(page.contains("This refuses the grant: the code"), "{page}");
 }
 
 #[sqlx::test]

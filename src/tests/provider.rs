@@ -469,3 +469,12 @@ async fn all_that_is_wrong_with_a_profile_is_told_at_once(pool: PgPool) {
     let told = page.json::<Value>()["fields"].to_string();
     assert!(told.contains("a preset has this slug") && told.contains("endpoints.token"), "{told}");
 }
+
+/// The catalogue is not empty because a search is.
+#[sqlx::test]
+async fn a_search_without_a_hit_says_so(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut admin = world.sign_in(Admin).await;
+    let page = admin.get("/providers?q=nothing-of-that-name").await;
+    assert!(page.text.contains("No provider fits"), "{}", page.text);
+}

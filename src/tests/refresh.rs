@@ -11,6 +11,7 @@ mod intent;
 mod journal;
 mod limits;
 mod one_at_a_time;
+mod pause;
 mod rotation;
 mod save;
 mod verdict;

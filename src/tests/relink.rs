@@ -2,6 +2,7 @@
 
 mod campaign;
 mod desk;
+mod refused;
 mod visit;
 
 use axum::http::StatusCode;
@@ -15,7 +16,7 @@ use crate::{
         connection::{State, StateName},
         problem::Code,
         provider::GrantType,
-        relink::{Consent, CreatedRelink, Invitation},
+        relink::{Consent, CreatedRelink, Ended, Invitation, Need},
     },
     sandbox::Hold,
     server::app::{self, Actor, connection::device},
@@ -70,6 +71,7 @@ async fn support_makes_a_link_and_whoever_opens_it_brings_the_connection_back(po
     let open = Invitation::Open {
         service: "Service strict".into(),
         account: Some("a…@example.com".into()),
+        need: Need::Again,
         consent: Consent::Page,
     };
     assert_eq!(invited(&mut owner, &token).await, open);
@@ -199,7 +201,7 @@ async fn a_new_link_voids_the_one_before(pool: PgPool) {
     let first = token_of(&made(&mut support, id).await);
     let second = token_of(&made(&mut support, id).await);
     let mut owner = world.browser();
-    assert_eq!(invited(&mut owner, &first).await, Invitation::Expired);
+    assert_eq!(invited(&mut owner, &first).await, Invitation::Ended(Ended::Replaced));
     assert_eq!(
         owner.begin_relink(&first).await.location(),
         format!("/relink/{first}?outcome=failed")

@@ -188,6 +188,11 @@ pub fn client_remedy(id: Uuid, state: client::StateName) -> String {
     }
 }
 
+/// Where the pause that a client's provider asked for is told, and ended.
+pub fn client_pause(id: Uuid) -> String {
+    format!("{}#pause", client(id))
+}
+
 pub fn client_import(id: Uuid) -> String {
     format!("{CLIENTS}/{id}/import")
 }
@@ -240,7 +245,8 @@ pub fn relink_again(token: &str, outcome: Outcome) -> String {
 }
 
 pub fn in_language(page: &str, language: Language) -> String {
-    query(page, [(LANGUAGE, language.tag().to_owned())])
+    let joint = if page.contains('?') { '&' } else { '?' };
+    format!("{page}{joint}{LANGUAGE}={}", language.tag())
 }
 
 /// The house's colours; the version keeps an old one from being shown.

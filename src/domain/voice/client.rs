@@ -1,12 +1,13 @@
 //! How a client stands.
 
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
-use super::span;
+use super::{exact, span};
 use crate::domain::{
     client::{Client, StateName},
     incident::Incident,
     provider::{IncidentPolicy, Profile},
+    refusal::ErrorClass,
     rehearsal::{NextSecret, UNREADABLE},
 };
 
@@ -39,6 +40,18 @@ pub fn client_state(state: StateName) -> &'static str {
         }
     }
 }
+
+/// What a pause that the provider asked for means.
+pub fn client_paused(until: OffsetDateTime) -> String {
+    format!("The provider asked for a pause: it is asked for no token before {}.", exact(until))
+}
+
+/// Which connections of a paused client wait.
+pub const PAUSED_CONNECTIONS: &str =
+    "What comes due before then waits. Tokens that still live are given.";
+
+/// The way to the end of a pause.
+pub const END_PAUSE: &str = "See or end the pause";
 
 /// What was seen when an incident began.
 pub fn incident(incident: &Incident, provider: &str) -> String {
@@ -133,6 +146,27 @@ pub fn unreadable_expiry(at: String) -> String {
         "What stands at {at} says when a token ends, in a way that this profile does not read: the \
          token would be taken for one whose end is not known."
     )
+}
+
+/// What Regrant would make of an answer that gives no token, where nothing was sent.
+pub fn sample_refused(class: ErrorClass) -> &'static str {
+    match class {
+        ErrorClass::GrantRefused => {
+            "This refuses the grant: the code, or the refresh token. After a refresh only a person could help."
+        }
+        ErrorClass::ClientRefused => {
+            "This refuses the client: its connections would pause until its secret is mended."
+        }
+        ErrorClass::ScopeRefused => "This refuses the scopes that were asked for.",
+        ErrorClass::RequestRefused => {
+            "This refuses the request: the profile or the client's registration would have to change."
+        }
+        ErrorClass::RateLimited => "This asks Regrant to slow down; it would wait and try again.",
+        ErrorClass::Transient => "This decides nothing; Regrant would try again.",
+        ErrorClass::AnswerLost => {
+            "Regrant finds no token in this, and no error. After a refresh it would be in doubt and try again."
+        }
+    }
 }
 
 /// What looks like a token or its end, and is not read; `at` is a JSON pointer.

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{day, error_class, relative, span};
+use super::{day, error_class, exact, relative, span};
 use crate::domain::{
     client,
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
@@ -32,6 +32,7 @@ pub fn next(connection: &Connection, as_of: OffsetDateTime) -> Next {
         Standing::Alive | Standing::Disconnected => Next::Nothing,
         Standing::Retrying => Next::Wait,
         Standing::Paused if connection.paused_at.is_some() => Next::Resume,
+        Standing::Paused if connection.held_until(as_of).is_some() => Next::Wait,
         Standing::ClientRefused | Standing::Paused => Next::MendClient,
         Standing::Soon | Standing::NeedsPerson | Standing::Pending => {
             if connection.can_reauthorize() { Next::Consent } else { Next::Replace }
@@ -49,7 +50,9 @@ pub fn meaning(standing: Standing) -> &'static str {
         Standing::ClientRefused => {
             "The provider refuses its client. It waits until that is mended."
         }
-        Standing::Paused => "It rests: it was paused, or its client is switched off.",
+        Standing::Paused => {
+            "It rests: it was paused, its client is switched off, or the provider asked for a pause."
+        }
         Standing::Pending => "Nobody has given consent yet.",
         Standing::Disconnected => "Disconnected on purpose. Nothing is kept alive.",
     }
@@ -103,9 +106,12 @@ pub fn headline(connection: &Connection, as_of: OffsetDateTime) -> String {
         }
         (Standing::NeedsPerson, _) => "Needs a person.".into(),
         (Standing::ClientRefused, _) => "Waiting: its client is refused.".into(),
-        (Standing::Paused, _) => match connection.paused_at {
-            Some(at) => format!("Paused {}.", ago(at, as_of)),
-            None => "Paused: its client is switched off.".into(),
+        (Standing::Paused, _) => match (connection.paused_at, connection.held_until(as_of)) {
+            (Some(at), _) => format!("Paused {}.", ago(at, as_of)),
+            (None, Some(until)) => {
+                format!("Paused: the provider asked for it. That ends {}.", relative(until, as_of))
+            }
+            (None, None) => "Paused: its client is switched off.".into(),
         },
         (Standing::Pending, _) => "Waiting for consent.".into(),
         (Standing::Disconnected, _) => "Disconnected.".into(),
@@ -159,6 +165,11 @@ fn cause(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> Stri
              Resume it, and Regrant keeps it alive again."
                 .into()
         }
+        (_, State::Active | State::Retrying { .. })
+            if let Some(until) = connection.held_until(as_of) =>
+        {
+            waits(connection, provider, until, as_of)
+        }
         (_, State::Pending) => format!(
             "It was made, but nobody has given consent at {provider} yet. Go there now, or send a \
              relink to the account's owner."
@@ -182,7 +193,7 @@ fn in_doubt(
     account: &str,
     as_of: OffsetDateTime,
 ) -> String {
-    let again = match connection.due_at {
+    let again = match connection.held_until(as_of).or(connection.due_at) {
         Some(due) if due > as_of => format!("Regrant asks again {}", relative(due, as_of)),
         _ => "Regrant is about to ask again".into(),
     };
@@ -191,6 +202,32 @@ fn in_doubt(
          have been given that never arrived. {again}, with the token it has. If {provider} takes that, \
          nothing is lost. If it refuses, the owner of {account} has to give consent once more. As long as \
          no answer comes, Regrant goes on asking."
+    )
+}
+
+/// What waits for the end of a pause that the provider asked for.
+fn waits(
+    connection: &Connection,
+    provider: &str,
+    until: OffsetDateTime,
+    as_of: OffsetDateTime,
+) -> String {
+    let gone = match connection.access_expires_at {
+        Some(end) if end <= as_of => format!(
+            " Its access token ended {}, so whoever asks for one is told to come back then.",
+            ago(end, as_of)
+        ),
+        _ => String::new(),
+    };
+    let pause = client_pause(provider, &connection.client_name, until);
+    format!("{pause} It is refreshed after that.{gone}")
+}
+
+/// That a provider asked a client for a pause, and until when.
+pub fn client_pause(provider: &str, client: &str, until: OffsetDateTime) -> String {
+    format!(
+        "{provider} asked the client “{client}” for a pause: it is asked for no token before {}.",
+        exact(until)
     )
 }
 
@@ -320,6 +357,9 @@ pub fn in_short(connection: &Connection, as_of: OffsetDateTime) -> String {
         }
         (Standing::Soon, _) if connection.has_refresh_token => "The refresh token runs out.".into(),
         (Standing::Soon, _) => "The token runs out and can't be renewed.".into(),
+        (Standing::Paused, _) if let Some(until) = connection.held_until(as_of) => {
+            format!("The provider asked for a pause. It ends {}.", relative(until, as_of))
+        }
         (standing, _) => meaning(standing).into(),
     }
 }

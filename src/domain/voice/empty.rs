@@ -13,6 +13,7 @@ pub enum Empty {
     ConnectionsFound,
     Clients,
     Providers,
+    ProvidersFound,
     Attempts,
     Lineage,
     TokenReaders,
@@ -29,7 +30,7 @@ pub enum Empty {
 }
 
 impl Empty {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Everything,
         Self::NeedsHuman,
         Self::ClientsInTrouble,
@@ -39,6 +40,7 @@ impl Empty {
         Self::ConnectionsFound,
         Self::Clients,
         Self::Providers,
+        Self::ProvidersFound,
         Self::Attempts,
         Self::Lineage,
         Self::TokenReaders,
@@ -62,9 +64,10 @@ pub fn empty(place: Empty) -> (&'static str, &'static str) {
             "Register a client at a provider first: a name and a secret by which the provider \
              knows you. Then connect accounts with it, and Regrant keeps them alive.",
         ),
-        Empty::NeedsHuman => {
-            ("Nobody is needed", "No connection needs a person in the next seven days.")
-        }
+        Empty::NeedsHuman => (
+            "Nothing is about to die",
+            "No living connection needs a person in the next seven days.",
+        ),
         Empty::ClientsInTrouble => {
             ("No client is in trouble", "Every provider accepts the clients you registered.")
         }
@@ -106,6 +109,10 @@ pub fn empty(place: Empty) -> (&'static str, &'static str) {
         Empty::Providers => (
             "No providers",
             "A provider says how to talk to one service. Add one from its address, or write one.",
+        ),
+        Empty::ProvidersFound => (
+            "No provider fits",
+            "None has this name or category. Look for a part of the name, or add the provider from its address.",
         ),
         Empty::Attempts => (
             "Not refreshed yet",

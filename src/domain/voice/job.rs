@@ -90,6 +90,15 @@ pub fn job_stop(job: &Job) -> String {
     )
 }
 
+/// That some clients' connections get no links.
+pub fn job_refused(clients: &[String]) -> String {
+    let named = clients.iter().map(|name| format!("“{name}”")).collect::<Vec<_>>().join(", ");
+    format!(
+        "No links are made for {named}: the client is refused by its provider or switched off, and consent \
+         would come to nothing. Mend that first."
+    )
+}
+
 /// How a job stands, and whether all is well.
 pub fn job(job: &Job) -> (bool, String) {
     let count = |number: i64| grouped(number);

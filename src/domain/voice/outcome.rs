@@ -1,6 +1,6 @@
 //! How a visit to a provider's consent page ended, for the staff.
 
-use crate::domain::introspection::Liveness;
+use crate::domain::{audit::AuditEntry, introspection::Liveness};
 
 /// A title and a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +88,16 @@ impl Notice {
     }
 }
 
+/// What came back in the place of consent, as the newest entries of the audit log tell.
+pub fn consent_failed(done: &[AuditEntry]) -> Option<String> {
+    let newest = done.iter().find(|entry| entry.action == "connection.consent_failed")?;
+    let why = newest.detail.get("why")?.as_str()?;
+    (!why.is_empty()).then(|| why.to_owned())
+}
+
+/// The way to what consent is asked for.
+pub const OTHER_SCOPES: &str = "Ask for other scopes";
+
 /// A title, a sentence, and whether things are well.
 pub fn notice(notice: Notice) -> Page {
     let (title, text, well) = match notice {
@@ -126,8 +136,8 @@ pub fn notice(notice: Notice) -> Page {
         ),
         Notice::Failed => (
             "It did not work this time",
-            "The provider could not finish the request, so nothing was changed. What it said, if \
-             anything, is below. Try again.",
+            "The provider could not finish the request, so nothing was changed. If it goes on failing, \
+             see what came back, and what the client and the connection ask for.",
             false,
         ),
         Notice::Expired => (

@@ -235,6 +235,17 @@ pub fn client_cause(state: StateName) -> &'static str {
     }
 }
 
+/// What a person is needed for who has never consented: nothing lives yet that could die.
+pub const FIRST_CONSENT: &str = "for the first consent";
+
+/// How many wait for that.
+pub fn first_consents(count: i64) -> String {
+    match count {
+        1 => "1 connection waits for its first consent.".into(),
+        many => format!("{} connections wait for their first consent.", grouped(many)),
+    }
+}
+
 /// How many need a person beside those that are shown.
 pub fn more_needed(count: i64) -> String {
     match count {

@@ -3,7 +3,11 @@
 use time::OffsetDateTime;
 
 use super::relative;
-use crate::domain::relink::{Relink, RelinkShow, Stage};
+use crate::domain::{
+    client::StateName,
+    connection::{Connection, State},
+    relink::{Relink, RelinkShow, Stage},
+};
 
 /// What happened, and what to tell the customer.
 pub struct Advice {
@@ -124,6 +128,46 @@ pub fn relink(relink: &Relink, service: &str, as_of: OffsetDateTime) -> Advice {
         _ => Some(false),
     };
     Advice { happened, say: say(stage), well }
+}
+
+/// What to say while no link of a client's connections can work, whatever became of one.
+pub fn relink_refused(state: StateName, client: &str) -> Option<String> {
+    let (why, remedy) = match state {
+        StateName::CredentialsRejected => ("is refused by its provider", "replace its secret"),
+        StateName::Disabled => ("is switched off", "switch it on"),
+        StateName::Ready | StateName::Incident => return None,
+    };
+    Some(format!(
+        "“Something has to be put right on our side first. I will tell you when.” The client “{client}” \
+         {why}: an admin has to {remedy}, and no link works before that."
+    ))
+}
+
+/// Why the desk offers no link for a connection that it found. `None`: it may be sent one.
+pub fn no_relink(connection: &Connection) -> Option<String> {
+    let client = &connection.client_name;
+    Some(match (connection.client_state, &connection.state) {
+        (_, State::Disconnected) => {
+            "Disconnected on purpose; no link brings it back. It has to be connected anew, by an admin."
+                .into()
+        }
+        _ if !connection.can_reauthorize() => {
+            "It belongs to the client itself; no person's consent is needed.".into()
+        }
+        (StateName::CredentialsRejected, _) => format!(
+            "The provider refuses the client “{client}”, so no link would work. An admin has to replace its \
+             secret first."
+        ),
+        (StateName::Disabled, _) => {
+            format!("The client “{client}” is switched off. An admin has to switch it on first.")
+        }
+        (_, State::NeedsReauth { .. } | State::Pending) => return None,
+        _ if connection.account_id.is_none() => {
+            "It is alive, and nobody knows whose account it is: a link could put another in its place."
+                .into()
+        }
+        _ => return None,
+    })
 }
 
 fn say(stage: Stage) -> &'static str {

@@ -28,6 +28,7 @@ fn connection(state: State) -> Connection {
         client_id: Uuid::nil(),
         client_name: "Accounting".into(),
         client_state: client::StateName::Ready,
+        client_paused_until: None,
         provider: "cronofy".into(),
         label: String::new(),
         external_id: None,
@@ -130,10 +131,15 @@ fn all() -> Vec<String> {
                         has_refresh_token,
                         ..connection(state.clone())
                     };
-                    said.push(headline(&one, AS_OF));
-                    said.push(why(&one, "Cronofy", AS_OF));
-                    said.push(in_short(&one, AS_OF));
-                    said.push(lifeline(&Life::of(&one, &[], AS_OF)));
+                    let until = AS_OF + Duration::hours(2);
+                    let paused = Connection { client_paused_until: Some(until), ..one.clone() };
+                    for one in [one, paused] {
+                        said.push(headline(&one, AS_OF));
+                        said.push(why(&one, "Cronofy", AS_OF));
+                        said.push(in_short(&one, AS_OF));
+                        said.push(lifeline(&Life::of(&one, &[], AS_OF)));
+                        said.extend(no_relink(&one));
+                    }
                 }
             }
         }
@@ -175,6 +181,10 @@ fn all() -> Vec<String> {
         said.extend([client_state(state).into(), client_state_word(state).into()]);
     }
     said.push(checking("Cronofy"));
+    said.extend(client::StateName::ALL.into_iter().flat_map(|state| relink_refused(state, "A")));
+    said.extend([first_consents(1), first_consents(2), client_paused(AS_OF)]);
+    said.extend([FIRST_CONSENT, END_PAUSE, PAUSED_CONNECTIONS, OTHER_SCOPES].map(str::to_owned));
+    said.push(job_refused(&["A".into(), "B".into()]));
     said.extend(Way::ALL.map(|way| check_way(way).into()));
     for found in checks() {
         for state in client::StateName::ALL {
@@ -308,6 +318,10 @@ fn every_mishap_has_its_own_words() {
     classes.sort();
     classes.dedup();
     assert_eq!(classes.len(), ErrorClass::ALL.len());
+    let mut samples = ErrorClass::ALL.map(sample_refused).to_vec();
+    samples.sort_unstable();
+    samples.dedup();
+    assert_eq!(samples.len(), ErrorClass::ALL.len());
 }
 
 /// Whoever can't be told something is told what will show it.

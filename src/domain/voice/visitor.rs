@@ -6,7 +6,10 @@ mod en;
 
 use time::OffsetDateTime;
 
-use crate::domain::{language::Language, relink::Outcome};
+use crate::domain::{
+    language::Language,
+    relink::{HandedRelink, Need, Outcome},
+};
 
 /// A page that says how something ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +26,10 @@ pub struct Texts {
     pub language: &'static str,
     pub months: [&'static str; 12],
     pub title: &'static str,
+    pub title_first: &'static str,
     pub needs_consent: &'static str,
+    pub needs_first: &'static str,
+    pub needs_anew: &'static str,
     pub by_page: &'static str,
     pub by_code: &'static str,
     pub which_account: &'static str,
@@ -31,6 +37,7 @@ pub struct Texts {
     pub once: &'static str,
     pub go_on: &'static str,
     pub go_on_again: &'static str,
+    pub try_again: &'static str,
     pub get_code: &'static str,
     pub get_code_again: &'static str,
     pub code_where: &'static str,
@@ -49,14 +56,22 @@ pub struct Texts {
     pub took_too_long: Ending,
     pub used: Ending,
     pub expired: Ending,
+    pub replaced: Ending,
+    pub revoked: Ending,
+    pub not_now: Ending,
     pub unknown: Ending,
     /// Of the address by which a browser leaves for the provider.
     pub spent: Ending,
     /// Of a consent that takes long to store.
     pub being_stored: Ending,
     pub mail_subject: &'static str,
+    pub mail_subject_first: &'static str,
     pub mail_greeting: &'static str,
+    pub mail_house: &'static str,
     pub mail_body: &'static str,
+    pub mail_body_first: &'static str,
+    pub mail_body_anew: &'static str,
+    pub mail_way: &'static str,
     pub mail_account: &'static str,
     pub mail_once: &'static str,
 }
@@ -97,27 +112,41 @@ pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
         .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 
-/// A subject and a text by which a link is sent.
-pub fn mail(
-    language: Language,
-    service: &str,
-    account: Option<&str>,
-    url: &str,
-    expires_at: OffsetDateTime,
-) -> (String, String) {
+/// A subject and a text by which a link is sent. It names who asks, so that it is not taken for a fraud.
+pub fn mail(language: Language, handed: &HandedRelink) -> (String, String) {
     let texts = texts(language);
-    let until = texts.moment(expires_at);
-    let values =
-        [("service", service), ("account", account.unwrap_or_default()), ("until", &until)];
-    let account = account.map(|_| format!(" {}", fill(texts.mail_account, &values)));
-    let body = format!(
-        "{}\n\n{}{}\n\n{url}\n\n{}\n",
-        texts.mail_greeting,
-        fill(texts.mail_body, &values),
-        account.unwrap_or_default(),
-        fill(texts.mail_once, &values),
-    );
-    (fill(texts.mail_subject, &values), body)
+    let until = texts.moment(handed.made.expires_at);
+    let values = [
+        ("service", handed.service.as_str()),
+        ("account", handed.account.as_deref().unwrap_or_default()),
+        ("house", handed.house.as_deref().unwrap_or_default()),
+        ("contact", handed.contact.as_deref().unwrap_or_default()),
+        ("until", &until),
+    ];
+    let (subject, body) = match handed.need {
+        Need::First => (texts.mail_subject_first, texts.mail_body_first),
+        Need::Again => (texts.mail_subject, texts.mail_body),
+        Need::Anew => (texts.mail_subject, texts.mail_body_anew),
+    };
+    let first = [
+        handed.house.as_ref().map(|_| texts.mail_house),
+        Some(body),
+        Some(texts.mail_way),
+        handed.account.as_ref().map(|_| texts.mail_account),
+    ];
+    let first: Vec<&str> = first.into_iter().flatten().collect();
+    let first = first.join(" ");
+    let paragraphs = [
+        Some(texts.mail_greeting),
+        Some(first.as_str()),
+        Some(handed.made.url.as_str()),
+        Some(texts.mail_once),
+        handed.contact.as_ref().map(|_| texts.help),
+        handed.house.as_deref(),
+    ];
+    let paragraphs: Vec<String> =
+        paragraphs.into_iter().flatten().map(|text| fill(text, &values)).collect();
+    (fill(subject, &values), format!("{}\n", paragraphs.join("\n\n")))
 }
 
 #[cfg(test)]
@@ -125,6 +154,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::domain::relink::CreatedRelink;
 
     /// All texts of a language that a page shows, by place.
     fn all(texts: &Texts) -> Vec<&'static str> {
@@ -138,6 +168,9 @@ mod tests {
             texts.took_too_long,
             texts.used,
             texts.expired,
+            texts.replaced,
+            texts.revoked,
+            texts.not_now,
             texts.unknown,
             texts.spent,
             texts.being_stored,
@@ -145,7 +178,10 @@ mod tests {
         let mut all: Vec<_> = endings.iter().flat_map(|end| [end.title, end.text]).collect();
         all.extend([
             texts.title,
+            texts.title_first,
             texts.needs_consent,
+            texts.needs_first,
+            texts.needs_anew,
             texts.by_page,
             texts.by_code,
             texts.which_account,
@@ -153,6 +189,7 @@ mod tests {
             texts.once,
             texts.go_on,
             texts.go_on_again,
+            texts.try_again,
             texts.get_code,
             texts.get_code_again,
             texts.code_where,
@@ -163,8 +200,13 @@ mod tests {
             texts.go_now,
             texts.help,
             texts.mail_subject,
+            texts.mail_subject_first,
             texts.mail_greeting,
+            texts.mail_house,
             texts.mail_body,
+            texts.mail_body_first,
+            texts.mail_body_anew,
+            texts.mail_way,
             texts.mail_account,
             texts.mail_once,
         ]);
@@ -200,17 +242,53 @@ mod tests {
         }
     }
 
+    fn handed(need: Need) -> HandedRelink {
+        HandedRelink {
+            made: CreatedRelink {
+                id: uuid::Uuid::nil(),
+                url: "https://r.test/relink/x".into(),
+                expires_at: datetime!(2026-03-04 12:30 UTC),
+            },
+            service: "Cronofy".into(),
+            account: Some("a…@example.com".into()),
+            need,
+            house: Some("Kontor".into()),
+            contact: Some("help@kontor.test".into()),
+            picture: None,
+        }
+    }
+
     #[test]
     fn a_link_is_sent_with_all_that_is_needed() {
-        let at = datetime!(2026-03-04 12:30 UTC);
         for language in Language::ALL {
-            let (subject, body) =
-                mail(language, "Cronofy", Some("a…@example.com"), "https://r.test/relink/x", at);
-            assert!(subject.contains("Cronofy"));
-            for part in ["https://r.test/relink/x", "a…@example.com", "12:30 UTC", "Cronofy"] {
-                assert!(body.contains(part), "{body}");
+            for need in [Need::First, Need::Again, Need::Anew] {
+                let (subject, body) = mail(language, &handed(need));
+                assert!(subject.contains("Cronofy"));
+                for part in [
+                    "https://r.test/relink/x",
+                    "a…@example.com",
+                    "12:30 UTC",
+                    "Cronofy",
+                    "Kontor",
+                    "help@kontor.test",
+                ] {
+                    assert!(body.contains(part), "{body}");
+                }
+                assert!(!subject.contains('{') && !body.contains('{'), "{body}");
             }
-            assert!(!subject.contains('{') && !body.contains('{'), "{body}");
         }
+    }
+
+    /// Only what is dead is said to have stopped working.
+    #[test]
+    fn a_mail_says_what_the_link_is_for() {
+        let body = |need| mail(Language::English, &handed(need)).1;
+        assert!(body(Need::Again).contains("stopped working"));
+        for need in [Need::First, Need::Anew] {
+            assert!(!body(need).contains("stopped working"), "{need:?}");
+        }
+        assert!(!body(Need::First).contains("again"));
+        let nobody = HandedRelink { house: None, contact: None, ..handed(Need::Again) };
+        assert!(!mail(Language::English, &nobody).1.contains("{"));
     }
 }

@@ -213,6 +213,9 @@ pub async fn update(
     if let Some(values) = patch.variables {
         fill(app, &mut tx, &mut connection, &values).await?;
     }
+    if let Some(scopes) = patch.scopes {
+        ask_for(app, &mut tx, &mut connection, scopes).await?;
+    }
     store::connection::update(&mut tx, &connection, app.now()).await?;
     let subject = Subject::new(id, connection.name());
     let detail = json!({
@@ -220,10 +223,39 @@ pub async fn update(
         "external_id": connection.external_id,
         "tags": connection.tags,
         "variables": connection.variables,
+        "scopes": connection.scopes_requested,
     });
     audit::record(app, &mut tx, actor, "connection.update", subject, detail).await?;
     tx.commit().await?;
     get(app, &Actor::System, id).await
+}
+
+/// Replaces what consent is asked for, before the first one. Consent to something else that was on its way
+/// is void.
+async fn ask_for(
+    app: &App,
+    conn: &mut PgConnection,
+    connection: &mut Connection,
+    scopes: Vec<String>,
+) -> Result<()> {
+    let client = super::client::load_bare(conn, connection.client_id).await?;
+    let scopes = if scopes.is_empty() { client.scopes } else { scopes };
+    if scopes == connection.scopes_requested {
+        return Ok(());
+    }
+    if !connection.can_ask_anew() {
+        return Err(Error::conflict(
+            Obstacle::NotOffered,
+            "Scopes are changed before the first consent. Now change those of the client, and have them \
+             asked for with a relink.",
+        ));
+    }
+    let profile = super::provider::load(app, conn, &client.provider).await?;
+    super::client::scopes::check(&profile, &scopes)?;
+    consent::void_waiting(app, conn, Of::Connection(connection.id)).await?;
+    store::connection::make::ask_for(conn, connection.id, &scopes).await?;
+    connection.scopes_requested = scopes;
+    Ok(())
 }
 
 /// Replaces what a connection fills in. Consent that was on its way to the old address is void.

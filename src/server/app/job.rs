@@ -61,8 +61,15 @@ pub async fn preview(app: &App, actor: &Actor, new: &NewJob) -> Result<Selection
         Choice::Found(found) => choose::shares(&mut tx, &found).await?,
         Choice::StragglersOf(id) => straggler::shares(&mut tx, id, app.now()).await?,
     };
+    let refused = match new.action {
+        Action::Relink => {
+            let ids: Vec<Uuid> = clients.iter().map(|share| share.client_id).collect();
+            store::client::list_refused(&mut tx, &ids).await?
+        }
+        _ => Vec::new(),
+    };
     tx.commit().await?;
-    Ok(selection(clients))
+    Ok(Selection { refused, ..selection(clients) })
 }
 
 /// [`preview`], for a form in which it is confirmed.
@@ -79,7 +86,12 @@ fn selection(clients: Vec<Share>) -> Selection {
         digest.update(count.to_be_bytes());
     }
     let digest = digest.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    Selection { total: counts.iter().map(|(_, count)| count).sum(), clients, digest }
+    Selection {
+        total: counts.iter().map(|(_, count)| count).sum(),
+        clients,
+        digest,
+        refused: Vec::new(),
+    }
 }
 
 pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {

@@ -18,7 +18,7 @@ pub async fn get(app: &App, actor: &Actor, over: Scale) -> Result<Overview> {
     actor.require(Permission::ConnectionsRead)?;
     let glance = glance::get(app).await?;
     let mut conn = app.pool().acquire().await?;
-    let in_trouble = store::client::list_in_trouble(&mut conn, IN_TROUBLE).await?;
+    let in_trouble = store::client::list_in_trouble(&mut conn, app.now(), IN_TROUBLE).await?;
     Ok(Overview {
         as_of: glance.as_of,
         counts: glance.counts.clone(),

@@ -301,7 +301,7 @@ fn refuse_unready(connection: &Connection) -> Result<()> {
     refuse_client(connection.client_state, &connection.client_name)
 }
 
-fn refuse_client(state: client::StateName, name: &str) -> Result<()> {
+pub(super) fn refuse_client(state: client::StateName, name: &str) -> Result<()> {
     match state {
         client::StateName::Ready => Ok(()),
         client::StateName::Disabled => Err(Error::conflict(

@@ -18,15 +18,20 @@ use super::{
     Actor, App, Error, Result, audit,
     audit::Subject,
     connection::{self, device::Link},
+    refresh,
 };
 use crate::{
     domain::{
         access::Permission,
+        brand::Brand,
+        client,
         connection::{Connection, State},
         device::{DeviceAuthorization, DeviceState},
         problem::Obstacle,
         provider::{Profile, merged},
-        relink::{Consent, CreatedRelink, Ended, HandedRelink, Invitation, LIFETIME, Relink, mask},
+        relink::{
+            Consent, CreatedRelink, Ended, HandedRelink, Invitation, LIFETIME, Need, Relink, mask,
+        },
     },
     server::{secret::token, store},
 };
@@ -66,6 +71,10 @@ pub async fn create_for(
             Obstacle::Disconnected,
             "This connection was disconnected on purpose.",
         ));
+    }
+    // Consent could not be made good.
+    if stops_consent(connection.client_state) {
+        refresh::refuse_client(connection.client_state, &connection.client_name)?;
     }
     if connection.account_id.is_none()
         && !matches!(connection.state, State::NeedsReauth { .. } | State::Pending)
@@ -128,9 +137,14 @@ pub(super) async fn is_busy(app: &App, connection_id: Uuid) -> Result<bool> {
 /// What is needed to hand a link over that was just made.
 pub async fn handed(app: &App, actor: &Actor, made: CreatedRelink) -> Result<HandedRelink> {
     let entry = get(app, actor, made.id).await?;
+    let connection = connection::get(app, &Actor::System, entry.relink.connection_id).await?;
+    let brand = super::brand::get(app).await?;
     Ok(HandedRelink {
         service: entry.service,
         account: entry.account.as_deref().map(mask),
+        need: Need::of(&connection),
+        house: (brand.name != Brand::default().name).then_some(brand.name),
+        contact: brand.contact,
         picture: picture::of(&made.url),
         made,
     })
@@ -155,10 +169,16 @@ pub async fn invitation(app: &App, given: &str) -> Result<Invitation> {
         let done = device.is_some_and(|device| device.state == DeviceState::Done);
         return Ok(if done { Invitation::Done } else { Invitation::Used });
     }
+    if let Some(ended) = relink.ended {
+        return Ok(Invitation::Ended(ended));
+    }
     if relink.expires_at <= app.now() {
         return Ok(Invitation::Expired);
     }
     store::relink::mark_opened(&mut conn, relink.id, app.now()).await?;
+    if stops_consent(connection.client_state) {
+        return Ok(Invitation::NotNow);
+    }
     let Ways { profile, page, .. } = ways(app, &mut conn, &connection).await?;
     let account = connection.account_label.as_deref().or(connection.account_id.as_deref());
     let consent = match device {
@@ -170,7 +190,13 @@ pub async fn invitation(app: &App, given: &str) -> Result<Invitation> {
         },
         None => Consent::Code,
     };
-    Ok(Invitation::Open { service: profile.name.clone(), account: account.map(mask), consent })
+    let need = Need::of(&connection);
+    Ok(Invitation::Open {
+        service: profile.name.clone(),
+        account: account.map(mask),
+        need,
+        consent,
+    })
 }
 
 /// The address at which consent begins: the provider's page; or, where there is none, the link itself
@@ -183,6 +209,9 @@ pub async fn begin(app: &App, given: &str) -> Result<String> {
             Obstacle::LinkOver,
             "This link no longer works. Ask whoever sent it for a new one.",
         ));
+    }
+    if stops_consent(connection.client_state) {
+        refresh::refuse_client(connection.client_state, &connection.client_name)?;
     }
     let actor = Actor::Relink { id: relink.id };
     let Ways { page, code, .. } = ways(app, &mut tx, &connection).await?;
@@ -212,6 +241,11 @@ pub async fn is_for(app: &App, given: &str, id: Uuid) -> Result<bool> {
     let mut conn = app.pool().acquire().await?;
     let found = store::relink::find_by_token(&mut conn, &token::hash(given)).await?;
     Ok(found.is_some_and(|relink| relink.id == id))
+}
+
+/// Whether consent would come to nothing: what comes of it can't be redeemed, or is not to be.
+fn stops_consent(state: client::StateName) -> bool {
+    matches!(state, client::StateName::CredentialsRejected | client::StateName::Disabled)
 }
 
 /// How the owner of a connection's account can give consent.

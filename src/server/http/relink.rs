@@ -4,7 +4,7 @@
 
 use axum::{
     Router,
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
     routing::post,
@@ -19,6 +19,8 @@ use crate::{
 
 /// Remembers, in the visitor's own browser, by which link they left, so that they find back to it.
 const COOKIE: &str = "regrant-relink";
+/// Remembers the language that they chose, for the pages on the way and at its end.
+const LANGUAGE_COOKIE: &str = "regrant-language";
 /// As long as the page of the provider may stay open.
 const LENGTH: u32 = 30 * 60;
 /// What every answer carries besides.
@@ -38,13 +40,22 @@ pub fn visit(parts: &Parts) -> Option<Visit> {
 }
 
 fn language(parts: &Parts) -> Language {
-    let chosen = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
-        .find(|(name, _)| name == path::LANGUAGE)
-        .and_then(|(_, value)| value.parse().ok());
-    chosen.unwrap_or_else(|| preferred(&parts.headers))
+    chosen(parts.uri.query()).unwrap_or_else(|| preferred(&parts.headers))
 }
 
+/// The language that an address asks for.
+fn chosen(query: Option<&str>) -> Option<Language> {
+    url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .find(|(name, _)| name == path::LANGUAGE)
+        .and_then(|(_, value)| value.parse().ok())
+}
+
+/// The language that a visitor chose before they left for the provider, or the one their browser prefers.
 pub fn preferred(headers: &HeaderMap) -> Language {
+    if let Some(language) = cookie_named(headers, LANGUAGE_COOKIE).and_then(|tag| tag.parse().ok())
+    {
+        return language;
+    }
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     Language::accepted(accepted.unwrap_or_default())
 }
@@ -54,13 +65,21 @@ pub fn headers() -> impl Iterator<Item = (HeaderName, HeaderValue)> {
     HEADERS.into_iter()
 }
 
-async fn begin(State(app): State<App>, Path(token): Path<String>) -> Response {
+async fn begin(
+    State(app): State<App>,
+    Path(token): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
     let mut response = match app::relink::begin(&app, &token).await {
         Ok(url) => {
             let mut response = Redirect::to(&url).into_response();
-            let cookie = cookie(&app, &token, LENGTH);
-            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-                response.headers_mut().append(header::SET_COOKIE, cookie);
+            let way = cookie(&app, COOKIE, &token, "/oauth/callback");
+            let language = chosen(query.as_deref())
+                .map(|language| cookie(&app, LANGUAGE_COOKIE, language.tag(), "/"));
+            for cookie in [Some(way), language].into_iter().flatten() {
+                if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                    response.headers_mut().append(header::SET_COOKIE, cookie);
+                }
             }
             response
         }
@@ -76,14 +95,18 @@ async fn begin(State(app): State<App>, Path(token): Path<String>) -> Response {
     response
 }
 
-fn cookie(app: &App, value: &str, age: u32) -> String {
+fn cookie(app: &App, name: &str, value: &str, at: &str) -> String {
     let secure = if app.public_url().scheme() == "https" { "; Secure" } else { "" };
-    format!("{COOKIE}={value}; Path=/oauth/callback; Max-Age={age}; HttpOnly; SameSite=Lax{secure}")
+    format!("{name}={value}; Path={at}; Max-Age={LENGTH}; HttpOnly; SameSite=Lax{secure}")
 }
 
 /// The link by which this browser left, as it says; whoever takes it has to see that it is that one.
 pub fn left_by(headers: &HeaderMap) -> Option<String> {
+    cookie_named(headers, COOKIE).map(ToOwned::to_owned)
+}
+
+fn cookie_named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = all.flat_map(|cookies| cookies.split(';'));
-    pairs.find_map(|pair| Some(pair.trim().strip_prefix(COOKIE)?.strip_prefix('=')?.to_owned()))
+    pairs.find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }

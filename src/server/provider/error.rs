@@ -6,7 +6,7 @@ use crate::domain::provider::FieldError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The issuer's metadata can't be had or contradicts itself.
-    #[error("discovery failed: {0}")]
+    #[error("{0}")]
     Discovery(String),
     /// The address is one that Regrant does not call.
     #[error("{0}")]

@@ -179,10 +179,32 @@ pub async fn ids_of_provider(conn: &mut PgConnection, provider: &str) -> Result<
         .await?)
 }
 
-/// Clients that the provider refuses, the longest refused first.
-pub async fn list_in_trouble(conn: &mut PgConnection, limit: i64) -> Result<Vec<Stored>> {
+/// The names of those that no consent can be redeemed for.
+pub async fn list_refused(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT name FROM clients WHERE id = ANY ($1) AND state IN ('credentials_rejected', 'disabled')
+         ORDER BY lower(name)",
+        ids
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Clients that the provider refuses, or whose pause, which the provider asked for, holds connections up; those first,
+/// and the longest refused before the others.
+pub async fn list_in_trouble(
+    conn: &mut PgConnection,
+    now: OffsetDateTime,
+    limit: i64,
+) -> Result<Vec<Stored>> {
     select!(
-        "WHERE state IN ('credentials_rejected', 'incident') ORDER BY state_since LIMIT $1",
+        "WHERE state IN ('credentials_rejected', 'incident')
+            OR (state = 'ready' AND paused_until > $1
+                AND EXISTS (SELECT FROM connections h
+                            WHERE h.client_id = clients.id AND h.due_at < clients.paused_until
+                              AND h.paused_at IS NULL AND h.state IN ('active', 'retrying', 'in_doubt')))
+         ORDER BY state = 'ready', state_since LIMIT $2",
+        now,
         limit
     )
     .fetch_all(conn)

@@ -19,6 +19,7 @@ struct ConnectionRow {
     client_id: Uuid,
     client_name: String,
     client_state: String,
+    client_paused_until: Option<OffsetDateTime>,
     provider: String,
     label: String,
     external_id: Option<String>,
@@ -81,6 +82,7 @@ impl TryFrom<ConnectionRow> for Connection {
             client_id: row.client_id,
             client_name: row.client_name,
             client_state: row.client_state.parse()?,
+            client_paused_until: row.client_paused_until,
             provider: row.provider,
             label: row.label,
             external_id: row.external_id,
@@ -111,9 +113,10 @@ macro_rules! select {
     ($tail:literal $(+ $more:literal)* $(, $argument:expr)*) => {
         sqlx::query_as!(
             ConnectionRow,
-            "SELECT n.id, n.client_id, c.name AS client_name, c.state AS client_state, c.provider, n.label,
-                    n.external_id, n.tags, n.variables, n.account_id, n.account_label, n.grant_type, n.state,
-                    n.state_since, n.reason, n.failures, n.doubtful_attempt_id, n.last_error, n.generation,
+            "SELECT n.id, n.client_id, c.name AS client_name, c.state AS client_state,
+                    c.paused_until AS client_paused_until, c.provider, n.label, n.external_id,
+                    n.tags, n.variables, n.account_id, n.account_label, n.grant_type, n.state, n.state_since,
+                    n.reason, n.failures, n.doubtful_attempt_id, n.last_error, n.generation,
                     n.scopes_requested, n.scopes_granted, n.has_refresh_token, n.obtained_at,
                     n.access_expires_at, n.refresh_expires_at, n.needs_human_by, n.due_at,
                     n.paused_at, n.created_at, n.updated_at

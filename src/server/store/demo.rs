@@ -18,7 +18,7 @@ pub async fn clear(conn: &mut PgConnection) -> Result<()> {
         "TRUNCATE users, setup_tokens, sessions, login_failures, api_keys, providers, clients, scopes_asked,
                   connections, connection_search, token_sets, token_readers, attempts, relinks, flows,
                   device_codes, imports, audit, jobs, job_items, saved_filters, client_windows,
-                  attempt_windows, suspects, incidents"
+                  attempt_windows, suspects, incidents, account_questions, account_rounds"
     )
     .execute(conn)
     .await?;

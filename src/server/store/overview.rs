@@ -12,7 +12,8 @@ use crate::domain::{
 };
 
 /// How many connections there are of each state, by the state of their client; of the active ones,
-/// how many need a human before `soon`.
+/// how many need a human before `soon`. What comes due before the end of a pause that the client's
+/// provider asked for is paused too.
 pub struct Count {
     pub state: StateName,
     pub client_state: client::StateName,
@@ -21,14 +22,21 @@ pub struct Count {
     pub count: i64,
 }
 
-pub async fn count(conn: &mut PgConnection, soon: OffsetDateTime) -> Result<Vec<Count>> {
+pub async fn count(
+    conn: &mut PgConnection,
+    now: OffsetDateTime,
+    soon: OffsetDateTime,
+) -> Result<Vec<Count>> {
     sqlx::query!(
         r#"SELECT n.state, c.state AS client_state, coalesce(n.needs_human_by <= $1, false) AS "soon!",
-                  n.paused_at IS NOT NULL AS "paused!",
+                  n.paused_at IS NOT NULL
+                  OR coalesce(c.state = 'ready' AND c.paused_until > $2 AND n.due_at < c.paused_until
+                              AND n.state IN ('active', 'retrying'), false) AS "paused!",
                   count(*) AS "count!"
            FROM connections n JOIN clients c ON c.id = n.client_id
            GROUP BY 1, 2, 3, 4"#,
-        soon
+        soon,
+        now
     )
     .fetch_all(conn)
     .await?

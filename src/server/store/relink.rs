@@ -5,7 +5,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Error, Result};
-use crate::domain::relink::{Ended, Outcome, Relink};
+use crate::domain::{
+    client,
+    relink::{Ended, Outcome, Relink},
+};
 
 struct RelinkRow {
     id: Uuid,
@@ -23,6 +26,7 @@ struct RelinkRow {
     connection: String,
     account: Option<String>,
     client: String,
+    client_state: String,
     provider: String,
 }
 
@@ -54,6 +58,7 @@ pub struct Listed {
     pub account: Option<String>,
     /// The client's name.
     pub client: String,
+    pub client_state: client::StateName,
     /// The provider's slug.
     pub provider: String,
 }
@@ -65,6 +70,7 @@ impl TryFrom<RelinkRow> for Listed {
             connection: std::mem::take(&mut row.connection),
             account: row.account.take(),
             client: std::mem::take(&mut row.client),
+            client_state: row.client_state.parse()?,
             provider: std::mem::take(&mut row.provider),
             relink: row.try_into()?,
         })
@@ -80,7 +86,7 @@ macro_rules! select {
                       coalesce(nullif(n.label, ''), n.account_label, n.account_id, n.external_id, '(no name yet)')
                           AS "connection!",
                       coalesce(n.account_label, n.account_id) AS account,
-                      c.name AS client, c.provider
+                      c.name AS client, c.state AS client_state, c.provider
                FROM relinks r JOIN connections n ON n.id = r.connection_id
                JOIN clients c ON c.id = n.client_id "# + $tail
             $(, $argument)*

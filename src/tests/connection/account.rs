@@ -29,7 +29,7 @@ use crate::{
     tests::support::World,
 };
 
-/// A userinfo endpoint: knows each token's account by its name, unless it is told what to say.
+/// A userinfo endpoint: knows each token's account by its number, unless it is told what to say.
 #[derive(Clone, Default)]
 struct Userinfo {
     heard: Arc<Mutex<Vec<String>>>,
@@ -43,8 +43,12 @@ impl Userinfo {
         self.heard.lock().unwrap().push(token.clone());
         match self.next.lock().unwrap().pop_front() {
             Some(status) => (status, [(header::RETRY_AFTER, "300")]).into_response(),
-            None => Json(json!({ "sub": token, "email": format!("{token}@example.com") }))
-                .into_response(),
+            // A name that holds the token would be no name.
+            None => {
+                let account = token.replace('t', "account-");
+                let email = format!("{account}@example.com");
+                Json(json!({ "sub": account, "email": email })).into_response()
+            }
         }
     }
 
@@ -125,7 +129,8 @@ async fn what_came_in_bulk_gets_its_accounts_a_few_at_a_time(pool: PgPool) {
     assert_eq!(world.count(NAMED).await, 12);
     assert_eq!(world.count(ASKED).await, 0);
     let right = "SELECT count(*) FROM connections
-                 WHERE account_id = external_id AND account_label = external_id || '@example.com'";
+                 WHERE account_id = replace(external_id, 't', 'account-')
+                   AND account_label = account_id || '@example.com'";
     assert_eq!(world.count(right).await, 12);
 }
 

@@ -242,6 +242,7 @@ async fn what_people_type_is_found(pool: PgPool) {
         external_id: Some(external_id.into()),
         tags: Some(tags.iter().map(|tag| (*tag).to_owned()).collect()),
         variables: None,
+        scopes: None,
     };
     let update = async |id, patch| {
         app::connection::update(&world.app, &world.admin, id, patch).await.expect("an update");

@@ -30,6 +30,7 @@ async fn a_file_without_rows_is_refused_with_what_was_expected(pool: PgPool) {
             "{\n  \"token_response\": {\"access_token\": \"SECRET\"}\n}",
             "over several lines",
         ),
+        (ndjson, "\u{0}PNG\r\n\u{0}\u{1}", "no text in UTF-8"),
         (csv, "", "a heading such as external_id,access_token"),
         (csv, "external_id,access_token\n", "a heading such as external_id,access_token"),
         (csv, "external_id,Token\n7,SECRET\n", "\"Token\" (column 2) is none of: external_id"),

@@ -170,7 +170,7 @@ async fn a_link_is_called_off_also_for_whoever_is_on_the_way(pool: PgPool) {
     let landed = owner.get(&callback).await.location();
     assert_eq!(landed, format!("/relink/{token}?outcome=expired"));
     assert_eq!(world.generation(id).await, 1);
-    assert!(owner.get(&second.url).await.text.contains("This link has expired"));
+    assert!(owner.get(&second.url).await.text.contains("This link was called off"));
     let refused = support.call("relink/revoke", &[("id", &second.id.to_string())]).await.problem();
     assert_eq!(refused.code, Code::Conflict);
     assert_eq!(world.audit("relink.revoke").await.len(), 1);

@@ -93,3 +93,58 @@ async fn a_link_is_begun_so_often_and_no_more(pool: PgPool) {
     world.pass(Duration::minutes(31));
     assert_eq!(follow(&world, &mut owner, &token, "alice").await, "/relink/outcome/done");
 }
+
+/// The language that was chosen goes along to the provider and back.
+#[sqlx::test]
+async fn the_chosen_language_lasts_to_the_end(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let token = token_of(&made(&mut support, id).await);
+    let mut owner = world.browser();
+    let page = owner.get(&format!("/relink/{token}?lang=de")).await.text;
+    let action = format!("/relink/{token}/begin?lang=de");
+    assert!(page.contains(&action), "{page}");
+    let begin = Request::post(&action).header("sec-fetch-site", "same-origin");
+    let begun = owner.send(begin.body(Body::empty()).unwrap()).await.location();
+    let landed = world.consent(&mut owner, begun, "bob").await;
+    assert_eq!(landed, format!("/relink/{token}?outcome=wrong_account"));
+    let page = owner.get(&landed).await.text;
+    assert!(page.contains("Das war ein anderes Konto"), "{page}");
+    assert!(page.contains("Mit dem richtigen Konto noch einmal"), "{page}");
+    let begun = owner.send(Request::post(&action).body(Body::empty()).unwrap()).await.location();
+    let landed = world.consent(&mut owner, begun, "alice").await;
+    let page = owner.get(&landed).await.text;
+    assert!(page.contains("Es hat geklappt"), "{page}");
+    assert!(page.contains("/relink/outcome/done?lang=en"), "a way to the other language: {page}");
+    assert!(owner.get("/relink/outcome/done?lang=en").await.text.contains("It worked"));
+}
+
+/// Only whoever came with another account is told to take the right one.
+#[sqlx::test]
+async fn what_failed_is_not_laid_to_the_account(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let token = token_of(&made(&mut support, id).await);
+    let mut owner = world.browser();
+    for (outcome, right) in [("wrong_account", true), ("denied", false), ("failed", false)] {
+        let page = owner.get(&format!("/relink/{token}?outcome={outcome}")).await.text;
+        assert_eq!(page.contains("with the right account"), right, "{outcome}: {page}");
+        assert!(page.contains("Try again"), "{page}");
+    }
+}
+
+#[sqlx::test]
+async fn what_was_called_off_is_not_said_to_be_too_old(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let first = made(&mut support, id).await;
+    let second = made(&mut support, id).await;
+    let off = support.call("relink/revoke", &[("id", &second.id.to_string())]).await;
+    assert_eq!(off.status, 200);
+    let mut owner = world.browser();
+    for (relink, words) in [(first, "There is a newer link"), (second, "was called off")] {
+        let page = owner.get(&relink.url).await.text;
+        assert!(page.contains(words), "{page}");
+        assert!(!page.contains("expired"), "{page}");
+    }
+}

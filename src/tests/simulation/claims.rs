@@ -211,8 +211,8 @@ impl Process {
 
     /// `claim::due`.
     pub async fn due(&self, limit: usize) -> Result<Found<Vec<Claimed>>, Gone> {
-        self.follow_clock();
         let clients = self.known(|view| view.list_due()).await?;
+        self.follow_clock();
         let lease = self.lease();
         if clients.is_empty() {
             return Ok(Found { leased: Vec::new(), is_limited: false, was_busy: false });

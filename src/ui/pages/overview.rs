@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use crate::{
     domain::{
         access::Permission,
-        client::Client,
+        client::{Client, StateName as ClientState},
         connection::{SOON, Standing, StateName},
         overview::{Overview, Scale},
         voice::{self, Empty},
@@ -15,7 +15,7 @@ use crate::{
     rpc,
     ui::{
         components::{
-            badge::{ClientBadge, client_tone},
+            badge::{ClientBadge, StandingBadge, client_tone},
             chart, glyph,
             head::{head, link, section},
             moment::{Exact, machine},
@@ -94,8 +94,14 @@ fn at_a_glance(overview: Overview, may: &May) -> AnyView {
 
 fn needed(overview: &Overview, may: &May) -> AnyView {
     let (ones, groups) = (overview.needs_human.clone(), overview.needs_human_groups.clone());
+    // They are counted apart: nothing of theirs can die.
+    let pending = overview.count(Standing::Pending);
+    let pending = (pending > 0).then(|| {
+        let href = path::connections_in(StateName::Pending);
+        view! { <p class="more">{link(href, "", voice::first_consents(pending))}</p> }
+    });
     if ones.is_empty() && groups.is_empty() {
-        return nothing(Empty::NeedsHuman, ());
+        return view! { {nothing(Empty::NeedsHuman, ())} {pending} }.into_any();
     }
     let more = overview.hidden_needs();
     let more = (more > 0).then(|| {
@@ -105,6 +111,7 @@ fn needed(overview: &Overview, may: &May) -> AnyView {
     view! {
         {needs(ones, groups, overview.as_of, may)}
         {more}
+        {pending}
     }
     .into_any()
 }
@@ -162,17 +169,10 @@ const ORDER: [Standing; 8] = [
 ];
 
 fn counts(overview: &Overview) -> AnyView {
-    let count = |standing: Standing| {
-        overview
-            .counts
-            .iter()
-            .find(|(counted, _)| *counted == standing)
-            .map_or(0, |(_, count)| *count)
-    };
     let always = [Standing::NeedsPerson, Standing::Soon, Standing::Retrying, Standing::Alive];
     let cells = ORDER
         .into_iter()
-        .map(|standing| (standing, count(standing)))
+        .map(|standing| (standing, overview.count(standing)))
         .filter(|(standing, count)| *count > 0 || always.contains(standing))
         .map(|(standing, count)| {
             let shown = view! {
@@ -205,10 +205,16 @@ fn address(standing: Standing, overview: &Overview) -> Option<String> {
         Standing::Pending => path::connections_in(StateName::Pending),
         Standing::Disconnected => path::connections_in(StateName::Disconnected),
         Standing::Paused => return None,
-        Standing::ClientRefused => match overview.clients_in_trouble.as_slice() {
-            [only] => path::connections_of_client(only.id),
-            _ => path::CLIENTS.to_owned(),
-        },
+        Standing::ClientRefused => {
+            let mut refused = overview
+                .clients_in_trouble
+                .iter()
+                .filter(|client| client.state != ClientState::Ready);
+            match (refused.next(), refused.next()) {
+                (Some(only), None) => path::connections_of_client(only.id),
+                _ => path::CLIENTS.to_owned(),
+            }
+        }
     })
 }
 
@@ -222,27 +228,51 @@ fn card(client: &Client, as_of: OffsetDateTime, may: &May) -> AnyView {
             </details>
         }
     });
-    let remedy = may.allows(Permission::ClientsWrite).then(|| {
-        link(
+    let paused = client.paused_until.filter(|_| client.state == ClientState::Ready);
+    let remedy = may.allows(Permission::ClientsWrite).then(|| match paused {
+        Some(_) => link(path::client_pause(client.id), "button", voice::END_PAUSE),
+        None => link(
             path::client_remedy(client.id, client.state),
             "button",
             voice::client_remedy(client.state),
-        )
+        ),
     });
+    let (stands, tone, cause, held_up) = match paused {
+        Some(until) => {
+            let stands = view! {
+                <p class="card-state">
+                    <StandingBadge standing=Standing::Paused/>
+                    " · ends "
+                    <time datetime=machine(until) title=voice::exact(until)>
+                        {voice::relative(until, as_of)}
+                    </time>
+                </p>
+            };
+            let tone = Standing::Paused.as_str();
+            (stands.into_any(), tone, voice::client_paused(until), voice::PAUSED_CONNECTIONS.into())
+        }
+        None => {
+            let stands = view! {
+                <p class="card-state">
+                    <ClientBadge state=client.state/>
+                    " for "
+                    <time datetime=machine(client.state_since) title=voice::exact(client.state_since)>
+                        {voice::span(as_of - client.state_since)}
+                    </time>
+                </p>
+            };
+            let cause = voice::client_cause(client.state).to_owned();
+            (stands.into_any(), client_tone(client.state), cause, voice::held_up(client))
+        }
+    };
     view! {
-        <li class="card" data-state=client_tone(client.state)>
+        <li class="card" data-state=tone>
             <h3>
                 {link(path::client(client.id), "", client.name.clone())}
             </h3>
-            <p class="card-state">
-                <ClientBadge state=client.state/>
-                " for "
-                <time datetime=machine(client.state_since) title=voice::exact(client.state_since)>
-                    {voice::span(as_of - client.state_since)}
-                </time>
-            </p>
-            <p>{voice::client_cause(client.state)}</p>
-            <p>{link(path::connections_of_client(client.id), "", voice::held_up(client))}</p>
+            {stands}
+            <p>{cause}</p>
+            <p>{link(path::connections_of_client(client.id), "", held_up)}</p>
             {said}
             {remedy.map(|remedy| view! { <p class="actions">{remedy}</p> })}
         </li>

@@ -86,7 +86,7 @@ pub fn row(connection: Connection, as_of: OffsetDateTime) -> AnyView {
     let account = connection.account_label.clone().filter(|account| *account != name);
     let by = match (standing, life.dead_since.or(connection.needs_human_by)) {
         (Standing::Disconnected, _) => view! { <span class="quiet">"–"</span> }.into_any(),
-        (Standing::Pending, _) => view! { <strong>"now"</strong> }.into_any(),
+        (Standing::Pending, _) => view! { <strong>{voice::FIRST_CONSENT}</strong> }.into_any(),
         (_, Some(by)) => view! { <Ago at=by as_of/> }.into_any(),
         (_, None) => view! { <span class="quiet">"not in sight"</span> }.into_any(),
     };

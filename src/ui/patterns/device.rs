@@ -61,12 +61,12 @@ pub fn code(
             <p class="help">
                 {format!(
                     "It works until {} ({}). {provider} is asked every {} seconds whether that was \
-                     done, and this page says so; it can be closed. ",
+                     done. This page says so by itself, unless scripts are off; it can be closed. ",
                     voice::exact(device.expires_at),
                     voice::relative(device.expires_at, as_of),
                     device.interval_seconds,
                 )}
-                <a href=reload>"Reload to see"</a>
+                <a href=reload>"Look again"</a>
             </p>
         </div>
     };

@@ -97,6 +97,8 @@ pub fn advice(entry: &RelinkEntry, as_of: OffsetDateTime) -> AnyView {
         Some(false) => "needs-person",
         None => "retrying",
     };
+    let first = voice::relink_refused(entry.client_state, &entry.client);
+    let say = first.filter(|_| entry.stage != Stage::Done).unwrap_or_else(|| advice.say.to_owned());
     let detail = entry.relink.detail.clone().filter(|_| !entry.stage.is_over());
     view! {
         <div class="status" data-state=state role="status">
@@ -104,7 +106,7 @@ pub fn advice(entry: &RelinkEntry, as_of: OffsetDateTime) -> AnyView {
             <dl class="facts is-last">
                 <div>
                     <dt>"Say"</dt>
-                    <dd>{advice.say}</dd>
+                    <dd>{say}</dd>
                 </div>
             </dl>
             {detail
@@ -171,13 +173,10 @@ fn field(relink: &CreatedRelink, as_of: OffsetDateTime) -> AnyView {
 
 /// [`made`], with a picture for a telephone's camera and a text for an e-mail.
 pub fn hand_over(handed: HandedRelink, as_of: OffsetDateTime) -> AnyView {
-    let HandedRelink { made, service, account, picture } = handed;
     let mails = Language::ALL
         .into_iter()
         .map(|language| {
-            let account = account.as_deref();
-            let (subject, body) =
-                visitor::mail(language, &service, account, &made.url, made.expires_at);
+            let (subject, body) = visitor::mail(language, &handed);
             let name = visitor::texts(language).language;
             view! {
                 <details class="fold">
@@ -194,8 +193,8 @@ pub fn hand_over(handed: HandedRelink, as_of: OffsetDateTime) -> AnyView {
         .collect::<Vec<_>>();
     view! {
         <div class="once is-handed">
-            <div class="stack">{field(&made, as_of)} {mails}</div>
-            {picture.map(code)}
+            <div class="stack">{field(&handed.made, as_of)} {mails}</div>
+            {handed.picture.map(code)}
         </div>
     }
     .into_any()

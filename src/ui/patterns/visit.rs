@@ -18,8 +18,12 @@ impl Visit {
         use_context()
     }
 
+    pub fn language() -> Language {
+        Self::current().map_or_else(Language::default, |visit| visit.language)
+    }
+
     /// What is said to them.
     pub fn texts() -> &'static Texts {
-        visitor::texts(Self::current().map_or_else(Language::default, |visit| visit.language))
+        visitor::texts(Self::language())
     }
 }

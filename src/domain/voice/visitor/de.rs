@@ -19,7 +19,10 @@ pub static TEXTS: Texts = Texts {
         "Dezember",
     ],
     title: "{service} neu verbinden",
+    title_first: "{service} verbinden",
     needs_consent: "Die Verbindung zu {service} braucht erneut Ihre Zustimmung.",
+    needs_first: "Eine Verbindung zu {service} wird eingerichtet und braucht Ihre Zustimmung.",
+    needs_anew: "Die Verbindung zu {service} besteht; Sie werden noch einmal um Ihre Zustimmung gebeten.",
     by_page: "Sie melden sich dort an und werden gefragt, ob Sie den Zugriff erlauben. Ihr Passwort \
               geben Sie nur dort ein.",
     by_code: "Sie erhalten einen Code und geben ihn dort ein, wo Sie angemeldet sind, auf einem \
@@ -30,6 +33,7 @@ pub static TEXTS: Texts = Texts {
     once: "Der Link gilt einmal. Bis Sie zustimmen, wird nichts geändert.",
     go_on: "Weiter zu {service}",
     go_on_again: "Mit dem richtigen Konto noch einmal versuchen",
+    try_again: "Bei {service} noch einmal versuchen",
     get_code: "Code anfordern",
     get_code_again: "Neuen Code anfordern",
     code_where: "Öffnen Sie auf einem beliebigen Gerät diese Adresse und geben Sie den Code ein:",
@@ -99,6 +103,25 @@ pub static TEXTS: Texts = Texts {
         text: "Links gelten nur einige Tage. Bitten Sie um einen neuen Link.",
         well: false,
     },
+    replaced: Ending {
+        title: "Es gibt einen neueren Link",
+        text: "Nach diesem Link wurde ein anderer erstellt, und nur der neueste gilt. Öffnen Sie den, den \
+               Sie zuletzt erhalten haben, oder fragen Sie nach.",
+        well: false,
+    },
+    revoked: Ending {
+        title: "Dieser Link wurde zurückgezogen",
+        text: "Wer ihn geschickt hat, hat ihn zurückgezogen; er gilt nicht mehr. Es wurde nichts geändert. \
+               Fragen Sie nach, wenn Sie ihn noch brauchen.",
+        well: false,
+    },
+    not_now: Ending {
+        title: "Im Augenblick geht es nicht",
+        text: "Bei uns muss erst etwas in Ordnung gebracht werden; bis dahin nützt Ihre Zustimmung nichts. \
+               Mit Ihrem Konto ist alles in Ordnung. Öffnen Sie den Link später noch einmal, oder fragen \
+               Sie, wann es so weit ist.",
+        well: false,
+    },
     unknown: Ending {
         title: "Dieser Link ist nicht bekannt",
         text: "Vielleicht wurde er beim Kopieren abgeschnitten. Kopieren Sie ihn noch einmal ganz, \
@@ -120,10 +143,14 @@ pub static TEXTS: Texts = Texts {
         well: false,
     },
     mail_subject: "Bitte {service} neu verbinden",
+    mail_subject_first: "Bitte {service} verbinden",
     mail_greeting: "Guten Tag,",
-    mail_body: "die Verbindung zu {service} ist unterbrochen und braucht erneut Ihre Zustimmung. \
-                Bitte öffnen Sie den Link unten, melden Sie sich bei {service} an und erlauben Sie \
-                den Zugriff.",
+    mail_house: "{house} bittet Sie darum.",
+    mail_body: "Die Verbindung zu {service} ist unterbrochen und braucht erneut Ihre Zustimmung.",
+    mail_body_first: "Eine Verbindung zu {service} wird eingerichtet und braucht Ihre Zustimmung.",
+    mail_body_anew: "Die Verbindung zu {service} besteht, braucht aber noch einmal Ihre Zustimmung, damit sie so \
+                     weitergeht, wie sie soll.",
+    mail_way: "Bitte öffnen Sie den Link unten, melden Sie sich bei {service} an und erlauben Sie den Zugriff.",
     mail_account: "Gemeint ist das Konto „{account}“.",
     mail_once: "Der Link gilt einmal, bis zum {until}. Ihr Passwort geben Sie nur bei {service} ein.",
 };

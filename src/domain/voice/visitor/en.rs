@@ -19,7 +19,10 @@ pub static TEXTS: Texts = Texts {
         "December",
     ],
     title: "Reconnect {service}",
+    title_first: "Connect {service}",
     needs_consent: "The connection to {service} needs your consent again.",
+    needs_first: "A connection to {service} is being set up, and it needs your consent.",
+    needs_anew: "The connection to {service} works, and you are asked for your consent anew.",
     by_page: "You will sign in there and be asked to allow access. Your password is entered there and \
               nowhere else.",
     by_code: "You will be given a code and type it where you are signed in there, on any device. Your \
@@ -30,6 +33,7 @@ pub static TEXTS: Texts = Texts {
     once: "The link works once. Nothing is changed until you allow it.",
     go_on: "Continue to {service}",
     go_on_again: "Try again with the right account",
+    try_again: "Try again at {service}",
     get_code: "Get a code",
     get_code_again: "Get another code",
     code_where: "On any device, open this address and type the code:",
@@ -94,6 +98,25 @@ pub static TEXTS: Texts = Texts {
         text: "Links work for a few days only. Ask whoever sent it for another one.",
         well: false,
     },
+    replaced: Ending {
+        title: "There is a newer link",
+        text: "Another link was made after this one, and only the newest works. Open the one that you \
+               were sent last, or ask whoever sent it.",
+        well: false,
+    },
+    revoked: Ending {
+        title: "This link was called off",
+        text: "Whoever sent it has called it off, so it works no longer. Nothing was changed. Ask them if \
+               you expected it to work.",
+        well: false,
+    },
+    not_now: Ending {
+        title: "Not just now",
+        text: "Something has to be put right on our side first, so your consent could not be used. Nothing \
+               is wrong with your account. Open the link again later, or ask whoever sent it when that \
+               makes sense.",
+        well: false,
+    },
     unknown: Ending {
         title: "This link is not known",
         text: "It may have been cut off when it was copied. Copy the whole link again, or ask whoever \
@@ -114,9 +137,13 @@ pub static TEXTS: Texts = Texts {
         well: false,
     },
     mail_subject: "Please reconnect {service}",
+    mail_subject_first: "Please connect {service}",
     mail_greeting: "Hello,",
-    mail_body: "the connection to {service} has stopped working and needs your consent again. Please \
-                open the link below, sign in at {service} and allow access.",
+    mail_house: "{house} asks you for this.",
+    mail_body: "The connection to {service} has stopped working and needs your consent again.",
+    mail_body_first: "A connection to {service} is being set up and needs your consent.",
+    mail_body_anew: "The connection to {service} works, and needs your consent anew to go on as it should.",
+    mail_way: "Please open the link below, sign in at {service} and allow access.",
     mail_account: "The account is “{account}”.",
     mail_once: "The link works once, until {until}. You enter your password at {service} and nowhere \
                 else.",

@@ -310,7 +310,9 @@ async fn receive(
         .map_err(|error| failed(error.to_string()))?;
     if let Some(error) = text(names.error()) {
         let outcome = if error == "access_denied" { Outcome::Denied } else { Outcome::Failed };
-        return Err((outcome, error.chars().filter(|c| !c.is_control()).take(100).collect()));
+        let more = text("error_description").map(|more| format!(": {more}")).unwrap_or_default();
+        let said = format!("{error}{more}");
+        return Err((outcome, said.chars().filter(|c| !c.is_control()).take(300).collect()));
     }
     let code = callback.get(names.code()).ok_or_else(|| failed("no code came back".into()))?;
     token::exchange(app.http(), &registration, code, verifier, Some(&flow.nonce))

@@ -13,7 +13,9 @@ use crate::{
         provider::Profile,
     },
     server::{
-        app::{Actor, App, Error, Result, api_key, grant, keys, refresh, token_reader},
+        app::{
+            Actor, App, Error, Result, api_key, grant, keys, refresh, refresh::turn, token_reader,
+        },
         secret::token,
         store::{self, token_set::Held},
     },
@@ -83,22 +85,34 @@ async fn give(app: &App, actor: &Actor, mut held: Held, min_ttl: Duration) -> Re
         held = find(app, id).await?;
     }
     if !lives(&held, app.now()) {
-        return Err(match held.reason {
-            Some(reason) => Error::ReauthRequired(reason),
-            None => Error::ProviderUnavailable {
-                why: "The access token has expired and could not be refreshed just now. Regrant \
-                      goes on trying."
-                    .into(),
-                retry_after: held
-                    .due_at
-                    .filter(|_| held.state == StateName::Retrying)
-                    .map(|due| due - app.now()),
-            },
-        });
+        return Err(nothing_to_give(app, &held).await?);
     }
     let live = open(app, held).await?;
     token_reader::note(app, actor, id);
     Ok(live)
+}
+
+/// Why there is no token, and when it makes sense to ask again.
+async fn nothing_to_give(app: &App, held: &Held) -> Result<Error> {
+    if let Some(reason) = held.reason {
+        return Ok(Error::ReauthRequired(reason));
+    }
+    let mut conn = app.pool().acquire().await?;
+    let connection = load(&mut conn, held.connection_id).await?;
+    let now = app.now();
+    let paused = connection.pause_ends(now);
+    let why = match paused {
+        Some(until) => {
+            format!("The access token has expired. {}", turn::paused(&turn::REFRESH, until))
+        }
+        None => {
+            "The access token has expired and could not be refreshed just now. Regrant goes on \
+                 trying."
+                .into()
+        }
+    };
+    let due = held.due_at.filter(|_| held.state == StateName::Retrying);
+    Ok(Error::ProviderUnavailable { why, retry_after: paused.max(due).map(|at| at - now) })
 }
 
 async fn refresh_now(app: &App, actor: &Actor, held: &Held) -> Result<()> {

@@ -120,6 +120,9 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) 
 /// stands there is told but the external id.
 fn misfit(at: RowPlace, text: &[u8]) -> RowProblem {
     let row = serde_json::from_slice::<Value>(text).unwrap_or_default();
+    if !row.is_object() {
+        return RowProblem::new(at, "", "must be an object");
+    }
     let external_id = row.get("external_id").and_then(Value::as_str);
     let mut reader = serde_json::Deserializer::from_slice(text);
     match serde_path_to_error::deserialize::<_, Row>(&mut reader) {

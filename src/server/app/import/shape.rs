@@ -30,6 +30,9 @@ pub fn expected(format: Format) -> &'static str {
 
 /// Why a file is no row after row, by how it begins: as one list, or as one object that has the rows in a list.
 pub(super) fn envelope(first: &[u8]) -> Option<String> {
+    if first.contains(&0) || std::str::from_utf8(first).is_err() {
+        return Some("it is no text in UTF-8; is it the right file?".into());
+    }
     if first.starts_with(b"[") {
         return Some(
             "it is one JSON list; leave out its brackets and the commas between the rows".into(),

@@ -46,7 +46,7 @@ async fn take(app: &App) -> Result<Glance> {
     let now = app.now().truncate_to_second();
     let mut conn = app.pool().acquire().await?;
     let mut counts: Vec<(Standing, i64)> = Vec::new();
-    for row in store::overview::count(&mut conn, now + SOON).await? {
+    for row in store::overview::count(&mut conn, now, now + SOON).await? {
         let standing = standing(&row);
         match counts.iter_mut().find(|(known, _)| *known == standing) {
             Some((_, count)) => *count += row.count,

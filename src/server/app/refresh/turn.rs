@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{ROOM_LOOK, claim, decide::PAUSE_CAP, intent};
 use crate::{
-    domain::{client::StateName, provider::Profile},
+    domain::{client::StateName, provider::Profile, voice},
     server::{
         app::{App, Error, Result},
         store,
@@ -80,17 +80,19 @@ pub async fn take_spare(app: &App, client_id: Uuid, profile: &Profile) -> Result
 
 /// What is said to whoever did not get a turn.
 pub struct Words {
+    /// After it was said until when the provider is left alone.
     paused: &'static str,
     full: &'static str,
 }
 
 pub const REFRESH: Words = Words {
-    paused: "The provider asked for a pause. Regrant refreshes again when it is over.",
+    paused: "Regrant refreshes again when it is over, or when an admin ends it on the client's page.",
     full: "This client has as many refreshes under way as its provider allows. Try again in a moment.",
 };
 
 const QUESTION: Words = Words {
-    paused: "The provider asked for a pause, so it was not asked. Ask again when the pause is over.",
+    paused: "So it was not asked. Ask again when the pause is over, or when an admin has ended it on the \
+             client's page.",
     full: "This client has as many requests under way as its provider allows, so the provider was not \
            asked. Try again in a moment.",
 };
@@ -122,7 +124,8 @@ pub async fn wait(app: &App, client_id: Uuid, deadline: Instant, words: &Words) 
     let paused_until = store::client::limit::paused_until(&mut conn, client_id).await?;
     match paused_until.map(|until| until - app.now()) {
         Some(wait) if wait.is_positive() => {
-            Err(Error::ProviderUnavailable { why: words.paused.into(), retry_after: Some(wait) })
+            let why = paused(words, app.now() + wait);
+            Err(Error::ProviderUnavailable { why, retry_after: Some(wait) })
         }
         _ if Instant::now() >= deadline => Err(Error::unavailable(words.full)),
         _ => {
@@ -133,6 +136,11 @@ pub async fn wait(app: &App, client_id: Uuid, deadline: Instant, words: &Words) 
             Ok(())
         }
     }
+}
+
+/// That nothing is asked of the provider before a moment.
+pub fn paused(words: &Words, until: OffsetDateTime) -> String {
+    format!("The provider asked for a pause until {}. {}", voice::exact(until), words.paused)
 }
 
 pub fn busy() -> Error {

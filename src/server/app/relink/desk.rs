@@ -78,7 +78,7 @@ pub(in crate::server::app) async fn entry(
     names: &mut BTreeMap<String, String>,
     listed: Listed,
 ) -> Result<RelinkEntry> {
-    let Listed { relink, connection, account, client, provider } = listed;
+    let Listed { relink, connection, account, client, client_state, provider } = listed;
     let service = match names.get(&provider) {
         Some(name) => name.clone(),
         None => {
@@ -88,5 +88,5 @@ pub(in crate::server::app) async fn entry(
         }
     };
     let stage = Stage::of(&relink, app.now());
-    Ok(RelinkEntry { relink, stage, connection, account, client, service })
+    Ok(RelinkEntry { relink, stage, connection, account, client, client_state, service })
 }

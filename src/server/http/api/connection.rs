@@ -241,7 +241,8 @@ async fn get(
 
 /// Change what a connection is called
 ///
-/// And, while it holds no tokens, what it fills into the provider's variables.
+/// And, while it holds no tokens, what it fills into the provider's variables; until the first consent, the
+/// scopes that are asked for.
 #[utoipa::path(
     patch,
     path = "/connections/{id}",
@@ -251,7 +252,7 @@ async fn get(
     request_body = ConnectionPatch,
     responses(
         (status = 200, description = "The connection", body = Connection),
-        (status = 409, description = "Tokens would be sent elsewhere")
+        (status = 409, description = "Tokens would be sent elsewhere, or consent to other scopes was given")
     )
 )]
 async fn update(

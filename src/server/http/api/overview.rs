@@ -34,7 +34,7 @@ pub struct Overview {
     /// Those of them that are told together: many of one client for the same cause. With
     /// `needs_human` at most a dozen, the soonest.
     needs_human_groups: Vec<overview::NeedsHumanGroup>,
-    /// Clients the provider refuses.
+    /// Clients the provider refuses, or has asked for a pause (`paused_until`) that holds connections up.
     clients_in_trouble: Vec<Client>,
     /// What expires over the time ahead, bucket by bucket.
     expiries: Vec<overview::ExpiryBucket>,

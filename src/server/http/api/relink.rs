@@ -134,7 +134,7 @@ async fn list(
     params(("id" = Uuid, Path)),
     responses(
         (status = 201, description = "The link", body = CreatedRelink),
-        (status = 409, description = "This connection needs no consent, or was disconnected")
+        (status = 409, description = "This connection needs no consent, was disconnected, or its client is refused")
     )
 )]
 async fn create(

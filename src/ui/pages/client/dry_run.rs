@@ -238,7 +238,7 @@ fn refused(refusal: RefusalReading) -> AnyView {
     facts.extend(refusal.code.map(|code| fact("Code", view! { <code>{code}</code> })));
     facts.extend(refusal.description.map(|text| fact("What it said", text)));
     view! {
-        <p class="said" data-tone="ill">{voice::error_class(refusal.class, "The provider")}</p>
+        <p class="said" data-tone="ill">{voice::sample_refused(refusal.class)}</p>
         {refusal.body_problem.map(|text| said(false, text))}
         {unread(refusal.unread_fields)}
         <dl class="facts">{facts}</dl>

@@ -30,7 +30,7 @@ pub fn pause(client: &Client, may_write: bool, doings: Doings) -> Option<AnyView
         .then(|| button_form(doings.resume, hidden("id", client.id), "Resume now", ""));
     Some(
         view! {
-            <p>
+            <p id="pause">
                 "The provider asked for a pause. No token is asked for before " <Exact at=until/> "."
             </p>
             {resume}

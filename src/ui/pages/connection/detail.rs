@@ -13,7 +13,9 @@ use super::{
 use crate::{
     domain::{
         access::Permission,
+        audit::AuditEntry,
         connection::{Connection, ConnectionDetail, Reason, Standing, State},
+        device::DeviceState,
         introspection::Liveness,
         lifeline::Life,
         provider::Variable,
@@ -84,6 +86,7 @@ fn show(
         lifetimes,
         device,
     } = detail;
+    let waits_for_code = device.as_ref().is_some_and(|device| device.state == DeviceState::Waiting);
     let (id, standing) = (connection.id, connection.standing(as_of));
     let life = Life::of(&connection, &history.items, as_of);
     let lost = voice::lost(&connection, &history.items, &provider_name, as_of);
@@ -98,7 +101,7 @@ fn show(
         {head(connection.name().to_owned(), Some(("Connections", path::CONNECTIONS)), view! {
             <StandingBadge standing/>
         })}
-        {notice()}
+        {notice(&done.items, &connection)}
         <div class="status" data-state=standing.as_str()>
             <p class="headline">{voice::headline(&connection, as_of)}</p>
             {device.and_then(|device| device::waiting(&device, &connection, &provider_name, as_of))}
@@ -110,6 +113,7 @@ fn show(
                 doings,
                 history.items.first(),
                 (offers_page, offers_device),
+                waits_for_code,
             )}
             {(can_be_asked && may.allows(Permission::ConnectionsRefresh))
                 .then(|| ask(&connection, &provider_name, doings.introspect))}
@@ -176,7 +180,7 @@ fn ask(connection: &Connection, provider: &str, doing: Doing<Introspect>) -> Any
 }
 
 /// What the provider's consent page came to, if the browser has just been there.
-fn notice() -> Option<AnyView> {
+fn notice(done: &[AuditEntry], connection: &Connection) -> Option<AnyView> {
     let params = use_query_map().get_untracked();
     let said = params.get_str("said").and_then(Liveness::named);
     let which = match (params.get_str("problem"), said) {
@@ -186,15 +190,30 @@ fn notice() -> Option<AnyView> {
         (None, None) => return None,
     };
     let page = voice::notice(which);
+    let is_told = matches!(
+        which,
+        voice::Notice::Denied | voice::Notice::Failed | voice::Notice::MissingScope
+    );
+    let came_back = is_told.then(|| voice::consent_failed(done)).flatten();
+    let edit = (came_back.is_some() && connection.can_ask_anew())
+        .then(|| link("#edit", "", voice::OTHER_SCOPES));
     let home = params.get_str("home").and_then(|id| id.parse::<Uuid>().ok());
-    Some(match home {
-        Some(home) => view! {
+    Some(match (home, came_back) {
+        (Some(home), _) => view! {
             <Notice well=page.well title=page.title text=page.text>
                 {link(path::connection(home), "", "Open the other connection")}
             </Notice>
         }
         .into_any(),
-        None => view! { <Notice well=page.well title=page.title text=page.text/> }.into_any(),
+        (None, Some(came_back)) => view! {
+            <Notice well=page.well title=page.title text=page.text>
+                "What came back: " <code>{came_back}</code> " " {edit}
+            </Notice>
+        }
+        .into_any(),
+        (None, None) => {
+            view! { <Notice well=page.well title=page.title text=page.text/> }.into_any()
+        }
     })
 }
 
@@ -274,11 +293,11 @@ fn facts(
                 view! { <span class="quiet">"there is none"</span> }.into_any()
             },
         ),
-        ("Next refresh", when(connection.due_at, "none planned")),
+        ("Next refresh", when(connection.held_until(as_of).or(connection.due_at), "none planned")),
         (
             "Needs a person",
             match connection.state {
-                State::Pending => "now, to give consent".into_any(),
+                State::Pending => voice::FIRST_CONSENT.into_any(),
                 _ => when(dead_since.or(connection.needs_human_by), "not in sight"),
             },
         ),

@@ -85,6 +85,7 @@ pub fn actions(
     doings: Doings,
     newest: Option<&Attempt>,
     (offers_page, offers_device): (bool, bool),
+    waits_for_code: bool,
 ) -> AnyView {
     let id = || hidden("id", connection.id);
     let next = voice::next(connection, as_of);
@@ -93,7 +94,8 @@ pub fn actions(
         && connection.state != State::Disconnected
         && next != Next::MendClient;
     let relink = (consent && may.allows(Permission::ConnectionsRelink)).then(|| {
-        let weight = if next == Next::Consent { "primary" } else { "" };
+        // While a code waits, typing it is what is to be done.
+        let weight = if next == Next::Consent && !waits_for_code { "primary" } else { "" };
         button_form(doings.relink, id(), "Create a relink", weight)
     });
     let reauthorize =
@@ -104,8 +106,14 @@ pub fn actions(
             };
             button_form(doings.reauthorize, id(), label, "")
         });
-    let device = (consent && offers_device && may.allows(Permission::ConnectionsWrite))
-        .then(|| button_form(doings.device, id(), "Use a code on another device", ""));
+    let device =
+        (consent && offers_device && may.allows(Permission::ConnectionsWrite)).then(|| {
+            let label = match waits_for_code {
+                true => "Get another code",
+                false => "Use a code on another device",
+            };
+            button_form(doings.device, id(), label, "")
+        });
     let refreshable = connection.generation > 0
         && matches!(
             connection.state,
@@ -115,6 +123,9 @@ pub fn actions(
         .then(|| button_form(doings.refresh, id(), "Refresh now", ""));
     let mend = (next == Next::MendClient && may.allows(Permission::ClientsRead))
         .then(|| link(path::client(connection.client_id), "button is-primary", "Open the client"));
+    // What is asked for meanwhile is refused.
+    let pause = (connection.pause_ends(as_of).is_some() && may.allows(Permission::ClientsWrite))
+        .then(|| link(path::client_pause(connection.client_id), "button", voice::END_PAUSE));
     let replace = (next == Next::Replace && may.allows(Permission::ConnectionsWrite)).then(|| {
         link(path::connection_new(connection.client_id), "button is-primary", "Connect anew")
     });
@@ -140,7 +151,7 @@ pub fn actions(
         [refresh, relink, reauthorize, device, rests]
     };
     view! {
-        <div class="actions">{mend} {replace} {first.into_iter().flatten().collect::<Vec<_>>()}</div>
+        <div class="actions">{mend} {pause} {replace} {first.into_iter().flatten().collect::<Vec<_>>()}</div>
         <div aria-live="polite" data-kept="">{told}</div>
     }
     .into_any()
@@ -148,7 +159,8 @@ pub fn actions(
 
 /// Changing what people call it, and letting go of it.
 pub fn manage(connection: &Connection, variables: &[Variable], doings: Doings) -> AnyView {
-    let edit = section("Edit", "", edit(connection, variables, doings.update));
+    let edit = view! { <div id="edit">{edit(connection, variables, doings.update)}</div> };
+    let edit = section("Edit", "", edit);
     let disconnect = (connection.state != State::Disconnected)
         .then(|| section("Disconnect", "", disconnect(connection, doings.disconnect)));
     (edit, disconnect).into_any()
@@ -158,6 +170,17 @@ fn edit(connection: &Connection, variables: &[Variable], update: Doing<Update>) 
     // Tokens belong to the address they were issued at.
     let own = (!connection.holds_tokens())
         .then(|| fields(variables, &connection.variables, update.trouble));
+    let scopes = connection.can_ask_anew().then(|| {
+        view! {
+            <Text
+                name="scopes"
+                label="Scopes"
+                trouble=update.trouble
+                value=connection.scopes_requested.join(" ")
+                help="Separated by blanks; what consent is asked for. They can be changed until the first consent. None: the client's."
+            />
+        }
+    });
     let fields = view! {
         {hidden("id", connection.id)}
         <Text
@@ -182,6 +205,7 @@ fn edit(connection: &Connection, variables: &[Variable], update: Doing<Update>) 
             help="Separated by blanks."
         />
         {own}
+        {scopes}
         <div class="actions">
             <Submit label="Save" pending=update.pending/>
         </div>

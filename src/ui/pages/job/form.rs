@@ -15,7 +15,7 @@ use crate::{
         components::{
             field::{Submit, Text},
             head::{head, link},
-            notice::{Answered, nothing},
+            notice::{Answered, nothing, said},
         },
         path,
         patterns::{
@@ -164,6 +164,8 @@ fn confirm(
             ". "
             {meaning}
         </p>
+        {(!selection.refused.is_empty())
+            .then(|| said(false, voice::job_refused(&selection.refused)))}
         {form}
         <div class="scroll" tabindex="0" role="region" aria-label="Clients">
             <table class="table is-narrow">

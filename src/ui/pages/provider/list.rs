@@ -90,13 +90,14 @@ pub fn tiles(
     sought: &Sought,
     to: impl Fn(&str) -> String,
 ) -> AnyView {
+    let none = if providers.is_empty() { Empty::Providers } else { Empty::ProvidersFound };
     let tiles = providers
         .into_iter()
         .filter(|entry| sought.fits(&entry.profile))
         .map(|entry| tile(&entry, to(&entry.profile.slug)))
         .collect::<Vec<_>>();
     if tiles.is_empty() {
-        Either::Left(nothing(Empty::Providers, ()))
+        Either::Left(nothing(none, ()))
     } else {
         Either::Right(view! { <ul class="tiles">{tiles}</ul> })
     }

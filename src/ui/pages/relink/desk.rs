@@ -7,7 +7,7 @@ use crate::{
     domain::{
         access::Permission,
         campaign::Campaign,
-        connection::{Connection, ConnectionFilter, ConnectionList, Sort, Standing, State},
+        connection::{ConnectionFilter, ConnectionList, Sort, Standing, State},
         page::Paging,
         relink::{RelinkList, RelinkShow},
         voice::{self, Empty},
@@ -99,7 +99,13 @@ fn results(found: ConnectionList, may: &May, create: Doing<Create>) -> AnyView {
             let name = connection.name().to_owned();
             let account = connection.account_label.clone().filter(|account| *account != name);
             let external = connection.external_id.clone();
-            let makes = may.allows(Permission::ConnectionsRelink) && can_be_sent(&connection);
+            let none = voice::no_relink(&connection);
+            let makes = may.allows(Permission::ConnectionsRelink) && none.is_none();
+            let anew = (connection.state == State::Disconnected
+                && may.allows(Permission::ConnectionsWrite))
+            .then(|| {
+                link(path::connection_new(connection.client_id), "button is-small", "Connect anew")
+            });
             let form = makes.then(|| {
                 let weight = match standing {
                     Standing::NeedsPerson | Standing::Pending => "primary",
@@ -121,8 +127,9 @@ fn results(found: ConnectionList, may: &May, create: Doing<Create>) -> AnyView {
                             {account.map(|account| format!(" · {account}"))}
                             {external.map(|external| format!(" · {external}"))}
                         </p>
+                        {none.map(|why| view! { <p class="sub">{why}</p> })}
                     </div>
-                    {form}
+                    {form} {anew}
                 </li>
             }
         })
@@ -133,14 +140,6 @@ fn results(found: ConnectionList, may: &May, create: Doing<Create>) -> AnyView {
         {more.then(|| view! { <p class="help">{voice::more_found()}</p> })}
     }
     .into_any()
-}
-
-/// Whether a link makes sense. The server knows better and says why not.
-fn can_be_sent(connection: &Connection) -> bool {
-    connection.can_reauthorize()
-        && connection.state != State::Disconnected
-        && (connection.account_id.is_some()
-            || matches!(connection.state, State::NeedsReauth { .. } | State::Pending))
 }
 
 /// What is under way for many at once, and the way to begin more of it.

@@ -9,7 +9,7 @@ use crate::{
         brand::Brand,
         device::{DeviceAuthorization, DeviceState},
         language::Language,
-        relink::{self, Consent},
+        relink::{self, Consent, Ended, Need},
         voice::visitor::{self, Ending, Texts, fill},
     },
     rpc,
@@ -35,27 +35,41 @@ pub fn Invitation() -> impl IntoView {
         .and_then(|outcome| outcome.parse::<relink::Outcome>().ok())
         .filter(|outcome| *outcome != relink::Outcome::Done);
     let texts = Visit::texts();
-    loaded_for_anyone(invitation, move |(invitation, brand)| match invitation {
-        relink::Invitation::Open { service, account, consent } => {
-            open(&brand, &service, account, consent, &token(), last)
-        }
-        relink::Invitation::Done => ended(&brand, texts.done),
-        relink::Invitation::Used => ended(&brand, texts.used),
-        relink::Invitation::Expired => ended(&brand, texts.expired),
-        relink::Invitation::Unknown => ended(&brand, texts.unknown),
+    loaded_for_anyone(invitation, move |(invitation, brand)| {
+        let ending = match invitation {
+            relink::Invitation::Open { service, account, need, consent } => {
+                let asked = Asked { service, account, need, consent };
+                return open(&brand, asked, &token(), last);
+            }
+            relink::Invitation::NotNow => texts.not_now,
+            relink::Invitation::Done => texts.done,
+            relink::Invitation::Used => texts.used,
+            relink::Invitation::Expired => texts.expired,
+            relink::Invitation::Ended(Ended::Replaced) => texts.replaced,
+            relink::Invitation::Ended(Ended::Revoked) => texts.revoked,
+            relink::Invitation::Unknown => texts.unknown,
+        };
+        ended(&brand, ending, &path::relink(&token()))
     })
 }
 
-fn open(
-    brand: &Brand,
-    service: &str,
+/// What consent is asked for.
+struct Asked {
+    service: String,
     account: Option<String>,
+    need: Need,
     consent: Consent,
-    token: &str,
-    last: Option<relink::Outcome>,
-) -> AnyView {
+}
+
+fn open(brand: &Brand, asked: Asked, token: &str, last: Option<relink::Outcome>) -> AnyView {
+    let Asked { service, account, need, consent } = asked;
     let texts = Visit::texts();
-    let named = |text: &str| fill(text, &[("service", service)]);
+    let named = |text: &str| fill(text, &[("service", &service)]);
+    let (title, needs) = match need {
+        Need::First => (texts.title_first, texts.needs_first),
+        Need::Again => (texts.title, texts.needs_consent),
+        Need::Anew => (texts.title, texts.needs_anew),
+    };
     let way = match &consent {
         Consent::Page => texts.by_page,
         Consent::Code | Consent::Asked { .. } => texts.by_code,
@@ -73,16 +87,20 @@ fn open(
             </dl>
         }
     });
-    let last = last.or_else(|| came_of(&consent)).map(|outcome| {
+    let here = match last {
+        Some(outcome) => path::relink_again(token, outcome),
+        None => path::relink(token),
+    };
+    let last = last.or_else(|| came_of(&consent));
+    let told = last.map(|outcome| {
         let ending = texts.outcome(outcome);
         view! { <notice::Notice well=ending.well title=ending.title text=ending.text/> }
     });
-    let again = last.is_some();
-    let (title, needs) = (named(texts.title), named(texts.needs_consent));
-    let step = step(texts, service, consent, token, again);
-    let languages = languages(&path::relink(token));
+    let (title, needs) = (named(title), named(needs));
+    let step = step(texts, &service, consent, token, last);
+    let languages = languages(&here);
     let content = view! {
-        {last}
+        {told}
         <p>{needs} " " {way}</p>
         {account}
         {step}
@@ -110,20 +128,24 @@ fn step(
     service: &str,
     consent: Consent,
     token: &str,
-    again: bool,
+    last: Option<relink::Outcome>,
 ) -> AnyView {
     let label = match consent {
         Consent::Asked { device, as_of } if device.state == DeviceState::Waiting => {
             return code(texts, &device, as_of, token);
         }
-        Consent::Page if again => texts.go_on_again,
-        Consent::Page => texts.go_on,
+        Consent::Page => match last {
+            None => texts.go_on,
+            Some(relink::Outcome::WrongAccount) => texts.go_on_again,
+            Some(_) => texts.try_again,
+        },
         Consent::Code => texts.get_code,
         Consent::Asked { .. } => texts.get_code_again,
     };
     let label = fill(label, &[("service", service)]);
+    let action = path::in_language(&path::relink_begin(token), Visit::language());
     view! {
-        <form method="post" action=path::relink_begin(token) class="form">
+        <form method="post" action=action class="form">
             <div class="actions">
                 <Submit label=label weight="primary"/>
             </div>
@@ -172,34 +194,38 @@ fn code(
 
 #[component]
 pub fn Outcome() -> impl IntoView {
-    let kind = use_params_map().with_untracked(|params| params.get("kind")).and_then(|kind| {
-        match kind.as_str() {
-            path::SPENT => Some(Visit::texts().spent),
-            path::BEING_STORED => Some(Visit::texts().being_stored),
-            kind => kind.parse().ok().map(|kind| Visit::texts().outcome(kind)),
-        }
-    });
+    let kind = use_params_map().with_untracked(|params| params.get("kind")).unwrap_or_default();
+    let ending = match kind.as_str() {
+        path::SPENT => Some(Visit::texts().spent),
+        path::BEING_STORED => Some(Visit::texts().being_stored),
+        kind => kind.parse().ok().map(|kind| Visit::texts().outcome(kind)),
+    };
     let brand = Resource::new_blocking(|| (), |()| rpc::brand::get());
-    match kind {
-        Some(ending) => loaded_for_anyone(brand, move |brand| ended(&brand, ending)).into_any(),
+    match ending {
+        Some(ending) => {
+            let here = path::outcome(&kind);
+            loaded_for_anyone(brand, move |brand| ended(&brand, ending, &here)).into_any()
+        }
         None => view! { <missing::Page/> }.into_any(),
     }
 }
 
-fn ended(brand: &Brand, ending: Ending) -> AnyView {
+/// The end of the way, at the page `here`.
+fn ended(brand: &Brand, ending: Ending, here: &str) -> AnyView {
     let (tone, shape) = if ending.well { ("well", glyph::TICK) } else { ("ill", glyph::CROSS) };
     let content = view! {
         <div class="verdict" data-tone=tone>
             {glyph::shape(shape)}
             <p>{ending.text}</p>
         </div>
+        {languages(here)}
     };
     hosted(brand, ending.title.to_owned(), content)
 }
 
 /// The page in another language.
 fn languages(page: &str) -> AnyView {
-    let current = Visit::current().map_or_else(Language::default, |visit| visit.language);
+    let current = Visit::language();
     let others = Language::ALL
         .into_iter()
         .filter(|language| *language != current)

@@ -62,7 +62,8 @@ fn show(
     let stage = entry.stage;
     let sent = handed.is_none();
     let makes = may.allows(Permission::ConnectionsRelink);
-    let anew = (makes && stage != Stage::Done)
+    let refused = voice::relink_refused(entry.client_state, &entry.client).is_some();
+    let anew = (makes && stage != Stage::Done && !refused)
         .then(|| button_form(create, hidden("id", connection), "Create a new link", ""));
     let off = (makes && !stage.is_over()).then(|| {
         let form = button_form(revoke, hidden("id", entry.relink.id), "Revoke", "grave");
