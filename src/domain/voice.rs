@@ -54,8 +54,8 @@ pub use lifeline::{lifeline, mark};
 pub use list::{FILTER_SAVED, connections, grouped, sort, unread};
 pub use moment::{day, exact, relative, span, stretch, until};
 pub use outcome::{
-    AWAY, COPIED, NOT_COPIED, Notice, OTHER_SCOPES, Page, consent_failed, held, notice, see_fields,
-    stale, unsaved,
+    AWAY, COPIED, NOT_COPIED, Notice, OTHER_SCOPES, Page, UNDONE, consent_failed, held, notice,
+    see_fields, stale, unsaved,
 };
 pub use overview::{
     FIRST_CONSENT, MORE_CLIENTS, RELINK_ALL, attempts, between, bucket, client_cause,

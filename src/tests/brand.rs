@@ -117,7 +117,12 @@ async fn a_logo_is_a_picture_and_served_as_one(pool: PgPool) {
         assert!(refused.status == status || refused.status == 413, "{}", refused.text);
         assert!(refused.text.starts_with("The picture has to be"), "{}", refused.text);
     }
-    assert_eq!(send_logo(&mut admin, PNG).await.location(), "/settings");
+    let shown = send_logo(&mut admin, PNG).await.location();
+    let page = admin.get(&shown).await.text;
+    assert!(
+        shown.starts_with("/settings") && page.contains("The picture is the logo now"),
+        "{page}"
+    );
     let logo = world.browser().get("/brand/logo").await;
     assert_eq!(logo.header("content-type"), "image/png");
     assert_eq!(logo.header("x-content-type-options"), "nosniff");

@@ -370,7 +370,7 @@ async fn only_what_was_shown_is_done(pool: PgPool) {
         let form: Vec<_> = form.iter().map(|(name, value)| (*name, &**value)).collect();
         admin.submit_on(place, "job/create", &form).await.location()
     };
-    world.import_of(client, "late").await;
+    world.import_of(client, "alice").await;
     let back = send(&mut admin, &form(&page)).await;
     let again = admin.get(&back).await.text;
     assert!(

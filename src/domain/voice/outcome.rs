@@ -24,6 +24,9 @@ pub const NOT_COPIED: &str =
 /// What is said while the database is away.
 pub const AWAY: &str = "Regrant can't reach its database just now. Try again in a moment.";
 
+/// What is added where it is certain.
+pub const UNDONE: &str = "Nothing was done.";
+
 /// What a part of a page says that would show something else by now.
 pub fn held() -> &'static str {
     "Something has changed meanwhile. It is shown here once you are done with what you chose or typed."

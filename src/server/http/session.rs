@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -139,7 +139,7 @@ pub async fn identify(
         // Whoever is signed in is not to be told that they are not.
         Err(error) => {
             tracing::error!(error = error.to_string(), "a session can't be read");
-            return unread();
+            return unread(request.method() == Method::GET);
         }
     };
     request.extensions_mut().insert(actor);
@@ -155,9 +155,14 @@ pub fn is_look(headers: &HeaderMap) -> bool {
 }
 
 /// Nobody is told that they are signed out when that is not known. A page comes again by itself.
-fn unread() -> Response {
-    let headers = [(header::RETRY_AFTER, "5"), (header::REFRESH, "5")];
-    (StatusCode::SERVICE_UNAVAILABLE, headers, voice::AWAY).into_response()
+fn unread(is_page: bool) -> Response {
+    let told = [voice::AWAY, voice::UNDONE].join(" ");
+    let mut answer =
+        (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], told).into_response();
+    if is_page {
+        answer.headers_mut().insert(header::REFRESH, HeaderValue::from_static("5"));
+    }
+    answer
 }
 
 #[derive(Debug, thiserror::Error)]
