@@ -253,7 +253,7 @@ async fn why_nothing_was_reached_is_told_by_its_kind() {
     .await;
     let why = unreached(&client, &format!("https://a.localhost:{plain}/")).await;
     assert_eq!(why, format!("a.localhost (port {plain}) does not speak https"));
-    let mute = listening(|stream| std::mem::forget(stream)).await;
+    let mute = listening(std::mem::forget).await;
     let why = unreached(&client, &format!("https://a.localhost:{mute}/")).await;
     assert!(why.contains("did not answer in time"), "{why}");
 }

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    manage::{Doings, actions, manage},
+    manage::{Doings, Ways, actions, manage},
     reveal,
 };
 use crate::{
@@ -112,8 +112,7 @@ fn show(
                 may,
                 doings,
                 history.items.first(),
-                (offers_page, offers_device),
-                waits_for_code,
+                Ways { offers_page, offers_device, waits_for_code },
             )}
             {(can_be_asked && may.allows(Permission::ConnectionsRefresh))
                 .then(|| ask(&connection, &provider_name, doings.introspect))}

@@ -76,6 +76,15 @@ impl Doings {
     }
 }
 
+/// The ways in which consent can be given.
+#[derive(Clone, Copy)]
+pub struct Ways {
+    pub offers_page: bool,
+    pub offers_device: bool,
+    /// Whether a code for another device waits to be typed.
+    pub waits_for_code: bool,
+}
+
 /// The next action first, what else is possible beside it.
 pub fn actions(
     connection: &Connection,
@@ -84,8 +93,7 @@ pub fn actions(
     may: &May,
     doings: Doings,
     newest: Option<&Attempt>,
-    (offers_page, offers_device): (bool, bool),
-    waits_for_code: bool,
+    Ways { offers_page, offers_device, waits_for_code }: Ways,
 ) -> AnyView {
     let id = || hidden("id", connection.id);
     let next = voice::next(connection, as_of);
