@@ -158,36 +158,6 @@ for (const [script, width, colorScheme] of [[true, 1440, "light"], [false, 390, 
   });
 }
 
-test("what was typed outlives a rehearsal", async ({ browser }) => {
-  const { context, page } = await visitor(browser, house);
-  await signIn(page, house, ADMIN);
-  await open(page, client);
-  const part = section(page, "Replace the secret");
-  await part.getByLabel("Client secret").first().fill(WRONG);
-  await part.getByRole("button", { name: "Try it", exact: true }).click();
-  await expect(part).toContainText("The provider refused the next secret", { timeout: 30_000 });
-  await hydrated(page);
-  const scopes = section(page, "Edit").getByLabel("Scopes");
-  const before = await scopes.inputValue();
-  await scopes.fill("openid another:scope");
-  await page.locator("h1").click();
-  // As it stands while the provider has not answered.
-  await page.evaluate(() => {
-    Object.assign(window, { stayed: true });
-    document.getElementById("rehearsal")!.dataset.live = "moving";
-  });
-  await call("PATCH", client, { name: `${SERVICE}, renamed` });
-  await expect(page.locator("#rehearsal .held")).toBeVisible({ timeout: 10_000 });
-  await expect(scopes).toHaveValue("openid another:scope");
-  expect(await page.evaluate(() => "stayed" in window)).toBe(true);
-  await scopes.fill(before);
-  await page.locator("h1").click();
-  await expect(async () => {
-    expect(await page.evaluate(() => "stayed" in window)).toBe(false);
-  }).toPass({ timeout: 15_000 });
-  await context.close();
-});
-
 test("a value that the browser does not let go is not called copied", async ({ browser }) => {
   const { context, page } = await visitor(browser, house);
   await page.addInitScript(() => {
