@@ -3,9 +3,15 @@
 use std::{io::Read, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{
+    Parser, Subcommand,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 use regrant::{
-    domain::access::{Role as UserRole, Scope},
+    domain::{
+        access::{Role as UserRole, Scope},
+        voice,
+    },
     sandbox::{
         self,
         demo::{self, Crowd},
@@ -69,7 +75,7 @@ enum Command {
     /// Manage the keys that seal secrets
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// Run the sandbox: a strict authorization server in memory
+    /// Run the sandbox: a strict authorization server in memory, with a client demo (secret demo-secret)
     Sandbox {
         /// Where it listens
         // Of the same name as the one for all commands, and in its place.
@@ -84,7 +90,7 @@ enum UserCommand {
     Create {
         #[arg(long)]
         email: String,
-        #[arg(long)]
+        #[arg(long, value_parser = roles())]
         role: UserRole,
     },
 }
@@ -96,7 +102,7 @@ enum ApiKeyCommand {
         #[arg(long)]
         name: String,
         /// What the key may be used for; can be repeated
-        #[arg(long = "scope", required = true, num_args = 1..)]
+        #[arg(long = "scope", required = true, num_args = 1.., value_parser = scopes())]
         scopes: Vec<Scope>,
     },
 }
@@ -109,6 +115,18 @@ enum KeysCommand {
         #[arg(long)]
         new_master_key_file: Option<PathBuf>,
     },
+}
+
+/// Reads a role; the help and a refusal name all there are.
+fn roles() -> impl TypedValueParser<Value = UserRole> {
+    let known = UserRole::ALL.map(|role| PossibleValue::new(role.as_str()).help(voice::role(role)));
+    PossibleValuesParser::new(known).try_map(|name| name.parse::<UserRole>())
+}
+
+/// The same of scopes.
+fn scopes() -> impl TypedValueParser<Value = Scope> {
+    let known = Scope::ALL.map(|scope| PossibleValue::new(scope.as_str()).help(scope.meaning()));
+    PossibleValuesParser::new(known).try_map(|name| name.parse::<Scope>())
 }
 
 fn main() -> ExitCode {
@@ -234,6 +252,10 @@ async fn run_sandbox(listen: SocketAddr) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("{listen} can't be listened on"))?;
     println!("sandbox at {}", running.url);
+    println!("  its issuer is that address, which a browser shows more at");
+    println!("  client id       demo");
+    println!("  client secret   demo-secret");
+    println!("  let Regrant call it with REGRANT_ALLOW_PRIVATE_NETWORKS=true");
     start::asked_to_stop().await;
     running.shutdown().await;
     Ok(())
@@ -269,5 +291,25 @@ mod tests {
         }
         let serve = Cli::parse_from(["regrant", "serve"]);
         assert_eq!(serve.config.listen.to_string(), "127.0.0.1:3000");
+    }
+
+    fn refused(line: &[&str]) -> String {
+        let read = Cli::try_parse_from(line).map(drop);
+        read.expect_err("a refusal").to_string()
+    }
+
+    #[test]
+    fn a_refusal_names_the_roles_and_the_scopes() {
+        let odd = refused(&["regrant", "user", "create", "--email", "a@b.c", "--role", "foo"]);
+        for role in UserRole::ALL {
+            assert!(odd.contains(role.as_str()), "{odd}");
+        }
+        let odd = refused(&["regrant", "api-key", "create", "--name", "a", "--scope", "foo"]);
+        for scope in Scope::ALL {
+            assert!(odd.contains(scope.as_str()), "{odd}");
+        }
+        let fine =
+            ["regrant", "api-key", "create", "--name", "a", "--scope", "tokens:read", "admin"];
+        assert!(Cli::try_parse_from(fine).is_ok());
     }
 }

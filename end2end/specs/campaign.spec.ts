@@ -124,7 +124,7 @@ for (const [script, width] of [[true, 1440], [false, 390]] as const) {
       await expect(far).toContainText("done.", { timeout: 40_000 });
     }
     await page.goto("/relinks");
-    const many = section(page, "For many");
+    const many = section(page, "Campaigns");
     await expect(many.getByRole("link", { name })).toBeVisible();
     await expect(many).toContainText(script ? "1 of 3 customers done." : "All 2 customers are done.");
     if (script) {

@@ -82,6 +82,7 @@ for (const [script, width, colorScheme] of [[true, 1440, "light"], [false, 390, 
     await expect(async () => {
       if (!script) await page.reload();
       await expect(page.locator("#rehearsal")).toHaveCount(0, { timeout: 2000 });
+      await expect(part).toContainText("The rehearsal went well", { timeout: 2000 });
     }).toPass({ timeout: 30_000 });
     await hydrated(page);
 

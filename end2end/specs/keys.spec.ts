@@ -58,12 +58,24 @@ test("keys go from row to row", async () => {
   await page.waitForURL(/\/connections\/[0-9a-f-]{36}$/);
 });
 
+test("keys go on from what was found at the desk", async () => {
+  const { page } = admin;
+  await page.goto("/relinks?q=calendar");
+  const rows = page.locator(".found .found-name > a");
+  await expect(rows.nth(0)).toBeFocused();
+  await hydrated(page);
+  for (const [key, at] of [["j", 1], ["k", 0]] as const) {
+    await page.keyboard.press(key);
+    await expect(rows.nth(at)).toBeFocused();
+  }
+});
+
 test("the keys are listed, and can be switched off", async () => {
   const { page } = admin;
   await page.goto("/clients");
   await hydrated(page);
   await page.keyboard.press("?");
-  const list = page.getByRole("dialog", { name: "Keys" });
+  const list = page.getByRole("dialog", { name: "Keyboard shortcuts" });
   await expect(list).toBeVisible();
   await expect(list.getByText("Connections")).toBeVisible();
   for (const colorScheme of ["light", "dark"] as const) {
@@ -81,7 +93,7 @@ test("the keys are listed, and can be switched off", async () => {
   await page.keyboard.press("c");
   await expect(list).toBeHidden();
   expect(new URL(page.url()).pathname).toBe("/clients");
-  await page.getByRole("button", { name: "Keys" }).click();
+  await page.getByRole("button", { name: "Shortcuts" }).click();
   await expect(list.getByLabel("Listen for these keys")).not.toBeChecked();
   await list.getByLabel("Listen for these keys").check();
   await list.getByRole("button", { name: "Close" }).click();

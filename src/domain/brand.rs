@@ -103,6 +103,19 @@ pub fn contact_link(contact: &str) -> Option<String> {
     address.then(|| format!("mailto:{contact}"))
 }
 
+/// Whether a contact is meant as an address that browsers know by its scheme, and is none that
+/// [`contact_link`] leads to: nobody could use it. A name may have a colon with a blank behind it.
+pub fn is_odd_contact(contact: &str) -> bool {
+    let is_scheme = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c))
+    };
+    contact_link(contact).is_none()
+        && contact.split_once(':').is_some_and(|(scheme, rest)| {
+            is_scheme(scheme) && !rest.is_empty() && !rest.starts_with(char::is_whitespace)
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +143,20 @@ mod tests {
             assert_eq!(Color::parse(wrong), None, "{wrong}");
         }
         assert_eq!(Color::parse("#0a141e"), Some(Color([10, 20, 30])));
+    }
+
+    #[test]
+    fn a_contact_is_no_address_that_leads_nowhere() {
+        for odd in
+            ["javascript:alert(1)", "http://example.com", "mailto:help@example.com", "tel:123"]
+        {
+            assert!(is_odd_contact(odd), "{odd}");
+        }
+        for fine in
+            ["help@example.com", "+49 30 123456", "https://example.com/help", "Help: ask Bob"]
+        {
+            assert!(!is_odd_contact(fine), "{fine}");
+        }
     }
 
     #[test]

@@ -286,6 +286,9 @@ pub struct JobOutcome {
     /// What it and its client were called when the job was made.
     pub label: String,
     pub client: String,
+    /// Whose account it is, and your own key for it, as they are now.
+    pub account: Option<String>,
+    pub external_id: Option<String>,
     /// `null`: not yet.
     pub outcome: Option<Outcome>,
     /// A sentence on it.

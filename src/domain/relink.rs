@@ -57,6 +57,8 @@ pub struct RelinkEntry {
     /// The connection's name.
     pub connection: String,
     pub account: Option<String>,
+    /// Your own key for the connection.
+    pub external_id: Option<String>,
     /// The client's name.
     pub client: String,
     /// While it is refused or switched off no link of its connections can work.

@@ -29,18 +29,18 @@ pub mod visitor;
 pub use attempt::{attempt, error_class, lost, trigger, verdict};
 pub use audit::{AUDIT_NOUNS, audit};
 pub use campaign::{
-    Occasion, campaign, client_scopes, no_occasion, occasion, occasion_name, stage_count,
+    CAMPAIGN, Occasion, campaign, client_scopes, no_occasion, occasion, occasion_name, stage_count,
     stragglers_again,
 };
-pub use check::{check, check_way, checking};
+pub use check::{NOT_MET_YET, check, check_way, checking};
 pub use client::{
-    END_PAUSE, FORGET_NEXT_SECRET, PAUSED_CONNECTIONS, REFUSED_MEANWHILE, call, canaries,
-    client_paused, client_state, client_state_word, incident, incident_ends, next_secret,
-    replace_at_once, sample_refused, unread_field, unreadable_expiry,
+    END_PAUSE, FORGET_NEXT_SECRET, INCIDENT, PAUSED_CONNECTIONS, REFUSED_MEANWHILE, SECRET_PROVED,
+    call, canaries, client_paused, client_state, client_state_word, incident, incident_ends,
+    next_secret, replace_at_once, sample_refused, unread_field, unreadable_expiry,
 };
 pub use connection::{
-    Next, client_pause, device, drift, grant_type, headline, in_short, meaning, next, ran_out,
-    reason, reason_name, state_name, told, why,
+    GENERATION, LINEAGE, Next, client_pause, device, drift, grant_type, headline, in_short,
+    meaning, next, ran_out, reason, reason_name, state_name, told, why,
 };
 pub use done::done;
 pub use empty::{Empty, empty};
@@ -62,7 +62,7 @@ pub use overview::{
     client_remedy, clock, day_in_short, due, ending, endings, first_consents, group, group_line,
     group_name, held_up, in_all, month_in_short, more_needed, overdue, scale, short,
 };
-pub use people::{PASSWORD_SET, new_password, role, scope};
+pub use people::{NOBODY_YET, PASSWORD_SET, SETUP_OVER, SETUP_UNKNOWN, new_password, role, scope};
 pub use provider::{
     authentication, beginning, choice, encoding, pkce, profile_in_use, refresh_lifetime, renewal,
     rotation,

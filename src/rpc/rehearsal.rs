@@ -1,6 +1,7 @@
 //! Replacing a client's secret with a rehearsal.
 
 use leptos::prelude::*;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Answer;
@@ -19,6 +20,13 @@ pub async fn set(id: Uuid, client_secret: String) -> Answer<()> {
 pub async fn drop(id: Uuid) -> Answer<()> {
     let (app, actor) = crate::server::http::caller::actor().await?;
     app.call(crate::server::app::client::rehearsal::drop(&app, &actor, id)).await
+}
+
+/// When the secret in use took its place, if a rehearsal proved it.
+#[server(prefix = "/rpc", endpoint = "rehearsal/proved")]
+pub async fn proved(id: Uuid) -> Answer<Option<OffsetDateTime>> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::client::rehearsal::proved(&app, &actor, id)).await
 }
 
 /// Has it tried at once.

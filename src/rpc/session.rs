@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::Answer;
-use crate::domain::overview::Viewer;
+use crate::domain::{overview::Viewer, user::SetupLink};
 
 /// Who is signed in, if anyone.
 #[server(prefix = "/rpc", endpoint = "session/current")]
@@ -32,6 +32,13 @@ pub async fn logout() -> Answer<()> {
     caller::end_session().await?;
     caller::redirect("/login");
     Ok(())
+}
+
+/// What a set-up link is good for; without one, whether anybody can sign in.
+#[server(prefix = "/rpc", endpoint = "session/setup_link")]
+pub async fn setup_link(token: Option<String>) -> Answer<SetupLink> {
+    let (app, _) = crate::server::http::caller::anyone().await?;
+    app.call(crate::server::app::session::setup_link(&app, token.as_deref())).await
 }
 
 /// Makes the first admin with the one-time token that the log shows at the first start.

@@ -9,7 +9,7 @@
 //! `/userinfo`, `/jwks`, `/device_authorization`, `/device`. Five dialects stand below a prefix
 //! each (`/eventix`, `/wetix`, `/apiax`, `/cronofy`, `/partner`), with the addresses of their
 //! documents and a consent page at `{prefix}/authorize`. `/accounts` is where an account's owner
-//! withdraws consent. Scopes `ttl:60` and `refresh_ttl:600` ask for short lives.
+//! withdraws consent; `/` says what all this is. Scopes `ttl:60` and `refresh_ttl:600` ask for short lives.
 
 mod accounts;
 mod authorize;
@@ -115,6 +115,15 @@ impl Sandbox {
     /// Registers a client, or replaces the one of the same id in the same realm.
     pub fn add_client(&self, client: Client) {
         self.0.state().clients.insert((client.realm, client.id.clone()), client);
+    }
+
+    /// The clients of a realm, by their ids.
+    fn clients(&self, realm: Realm) -> Vec<Client> {
+        let state = self.0.state();
+        let mut clients: Vec<Client> =
+            state.clients.values().filter(|client| client.realm == realm).cloned().collect();
+        clients.sort_by(|one, other| one.id.cmp(&other.id));
+        clients
     }
 
     /// The switches for faults, and their counters.

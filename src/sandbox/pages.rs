@@ -5,9 +5,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use secrecy::ExposeSecret;
+
 use super::{
     accounts::{ACCOUNTS, Account},
-    clients::Client,
+    clients::{Client, ClientAuth},
     grants::Family,
     state::{Pending, Purpose},
 };
@@ -131,6 +133,44 @@ pub fn user_code(problem: Option<&str>) -> Response {
          <div class=\"buttons\"><button>Go on</button></div></form>"
     );
     page(StatusCode::OK, "Connect a device", &body)
+}
+
+/// Says what this is, and what to enter where a provider's client is registered.
+pub fn home(issuer: &str, clients: &[Client]) -> Response {
+    let rows: String = clients
+        .iter()
+        .map(|client| {
+            let secret = match &client.secret {
+                Some(secret) => format!("secret <code>{}</code>", escape(secret.expose_secret())),
+                None => "no secret".to_owned(),
+            };
+            let shown = match client.auth {
+                ClientAuth::Basic | ClientAuth::BasicRaw => ", shown as Basic",
+                ClientAuth::Post => ", shown in the body",
+                ClientAuth::None => "",
+            };
+            format!("<li><code>{}</code> <span>{secret}{shown}</span></li>", escape(&client.id))
+        })
+        .collect();
+    let people: Vec<&str> = ACCOUNTS.iter().map(|account| account.email).collect();
+    let body = format!(
+        "<h1>A provider to try things with</h1>\
+         <p>This is an OAuth 2.0 server in memory. It is strict and has nothing to lose: what it \
+         knows is forgotten when it ends.</p>\
+         <h2>Issuer <span>to be discovered by Regrant</span></h2><p><code>{issuer}</code></p>\
+         <h2>Clients</h2><ul>{rows}</ul>\
+         <p class=\"quiet\">Any redirect URI that ends in /oauth/callback will do.</p>\
+         <h2>People who can consent</h2><p>{people}</p>\
+         <h2>Scopes</h2><p class=\"quiet\">openid, email and offline_access; ttl:60 and \
+         refresh_ttl:600 ask for short lives.</p>\
+         <h2>More</h2><ul><li><a href=\"/accounts\">Withdraw consent</a></li>\
+         <li><a href=\"/device\">Connect a device</a></li>\
+         <li><a href=\"/.well-known/openid-configuration\">Metadata</a></li>\
+         <li><a href=\"/__ctl\">Faults on request</a></li></ul>",
+        issuer = escape(issuer),
+        people = escape(&people.join(", ")),
+    );
+    page(StatusCode::OK, "What this is", &body)
 }
 
 /// What each account has allowed, with a button that withdraws it.

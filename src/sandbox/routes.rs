@@ -36,7 +36,7 @@ pub fn router(sandbox: Sandbox) -> Router {
         .route("/device_authorization", post(device_authorization))
         .route("/device", get(device_page))
         .route("/accounts", get(accounts).post(withdraw))
-        .route("/", get(|| async { Redirect::to("/accounts") }))
+        .route("/", get(home))
         .route("/sandbox.css", get(pages::style))
         .merge(ctl::routes());
     for realm in Realm::ALL {
@@ -151,6 +151,11 @@ async fn device_authorization(State(sandbox): State<Sandbox>, request: Request) 
 async fn device_page(State(sandbox): State<Sandbox>, request: Request) -> Response {
     let query = request.uri().query().unwrap_or_default();
     device::page(&sandbox.0, query.as_bytes())
+}
+
+async fn home(State(sandbox): State<Sandbox>) -> Response {
+    let clients = sandbox.clients(Realm::Standard);
+    pages::home(sandbox.url(), &clients)
 }
 
 async fn accounts(State(sandbox): State<Sandbox>) -> Response {

@@ -80,9 +80,12 @@ async fn the_page_behind_a_link_is_the_houses(pool: PgPool) {
     assert!(world.browser().get("/relink/outcome/done").await.text.contains("Acme"));
     assert!(!world.browser().get("/login").await.text.contains("Acme"), "the staff's is ours");
 
-    for (field, value) in
-        [("color", "red;}body{display:none"), ("name", &*"x".repeat(81)), ("contact", "one\ntwo")]
-    {
+    for (field, value) in [
+        ("color", "red;}body{display:none"),
+        ("name", &*"x".repeat(81)),
+        ("contact", "one\ntwo"),
+        ("contact", "javascript:alert(1)"),
+    ] {
         let mut form = vec![("name", "Acme")];
         form.retain(|(name, _)| *name != field);
         form.push((field, value));
@@ -93,6 +96,12 @@ async fn the_page_behind_a_link_is_the_houses(pool: PgPool) {
         assert!(refused.field(field).is_some(), "{field}: {refused:?}");
     }
     assert_eq!(world.audit("brand.update").await.len(), 1);
+    // Whoever may not change it reads it all the same.
+    let page = world.sign_in(Role::Auditor).await.get("/settings").await.text;
+    for part in ["Acme &amp; Sons", "#ffcc00", "help@acme.test", "Only admins change"] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(!page.contains("name=\"contact\""));
 }
 
 #[sqlx::test]

@@ -281,6 +281,17 @@ async fn links_are_told_to_whom_they_may_be(pool: PgPool) {
         .fetch_one(&world.pool)
         .await
         .unwrap();
+    // Whoever sends them has to know to whom.
+    world
+        .execute("UPDATE connections SET external_id = 'customer 7', account_label = 'Alice'")
+        .await;
+    for file in [export.clone(), format!("/exports{path}/stragglers?format=csv")] {
+        let file = maker.get(&file).await.text;
+        for part in ["account", "external_id", "customer 7", "Alice", link.as_str()] {
+            assert!(file.contains(part), "{part} in {file}");
+        }
+    }
+    assert_eq!(told["items"][0].get("external_id"), Some(&Value::Null));
     let secret = link.rsplit('/').next().unwrap().as_bytes();
     assert!(!stored.windows(secret.len()).any(|part| part == secret));
     world.pass(Duration::hours(73));

@@ -6,6 +6,7 @@ mod api;
 mod audit;
 mod brand;
 mod check;
+mod client;
 mod connection;
 mod custody;
 mod demo;

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         access::{Role, Scope},
         client::{self, ClientPatch},
-        connection::{ConnectionFilter, Reason, StateName},
+        connection::{ConnectionFilter, Reason, Standing, StateName},
         overview::{Ending, IN_TROUBLE, MANY, Overview, Scale},
         page::{Count, Paging},
         voice,
@@ -73,6 +73,51 @@ async fn behind_each_bar_is_the_list_of_what_it_counts(pool: PgPool) {
         }
         assert!(seen > 40, "{scale:?}: {seen}");
     }
+}
+
+#[sqlx::test]
+async fn behind_each_count_is_the_list_of_what_it_counts(pool: PgPool) {
+    let world = World::new(pool).await;
+    let names = ["well", "refused", "odd", "off", "held"];
+    let mut clients = Vec::new();
+    for name in names {
+        clients.push(world.client(name, |_| {}).await);
+    }
+    let plan = Plan { clients, numbers: 0..400, attempts: 1, seed: 5, life: Life::Grown };
+    app::demo::fill(&world.app, &Actor::Operator, plan).await.expect("sample data");
+    for sql in [
+        "UPDATE clients SET state = 'credentials_rejected' WHERE name = 'Client refused'",
+        "UPDATE clients SET state = 'incident' WHERE name = 'Client odd'",
+        "UPDATE clients SET state = 'disabled' WHERE name = 'Client off'",
+        "UPDATE clients SET paused_until = timestamptz '2026-03-01 14:00+00' WHERE name = 'Client held'",
+        "UPDATE connections SET paused_at = now() WHERE right(id::text, 1) = '7'",
+        "UPDATE connections SET needs_human_by = timestamptz '2026-03-03 00:00+00'
+         WHERE right(id::text, 1) = '5' AND state = 'active'",
+    ] {
+        world.execute(sql).await;
+    }
+    let overview = look(&world, Scale::Day).await;
+    let mut seen = 0;
+    for standing in Standing::ALL {
+        let counted = overview.counts.iter().find(|(known, _)| *known == standing);
+        let count = counted.map_or(0, |(_, count)| *count);
+        let filter = ConnectionFilter { standing: Some(standing), ..ConnectionFilter::default() };
+        let (found, ids) = listed(&world, &filter).await;
+        assert_eq!(found, count, "{standing:?}");
+        for id in ids.into_iter().take(5) {
+            assert_eq!(world.connection(id).await.standing(overview.as_of), standing);
+        }
+        let rare = matches!(
+            standing,
+            Standing::Pending | Standing::Disconnected | Standing::Retrying | Standing::NeedsPerson
+        );
+        assert!(rare || count > 0, "{standing:?} is in the sample");
+        seen += count;
+        // Its client narrows it further.
+        let of = ConnectionFilter { provider: Some("nobody".into()), ..filter };
+        assert_eq!(listed(&world, &of).await.0, 0);
+    }
+    assert_eq!(seen, 400);
 }
 
 /// So many connections of a client, each of which has needed a person since an hour longer.
@@ -317,9 +362,9 @@ async fn refreshes_ahead_are_counted_by_when_they_are_due(pool: PgPool) {
     assert_eq!((&ahead["overdue"], &ahead["buckets"][0]["due"]), (&json!(0), &json!(0)));
 }
 
-/// What no list shows by itself leads to none that shows something else.
+/// What is counted leads to the list of it, and to none that shows something else.
 #[sqlx::test]
-async fn what_is_paused_leads_nowhere_else(pool: PgPool) {
+async fn what_is_paused_leads_to_the_list_of_it(pool: PgPool) {
     let world = World::new(pool).await;
     let (client, refused) = (world.client("one", |_| {}).await, world.client("two", |_| {}).await);
     let id = world.import(client).await;
@@ -335,8 +380,9 @@ async fn what_is_paused_leads_nowhere_else(pool: PgPool) {
             .unwrap_or_else(|| panic!("{page}"))
             .to_owned()
     };
-    assert!(cell("paused").contains("paused") && !cell("paused").contains("href"), "{page}");
-    assert!(cell("client-refused").contains(&format!("client={refused}")), "{page}");
+    for state in ["paused", "client-refused"] {
+        assert!(cell(state).contains(&format!("/connections?standing={state}")), "{page}");
+    }
 }
 
 /// Whoever is left out is said to be.

@@ -59,6 +59,9 @@ async fn support_makes_a_link_and_whoever_opens_it_brings_the_connection_back(po
     let (id, mut support) = dead(&world).await;
     let relink = made(&mut support, id).await;
     assert_eq!(relink.expires_at, world.now() + Duration::hours(72));
+    // As the API writes times.
+    let noted = world.audit("relink.create").await[0].detail["expires_at"].to_string();
+    assert_eq!(noted, serde_json::to_value(&relink).unwrap()["expires_at"].to_string());
     let token = token_of(&relink);
 
     let mut owner = world.browser();

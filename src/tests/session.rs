@@ -67,6 +67,48 @@ async fn an_old_setup_link_is_void_when_there_is_a_user(pool: PgPool) {
     assert_eq!(refused.code, Code::Conflict);
 }
 
+/// Whoever opens the link is told before they type what it is good for.
+#[sqlx::test]
+async fn a_setup_link_says_what_it_is_good_for(pool: PgPool) {
+    let world = World::new(pool).await;
+    let voided = app::session::offer_setup(&world.app).await.unwrap().unwrap();
+    let newest = app::session::offer_setup(&world.app).await.unwrap().unwrap();
+    let mut browser = world.browser();
+    assert!(browser.get("/login").await.text.contains("Nobody can sign in yet"));
+    assert!(browser.get(&newest).await.text.contains("Create the first admin"));
+    let old = browser.get(&voided).await.text;
+    assert!(old.contains("it is not the newest") && !old.contains("Create the first admin"));
+    let refused = set_up(&mut browser, &token_of(&newest), "First@People.test").await.problem();
+    assert!(refused.field("password").is_some(), "the address is no password: {refused:?}");
+    set_up(&mut browser, &token_of(&newest), PASSWORD).await;
+    for link in [voided.as_str(), newest.as_str(), "/setup/nonsense"] {
+        let page = world.browser().get(link).await.text;
+        assert!(page.contains("makes nobody an admin any more"), "{link}: {page}");
+        assert!(!page.contains("has no users yet") && !page.contains("name=\"password\""));
+    }
+    assert!(!world.browser().get("/login").await.text.contains("Nobody can sign in yet"));
+}
+
+/// Nobody's password is what stands on their business card.
+#[sqlx::test]
+async fn an_address_is_no_password(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let form =
+        [("email", "longer@people.test"), ("role", "support"), ("password", "Longer@people.test")];
+    let refused = admin.call("user/create", &form).await.problem();
+    assert!(refused.field("password").is_some(), "{refused:?}");
+    let own = email("admin");
+    let form = [("current", PASSWORD), ("new", own.as_str())];
+    let refused = admin.call("session/change_password", &form).await.problem();
+    assert!(refused.field("new").is_some(), "{refused:?}");
+    let other = world.person(Role::Support).await.to_string();
+    let theirs = email("support");
+    let form = [("id", other.as_str()), ("own", PASSWORD), ("password", theirs.as_str())];
+    let refused = admin.call("user/set_password", &form).await.problem();
+    assert!(refused.field("password").is_some(), "{refused:?}");
+}
+
 #[sqlx::test]
 async fn two_who_open_the_setup_link_at_once_make_one_admin(pool: PgPool) {
     let world = World::new(pool).await;

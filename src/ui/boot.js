@@ -547,7 +547,7 @@ document.addEventListener("change", ({ target }) => {
 });
 // The row after the one that has the focus, or before it.
 const step = (by) => {
-  const rows = [...document.querySelectorAll("main :is(.board-row, tbody tr, .tiles > li)")]
+  const rows = [...document.querySelectorAll("main :is(.board-row, li.found, li.campaign, tbody tr, .tiles > li)")]
     .filter((row) => row.querySelector("a") && row.checkVisibility());
   const at = rows.findIndex((row) => row.contains(document.activeElement));
   const next = at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::domain::{
     audit::AuditFilter,
     client,
-    connection::{ConnectionFilter, StateName},
+    connection::{ConnectionFilter, Standing},
     job::Action,
     language::Language,
     overview::Scale,
@@ -98,8 +98,8 @@ pub fn connection_new(client: Uuid) -> String {
     query(CONNECTION_NEW, [("client", client.to_string())])
 }
 
-pub fn connections_in(state: StateName) -> String {
-    query(CONNECTIONS, [("state", state.as_str().to_owned())])
+pub fn connections_that_are(standing: Standing) -> String {
+    query(CONNECTIONS, [("standing", standing.as_str().to_owned())])
 }
 
 pub fn connections_of_client(client: Uuid) -> String {

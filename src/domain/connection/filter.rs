@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Reason, StateName};
+use super::{Reason, Standing, StateName};
 use crate::domain::access::Unknown;
 
 /// Which connections to list. Empty fields ask for nothing.
@@ -13,6 +13,10 @@ use crate::domain::access::Unknown;
 #[cfg_attr(feature = "ssr", derive(utoipa::IntoParams, utoipa::ToSchema))]
 #[cfg_attr(feature = "ssr", into_params(parameter_in = Query))]
 pub struct ConnectionFilter {
+    /// How it stands all in all, in the words of the overview's counts: the trouble of its client over its
+    /// own state.
+    pub standing: Option<Standing>,
+    /// Its own state, whatever its client's is.
     pub state: Option<StateName>,
     /// Why only a person can bring it back.
     pub reason: Option<Reason>,

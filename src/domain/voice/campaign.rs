@@ -13,6 +13,11 @@ fn customers(count: i64) -> String {
     }
 }
 
+/// What a campaign is.
+pub const CAMPAIGN: &str = "A campaign makes a one-time link for each of many customers, and shows who is \
+                            not done yet and what to say to them. You send the links; Regrant sends \
+                            nothing by itself.";
+
 /// How far the customers are.
 pub fn campaign(progress: &Progress) -> String {
     match (progress.total, progress.done) {

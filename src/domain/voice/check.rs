@@ -36,7 +36,12 @@ pub fn check(found: &CredentialCheck, provider: &str, state: StateName) -> Told 
         },
         Finding::Unknown => Told {
             title: "It can't be told here",
-            text: doubt(found.doubt.unwrap_or(Doubt::NoWay), provider),
+            text: match found.doubt.unwrap_or(Doubt::NoWay) {
+                Doubt::Unanswered => {
+                    unanswered(found.said.as_ref().and_then(|said| said.status), provider)
+                }
+                known => doubt(known, provider),
+            },
             well: None,
         },
     }
@@ -100,12 +105,30 @@ fn doubt(doubt: Doubt, provider: &str) -> String {
             "{provider} answered, but said neither yes nor no. Its own words may help; else the first \
              consent will show it."
         ),
-        Doubt::Unanswered => format!(
-            "{provider} gave no answer, or asked for a pause, so nothing is known. Check again in a few \
-             minutes."
+        Doubt::Unanswered => unanswered(None, provider),
+    }
+}
+
+/// What is said of no answer, or of one with this status.
+fn unanswered(status: Option<u16>, provider: &str) -> String {
+    match status {
+        None => format!(
+            "{provider} could not be reached, or did not answer, so nothing is known. Check again in a few \
+             minutes; if it stays so, look whether the address that was asked is right."
+        ),
+        Some(429) => format!(
+            "{provider} asked for a pause, so nothing is known. Check again in a few minutes."
+        ),
+        Some(status) => format!(
+            "{provider} has trouble of its own (it answered with status {status}), so nothing is known. \
+             Check again in a few minutes."
         ),
     }
 }
+
+/// Stands where a client would stand as well, after a check that refused it.
+pub const NOT_MET_YET: &str = "No refresh has met that refusal yet. The next one will, and its connections \
+                               wait from then on, unless this is corrected.";
 
 /// What was asked.
 pub fn check_way(way: Way) -> &'static str {

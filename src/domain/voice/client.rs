@@ -41,6 +41,10 @@ pub fn client_state(state: StateName) -> &'static str {
     }
 }
 
+/// What an incident is.
+pub const INCIDENT: &str =
+    "So many refusals at once that the provider is more likely at fault than each owner";
+
 /// What a pause that the provider asked for means.
 pub fn client_paused(until: OffsetDateTime) -> String {
     format!("The provider asked for a pause: it is asked for no token before {}.", exact(until))
@@ -114,6 +118,10 @@ pub fn next_secret(next: &NextSecret) -> String {
         }
     }
 }
+
+/// What is said of a secret that a rehearsal proved; the moment follows.
+pub const SECRET_PROVED: &str = "The rehearsal went well: a connection was refreshed with the new secret, \
+                                 which is the one in use since ";
 
 /// What is at stake when a secret is replaced without a rehearsal.
 pub fn replace_at_once(client: &Client, profile: &Profile) -> String {

@@ -63,7 +63,7 @@ pub fn state_name(state: StateName) -> &'static str {
     match state {
         StateName::Active => "alive",
         StateName::Retrying => "retrying",
-        StateName::InDoubt => "in doubt",
+        StateName::InDoubt => "in doubt: an answer was lost",
         StateName::NeedsReauth => "needs a person",
         StateName::Pending => "waiting for consent",
         StateName::Disconnected => "disconnected",
@@ -408,3 +408,11 @@ pub fn told(told: Told, provider: &str) -> String {
         Told::Nothing => format!("{provider} had not given any tokens."),
     }
 }
+
+/// What a generation is.
+pub const GENERATION: &str =
+    "How many sets of tokens it has had: each refresh that brings one counts";
+
+/// What the lineage is.
+pub const LINEAGE: &str = "Which tokens came from which, newest first. A generation is one set of them, told \
+                           by its refresh token's fingerprint";

@@ -47,7 +47,8 @@ pub fn job_meaning(action: Action) -> &'static str {
         }
         Action::Relink => {
             "Each that its owner can bring back gets a one-time link, and its earlier links stop \
-             working. The links stand in the outcomes, which you can download and send."
+             working. The links stand in the outcomes, which you can download and send: \
+             Regrant sends nothing by itself."
         }
         Action::Pause => {
             "They are no longer refreshed by themselves until somebody resumes them. Tokens that \
@@ -111,7 +112,9 @@ pub fn job(job: &Job) -> (bool, String) {
             format!("Stopped: {why}. What was done stays. ")
         }
     };
-    let mut text = format!("{begin}{} of {} done", count(job.done), count(job.total));
+    // Whether the customers are done is told beside it.
+    let done = if job.action == Action::Relink { "links made" } else { "done" };
+    let mut text = format!("{begin}{} of {} {done}", count(job.done), count(job.total));
     if job.skipped > 0 {
         text.push_str(&format!(", {} had nothing to do", count(job.skipped)));
     }

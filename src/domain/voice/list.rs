@@ -46,6 +46,7 @@ pub fn unread(name: &str, value: &str) -> (String, &'static str) {
     let value: String = value.chars().take(LONGEST).collect();
     match name {
         "state" | "reason" | "stage" => (format!("There is no {name} “{value}”"), CHOOSE),
+        "standing" => (format!("There is no state “{value}”"), CHOOSE),
         "sort" => (format!("There is no order “{value}”"), CHOOSE),
         "client" => (format!("“{value}” is no client's id"), CHOOSE),
         "drift" => (format!("“{value}” is neither true nor false"), CHOOSE),

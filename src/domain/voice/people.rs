@@ -37,3 +37,15 @@ pub fn new_password(user: &User) -> String {
 
 /// What is said when that is done.
 pub const PASSWORD_SET: &str = "Set. Their sessions have ended; give them the new password.";
+
+/// What stands above the login where nobody can sign in yet.
+pub const NOBODY_YET: &str = "Nobody can sign in yet. Regrant's log shows, at each start, an address at \
+                              which the first admin is made.";
+
+/// What is behind a set-up link that is not the newest.
+pub const SETUP_UNKNOWN: &str = "This link makes nobody an admin: it is not the newest. Regrant's log shows \
+                                 the newest at each start, as long as there are no users.";
+
+/// And where there are users.
+pub const SETUP_OVER: &str = "This link makes nobody an admin any more: Regrant has users. If you are none of \
+                              them, ask an admin to add you.";

@@ -174,7 +174,8 @@ fn say(stage: Stage) -> &'static str {
     match stage {
         Stage::Sent => {
             "“I have sent you a link. Please open it on a device on which you can sign in there. If \
-             the e-mail is not there, look among the unwanted ones.”"
+             the e-mail is not there, look among the unwanted ones.” Regrant sends nothing by itself: \
+             the link is yours to send."
         }
         Stage::Opened => {
             "“You should see a page with one button. Press it, and sign in there.” If they see no \

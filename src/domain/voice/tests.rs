@@ -8,7 +8,7 @@ use crate::domain::{
     access::{Role, Scope},
     attempt::{Attempt, Trigger, Verdict},
     campaign::StageCount,
-    check::{CredentialCheck, Doubt, Finding, Way},
+    check::{CredentialCheck, Doubt, Finding, Said, Way},
     client,
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
     lifeline::{Life, MarkKind},
@@ -336,6 +336,25 @@ fn each_finding_of_a_check_has_its_own_words_and_the_next_step() {
     texts.sort();
     texts.dedup();
     assert_eq!(texts.len(), checks().len());
+}
+
+/// What passes by itself is told from what somebody has to mend.
+#[test]
+fn no_answer_is_no_pause() {
+    let told = |status| {
+        let found = CredentialCheck {
+            finding: Finding::Unknown,
+            with_secret: true,
+            way: None,
+            doubt: Some(Doubt::Unanswered),
+            said: Some(Said { status, code: None, description: None }),
+            checked_at: AS_OF,
+        };
+        check(&found, "P", client::StateName::Ready).text
+    };
+    assert!(told(None).contains("address") && !told(None).contains("pause"));
+    assert!(told(Some(429)).contains("pause") && !told(Some(429)).contains("address"));
+    assert!(told(Some(503)).contains("503") && !told(Some(503)).contains("pause"));
 }
 
 #[test]

@@ -134,6 +134,17 @@ async fn the_request_may_also_be_posted() {
     assert!(page.text.contains("asks for access"));
 }
 
+/// Whoever began one by hand finds here what a client is registered with.
+#[tokio::test]
+async fn the_first_page_says_what_this_is_and_what_to_enter() {
+    let page = World::new().send(get("/")).await;
+    assert_eq!(page.status, StatusCode::OK);
+    for part in [BASE, "demo-secret", "demo-public", "alice@example.com", "/accounts", "in memory"]
+    {
+        assert!(page.text.contains(part), "{part} in {}", page.text);
+    }
+}
+
 #[tokio::test]
 async fn consent_can_be_withdrawn_by_its_owner() {
     let world = World::new();

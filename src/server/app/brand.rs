@@ -7,7 +7,7 @@ use super::{Actor, App, Error, Result, audit, audit::Subject};
 use crate::{
     domain::{
         access::Permission,
-        brand::{Brand, Color, LOGO_LIMIT, NewBrand, TEXT_LIMIT},
+        brand::{Brand, Color, LOGO_LIMIT, NewBrand, TEXT_LIMIT, is_odd_contact},
         problem::FieldProblem,
     },
     server::store,
@@ -43,6 +43,11 @@ fn check(new: NewBrand) -> Result<NewBrand> {
     let contact = filled(new.contact);
     if contact.as_deref().is_some_and(long) {
         wrong.push(FieldProblem::new("contact", too_long));
+    }
+    if contact.as_deref().is_some_and(is_odd_contact) {
+        let message =
+            "has to be an e-mail address, a telephone number, a page (https://…) or a name";
+        wrong.push(FieldProblem::new("contact", message));
     }
     let color = filled(new.color);
     let read = color.as_deref().and_then(Color::parse);

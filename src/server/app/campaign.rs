@@ -96,10 +96,10 @@ pub async fn occasions(app: &App, actor: &Actor, since: OffsetDateTime) -> Resul
     let mut tx = app.begin().await?;
     plan_by_values(&mut tx).await?;
     let drift = ConnectionFilter { drift: true, ..ConnectionFilter::default() };
-    let drift = connection::find(&mut tx, &drift).await?;
+    let drift = connection::find(app, &mut tx, &drift).await?;
     let drift = choose::shares(&mut tx, &drift).await?;
     let dead = ConnectionFilter { dead_since: Some(since), ..ConnectionFilter::default() };
-    let dead = connection::find(&mut tx, &dead).await?;
+    let dead = connection::find(app, &mut tx, &dead).await?;
     let dead = choose::shares(&mut tx, &dead).await?;
     let clients = store::client::names(&mut tx).await?;
     let providers: BTreeSet<&str> = clients.iter().map(|one| one.provider.as_str()).collect();

@@ -18,7 +18,7 @@ use crate::{
     domain::{
         access::Permission,
         client::{Client, ClientName, ClientPatch, StateName},
-        problem::Obstacle,
+        problem::{FieldProblem, Obstacle},
         provider::Profile,
     },
     server::{
@@ -85,7 +85,8 @@ pub async fn create(app: &App, actor: &Actor, new: NewClient) -> Result<Client> 
             other => other,
         })?;
     let now = app.now();
-    scopes::check(&profile, &new.scopes)?;
+    let mut wrong = Wrong::default();
+    wrong.note(scopes::check(&profile, &new.scopes))?;
     let scopes = if new.scopes.is_empty() {
         profile.authorization.default_scopes.clone()
     } else {
@@ -113,9 +114,9 @@ pub async fn create(app: &App, actor: &Actor, new: NewClient) -> Result<Client> 
         created_at: now,
         updated_at: now,
     };
-    check(&client, &profile, new.client_secret.is_some())?;
+    check(&mut wrong, &client, &profile, new.client_secret.as_ref(), false)?;
+    wrong.end()?;
     if let Some(secret) = &new.client_secret {
-        check_secret(&profile, secret)?;
         set_secret(app, &mut client, secret)?;
     }
     store::client::insert(&mut tx, &client).await?;
@@ -142,6 +143,7 @@ pub async fn update(
         store::client::find_for_update(&mut tx, id).await?.ok_or(Error::NotFound("client"))?;
     let profile = super::provider::load(app, &mut tx, &client.provider).await?;
     let mut changed = Vec::new();
+    let mut wrong = Wrong::default();
     if let Some(name) = patch.name.map(|name| name.trim().to_owned())
         && name != client.name
     {
@@ -149,7 +151,7 @@ pub async fn update(
         client.name = name;
     }
     if let Some(scopes) = patch.scopes.filter(|scopes| *scopes != client.scopes) {
-        scopes::check(&profile, &scopes)?;
+        wrong.note(scopes::check(&profile, &scopes))?;
         changed.push("scopes");
         client.scopes = scopes;
     }
@@ -159,18 +161,19 @@ pub async fn update(
         effective(&profile, variables) != effective(&profile, &client.variables)
     });
     if other_id.is_some() || other_variables.is_some() {
-        if client.sealed_client_secret.is_some() && client_secret.is_none() {
-            return Err(Error::invalid(
-                "client_secret",
-                "enter it again: these settings change where, or for whom, it is sent",
-            ));
-        }
+        // First what no secret helps with: it is not to be typed in vain.
         if store::client::holds_tokens(&mut tx, id).await? {
             return Err(Error::conflict(
                 Obstacle::HoldsTokens,
                 "Tokens belong to the client id and the settings they were issued under, and \
                  connections of this client hold tokens. Disconnect them first, or register another \
                  client.",
+            ));
+        }
+        if client.sealed_client_secret.is_some() && client_secret.is_none() {
+            return Err(Error::invalid(
+                "client_secret",
+                "enter it again: these settings change where, or for whom, it is sent",
             ));
         }
         // A code belongs to the client and the address it was asked for at.
@@ -193,12 +196,12 @@ pub async fn update(
         changed.push("variables");
         client.variables = variables;
     }
-    let has_secret = client_secret.is_some() || client.sealed_client_secret.is_some();
-    check(&client, &profile, has_secret)?;
+    let is_kept = client.sealed_client_secret.is_some();
+    check(&mut wrong, &client, &profile, client_secret.as_ref(), is_kept)?;
+    wrong.end()?;
     let was = client.state;
     if let Some(secret) = &client_secret {
         changed.push("client_secret");
-        check_secret(&profile, secret)?;
         set_secret(app, &mut client, secret)?;
     }
     // New credentials deserve a new trial; so does a client switched on again.
@@ -352,17 +355,49 @@ pub(super) fn next_secret_place(row: Uuid, generation: i64) -> Place {
     Place { table: "clients", column: "sealed_next_secret", row, generation }
 }
 
-fn check(client: &Stored, profile: &Profile, has_secret: bool) -> Result<()> {
+/// All that is wrong with what was filled in, to be told at once.
+#[derive(Default)]
+struct Wrong(Vec<FieldProblem>);
+
+impl Wrong {
+    fn note(&mut self, checked: Result<()>) -> Result<()> {
+        match checked {
+            Err(Error::Invalid(fields)) => {
+                self.0.extend(fields);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn end(self) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
+    }
+}
+
+/// `secret`: a new one; `is_kept`: there is one already.
+fn check(
+    wrong: &mut Wrong,
+    client: &Stored,
+    profile: &Profile,
+    secret: Option<&SecretString>,
+    is_kept: bool,
+) -> Result<()> {
     if client.name.is_empty() || client.name.chars().count() > 200 {
-        return Err(Error::invalid("name", "must have 1 to 200 characters"));
+        wrong.note(Err(Error::invalid("name", "must have 1 to 200 characters")))?;
     }
     if client.oauth_client_id.is_empty() || client.oauth_client_id.len() > 1000 {
-        return Err(Error::invalid("oauth_client_id", "must have 1 to 1000 characters"));
+        wrong.note(Err(Error::invalid("oauth_client_id", "must have 1 to 1000 characters")))?;
     }
-    if profile.needs_client_secret() && !has_secret {
-        return Err(Error::invalid("client_secret", "this provider asks for one"));
+    match secret {
+        Some(secret) => wrong.note(check_secret(profile, secret))?,
+        None if profile.needs_client_secret() && !is_kept => {
+            wrong.note(Err(Error::invalid("client_secret", "this provider asks for one")))?;
+        }
+        None => {}
     }
-    Ok(provider::profile::check_variables(profile, &client.variables, false)?)
+    let variables = provider::profile::check_variables(profile, &client.variables, false);
+    wrong.note(variables.map_err(Error::from))
 }
 
 /// What templates are filled with.

@@ -43,7 +43,8 @@ use crate::{
         access::Permission,
         attempt::{Attempt, Trigger},
         connection::{
-            Connection, ConnectionDetail, ConnectionFilter, ConnectionList, ConnectionPatch,
+            Connection, ConnectionDetail, ConnectionFilter, ConnectionList, ConnectionPatch, Sort,
+            Standing,
         },
         page::{Count, Page, Paging},
         problem::Obstacle,
@@ -79,11 +80,11 @@ pub async fn look(
     paging: &Paging,
 ) -> Result<ConnectionList> {
     actor.require(Permission::ConnectionsRead)?;
-    let after = paging.cursor.as_deref().map(decode).transpose()?;
     let (sort, limit) = (filter.sort.unwrap_or_default(), paging.limit());
+    let after = paging.cursor.as_deref().map(|cursor| decode(cursor, sort)).transpose()?;
     let mut tx = app.begin().await?;
     store::connection::list::plan_by_values(&mut tx).await?;
-    let found = find(&mut tx, filter).await?;
+    let found = find(app, &mut tx, filter).await?;
     let items =
         store::connection::list::page(&mut tx, &found, sort, after.as_ref(), i64::from(limit) + 1)
             .await?;
@@ -96,28 +97,48 @@ pub async fn look(
 }
 
 /// What a filter lets through.
-pub(super) async fn find(conn: &mut PgConnection, filter: &ConnectionFilter) -> Result<Found> {
+pub(super) async fn find(
+    app: &App,
+    conn: &mut PgConnection,
+    filter: &ConnectionFilter,
+) -> Result<Found> {
     let mut clients = match &filter.provider {
         Some(provider) => Some(store::client::ids_of_provider(conn, provider).await?),
         None => None,
     };
+    if filter.standing == Some(Standing::ClientRefused) {
+        // They are few, and an index leads to what is theirs.
+        let refused = store::client::ids_in_trouble(conn).await?;
+        let is_asked = |id: &Uuid| clients.as_ref().is_none_or(|asked| asked.contains(id));
+        clients = Some(refused.into_iter().filter(is_asked).collect());
+    }
     if let Some(client) = filter.client {
         let is_there = clients.is_none_or(|clients| clients.contains(&client));
         clients = Some(is_there.then_some(client).into_iter().collect());
     }
-    Ok(store::connection::list::count(conn, filter, clients).await?)
+    Ok(store::connection::list::count(conn, filter, clients, app.now()).await?)
 }
 
 fn encode(after: &After) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(after).unwrap_or_default())
 }
 
-fn decode(cursor: &str) -> Result<After> {
-    BASE64_URL_SAFE_NO_PAD
+fn decode(cursor: &str, sort: Sort) -> Result<After> {
+    let after: After = BASE64_URL_SAFE_NO_PAD
         .decode(cursor)
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .ok_or_else(|| Error::invalid("cursor", "is not one of ours"))
+        .ok_or_else(|| Error::invalid("cursor", "is not one of ours"))?;
+    if after.sort != sort {
+        let message = format!(
+            "belongs to a list sorted by {}, this one is by {}: go on with the same `sort`, or begin \
+             without a cursor",
+            after.sort.as_str(),
+            sort.as_str()
+        );
+        return Err(Error::invalid("cursor", message));
+    }
+    Ok(after)
 }
 
 pub async fn get(app: &App, actor: &Actor, id: Uuid) -> Result<Connection> {

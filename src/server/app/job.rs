@@ -56,7 +56,7 @@ enum Choice {
 pub async fn preview(app: &App, actor: &Actor, new: &NewJob) -> Result<Selection> {
     check(actor, new)?;
     let mut tx = app.begin().await?;
-    let clients: Vec<Share> = match choose(&mut tx, new).await? {
+    let clients: Vec<Share> = match choose(app, &mut tx, new).await? {
         Choice::Ids(ids) => item::shares(&mut tx, &ids).await?,
         Choice::Found(found) => choose::shares(&mut tx, &found).await?,
         Choice::StragglersOf(id) => straggler::shares(&mut tx, id, app.now()).await?,
@@ -130,7 +130,7 @@ pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
             ),
         ));
     }
-    let choice = choose(&mut tx, new).await?;
+    let choice = choose(app, &mut tx, new).await?;
     if let Choice::StragglersOf(id) = choice {
         let theirs = load(&mut tx, id).await?;
         job.client_scopes |= theirs.client_scopes && job.action == Action::Relink;
@@ -279,14 +279,14 @@ fn check(actor: &Actor, new: &NewJob) -> Result<()> {
         (None, true) => return Err(Error::invalid("tag", "must be there with this action")),
         (Some(tag), true) => {
             connection::fields::check_tags(&[tag.trim().to_owned()])
-                .map_err(|_| Error::invalid("tag", "must be one line of 1 to 100 characters"))?;
+                .map_err(|_| Error::invalid("tag", "must be one word, of 1 to 100 characters"))?;
         }
         (_, false) => {}
     }
     actor.require(new.action.permission())
 }
 
-async fn choose(conn: &mut PgConnection, new: &NewJob) -> Result<Choice> {
+async fn choose(app: &App, conn: &mut PgConnection, new: &NewJob) -> Result<Choice> {
     if let Some(ids) = &new.ids {
         let mut ids = ids.clone();
         ids.sort_unstable();
@@ -299,5 +299,5 @@ async fn choose(conn: &mut PgConnection, new: &NewJob) -> Result<Choice> {
     }
     list::plan_by_values(conn).await?;
     let filter = new.filter.clone().unwrap_or_default();
-    Ok(Choice::Found(Box::new(connection::find(conn, &filter).await?)))
+    Ok(Choice::Found(Box::new(connection::find(app, conn, &filter).await?)))
 }

@@ -18,7 +18,7 @@ use super::{
     Actor, App, Error, Result, audit,
     audit::Subject,
     connection::{self, device::Link},
-    refresh,
+    export, refresh,
 };
 use crate::{
     domain::{
@@ -116,7 +116,7 @@ pub async fn create_for(
     let subject = Subject::new(connection_id, connection.name());
     let detail = json!({
         "relink": relink.id,
-        "expires_at": relink.expires_at.to_string(),
+        "expires_at": export::moment(Some(relink.expires_at)),
         "scopes": asked,
     });
     audit::record(app, &mut tx, actor, "relink.create", subject, detail).await?;

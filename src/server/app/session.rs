@@ -17,7 +17,7 @@ use crate::{
     domain::{
         access::Role,
         problem::Obstacle,
-        user::{PASSWORD_MAX, PASSWORD_MIN, User},
+        user::{PASSWORD_MAX, PASSWORD_MIN, SetupLink, User, is_guessed},
     },
     server::{
         secret::{password, token},
@@ -130,6 +130,19 @@ pub async fn offer_setup(app: &App) -> Result<Option<String>> {
     Ok(Some(app.address(&format!("setup/{text}"))))
 }
 
+/// What a set-up link is good for; without one, whether there is anybody who can sign in.
+pub async fn setup_link(app: &App, given: Option<&str>) -> Result<SetupLink> {
+    let mut conn = app.pool().acquire().await?;
+    if store::user::any(&mut conn).await? {
+        return Ok(SetupLink::Over);
+    }
+    let is_open = match given {
+        Some(given) => store::setup_token::exists(&mut conn, &token::hash(given)).await?,
+        None => false,
+    };
+    Ok(if is_open { SetupLink::Open } else { SetupLink::Unknown })
+}
+
 /// Makes the first admin. The token works once, and only while there is no user.
 pub async fn setup(app: &App, given: &str, email: &str, password: String) -> Result<SignedIn> {
     let email = check_email(email)?;
@@ -137,14 +150,19 @@ pub async fn setup(app: &App, given: &str, email: &str, password: String) -> Res
     // Looked at before the password is hashed: a stranger must not make us work.
     let open = store::setup_token::exists(&mut conn, &token::hash(given)).await?;
     drop(conn);
-    let hash =
-        if open { hash_password(app, "password", password.into()).await? } else { String::new() };
+    let hash = if open {
+        refuse_guessed("password", &password, &email)?;
+        hash_password(app, "password", password.into()).await?
+    } else {
+        String::new()
+    };
     let mut tx = app.begin().await?;
     let unused = store::setup_token::take(&mut tx, &token::hash(given)).await?;
     if !unused || store::user::any(&mut tx).await? {
         return Err(Error::conflict(
             Obstacle::LinkOver,
-            "This set-up link was used or is not the newest. The log shows the newest at each start.",
+            "This link makes nobody an admin: it was used, or is not the newest. As long as there are no \
+             users, the log shows the newest at each start.",
         ));
     }
     let user = super::user::insert(app, &mut tx, &email, Role::Admin, &hash).await?;
@@ -223,6 +241,7 @@ pub async fn change_password(
 ) -> Result<SignedIn> {
     let id = actor.user_id()?;
     let proof = prove(app, actor, origin, "current", current).await?;
+    refuse_guessed("new", &new, actor.label())?;
     let hash = hash_password(app, "new", new.into()).await?;
     let mut tx = app.begin().await?;
     let user = proof.confirm(&mut tx).await?;
@@ -232,6 +251,14 @@ pub async fn change_password(
     audit::record(app, &mut tx, actor, "user.change_password", subject, json!({})).await?;
     tx.commit().await?;
     Ok(SignedIn { user, generation })
+}
+
+/// Refuses the address itself for a password.
+pub(crate) fn refuse_guessed(field: &str, password: &str, email: &str) -> Result<()> {
+    if is_guessed(password, email) {
+        return Err(Error::invalid(field, "must be another than the e-mail address"));
+    }
+    Ok(())
 }
 
 /// Hashes a password that is long enough; `field` names it in the error.

@@ -1,6 +1,6 @@
 //! People who may sign in.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -40,6 +40,7 @@ pub async fn create(
 ) -> Result<User> {
     actor.require(Permission::UsersWrite)?;
     let email = session::check_email(email)?;
+    session::refuse_guessed("password", password.expose_secret(), &email)?;
     let hash = session::hash_password(app, "password", password).await?;
     let mut tx = app.begin().await?;
     let user = insert(app, &mut tx, &email, role, &hash).await?;
@@ -133,6 +134,8 @@ async fn replace_password(
     if matches!(actor, Actor::User { id: own, .. } if *own == id) {
         return Err(Error::invalid("", "Change your own password in your profile."));
     }
+    let theirs = get(app, &Actor::System, id).await?.email;
+    session::refuse_guessed("password", password.expose_secret(), &theirs)?;
     let hash = session::hash_password(app, "password", password).await?;
     let mut tx = app.begin().await?;
     if let Some(proof) = proof {

@@ -48,8 +48,9 @@ pub async fn viewer() -> Result<Option<Viewer>, Problem> {
     })
 }
 
+/// A page that was given up by its reader while it was made loses what it was made of.
 fn lost(what: &'static str) -> Problem {
-    tracing::error!(what, "a server function found no context");
+    tracing::debug!(what, "a page was given up, or a server function found no context");
     app::Error::Internal(anyhow::anyhow!("no {what} in the context")).problem()
 }
 

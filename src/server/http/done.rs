@@ -41,7 +41,8 @@ pub async fn mark(request: Request, next: Next) -> Response {
     if response.status() != StatusCode::FOUND {
         return response;
     }
-    if let (Some(page), Some(target)) = (page, address(response.headers(), header::LOCATION))
+    if let Some(page) = page
+        && let Some(target) = leads_to(&page, response.headers())
         && let Some(marked) = marked(&page, target, &function)
         && let Ok(value) = HeaderValue::from_str(marked.as_str())
     {
@@ -71,6 +72,13 @@ fn marked(page: &Url, mut target: Url, function: &str) -> Option<Url> {
         target.query_pairs_mut().append_pair(DONE, function);
     }
     Some(target)
+}
+
+/// Where the browser is sent from a page. A function that sends it back by itself has its own words there.
+fn leads_to(page: &Url, headers: &HeaderMap) -> Option<Url> {
+    let to = headers.get(header::LOCATION)?.to_str().ok()?;
+    let elsewhere = || page.join(to).ok().filter(|to| to.path() != page.path());
+    Url::parse(to).ok().or_else(elsewhere)
 }
 
 fn address(headers: &HeaderMap, name: HeaderName) -> Option<Url> {

@@ -53,8 +53,8 @@ pub enum Error {
     )]
     OtherVersion { data: PathBuf, major: String },
     #[error(
-        "{} is in use by another Regrant{}: stop that one, or choose another folder with \
-         REGRANT_DATA_DIR", data_dir.display(),
+        "{} is in use by another Regrant{}: stop that one first, do it in its dashboard instead, or \
+         choose another folder with REGRANT_DATA_DIR", data_dir.display(),
         pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
     )]
     InUse { data_dir: PathBuf, pid: Option<u32> },

@@ -179,6 +179,15 @@ pub async fn ids_of_provider(conn: &mut PgConnection, provider: &str) -> Result<
         .await?)
 }
 
+/// The ids of the clients that the provider refuses.
+pub async fn ids_in_trouble(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM clients WHERE state IN ('credentials_rejected', 'incident')"
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// The names of those that no consent can be redeemed for.
 pub async fn list_refused(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar!(

@@ -25,6 +25,7 @@ struct RelinkRow {
     ended: Option<String>,
     connection: String,
     account: Option<String>,
+    external_id: Option<String>,
     client: String,
     client_state: String,
     provider: String,
@@ -56,6 +57,7 @@ pub struct Listed {
     /// The connection's name.
     pub connection: String,
     pub account: Option<String>,
+    pub external_id: Option<String>,
     /// The client's name.
     pub client: String,
     pub client_state: client::StateName,
@@ -69,6 +71,7 @@ impl TryFrom<RelinkRow> for Listed {
         Ok(Self {
             connection: std::mem::take(&mut row.connection),
             account: row.account.take(),
+            external_id: row.external_id.take(),
             client: std::mem::take(&mut row.client),
             client_state: row.client_state.parse()?,
             provider: std::mem::take(&mut row.provider),
@@ -85,7 +88,7 @@ macro_rules! select {
                       r.left_at, r.returned_at, r.used_at, r.outcome, r.detail, r.ended,
                       coalesce(nullif(n.label, ''), n.account_label, n.account_id, n.external_id, '(no name yet)')
                           AS "connection!",
-                      coalesce(n.account_label, n.account_id) AS account,
+                      coalesce(n.account_label, n.account_id) AS account, n.external_id,
                       c.name AS client, c.state AS client_state, c.provider
                FROM relinks r JOIN connections n ON n.id = r.connection_id
                JOIN clients c ON c.id = n.client_id "# + $tail

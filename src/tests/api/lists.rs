@@ -117,6 +117,9 @@ async fn filters_choose(pool: PgPool) {
     for (query, expected) in [
         ("state=active".to_owned(), &first),
         ("state=disconnected".into(), &second),
+        ("standing=alive".into(), &first),
+        ("standing=disconnected".into(), &second),
+        ("standing=client-refused".into(), &Vec::new()),
         (format!("client={one}"), &first),
         (format!("client={two}"), &second),
         ("q=BOOKS+%26".into(), &first),
@@ -138,4 +141,26 @@ async fn filters_choose(pool: PgPool) {
         walk(&admin, &of_first, 50, "/action").await,
         ["connection.update", "connection.import"]
     );
+}
+
+/// What it would go on with has no place in another order: nothing would follow, and whoever reads the list
+/// would take it for its end.
+#[sqlx::test]
+async fn a_cursor_goes_on_in_its_own_order_only(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let client = world.client("one", |_| {}).await;
+    for _ in 0..3 {
+        admin.import(&world, client).await;
+        world.pass(Duration::seconds(1));
+    }
+    let first = admin.get("/connections?sort=label&limit=1").await.ok();
+    let next = first["next"].as_str().unwrap();
+    let on = admin.get(&format!("/connections?sort=label&limit=1&cursor={next}")).await.ok();
+    assert_eq!(on["items"].as_array().unwrap().len(), 1);
+    for other in ["", "sort=expires&", "sort=newest&"] {
+        let refused = admin.get(&format!("/connections?{other}cursor={next}")).await;
+        assert_eq!((refused.refusal().0, refused.field()), (422, "cursor".into()), "{other}");
+        assert!(refused.text.contains("label"), "{}", refused.text);
+    }
 }

@@ -334,11 +334,10 @@ async fn a_newer_consent_stays(pool: PgPool) {
     let client = client(&world).await;
     let ready = ready(&world, client, Way::Page).await;
     let id = find(&world, Way::Page).await.unwrap();
-    // Begun before, and brought back after, the one that is lost for a while.
     let start = app::connection::authorize(&world.app, &world.admin, id).await.unwrap();
-    let newer = page(&world, start).await;
     let left = killed_with_a_grant(&world, ready).await;
     world.pass(Duration::minutes(1));
+    let newer = page(&world, start).await;
     ask(&world, &world.app, newer).await.unwrap();
     let stands = world.connection(id).await;
     assert_eq!((&stands.state, stands.generation), (&State::Active, 1));

@@ -107,6 +107,10 @@ async fn a_rehearsal_that_works_puts_the_secret_in_its_place(pool: PgPool) {
     assert_eq!(seen.secret_set_at, Some(world.now()));
     let promoted = world.audit("client.secret_promoted").await;
     assert_eq!((promoted.len(), promoted[0].actor_kind.as_str()), (1, "system"));
+    let proved = async || app::client::rehearsal::proved(&world.app, &world.admin, client).await;
+    assert_eq!(proved().await.unwrap(), Some(world.now()));
+    let page = world.sign_in(Role::Admin).await.get(&format!("/clients/{client}")).await.text;
+    assert!(page.contains("The rehearsal went well"), "{page}");
 
     let mut due = Vec::new();
     for id in &ids {

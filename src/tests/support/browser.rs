@@ -136,7 +136,7 @@ impl Browser {
         let answer = self.ask(request).await;
         assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/event-stream");
         let mut ear = Ear(Box::pin(answer.into_body().into_data_stream()));
-        assert_eq!(ear.next().await.as_deref(), Some("retry:300\n\n"), "how soon to come again");
+        assert_eq!(ear.next().await.as_deref(), Some("retry: 300\n\n"), "how soon to come again");
         ear
     }
 

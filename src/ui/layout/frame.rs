@@ -30,7 +30,7 @@ const PLACES: [(&str, &str, char, Permission); 10] = [
     (path::USERS, "Users", 'u', Permission::UsersRead),
     (path::API_KEYS, "API keys", 'k', Permission::ApiKeysRead),
     (path::AUDIT, "Audit", 'a', Permission::AuditRead),
-    (path::SETTINGS, "Settings", 's', Permission::SettingsWrite),
+    (path::SETTINGS, "Settings", 's', Permission::AuditRead),
     (path::PROFILE, "Profile", 'm', Permission::ConnectionsRead),
 ];
 
@@ -105,7 +105,7 @@ fn rail(viewer: Viewer) -> AnyView {
                 </button>
             </PlainForm>
             <button type="button" class="who-keys needs-script" popovertarget=keys::ID>
-                "Keys"
+                "Shortcuts"
             </button>
         </div>
         {keys::list(keys)}

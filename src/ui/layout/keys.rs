@@ -10,7 +10,7 @@ const EVERYWHERE: [(&str, &str); 4] = [
     ("/", "Search"),
     ("j", "The next row of a list"),
     ("k", "The row before"),
-    ("?", "These keys"),
+    ("?", "These shortcuts"),
 ];
 
 /// The keys that lead to `places`, and those that do the same everywhere.
@@ -34,7 +34,7 @@ pub fn list(places: Vec<(String, &'static str)>) -> AnyView {
     view! {
         <div class="keys" id=ID popover="auto" role="dialog" aria-labelledby="keys-title">
             <div class="keys-head">
-                <h2 id="keys-title">"Keys"</h2>
+                <h2 id="keys-title">"Keyboard shortcuts"</h2>
                 <button
                     type="button"
                     class="button is-small"

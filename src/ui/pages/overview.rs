@@ -8,7 +8,7 @@ use crate::{
     domain::{
         access::Permission,
         client::{Client, StateName as ClientState},
-        connection::{SOON, Standing, StateName},
+        connection::{SOON, Standing},
         overview::{Overview, Scale},
         voice::{self, Empty},
     },
@@ -97,7 +97,7 @@ fn needed(overview: &Overview, may: &May) -> AnyView {
     // They are counted apart: nothing of theirs can die.
     let pending = overview.count(Standing::Pending);
     let pending = (pending > 0).then(|| {
-        let href = path::connections_in(StateName::Pending);
+        let href = path::connections_that_are(Standing::Pending);
         view! { <p class="more">{link(href, "", voice::first_consents(pending))}</p> }
     });
     if ones.is_empty() && groups.is_empty() {
@@ -175,16 +175,14 @@ fn counts(overview: &Overview) -> AnyView {
         .map(|standing| (standing, overview.count(standing)))
         .filter(|(standing, count)| *count > 0 || always.contains(standing))
         .map(|(standing, count)| {
-            let shown = view! {
-                <span class="count">{voice::grouped(count)}</span>
-                <span class="count-word">{glyph::standing(standing)} {standing.word()}</span>
-            };
-            let title = voice::meaning(standing);
-            let shown = match address(standing, overview) {
-                Some(href) => view! { <A href=href attr:title=title>{shown}</A> }.into_any(),
-                None => view! { <span class="count-alone" title=title>{shown}</span> }.into_any(),
-            };
-            view! { <li data-state=standing.as_str() class:is-none=count == 0>{shown}</li> }
+            view! {
+                <li data-state=standing.as_str() class:is-none=count == 0>
+                    <A href=path::connections_that_are(standing) attr:title=voice::meaning(standing)>
+                        <span class="count">{voice::grouped(count)}</span>
+                        <span class="count-word">{glyph::standing(standing)} {standing.word()}</span>
+                    </A>
+                </li>
+            }
         })
         .collect::<Vec<_>>();
     view! {
@@ -193,29 +191,6 @@ fn counts(overview: &Overview) -> AnyView {
         </ul>
     }
     .into_any()
-}
-
-/// The list that shows what was counted, as near as its filters come; `None`: none does.
-fn address(standing: Standing, overview: &Overview) -> Option<String> {
-    Some(match standing {
-        Standing::Alive => path::connections_in(StateName::Active),
-        Standing::Soon => path::connections_needing_human(overview.as_of + SOON),
-        Standing::Retrying => path::connections_in(StateName::Retrying),
-        Standing::NeedsPerson => path::connections_in(StateName::NeedsReauth),
-        Standing::Pending => path::connections_in(StateName::Pending),
-        Standing::Disconnected => path::connections_in(StateName::Disconnected),
-        Standing::Paused => return None,
-        Standing::ClientRefused => {
-            let mut refused = overview
-                .clients_in_trouble
-                .iter()
-                .filter(|client| client.state != ClientState::Ready);
-            match (refused.next(), refused.next()) {
-                (Some(only), None) => path::connections_of_client(only.id),
-                _ => path::CLIENTS.to_owned(),
-            }
-        }
-    })
 }
 
 fn card(client: &Client, as_of: OffsetDateTime, may: &May) -> AnyView {

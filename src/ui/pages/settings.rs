@@ -43,13 +43,50 @@ pub fn Page() -> impl IntoView {
             }
             .into_any()
         } else {
-            view! { <p>"Only admins change the settings."</p> }.into_any()
+            as_they_are(&brand)
         };
         view! {
             {head("Settings", None, ())}
             {content}
         }
     })
+}
+
+/// For whoever may look and not change.
+fn as_they_are(brand: &Brand) -> AnyView {
+    let told = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".into());
+    let logo = brand.has_logo.then(|| {
+        view! {
+            <img class="brand-logo" src=path::brand_logo(&brand.version) alt="The logo as it is"/>
+        }
+    });
+    let facts = view! {
+        <dl class="facts">
+            <div>
+                <dt>"Name"</dt>
+                <dd>{brand.name.clone()}</dd>
+            </div>
+            <div>
+                <dt>"Colour"</dt>
+                <dd>{told(&brand.color)}</dd>
+            </div>
+            <div>
+                <dt>"Help contact"</dt>
+                <dd>{told(&brand.contact)}</dd>
+            </div>
+            <div>
+                <dt>"Logo"</dt>
+                <dd>
+                    {match logo {
+                        Some(logo) => logo.into_any(),
+                        None => "none".into_any(),
+                    }}
+                </dd>
+            </div>
+        </dl>
+        <p class="help">"Only admins change the settings."</p>
+    };
+    section("Brand", voice::brand(), facts)
 }
 
 fn about(brand: &Brand, update: Doing<Update>) -> AnyView {

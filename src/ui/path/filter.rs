@@ -16,7 +16,8 @@ pub struct Unread {
 
 /// What of a [`connection_filter`] can't be read. Any text can, where text is asked for.
 pub fn connection_unread(params: &ParamsMap) -> Option<Unread> {
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 13] = [
+        "standing",
         "state",
         "reason",
         "client",
@@ -61,6 +62,7 @@ pub fn filter_pairs(filter: &ConnectionFilter) -> impl Iterator<Item = (&'static
     let text = |name, value: &Option<String>| Some((name, value.clone()?));
     let time = |name, at: Option<OffsetDateTime>| Some((name, instant(at?)));
     [
+        filter.standing.map(|standing| ("standing", standing.as_str().to_owned())),
         filter.state.map(|state| ("state", state.as_str().to_owned())),
         filter.reason.map(|reason| ("reason", reason.as_str().to_owned())),
         filter.client.map(|id| ("client", id.to_string())),
@@ -87,6 +89,7 @@ pub fn filter_pairs(filter: &ConnectionFilter) -> impl Iterator<Item = (&'static
 /// Reads the filter of the list of connections out of its address.
 pub fn connection_filter(params: &ParamsMap) -> ConnectionFilter {
     ConnectionFilter {
+        standing: parsed(params, "standing"),
         state: parsed(params, "state"),
         reason: parsed(params, "reason"),
         client: parsed(params, "client"),
@@ -169,6 +172,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::{super::tests::params, super::*, *};
+    use crate::domain::connection::StateName;
 
     #[test]
     fn a_filter_reads_what_is_there_and_leaves_out_what_is_not() {
@@ -191,6 +195,7 @@ mod tests {
     #[test]
     fn a_filter_is_read_as_it_was_written() {
         let all = ConnectionFilter {
+            standing: Some(crate::domain::connection::Standing::ClientRefused),
             state: Some(StateName::InDoubt),
             reason: Some(crate::domain::connection::Reason::RotationLost),
             client: Some(Uuid::from_u128(7)),
@@ -222,6 +227,7 @@ mod tests {
             connection_unread(&params(pairs)).map(|unread| (unread.name, unread.value))
         };
         for (name, value) in [
+            ("standing", "needs_person"),
             ("state", "unknown"),
             ("reason", "bored"),
             ("client", "nonsense"),

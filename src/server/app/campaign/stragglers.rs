@@ -116,6 +116,7 @@ impl Row for Straggler {
         "stage",
         "link",
         "expires_at",
+        "external_id",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -129,6 +130,7 @@ impl Row for Straggler {
             self.entry.stage.as_str().to_owned(),
             self.link.clone().unwrap_or_default(),
             moment(Some(relink.expires_at)),
+            self.entry.external_id.clone().unwrap_or_default(),
         ]
     }
 }

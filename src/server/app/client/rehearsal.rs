@@ -4,12 +4,14 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Actor, App, Error, Result, audit, audit::Subject};
 use crate::{
     domain::{
         access::Permission,
+        audit::AuditFilter,
         client::{Client, StateName},
         problem::Obstacle,
         rehearsal::UNREADABLE,
@@ -22,6 +24,9 @@ use crate::{
         },
     },
 };
+
+/// How the log calls it that a rehearsed secret took its place.
+const PROMOTED: &str = "client.secret_promoted";
 
 async fn load(conn: &mut PgConnection, id: Uuid) -> Result<Stored> {
     store::client::find_for_update(conn, id).await?.ok_or(Error::NotFound("client"))
@@ -53,6 +58,21 @@ pub async fn set(app: &App, actor: &Actor, id: Uuid, secret: SecretString) -> Re
     tx.commit().await?;
     app.wake_worker();
     super::get(app, &Actor::System, id).await
+}
+
+/// When the secret in use took its place, if a rehearsal proved it.
+pub async fn proved(app: &App, actor: &Actor, id: Uuid) -> Result<Option<OffsetDateTime>> {
+    actor.require(Permission::ClientsRead)?;
+    let mut conn = app.pool().acquire().await?;
+    let client = super::load_bare(&mut conn, id).await?;
+    let filter = AuditFilter {
+        action: Some(PROMOTED.into()),
+        subject: Some(id.to_string()),
+        from: client.secret_set_at,
+        ..AuditFilter::default()
+    };
+    let last = store::audit::list(&mut conn, &filter, None, 1).await?;
+    Ok(last.first().map(|entry| entry.at).filter(|_| client.secret_set_at.is_some()))
 }
 
 /// Forgets the next secret.
@@ -144,7 +164,7 @@ pub(in crate::server::app) async fn promote(
     }
     let subject = Subject::new(id, &client.name);
     let detail = json!({ "proved_by": connection_id, "state": client.state });
-    audit::record(app, conn, &Actor::System, "client.secret_promoted", subject, detail).await?;
+    audit::record(app, conn, &Actor::System, PROMOTED, subject, detail).await?;
     app.wake_worker();
     Ok(())
 }

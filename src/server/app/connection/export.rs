@@ -36,7 +36,7 @@ pub async fn export(
             let sort = filter.sort.unwrap_or_default();
             let mut tx = app.begin().await?;
             list::plan_by_values(&mut tx).await?;
-            let found = find(&mut tx, &filter).await?;
+            let found = find(&app, &mut tx, &filter).await?;
             let rows = list::page(&mut tx, &found, sort, after.as_ref(), BATCH).await?;
             tx.commit().await?;
             let next = export::rest(&rows, |last| list::after(last, sort));

@@ -113,6 +113,8 @@ async fn see(
             connection_id: item.connection_id,
             label: item.label,
             client: item.client,
+            account: item.account,
+            external_id: item.external_id,
             outcome: item.outcome,
             detail: item.detail,
             link,
@@ -123,8 +125,18 @@ async fn see(
 }
 
 impl Row for JobOutcome {
-    const HEADING: &'static [&'static str] =
-        &["number", "connection_id", "label", "client", "outcome", "detail", "link", "at"];
+    const HEADING: &'static [&'static str] = &[
+        "number",
+        "connection_id",
+        "label",
+        "client",
+        "outcome",
+        "detail",
+        "link",
+        "at",
+        "account",
+        "external_id",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -136,6 +148,8 @@ impl Row for JobOutcome {
             self.detail.clone().unwrap_or_default(),
             self.link.clone().unwrap_or_default(),
             moment(self.at),
+            self.account.clone().unwrap_or_default(),
+            self.external_id.clone().unwrap_or_default(),
         ]
     }
 }

@@ -218,6 +218,8 @@ mod tests {
             connection_id: Uuid::nil(),
             label: String::new(),
             client: String::new(),
+            account: None,
+            external_id: None,
             outcome: None,
             detail: None,
             sealed_link: None,

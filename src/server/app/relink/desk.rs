@@ -78,7 +78,8 @@ pub(in crate::server::app) async fn entry(
     names: &mut BTreeMap<String, String>,
     listed: Listed,
 ) -> Result<RelinkEntry> {
-    let Listed { relink, connection, account, client, client_state, provider } = listed;
+    let Listed { relink, connection, account, external_id, client, client_state, provider } =
+        listed;
     let service = match names.get(&provider) {
         Some(name) => name.clone(),
         None => {
@@ -88,5 +89,14 @@ pub(in crate::server::app) async fn entry(
         }
     };
     let stage = Stage::of(&relink, app.now());
-    Ok(RelinkEntry { relink, stage, connection, account, client, client_state, service })
+    Ok(RelinkEntry {
+        relink,
+        stage,
+        connection,
+        account,
+        external_id,
+        client,
+        client_state,
+        service,
+    })
 }

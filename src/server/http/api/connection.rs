@@ -307,7 +307,8 @@ struct Disconnected {
 
 /// Disconnect a connection
 ///
-/// Its tokens are gone; the connection and its history stay, and it can be authorized again.
+/// Its tokens are gone; the connection and its history stay. It can't be authorized again (409,
+/// `disconnected`): whoever wants the account back makes another connection.
 #[utoipa::path(
     post,
     path = "/connections/{id}/disconnect",

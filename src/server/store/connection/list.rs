@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::ConnectionRow;
 use crate::{
-    domain::connection::{Connection, ConnectionFilter, Reason, Sort, StateName},
+    domain::connection::{Connection, ConnectionFilter, Reason, SOON, Sort, Standing, StateName},
     server::store::Result,
 };
 
@@ -23,8 +23,10 @@ const LAST: OffsetDateTime = datetime!(9999-01-01 0:00 UTC);
 const FIRST: OffsetDateTime = datetime!(0001-01-01 0:00 UTC);
 
 /// Where a page begins: behind the item with this key and id.
-#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct After {
+    /// The order that it is a key of.
+    pub sort: Sort,
     pub id: Uuid,
     #[serde(with = "time::serde::rfc3339::option")]
     pub at: Option<OffsetDateTime>,
@@ -34,6 +36,7 @@ pub struct After {
 /// The key that a connection has in an order; what a next page begins behind.
 pub fn after(connection: &Connection, sort: Sort) -> After {
     After {
+        sort,
         id: connection.id,
         at: match sort {
             Sort::NeedsHumanBy => Some(connection.needs_human_by.unwrap_or(LAST)),
@@ -47,7 +50,7 @@ pub fn after(connection: &Connection, sort: Sort) -> After {
 }
 
 /// What a filter asks for, as the table can be asked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Wanted {
     state: Option<&'static str>,
     clients: Option<Vec<Uuid>>,
@@ -60,6 +63,10 @@ pub struct Wanted {
     reason: Option<&'static str>,
     drift: bool,
     dead_since: Option<OffsetDateTime>,
+    standing: Option<&'static str>,
+    /// What needs a person by then stands as *soon*.
+    soon: OffsetDateTime,
+    now: OffsetDateTime,
     /// One of these.
     ids: Option<Vec<Uuid>>,
     /// Patterns of what is searched, where that was not found out beforehand.
@@ -87,9 +94,17 @@ pub struct Found {
 }
 
 impl Wanted {
-    fn of(filter: &ConnectionFilter, clients: Option<Vec<Uuid>>) -> Self {
+    fn of(filter: &ConnectionFilter, clients: Option<Vec<Uuid>>, now: OffsetDateTime) -> Self {
+        // What a standing implies of what there are indexes for.
+        let implied = filter.standing.and_then(|standing| match standing {
+            Standing::Alive | Standing::Soon => Some(StateName::Active),
+            Standing::NeedsPerson => Some(StateName::NeedsReauth),
+            Standing::Pending => Some(StateName::Pending),
+            Standing::Disconnected => Some(StateName::Disconnected),
+            Standing::Retrying | Standing::ClientRefused | Standing::Paused => None,
+        });
         Self {
-            state: filter.state.map(StateName::as_str),
+            state: filter.state.or(implied).map(StateName::as_str),
             clients,
             label: filter.label.clone(),
             owner: filter.owner.clone(),
@@ -100,6 +115,9 @@ impl Wanted {
             reason: filter.reason.map(Reason::as_str),
             drift: filter.drift,
             dead_since: filter.dead_since,
+            standing: filter.standing.map(Standing::as_str),
+            soon: now + SOON,
+            now,
             ids: None,
             patterns: [
                 filter.q.as_deref().map(pattern),
@@ -112,6 +130,7 @@ impl Wanted {
     /// Whether the search alone says what is found.
     fn is_only_searched(&self) -> bool {
         self.state.is_none()
+            && self.standing.is_none()
             && self.clients.is_none()
             && !self.drift
             && self.dead_since.is_none()
@@ -151,7 +170,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$17`, what
-/// else there is comes after it.
+/// else there is comes from `$21` on. The rule of `Connection::standing` stands here for rows.
 macro_rules! filtered {
     ($ask:ident, $wanted:expr, $limit:expr, $begin:literal $(+ $more:literal)*, $end:literal
      $(+ $then:literal)* $(, $argument:expr)*) => {
@@ -182,7 +201,21 @@ macro_rules! filtered {
                   AND n.grant_type <> 'client_credentials'
                   AND EXISTS (SELECT FROM clients k
                               WHERE k.id = n.client_id AND NOT n.scopes_requested @> k.scopes)))
-             AND ($16::timestamptz IS NULL OR (n.state = 'needs_reauth' AND n.state_since >= $16))" + $end $(+ $then)*,
+             AND ($16::timestamptz IS NULL OR (n.state = 'needs_reauth' AND n.state_since >= $16))
+             AND ($18::text IS NULL OR $18 = CASE
+                  WHEN n.state = 'disconnected' THEN 'disconnected'
+                  WHEN n.paused_at IS NOT NULL
+                       OR n.client_id IN (SELECT k.id FROM clients k WHERE k.state = 'disabled') THEN 'paused'
+                  WHEN n.client_id IN (SELECT k.id FROM clients k WHERE k.state <> 'ready') THEN 'client-refused'
+                  WHEN n.state IN ('active', 'retrying', 'in_doubt')
+                       AND n.client_id IN (SELECT k.id FROM clients k WHERE k.paused_until > $20)
+                       AND n.due_at < (SELECT k.paused_until FROM clients k WHERE k.id = n.client_id)
+                       THEN 'paused'
+                  WHEN n.state = 'pending' THEN 'pending'
+                  WHEN n.state = 'needs_reauth' THEN 'needs-person'
+                  WHEN n.state <> 'active' THEN 'retrying'
+                  WHEN n.needs_human_by <= $19 THEN 'soon'
+                  ELSE 'alive' END)" + $end $(+ $then)*,
             $wanted.state,
             $wanted.clients.as_deref(),
             $wanted.label.as_deref(),
@@ -199,7 +232,10 @@ macro_rules! filtered {
             $wanted.patterns[0].as_deref(),
             $wanted.drift,
             $wanted.dead_since,
-            $limit
+            $limit,
+            $wanted.standing,
+            $wanted.soon,
+            $wanted.now
             $(, $argument)*
         )
     };
@@ -226,7 +262,7 @@ macro_rules! ordered {
                         + $key
                         + " AS key FROM connections n WHERE ",
                     ") SELECT id, key FROM found
-                   WHERE $18::uuid IS NULL OR (key, id) "
+                   WHERE $21::uuid IS NULL OR (key, id) "
                         + $beyond
                         + " ORDER BY key "
                         + $direction
@@ -249,7 +285,7 @@ macro_rules! ordered {
                     $found.wanted,
                     $limit,
                     "WHERE ",
-                    " AND ($18::uuid IS NULL OR ("
+                    " AND ($21::uuid IS NULL OR ("
                         + $key
                         + ", n.id) "
                         + $beyond
@@ -283,13 +319,13 @@ pub async fn page(
     let text = after.and_then(|after| after.text.as_deref());
     let rows = match sort {
         // The ids are UUIDv7: they are made in the order of time.
-        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($18, $19)", "DESC", id, id),
+        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($21, $22)", "DESC", id, id),
         Sort::NeedsHumanBy => ordered!(
             found,
             limit,
             conn,
             "coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00')",
-            "> ($19, $18)",
+            "> ($22, $21)",
             "",
             id,
             at
@@ -299,7 +335,7 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($19, $18)",
+            "> ($22, $21)",
             "",
             id,
             at
@@ -309,7 +345,7 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.refresh_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($19, $18)",
+            "> ($22, $21)",
             "",
             id,
             at
@@ -319,13 +355,13 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.obtained_at, timestamptz '0001-01-01 00:00+00')",
-            "< ($19, $18)",
+            "< ($22, $21)",
             "DESC",
             id,
             at
         ),
         Sort::Label => {
-            ordered!(found, limit, conn, "lower(n.label)", "> (lower($19), $18)", "", id, text)
+            ordered!(found, limit, conn, "lower(n.label)", "> (lower($22), $21)", "", id, text)
         }
     };
     rows.into_iter().map(TryInto::try_into).collect()
@@ -340,13 +376,14 @@ pub async fn plan_by_values(conn: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-/// Finds out how many connections a filter lets through. `clients`: those that are asked for.
+/// Finds out how many connections a filter lets through now. `clients`: those that are asked for.
 pub async fn count(
     conn: &mut PgConnection,
     filter: &ConnectionFilter,
     clients: Option<Vec<Uuid>>,
+    now: OffsetDateTime,
 ) -> Result<Found> {
-    let mut wanted = Wanted::of(filter, clients);
+    let mut wanted = Wanted::of(filter, clients, now);
     if let Some(external_id) = &filter.external_id {
         wanted.ids = Some(named(conn, external_id, wanted.clients.as_deref()).await?);
     } else if wanted.is_searched() {

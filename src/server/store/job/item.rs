@@ -61,6 +61,8 @@ pub struct Item {
     pub connection_id: Uuid,
     pub label: String,
     pub client: String,
+    pub account: Option<String>,
+    pub external_id: Option<String>,
     pub outcome: Option<Outcome>,
     pub detail: Option<String>,
     pub sealed_link: Option<Vec<u8>>,
@@ -72,6 +74,8 @@ struct ItemRow {
     connection_id: Uuid,
     label: String,
     client: String,
+    account: Option<String>,
+    external_id: Option<String>,
     outcome: Option<String>,
     detail: Option<String>,
     sealed_link: Option<Vec<u8>>,
@@ -87,6 +91,8 @@ impl TryFrom<ItemRow> for Item {
             connection_id: row.connection_id,
             label: row.label,
             client: row.client,
+            account: row.account,
+            external_id: row.external_id,
             outcome: row.outcome.map(|outcome| outcome.parse()).transpose()?,
             detail: row.detail,
             sealed_link: row.sealed_link,
@@ -104,8 +110,10 @@ pub async fn list(
 ) -> Result<Vec<Item>> {
     sqlx::query_as!(
         ItemRow,
-        "SELECT number, connection_id, label, client, outcome, detail, sealed_link, at
-         FROM job_items WHERE job_id = $1 AND number > $2 ORDER BY number LIMIT $3",
+        r#"SELECT i.number, i.connection_id, i.label, i.client, i.outcome, i.detail, i.sealed_link, i.at,
+                  coalesce(n.account_label, n.account_id) AS "account?", n.external_id AS "external_id?"
+           FROM job_items i LEFT JOIN connections n ON n.id = i.connection_id
+           WHERE i.job_id = $1 AND i.number > $2 ORDER BY i.number LIMIT $3"#,
         job_id,
         after,
         limit
@@ -121,8 +129,10 @@ pub async fn list(
 pub async fn list_failed(conn: &mut PgConnection, job_id: Uuid, limit: i64) -> Result<Vec<Item>> {
     sqlx::query_as!(
         ItemRow,
-        "SELECT number, connection_id, label, client, outcome, detail, sealed_link, at
-         FROM job_items WHERE job_id = $1 AND outcome = 'failed' ORDER BY number LIMIT $2",
+        r#"SELECT i.number, i.connection_id, i.label, i.client, i.outcome, i.detail, i.sealed_link, i.at,
+                  coalesce(n.account_label, n.account_id) AS "account?", n.external_id AS "external_id?"
+           FROM job_items i LEFT JOIN connections n ON n.id = i.connection_id
+           WHERE i.job_id = $1 AND i.outcome = 'failed' ORDER BY i.number LIMIT $2"#,
         job_id,
         limit
     )

@@ -258,11 +258,10 @@ impl View<'_> {
         client_id: Uuid,
         mut due: impl FnMut(Uuid) -> OffsetDateTime,
     ) -> Result<()> {
-        let overdue: Vec<Uuid> = self
-            .tables
-            .connections
-            .values()
-            .filter(|n| n.client_id == client_id && n.is_due(self.now) && !n.is_held(self.now))
+        let ours = self.tables.connections.values().filter(|n| n.client_id == client_id);
+        let overdue: Vec<Uuid> = ours
+            .filter_map(|n| self.connection(n.id))
+            .filter(|n| n.is_due(self.now) && !n.is_held(self.now))
             .filter(|n| !self.is_locked(Key::Connection(n.id)))
             .map(|n| n.id)
             .collect();

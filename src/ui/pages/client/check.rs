@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use crate::{
     domain::{
-        check::{CredentialCheck, Doubt},
+        check::{CredentialCheck, Doubt, Finding},
         client::Client,
         provider::Profile,
         voice,
@@ -38,8 +38,12 @@ pub fn found(client: &Client, profile: &Profile, found: &CredentialCheck) -> Any
         .said
         .as_ref()
         .and_then(|said| own_words(said.status, said.code.as_deref(), said.description.as_deref()));
+    // Nothing else tells what has to be mended.
+    let is_cause = found.finding == Finding::Unknown
+        && found.said.as_ref().is_some_and(|said| said.status.is_none());
     let summary = match found.doubt {
         Some(Doubt::Unsent) => "Why".to_owned(),
+        _ if is_cause => "What happened".to_owned(),
         _ => format!("What {} said", profile.name),
     };
     let asked = found.way.map(|way| {
@@ -60,7 +64,7 @@ pub fn found(client: &Client, profile: &Profile, found: &CredentialCheck) -> Any
                 {words
                     .map(|words| {
                         view! {
-                            <details class="fold">
+                            <details class="fold" open=is_cause>
                                 <summary>{summary}</summary>
                                 <pre>{words}</pre>
                             </details>

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
+use time::OffsetDateTime;
 
 use super::{check, form::variables, secret, trouble};
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
             copy::Copyable,
             field::{Submit, Text},
             head::{head, link, section},
-            moment::Day,
+            moment::{Day, Exact},
             notice::Answered,
         },
         path,
@@ -74,11 +75,15 @@ pub fn Detail() -> impl IntoView {
             let Some(id) = id else { return missing("client") };
             let client = rpc::client::get(id).await?;
             let provider = rpc::provider::get(client.provider.clone()).await?;
-            Ok((client, provider, rpc::client::checked(id).await?))
+            let proved = match client.next_secret {
+                None => rpc::rehearsal::proved(id).await?,
+                Some(_) => None,
+            };
+            Ok((client, provider, rpc::client::checked(id).await?, proved))
         },
     );
-    loaded(client, move |(client, provider, found), may| {
-        show(client, provider, found, &may, doings)
+    loaded(client, move |(client, provider, found, proved), may| {
+        show(client, provider, found, proved, &may, doings)
     })
 }
 
@@ -86,6 +91,7 @@ fn show(
     client: Client,
     provider: ProviderEntry,
     found: Option<CredentialCheck>,
+    proved: Option<OffsetDateTime>,
     may: &May,
     doings: Doings,
 ) -> AnyView {
@@ -115,6 +121,9 @@ fn show(
             </p>
             {(!is_doubtful)
                 .then(|| view! { <p class="as-known">{voice::client_state(client.state)}</p> })}
+            // Shown in the place of both, for as long as the refusal stands above.
+            {(client.state == StateName::Ready)
+                .then(|| view! { <p class="not-met">{voice::NOT_MET_YET}</p> })}
             {trouble::pause(&client, may_write, doings.trouble)}
             {(may_write && !is_new)
                 .then(|| view! { <div class="actions">{check::button(&client, doings.check)}</div> })}
@@ -157,7 +166,7 @@ fn show(
                     />
                 }
             })}
-        {may_write.then(|| manage(&client, &profile, doings))}
+        {may_write.then(|| manage(&client, &profile, proved, doings))}
     }
     .into_any()
 }
@@ -178,7 +187,7 @@ fn facts(client: &Client, profile: &Profile) -> AnyView {
         })
         .collect::<Vec<_>>();
     let secret = match (client.has_secret, client.secret_set_at) {
-        (true, Some(at)) => view! { "kept, set on " <Day at/> }.into_any(),
+        (true, Some(at)) => view! { "kept, set at " <Exact at/> }.into_any(),
         (true, None) => "kept".into_any(),
         (false, _) => "none".into_any(),
     };
@@ -225,9 +234,14 @@ fn facts(client: &Client, profile: &Profile) -> AnyView {
     .into_any()
 }
 
-fn manage(client: &Client, profile: &Profile, doings: Doings) -> AnyView {
+fn manage(
+    client: &Client,
+    profile: &Profile,
+    proved: Option<OffsetDateTime>,
+    doings: Doings,
+) -> AnyView {
     let secret = profile.needs_client_secret().then(|| {
-        view! { <div id="secret">{secret::replace(client, profile, doings.secret)}</div> }
+        view! { <div id="secret">{secret::replace(client, profile, proved, doings.secret)}</div> }
     });
     let edit = section("Edit", "", edit(client, profile, doings.update));
     let ending = section("Switch off or delete", "", ending(client, doings));

@@ -1,6 +1,7 @@
 //! Replacing a client's secret: tried first with one connection, or at once.
 
 use leptos::prelude::*;
+use time::OffsetDateTime;
 
 use super::form::secret;
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
             confirm::{confirm, confirm_open},
             field::Submit,
             head::section,
-            moment::{Day, Exact},
+            moment::Exact,
             notice::Answered,
         },
         patterns::{
@@ -54,7 +55,12 @@ impl Doings {
 }
 
 /// The whole section, for whoever may replace the secret.
-pub fn replace(client: &Client, profile: &Profile, doings: Doings) -> AnyView {
+pub fn replace(
+    client: &Client,
+    profile: &Profile,
+    proved: Option<OffsetDateTime>,
+    doings: Doings,
+) -> AnyView {
     let warning = profile.policy.replacing_secret_revokes_grants.then(|| {
         let text = format!(
             "{} ends every connection of a client when its secret is replaced: all {} of them will \
@@ -63,7 +69,18 @@ pub fn replace(client: &Client, profile: &Profile, doings: Doings) -> AnyView {
         );
         view! { <p class="warning">{text}</p> }
     });
-    let next = client.next_secret.as_ref().map(|next| waiting(client, next, doings));
+    // What went well takes the place of what was waited for.
+    let next = match &client.next_secret {
+        Some(next) => Some(waiting(client, next, doings)),
+        None => proved.map(|at| {
+            view! {
+                <div class="status" data-state="alive">
+                    <p class="status-line">{voice::SECRET_PROVED} <Exact at/> "."</p>
+                </div>
+            }
+            .into_any()
+        }),
+    };
     // There is none that it could be tried with.
     let ways = if client.connections == 0 {
         at_once(client, profile, doings.replace, "")
@@ -107,7 +124,7 @@ fn waiting(client: &Client, next: &NextSecret, doings: Doings) -> AnyView {
         .map(|at| view! { <p>"The next try is at " <Exact at/> "."</p> });
     let shown = view! {
         <div class="status" data-state=if next.refused.is_some() { "needs-person" } else { "retrying" }>
-            <p class="status-line">{voice::next_secret(next)} " Set on " <Day at=next.set_at/> "."</p>
+            <p class="status-line">{voice::next_secret(next)} " It was set at " <Exact at=next.set_at/> "."</p>
             {try_at}
             {said}
             <div class="actions">

@@ -69,18 +69,18 @@ pub fn incident(
         <p>{voice::incident_ends(incident, &profile.policy.incident)}</p>
         {may_write.then(|| decide(client, incident, doings))}
     };
-    Some(section("The incident", "", facts))
+    Some(section("The incident", voice::INCIDENT, facts))
 }
 
 fn decide(client: &Client, incident: &Incident, doings: Doings) -> AnyView {
     let id = || hidden("id", client.id);
     let condemned = match incident.held {
-        1 => "The refused connection needs a person".to_owned(),
-        many => format!("The {many} refused connections need a person"),
+        1 => "the refused connection needs a person".to_owned(),
+        many => format!("the {many} refused connections need a person"),
     };
     let text = format!(
-        "{condemned} from then on, without being asked for once more. All others are refreshed \
-         again."
+        "To condemn is to take each refusal for final: {condemned} from then on, without being asked for \
+         once more. All others are refreshed again."
     );
     let condemn = button_form(doings.condemn, id(), "Condemn them", "grave");
     view! {

@@ -135,7 +135,7 @@ fn show(
             {last_error(&connection, &provider_name, as_of)}
         </div>
         {section("Facts", "", facts(&connection, &variables, extras, &provider_name, as_of))}
-        {section("Lineage", "Which token came from which, newest first", lineage(&history.items, as_of))}
+        {section("Lineage", voice::LINEAGE, lineage(&history.items, as_of))}
         {section("Refreshes", "Newest first", view! {
             {attempts(&history.items, &provider_name, as_of)}
         })}
@@ -333,6 +333,10 @@ fn facts(
         )
         .chain(rows)
         .map(|(name, value)| {
+            let name = match name.as_str() {
+                "Generation" => view! { <abbr title=voice::GENERATION>{name}</abbr> }.into_any(),
+                _ => name.into_any(),
+            };
             view! {
                 <div>
                     <dt>{name}</dt>

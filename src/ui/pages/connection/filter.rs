@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use crate::{
     domain::{
         client::ClientName,
-        connection::{ConnectionFilter, Reason, Sort, StateName},
+        connection::{ConnectionFilter, Reason, Sort, Standing, StateName},
         saved_filter::SavedFilter,
         voice,
     },
@@ -27,6 +27,9 @@ use crate::{
 
 pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
     let owned = |value: &str, name: &str| (value.to_owned(), name.to_owned());
+    let standings = std::iter::once(owned("", "any"))
+        .chain(Standing::ALL.iter().map(|one| owned(one.as_str(), one.word())))
+        .collect();
     let states = std::iter::once(owned("", "any"))
         .chain(StateName::ALL.iter().map(|state| owned(state.as_str(), voice::state_name(*state))))
         .collect();
@@ -52,21 +55,23 @@ pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
         .collect();
     let reason = filter.reason.map(Reason::as_str).unwrap_or_default();
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let standing = filter.standing.map(Standing::as_str).unwrap_or_default();
     let state = filter.state.map(StateName::as_str).unwrap_or_default();
     let client = filter.client.map(|id| id.to_string()).unwrap_or_default();
     let provider = filter.provider.as_deref().unwrap_or_default();
     let sort = filter.sort.filter(|sort| *sort != Sort::default()).map(Sort::as_str);
     let more =
-        ConnectionFilter { state: None, client: None, q: None, sort: None, ..filter.clone() };
+        ConnectionFilter { standing: None, client: None, q: None, sort: None, ..filter.clone() };
     let fields = [
         typed("q", "Label, account or external id", "search", text(&filter.q)),
-        chosen("state", "State", states, state),
+        chosen("standing", "State", standings, standing),
         chosen("client", "Client", clients, &client),
         chosen("sort", "Order", sorts, sort.unwrap_or_default()),
         folded(
             "More filters",
             more.narrows(),
             vec![
+                chosen("state", "Own state, whatever the client", states, state),
                 chosen("provider", "Provider", providers, provider),
                 typed("external_id", "External id", "text", text(&filter.external_id)),
                 typed("label", "Label", "text", text(&filter.label)),

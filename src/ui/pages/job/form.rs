@@ -222,7 +222,15 @@ fn relinks(asked: &Asked, preview: &Proposal, relink: Doing<CreateRelinks>) -> A
 fn others(asked: &Asked, preview: &Proposal, create: Doing<Create>) -> AnyView {
     let action = asked.action;
     let tag = action.takes_tag().then(|| {
-        view! { <Text name="tag" label="Tag" trouble=create.trouble required=true/> }
+        view! {
+            <Text
+                name="tag"
+                label="Tag"
+                trouble=create.trouble
+                required=true
+                help="One word, without blanks."
+            />
+        }
     });
     let revoke = (action == Action::Disconnect).then(|| {
         let ticked = create.trouble.or_ticked("revoke", "true", true);

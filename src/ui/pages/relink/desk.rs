@@ -70,7 +70,7 @@ pub fn Desk() -> impl IntoView {
                 typed("q", "Whose connection? Label, account or external id", "search", q.unwrap_or_default()),
             )}
             {found.map(|found| section("Found", "What needs a person soonest comes first", results(found, &may, create)))}
-            {section("For many", "", campaigns_and_more(many))}
+            {section("Campaigns", "Links for many customers at once", campaigns_and_more(many))}
             {section("Links", "", links(list, show))}
         }
     })
@@ -94,7 +94,8 @@ fn results(found: ConnectionList, may: &May, create: Doing<Create>) -> AnyView {
         .page
         .items
         .into_iter()
-        .map(|connection| {
+        .enumerate()
+        .map(|(at, connection)| {
             let standing = connection.standing(as_of);
             let name = connection.name().to_owned();
             let account = connection.account_label.clone().filter(|account| *account != name);
@@ -121,7 +122,10 @@ fn results(found: ConnectionList, may: &May, create: Doing<Create>) -> AnyView {
                 <li class="found">
                     <StandingBadge standing/>
                     <div class="found-name">
-                        {link(path::connection(connection.id), "", name)}
+                        // Whoever searched goes on from what was found.
+                        <a href=path::connection(connection.id) autofocus=at == 0>
+                            {name}
+                        </a>
                         <p class="sub">
                             {connection.client_name}
                             {account.map(|account| format!(" · {account}"))}

@@ -41,6 +41,7 @@ pub fn Many() -> impl IntoView {
         let secret = |client| ConnectionFilter { client, ..ConnectionFilter::default() };
         view! {
             {head("Links for many", Some(("Relink desk", path::RELINKS)), ())}
+            <p class="lead">{voice::CAMPAIGN}</p>
             {section("Scope drift", "", concerned(Occasion::Drift, occasions.drift, drift, &may))}
             {section(
                 "After an outage",
