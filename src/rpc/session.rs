@@ -36,7 +36,7 @@ pub async fn logout() -> Answer<()> {
 
 /// What a set-up link is good for; without one, whether anybody can sign in.
 #[server(prefix = "/rpc", endpoint = "session/setup_link")]
-pub async fn setup_link(token: Option<String>) -> Answer<SetupLink> {
+pub async fn look_at_setup_link(token: Option<String>) -> Answer<SetupLink> {
     let (app, _) = crate::server::http::caller::anyone().await?;
     app.call(crate::server::app::session::setup_link(&app, token.as_deref())).await
 }

@@ -35,7 +35,7 @@ pub fn Login() -> impl IntoView {
     // Who can't be asked says no more than that.
     let anybody = Resource::new_blocking(
         || (),
-        |()| async { Ok(rpc::session::setup_link(None).await.unwrap_or(SetupLink::Over)) },
+        |()| async { Ok(rpc::session::look_at_setup_link(None).await.unwrap_or(SetupLink::Over)) },
     );
     let hint = loaded_for_anyone(anybody, |link| {
         (link != SetupLink::Over).then(|| view! { <p>{voice::NOBODY_YET}</p> })
@@ -75,7 +75,7 @@ pub fn Setup() -> impl IntoView {
     let doing = Doing::<SetupFn>::new();
     let params = use_params_map();
     let token = move || params.with(|params| params.get("token"));
-    let link = Resource::new_blocking(token, rpc::session::setup_link);
+    let link = Resource::new_blocking(token, rpc::session::look_at_setup_link);
     let shown = loaded_for_anyone(link, move |link| match link {
         SetupLink::Open => first_admin(token().unwrap_or_default(), doing),
         SetupLink::Unknown => view! { <p>{voice::SETUP_UNKNOWN}</p> }.into_any(),
