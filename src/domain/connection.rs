@@ -159,9 +159,7 @@ impl Connection {
             (_, client::StateName::CredentialsRejected | client::StateName::Incident) => {
                 Standing::ClientRefused
             }
-            (State::Active | State::Retrying { .. }, _) if self.held_until(as_of).is_some() => {
-                Standing::Paused
-            }
+            _ if self.held_until(as_of).is_some() => Standing::Paused,
             (State::Pending, _) => Standing::Pending,
             (State::NeedsReauth { .. }, _) => Standing::NeedsPerson,
             (State::Retrying { .. } | State::InDoubt { .. }, _) => Standing::Retrying,

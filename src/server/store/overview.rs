@@ -31,7 +31,7 @@ pub async fn count(
         r#"SELECT n.state, c.state AS client_state, coalesce(n.needs_human_by <= $1, false) AS "soon!",
                   n.paused_at IS NOT NULL
                   OR coalesce(c.state = 'ready' AND c.paused_until > $2 AND n.due_at < c.paused_until
-                              AND n.state IN ('active', 'retrying'), false) AS "paused!",
+                              AND n.state IN ('active', 'retrying', 'in_doubt'), false) AS "paused!",
                   count(*) AS "count!"
            FROM connections n JOIN clients c ON c.id = n.client_id
            GROUP BY 1, 2, 3, 4"#,
