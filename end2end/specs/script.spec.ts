@@ -15,6 +15,8 @@ const first = {
   streams: 0,
   gone: false,
   fails: false,
+  /** Whether what was sent stays, though it worked. */
+  keeps: false,
   name: "one",
   hidden: "a",
   /** How the part stands after which all of the page is another. */
@@ -28,7 +30,7 @@ const page = (asked: URLSearchParams) => `<!DOCTYPE html><html lang="en"><head><
 <script type="module">import start,* as parts from "/stub.js";const wasm="";${SCRIPT}</script></head><body><main>
 ${asked.has("__done") ? '<div class="was-done" role="status"><p class="said">It was done.</p></div>' : ""}<h1>A page</h1>
 <div id="things" data-live="still" data-topic="things">${aloud("stale")}<p id="name">${now.name}</p>${aloud("held")}</div>
-<form method="post" action="/rpc/thing"><input type="hidden" name="shown" value="${now.hidden}">
+<form method="post" action="/rpc/thing" class="${now.keeps ? "form is-kept" : "form"}"><input type="hidden" name="shown" value="${now.hidden}">
 <label>Typed <input name="typed" value=""></label><button>Send</button>
 ${asked.has("__err") ? '<div class="answered"><p class="said">It failed.</p></div>' : ""}</form>
 ${now.rehearsal && `<div id="rehearsal" data-live="${now.rehearsal}" data-then="reload">${aloud("held")}</div>`}
@@ -134,6 +136,17 @@ test("what was typed anywhere outlives a rehearsal", async ({ page }) => {
   await page.getByLabel("Typed").fill("");
   await page.locator("h1").click();
   await expect(async () => expect(await stayed(page)).toBe(false)).toPass({ timeout: 12_000 });
+});
+
+test("what is to be corrected stays after it was read", async ({ page }) => {
+  for (const keeps of [true, false]) {
+    now.keeps = keeps;
+    await visit(page);
+    await page.getByLabel("Typed").fill("half of it");
+    await page.getByRole("button", { name: "Send" }).click();
+    await expect(async () => expect(await focused(page)).toBe("It was done.")).toPass();
+    await expect(page.getByLabel("Typed")).toHaveValue(keeps ? "half of it" : "");
+  }
 });
 
 test("what came of a form is what one hears, once", async ({ page }) => {

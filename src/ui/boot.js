@@ -90,7 +90,7 @@ const become = (page) => {
 
 // What was done is told once.
 const forget = (at) => {
-  for (const name of ["__err", "__path", "__done", "connected", "problem"]) at.searchParams.delete(name);
+  for (const name of ["__err", "__path", "__done", "connected", "discovered", "problem"]) at.searchParams.delete(name);
   history.replaceState(null, "", at);
 };
 const here = new URL(location);
@@ -116,7 +116,8 @@ const show = async (address, form) => {
   forget(at);
   become(page);
   const anew = again(form);
-  if (anew && failed) {
+  // Where what was sent is sent again with a change, it stays; a pasted secret does so in the browser alone.
+  if (anew && (failed || form.matches(".is-kept"))) {
     refill(anew, form);
     for (let fold = anew.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
   }
