@@ -61,7 +61,8 @@ impl Slow {
     fn begin(app: &App, client: Uuid, bytes: Option<u64>) -> Self {
         let (feed, chunks) = mpsc::unbounded();
         let stream = StreamReader::new(chunks);
-        let file = File { format: Format::Ndjson, dry_run: false, bytes, stream };
+        let (format, name) = (Format::Ndjson, None);
+        let file = File { format, dry_run: false, name, bytes, stream };
         let app = app.clone();
         let run = async move {
             app::import::run(&app, &Actor::Operator, client, file).await.map(|ended| ended.import)

@@ -576,6 +576,23 @@ document.addEventListener("keydown", (event) => {
   act();
 });
 
+// What came of a file. Where the same one may follow it is at hand, and need not be chosen again.
+const sent = (form, { responseURL, responseText }) => {
+  const page = parse(responseText);
+  const anew = page.querySelector("form.is-kept [type=file]");
+  if (!anew) return location.assign(responseURL);
+  const { files } = form.querySelector("[type=file]");
+  page.querySelectorAll("noscript").forEach((part) => part.remove());
+  history.replaceState(null, "", responseURL);
+  become(page);
+  anew.files = files;
+  const told = document.querySelector(".said");
+  if (told) told.tabIndex = -1;
+  told?.focus();
+  wake();
+  follow();
+};
+
 // A file, with a bar that says how far it is.
 const upload = (form, submitter) => {
   busy(form, true);
@@ -589,7 +606,7 @@ const upload = (form, submitter) => {
     if (bar && total) [bar.max, bar.value] = [total, loaded];
   };
   request.onload = () => {
-    if (request.status === 200) return location.assign(request.responseURL);
+    if (request.status === 200) return sent(form, request);
     busy(form, false);
     say(form, request.responseText);
   };
