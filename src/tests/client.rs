@@ -21,7 +21,7 @@ async fn all_that_is_wrong_is_told_at_once(pool: PgPool) {
         ("provider", "many"),
         ("name", " "),
         ("oauth_client_id", " "),
-        ("scopes", "a,b c,"),
+        ("scopes", "read wri\"te"),
         ("client_secret", ""),
     ];
     let refused = admin.call("client/create", &form).await.problem();

@@ -15,7 +15,7 @@ use crate::domain::{
 /// Empties the tables. Data keys stay, so that nothing is opened with the wrong one.
 pub async fn clear(conn: &mut PgConnection) -> Result<()> {
     sqlx::query!(
-        "TRUNCATE users, setup_tokens, sessions, login_failures, api_keys, providers, clients, scopes_asked,
+        "TRUNCATE users, setup_tokens, sessions, notes, login_failures, api_keys, providers, clients, scopes_asked,
                   connections, connection_search, token_sets, token_readers, attempts, relinks, flows,
                   device_codes, imports, audit, jobs, job_items, saved_filters, client_windows,
                   attempt_windows, suspects, incidents, account_questions, account_rounds"

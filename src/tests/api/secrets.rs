@@ -103,6 +103,8 @@ async fn no_answer_holds_a_secret_but_the_token_endpoint(pool: PgPool) {
         "/saved-filters".to_owned(),
     ]);
     world.execute("UPDATE connections SET account_id = 'acc_1'").await;
+    // No link is made while the provider refuses the client.
+    world.execute("UPDATE clients SET state = 'ready'").await;
     let relink = admin.press(&format!("{connection}/relink")).await.ok();
     paths.push(format!("/relinks/{}", relink["id"].as_str().unwrap()));
     let covered = admin.contract.operations();
