@@ -96,8 +96,11 @@ fn selection(clients: Vec<Share>) -> Selection {
 
 pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
     check(actor, new)?;
-    let asker =
-        Asker { kind: actor.kind(), id: actor.id().ok_or(Error::Forbidden)?, label: actor.label() };
+    let asker = Asker {
+        kind: actor.kind(),
+        id: actor.id().ok_or(Error::Forbidden(None))?,
+        label: actor.label(),
+    };
     let trimmed = |text: &Option<String>| text.as_ref().map(|text| text.trim().to_owned());
     let mut job = Job {
         id: app.new_id(),
@@ -263,7 +266,10 @@ fn check(actor: &Actor, new: &NewJob) -> Result<()> {
     }
     let ways = [new.ids.is_some(), new.filter.is_some(), new.stragglers_of.is_some()];
     if ways.into_iter().filter(|given| *given).count() != 1 {
-        return Err(Error::invalid("ids", "give one of these, `filter` and `stragglers_of`"));
+        return Err(Error::invalid(
+            "ids",
+            "must be there, or `filter` or `stragglers_of` in its place; one of the three, and no more",
+        ));
     }
     if new.ids.as_ref().is_some_and(|ids| ids.is_empty() || ids.len() > CHOSEN) {
         return Err(Error::invalid("ids", format!("must be 1 to {CHOSEN}")));

@@ -336,19 +336,26 @@ async fn identify_patiently(app: &App, caller: &Caller, given: &Grant) -> Option
     account::identify(app.http(), &caller.registration(), given).await
 }
 
-/// Finds out whose grant it is, after it was stored. A provider that does not tell costs nothing.
+/// Finds out whose grant it is, after it was stored. A provider that does not tell now costs nothing, and is
+/// asked again.
 pub(super) async fn name(app: &App, id: Uuid, caller: &Caller, given: &Grant) {
     if given.account.is_some() {
         return;
     }
-    let Some(account) = account::identify(app.http(), &caller.registration(), given).await else {
+    let account = account::identify(app.http(), &caller.registration(), given).await;
+    if account.is_none() && !account::is_told_by_userinfo(&caller.profile) {
         return;
-    };
+    }
     let named = async {
         let mut conn = app.pool().acquire().await?;
-        let label = account.label.as_deref();
-        store::connection::name_account(&mut conn, id, given.obtained_at, &account.id, label)
-            .await?;
+        if let Some(Account { id: account, label }) = &account {
+            let (at, label) = (given.obtained_at, label.as_deref());
+            store::connection::name_account(&mut conn, id, at, account, label).await?;
+        } else {
+            // It is asked again little by little, as of those that came in bulk.
+            let client = caller.client.id;
+            store::account_question::insert(&mut conn, client, &[id], app.now()).await?;
+        }
         Ok::<_, Error>(())
     };
     if let Err(error) = named.await {
