@@ -1,19 +1,15 @@
 -- Lists of connections that cost the same however many are dead, and however common what is searched is.
 
 -- The dead come first in these orders, since their times are behind them. With the state at the end of the index
--- they are passed over without a look at their rows when another state is asked for.
+-- they are passed over without a look at their rows when another state is asked for. They take the old ones'
+-- places by the next migration: who only reads the connections is not to wait for this one, and a lock that is
+-- made stronger while others work beside it ends in a deadlock.
 CREATE INDEX connections_needs_human_by_state
     ON connections (coalesce(needs_human_by, timestamptz '9999-01-01 00:00+00'), id, state);
-DROP INDEX connections_needs_human_by;
-ALTER INDEX connections_needs_human_by_state RENAME TO connections_needs_human_by;
 CREATE INDEX connections_access_expires_at_state
     ON connections (coalesce(access_expires_at, timestamptz '9999-01-01 00:00+00'), id, state);
-DROP INDEX connections_access_expires_at;
-ALTER INDEX connections_access_expires_at_state RENAME TO connections_access_expires_at;
 CREATE INDEX connections_refresh_expires_at_state
     ON connections (coalesce(refresh_expires_at, timestamptz '9999-01-01 00:00+00'), id, state);
-DROP INDEX connections_refresh_expires_at;
-ALTER INDEX connections_refresh_expires_at_state RENAME TO connections_refresh_expires_at;
 
 -- Whose label or whose account holds a text is told by these; the text finds them, and a second look at the
 -- connections is spared. The table is filled anew: rows that change would be written into its indexes one by one.

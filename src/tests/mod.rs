@@ -33,4 +33,5 @@ mod simulation;
 pub mod support;
 mod token_reader;
 mod typed;
+mod upgrade;
 mod variables;

@@ -59,6 +59,8 @@ pub enum Answer {
     Account(Account),
     /// It answers, and does not say it.
     Silent,
+    /// Nobody answers at its address.
+    Unreached,
     /// It is not able to answer now; for how long, where it says so.
     Busy(Option<Duration>),
 }
@@ -72,6 +74,7 @@ pub async fn look_up(
     let userinfo = match ask(http, registration, access_token).await {
         Ok(Heard::Told(userinfo)) => userinfo,
         Ok(Heard::Nothing) | Err(_) => return Answer::Silent,
+        Ok(Heard::Unreached) => return Answer::Unreached,
         Ok(Heard::Busy(wait)) => return Answer::Busy(wait),
     };
     let tokens = Tokens([Some(access_token.expose_secret()), None, None]);
@@ -82,6 +85,7 @@ pub async fn look_up(
 enum Heard {
     Told(serde_json::Value),
     Nothing,
+    Unreached,
     Busy(Option<Duration>),
 }
 
@@ -91,7 +95,7 @@ async fn ask(
     access_token: &SecretString,
 ) -> Result<Heard, Error> {
     let request = prepare(registration, access_token)?;
-    let Ok(answer) = http.0.client.send(request).await else { return Ok(Heard::Busy(None)) };
+    let Ok(answer) = http.0.client.send(request).await else { return Ok(Heard::Unreached) };
     Ok(match answer.status {
         200..300 => token::data(&answer).map_or(Heard::Nothing, Heard::Told),
         408 | 425 | 429 | 500.. => {

@@ -17,7 +17,7 @@ use axum::{
 use serde_json::json;
 use sqlx::PgPool;
 use time::Duration;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot};
 use uuid::Uuid;
 
 use crate::{
@@ -34,6 +34,8 @@ use crate::{
 struct Userinfo {
     heard: Arc<Mutex<Vec<String>>>,
     next: Arc<Mutex<VecDeque<StatusCode>>>,
+    /// Says that it was asked, and waits before it answers.
+    gate: Arc<Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>>,
 }
 
 impl Userinfo {
@@ -52,6 +54,27 @@ impl Userinfo {
         }
     }
 
+    async fn open(&self) {
+        let gate = self.gate.lock().unwrap().take();
+        if let Some((asked, answer)) = gate {
+            asked.send(()).unwrap();
+            answer.await.unwrap();
+        }
+    }
+
+    /// Has something happen between the next question and its answer.
+    async fn meanwhile<T>(&self, world: &World, happens: impl Future<Output = T>) -> (usize, T) {
+        let ((asked, is_asked), (answer, may_answer)) = (oneshot::channel(), oneshot::channel());
+        *self.gate.lock().unwrap() = Some((asked, may_answer));
+        let happening = async {
+            is_asked.await.unwrap();
+            let happened = happens.await;
+            answer.send(()).unwrap();
+            happened
+        };
+        tokio::join!(ask(world), happening)
+    }
+
     fn says(&self, status: StatusCode, times: usize) {
         self.next.lock().unwrap().extend(std::iter::repeat_n(status, times));
     }
@@ -67,7 +90,10 @@ async fn telling(world: &World, change: impl FnOnce(&mut Profile)) -> (Userinfo,
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let at = listener.local_addr().unwrap();
     let answering = userinfo.clone();
-    let answer = move |headers: HeaderMap| async move { answering.answer(&headers) };
+    let answer = async move |headers: HeaderMap| {
+        answering.open().await;
+        answering.answer(&headers)
+    };
     let router = Router::new().route("/me", get(answer));
     tokio::spawn(async move { axum::serve(listener, router).await });
     world
@@ -226,20 +252,140 @@ async fn a_token_that_is_over_is_not_asked_with(pool: PgPool) {
     assert_eq!(userinfo.heard(), ["t0"]);
 }
 
-/// A grant that was replaced while it was asked about may be another account's.
 #[sqlx::test]
 async fn an_account_that_is_known_meanwhile_stays(pool: PgPool) {
     let world = World::new(pool).await;
     let (userinfo, client) = telling(&world, |_| {}).await;
     bring(&world, client, &tokens(1)).await;
-    world.execute("UPDATE connections SET account_id = 'somebody'").await;
+    let named = world.execute("UPDATE connections SET account_id = 'somebody'");
+    assert_eq!(userinfo.meanwhile(&world, named).await.0, 1);
+    let known = "SELECT count(*) FROM connections WHERE account_id = 'somebody'";
+    assert_eq!(world.count(known).await, 1);
+    world.pass(Duration::seconds(1));
     ask(&world).await;
+    assert_eq!(userinfo.heard(), ["t0"], "nothing is left to be asked");
+    assert_eq!((world.count(known).await, world.count(ASKED).await), (1, 0));
+}
+
+/// A grant that was replaced while it was asked about may be another account's.
+#[sqlx::test]
+async fn what_is_told_of_a_grant_is_not_said_of_the_next(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (userinfo, client) = telling(&world, |_| {}).await;
+    bring(&world, client, &tokens(1)).await;
+    let replaced =
+        world.execute("UPDATE connections SET obtained_at = obtained_at + interval '1 second'");
+    userinfo.meanwhile(&world, replaced).await;
+    assert_eq!((world.count(NAMED).await, world.count(ASKED).await), (0, 1));
+    world.pass(Duration::seconds(1));
+    assert_eq!(ask(&world).await, 1);
+    assert_eq!((world.count(NAMED).await, world.count(ASKED).await), (1, 0));
+}
+
+/// A refresh that comes between the look at the connection and the look at its token.
+#[sqlx::test]
+async fn a_token_that_is_replaced_before_it_is_read_is_asked_with_later(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (userinfo, client) = telling(&world, |_| {}).await;
+    bring(&world, client, &tokens(1)).await;
+    let mut refresh = world.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE token_sets").execute(&mut *refresh).await.unwrap();
+    let refreshing = async {
+        let waits = "SELECT count(*) FROM pg_locks
+                     WHERE NOT granted AND relation = 'token_sets'::regclass
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        while world.count(waits).await == 0 {
+            tokio::task::yield_now().await;
+        }
+        for table in ["token_sets", "connections"] {
+            let next = format!("UPDATE {table} SET generation = generation + 1");
+            sqlx::query(sqlx::AssertSqlSafe(next)).execute(&mut *refresh).await.unwrap();
+        }
+        refresh.commit().await.unwrap();
+    };
+    assert_eq!(tokio::join!(ask(&world), refreshing).0, 0);
     assert_eq!(userinfo.heard(), Vec::<String>::new());
-    assert_eq!(
-        world.count("SELECT count(*) FROM connections WHERE account_id = 'somebody'").await,
-        1
-    );
+    assert_eq!(world.count(ASKED).await, 1);
+}
+
+/// Hosts that are gone, among many: each has its few tries, and none makes the others wait.
+#[sqlx::test]
+async fn who_is_not_there_is_asked_in_vain_and_keeps_nobody_waiting(pool: PgPool) {
+    let world = World::new(pool).await;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let nobody = listener.local_addr().unwrap();
+    drop(listener);
+    let (_, client) = telling(&world, |profile| {
+        profile.endpoints.userinfo = Some(format!("http://{nobody}/me"));
+    })
+    .await;
+    bring(&world, client, &tokens(7)).await;
+    world.execute("UPDATE connections SET access_expires_at = NULL").await;
+    let tried = "SELECT count(*) FROM account_questions WHERE tries = 1";
+    for count in [5, 7] {
+        ask(&world).await;
+        assert_eq!(world.count(tried).await, count);
+        world.pass(Duration::seconds(1));
+    }
+    for wait in [Duration::minutes(10), Duration::hours(3), Duration::days(1)] {
+        assert_eq!(world.count(ASKED).await, 7);
+        world.pass(wait);
+        ask(&world).await;
+        world.pass(Duration::seconds(1));
+        ask(&world).await;
+    }
     assert_eq!(world.count(ASKED).await, 0);
+}
+
+#[sqlx::test]
+async fn a_provider_that_is_always_busy_is_not_asked_for_ever(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (userinfo, client) = telling(&world, |_| {}).await;
+    bring(&world, client, &tokens(1)).await;
+    world.execute("UPDATE connections SET access_expires_at = NULL").await;
+    userinfo.says(StatusCode::SERVICE_UNAVAILABLE, 10);
+    ask(&world).await;
+    for wait in [Duration::hours(1), Duration::hours(3), Duration::days(1)] {
+        world.pass(wait - Duration::seconds(1));
+        ask(&world).await;
+        assert_eq!(world.count(ASKED).await, 1, "not before {wait}");
+        userinfo.heard();
+        world.pass(Duration::seconds(1));
+        ask(&world).await;
+        assert_eq!(userinfo.heard().len(), 1, "after {wait}");
+    }
+    assert_eq!(world.count(ASKED).await, 0);
+}
+
+/// A provider that allows one request at a time.
+#[sqlx::test]
+async fn a_question_and_a_refresh_are_not_under_way_at_once(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (userinfo, client) = telling(&world, |profile| profile.policy.concurrency = Some(1)).await;
+    bring(&world, client, &tokens(2)).await;
+    let begins = async {
+        world.execute("UPDATE connections SET due_at = timestamptz '2026-03-01 12:00:00+00' WHERE external_id = 't1'").await;
+        app::refresh::begin_due(&world.app, 10).await.unwrap().len()
+    };
+    let (asked, begun) = userinfo.meanwhile(&world, begins).await;
+    assert_eq!((asked, begun), (1, 0), "its refresh goes before the second question");
+    let begun = app::refresh::begin_due(&world.app, 10).await.unwrap();
+    assert_eq!(begun.len(), 1, "the place was given back");
+    futures::future::join_all(begun).await;
+}
+
+/// The one place is not taken for a question when a refresh is about to come due.
+#[sqlx::test]
+async fn no_question_takes_the_last_place_before_a_refresh(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (userinfo, client) = telling(&world, |profile| profile.policy.concurrency = Some(1)).await;
+    bring(&world, client, &tokens(1)).await;
+    world.execute("UPDATE connections SET due_at = timestamptz '2026-03-01 12:00:01+00'").await;
+    assert_eq!(ask(&world).await, 0);
+    assert_eq!(userinfo.heard(), Vec::<String>::new());
+    world.execute("UPDATE connections SET due_at = timestamptz '2026-03-01 12:30:00+00'").await;
+    world.pass(Duration::seconds(1));
+    assert_eq!(ask(&world).await, 1);
 }
 
 /// A provider that allows ten requests a minute: the next one belongs to the refresh that is due.

@@ -2,7 +2,8 @@
 //!
 //! Each client is asked about a few a second, one after the other, with what its limits leave over; no refresh
 //! waits for that, and nothing waits for the answers. What is not told is asked for a few times more, each time
-//! after a longer while. An account that another connection of the client has already is noted all the same:
+//! after a longer while, for whatever reason: one that nobody answers for is no reason to ask about the others later.
+//! An account that another connection of the client has already is noted all the same:
 //! they are two grants.
 
 use futures::{StreamExt, stream};
@@ -75,7 +76,7 @@ pub async fn ask_due(app: &App) -> Result<usize> {
 /// What came of a question.
 enum Came {
     Answer,
-    /// Nothing had to be asked.
+    /// Nothing had to be asked, or nobody is there to be asked.
     Nothing,
     /// The client has no turn to spare.
     NoRoom,
@@ -103,7 +104,7 @@ async fn run(app: &App, round: Round) -> Result<usize> {
             Ok(came) => came,
             // It is not to stand before the others for ever.
             Err(error) => {
-                vain(app, &question).await?;
+                vain(app, &question, Duration::ZERO).await?;
                 return Err(error);
             }
         };
@@ -147,16 +148,24 @@ async fn ask(app: &App, caller: &Caller, question: &Question) -> Result<Came> {
     };
     let open = grant::open(app, &mut conn, id, connection.generation).await?;
     let (Some(access_token), Some(obtained_at)) = (open.access, connection.obtained_at) else {
-        store::account_question::delete(&mut conn, id).await?;
+        let found = store::connection::find(&mut conn, id).await?;
+        if found.is_some_and(|found| found.generation != connection.generation) {
+            // It was refreshed between our two looks.
+            store::account_question::postpone(&mut conn, question, app.now() + NEXT_ROUND).await?;
+        } else {
+            store::account_question::delete(&mut conn, id).await?;
+        }
         return Ok(Came::Nothing);
     };
     drop(conn);
-    if !turn::take_spare(app, connection.client_id, &caller.profile).await? {
+    let Some(turn) = turn::take_spare(app, connection.client_id, &caller.profile).await? else {
         return Ok(Came::NoRoom);
-    }
+    };
     let variables = caller.filled(&connection.variables);
     let registration = caller.registration_for(&connection.scopes_requested, &variables);
-    match account::look_up(app.http(), &registration, &access_token).await {
+    let answer = account::look_up(app.http(), &registration, &access_token).await;
+    turn.answered(app).await?;
+    match answer {
         Answer::Account(account) => {
             let mut tx = app.begin().await?;
             let (label, account) = (account.label.as_deref(), &account.id);
@@ -167,26 +176,23 @@ async fn ask(app: &App, caller: &Caller, question: &Question) -> Result<Came> {
             tx.commit().await?;
             Ok(Came::Answer)
         }
-        Answer::Silent => vain(app, question).await.map(|()| Came::Answer),
-        Answer::Busy(wait) => {
-            // Another one goes first then: it may be this one that it has no answer to.
-            let mut conn = app.pool().acquire().await?;
-            let at = app.now() + BUSIEST;
-            store::account_question::postpone(&mut conn, question, at).await?;
-            Ok(Came::Busy(wait))
-        }
+        Answer::Silent => vain(app, question, Duration::ZERO).await.map(|()| Came::Answer),
+        Answer::Unreached => vain(app, question, Duration::ZERO).await.map(|()| Came::Nothing),
+        // Another one goes first then: it may be this one that it has no answer to.
+        Answer::Busy(wait) => vain(app, question, BUSIEST).await.map(|()| Came::Busy(wait)),
     }
 }
 
-/// Has what was asked in vain wait, longer each time, or go.
-async fn vain(app: &App, question: &Question) -> Result<()> {
+/// Has what was asked in vain wait, longer each time and at least so long, or go.
+async fn vain(app: &App, question: &Question, at_least: Duration) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
     let tries = usize::try_from(question.tries).unwrap_or_default();
     let Some(wait) = AGAIN.get(tries) else {
         return Ok(store::account_question::delete(&mut conn, question.connection_id).await?);
     };
     let again = Question { tries: question.tries.saturating_add(1), ..*question };
-    Ok(store::account_question::postpone(&mut conn, &again, app.now() + *wait).await?)
+    Ok(store::account_question::postpone(&mut conn, &again, app.now() + at_least.max(*wait))
+        .await?)
 }
 
 /// When a connection can be asked about.

@@ -22,6 +22,9 @@ const CALLERS: Duration = Duration::seconds(2);
 /// an answer is waited for.
 const HELD: Duration = Duration::seconds(35);
 
+/// A place is to spare if no refresh comes due for so long: most answers take less.
+const QUIET: Duration = Duration::seconds(5);
+
 /// A question that is no refresh, under way at a client's provider.
 pub struct Question {
     client_id: Uuid,
@@ -53,29 +56,47 @@ pub async fn take(
     }
 }
 
-/// Takes a turn if no refresh can be made to wait by it: where the profile has limits, while more than half of what
-/// they allow is free or, where that is next to nothing, while no refresh comes due before there is a turn again.
-/// Nobody waits here, and whoever holds the client goes first.
-pub async fn take_spare(app: &App, client_id: Uuid, profile: &Profile) -> Result<bool> {
+/// A turn that was to spare; with a place, where there is a limit.
+pub struct Spare(Option<Question>);
+
+/// Takes a turn if no refresh is made to wait by it, as far as can be told: where the profile has limits, while more
+/// than half of what they allow is free or, where that is next to nothing, while no refresh comes due before there is
+/// a turn again. It holds one of the client's places until it is [answered](Spare::answered). Nobody waits here, and
+/// whoever holds the client goes first.
+pub async fn take_spare(app: &App, client_id: Uuid, profile: &Profile) -> Result<Option<Spare>> {
     if profile.policy.concurrency.is_none() && profile.policy.requests_per_minute.is_none() {
-        return Ok(true);
+        return Ok(Some(Spare(None)));
     }
     let limit = intent::limit(client_id, Some(profile));
     let seconds = limit.interval.unwrap_or_default();
     let most = f64::from(limit.concurrency);
     let most = limit.interval.map_or(most, |_| most.min(limit.burst));
-    let by = app.now() + Duration::seconds_f64(2.0 * seconds);
+    let by = app.now() + Duration::seconds_f64(2.0 * seconds).max(QUIET);
     let mut tx = app.begin().await?;
     let is_quiet = !store::account_question::is_refresh_due(&mut tx, client_id, by).await?;
     // Who claims refreshes passes by a client that we hold; so it is held as short as can be.
     let rooms = claim::room(app, &mut tx, &[limit], &[StateName::Ready]).await?;
     let room = rooms.first().map_or(0, |room| room.room);
     let is_spare = room > 0 && (is_quiet || most >= 2.0 && f64::from(room) > most / 2.0);
-    if is_spare && limit.interval.is_some() {
-        store::client::limit::spend(&mut tx, client_id, seconds, app.database_now()).await?;
+    let (question, now) = (Question { client_id, id: app.new_id() }, app.database_now());
+    if !is_spare || !question.hold(&mut tx, now).await? {
+        tx.rollback().await?;
+        return Ok(None);
+    }
+    if limit.interval.is_some() {
+        store::client::limit::spend(&mut tx, client_id, seconds, now).await?;
     }
     tx.commit().await?;
-    Ok(is_spare)
+    Ok(Some(Spare(Some(question))))
+}
+
+impl Spare {
+    pub async fn answered(self, app: &App) -> Result<()> {
+        match self.0 {
+            Some(question) => question.answered(app, None).await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// What is said to whoever did not get a turn.
