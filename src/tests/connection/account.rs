@@ -29,13 +29,15 @@ use crate::{
     tests::support::World,
 };
 
+type Gate = (oneshot::Sender<()>, oneshot::Receiver<()>);
+
 /// A userinfo endpoint: knows each token's account by its number, unless it is told what to say.
 #[derive(Clone, Default)]
 struct Userinfo {
     heard: Arc<Mutex<Vec<String>>>,
     next: Arc<Mutex<VecDeque<StatusCode>>>,
     /// Says that it was asked, and waits before it answers.
-    gate: Arc<Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>>,
+    gate: Arc<Mutex<Option<Gate>>>,
 }
 
 impl Userinfo {
