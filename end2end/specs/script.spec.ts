@@ -15,6 +15,10 @@ const first = {
   streams: 0,
   gone: false,
   fails: false,
+  /** Whether what was sent stays, though it worked. */
+  keeps: false,
+  /** Whether a file can be sent. */
+  takes: false,
   name: "one",
   hidden: "a",
   /** How the part stands after which all of the page is another. */
@@ -28,9 +32,11 @@ const page = (asked: URLSearchParams) => `<!DOCTYPE html><html lang="en"><head><
 <script type="module">import start,* as parts from "/stub.js";const wasm="";${SCRIPT}</script></head><body><main>
 ${asked.has("__done") ? '<div class="was-done" role="status"><p class="said">It was done.</p></div>' : ""}<h1>A page</h1>
 <div id="things" data-live="still" data-topic="things">${aloud("stale")}<p id="name">${now.name}</p>${aloud("held")}</div>
-<form method="post" action="/rpc/thing"><input type="hidden" name="shown" value="${now.hidden}">
+<form method="post" action="/rpc/thing" class="${now.keeps ? "form is-kept" : "form"}"><input type="hidden" name="shown" value="${now.hidden}">
 <label>Typed <input name="typed" value=""></label><button>Send</button>
 ${asked.has("__err") ? '<div class="answered"><p class="said">It failed.</p></div>' : ""}</form>
+${now.takes ? `<form method="post" enctype="multipart/form-data" action="/upload/thing" class="${asked.has("run") ? "form is-kept" : "form"}">
+<label>File <input type="file" name="file"></label><button>Upload</button></form>` : ""}
 ${now.rehearsal && `<div id="rehearsal" data-live="${now.rehearsal}" data-then="reload">${aloud("held")}</div>`}
 </main></body></html>`;
 
@@ -51,6 +57,8 @@ const server = createServer((request, answer) => {
     now.hidden += "b";
     const came = now.fails ? "__path=/rpc/thing&__err=e" : "__done=/rpc/thing";
     answer.writeHead(204, { "x-go-to": `http://${request.headers.host}/?${came}` }).end();
+  } else if (pathname === "/upload/thing") {
+    request.resume().on("end", () => answer.writeHead(303, { location: "/?run=1" }).end());
   } else if (now.gone) {
     answer.writeHead(404, html).end(`<main><div class="stack"><p>${GONE}</p></div></main>`);
   } else {
@@ -134,6 +142,29 @@ test("what was typed anywhere outlives a rehearsal", async ({ page }) => {
   await page.getByLabel("Typed").fill("");
   await page.locator("h1").click();
   await expect(async () => expect(await stayed(page)).toBe(false)).toPass({ timeout: 12_000 });
+});
+
+test("what is to be corrected stays after it was read", async ({ page }) => {
+  for (const keeps of [true, false]) {
+    now.keeps = keeps;
+    await visit(page);
+    await page.getByLabel("Typed").fill("half of it");
+    await page.getByRole("button", { name: "Send" }).click();
+    await expect(async () => expect(await focused(page)).toBe("It was done.")).toPass();
+    await expect(page.getByLabel("Typed")).toHaveValue(keeps ? "half of it" : "");
+  }
+});
+
+test("a file that was tried is at hand for what follows", async ({ page }) => {
+  now.takes = true;
+  await visit(page);
+  const file = page.getByLabel("File");
+  await file.setInputFiles({ name: "rows.csv", mimeType: "text/csv", buffer: Buffer.from("a,b") });
+  await page.getByRole("button", { name: "Upload" }).click();
+  await expect(page).toHaveURL(`${url}?run=1`);
+  expect(await stayed(page)).toBe(true);
+  const name = await file.evaluate((field) => (field as HTMLInputElement).files?.[0]?.name);
+  expect(name).toBe("rows.csv");
 });
 
 test("what came of a form is what one hears, once", async ({ page }) => {

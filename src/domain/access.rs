@@ -45,6 +45,12 @@ impl Permission {
         Self::ApiKeysWrite,
         Self::SettingsWrite,
     ];
+
+    /// The scope that allows this, and the least besides.
+    pub fn scope(self) -> Scope {
+        let allowing = Scope::ALL.into_iter().find(|scope| scope.allows(self));
+        allowing.unwrap_or(Scope::Admin)
+    }
 }
 
 /// What a person is here for.

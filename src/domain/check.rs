@@ -152,6 +152,8 @@ pub enum Doubt {
     Unsent,
     /// The provider answers made-up credentials alike.
     Indifferent,
+    /// The provider was asked, and the client's limits left no turn for the question that would prove it.
+    NoTurn,
     /// The answer says neither.
     Unclear,
     /// No answer came, or the provider asks for a pause.
@@ -159,12 +161,13 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NoWay,
         Self::InUse,
         Self::PerConnection,
         Self::Unsent,
         Self::Indifferent,
+        Self::NoTurn,
         Self::Unclear,
         Self::Unanswered,
     ];
@@ -176,6 +179,7 @@ impl Doubt {
             Self::PerConnection => "per_connection",
             Self::Unsent => "unsent",
             Self::Indifferent => "indifferent",
+            Self::NoTurn => "no_turn",
             Self::Unclear => "unclear",
             Self::Unanswered => "unanswered",
         }

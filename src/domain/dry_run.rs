@@ -64,6 +64,16 @@ pub enum Answered {
     ClientCredentials,
 }
 
+impl Answered {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exchange => "exchange",
+            Self::Refresh => "refresh",
+            Self::ClientCredentials => "client_credentials",
+        }
+    }
+}
+
 /// What Regrant reads out of an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -71,6 +81,15 @@ pub enum Answered {
 pub enum Reading {
     Grant(Box<GrantReading>),
     Refusal(RefusalReading),
+}
+
+/// What was read last on a page, and of what: all but the sample itself, for that may hold tokens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LastReading {
+    pub reading: Reading,
+    pub status: String,
+    pub content_type: String,
+    pub answers: Answered,
 }
 
 /// A token set. Times count from now, as if the request had just been sent.

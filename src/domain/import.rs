@@ -12,6 +12,8 @@ pub struct Import {
     pub client_id: Uuid,
     /// Rows were read and checked, and nothing was stored.
     pub dry_run: bool,
+    /// What the file is called, where its sender said so.
+    pub file_name: Option<String>,
     pub state: ImportState,
     /// Bytes of the file that were read so far.
     pub read_bytes: i64,
@@ -38,6 +40,11 @@ pub struct Import {
 impl Import {
     pub fn is_running(&self) -> bool {
         self.state == ImportState::Running
+    }
+
+    /// Whether it was tried, and all of it would become connections.
+    pub fn is_rehearsed(&self) -> bool {
+        self.dry_run && self.state == ImportState::Done && self.failed == 0 && self.imported > 0
     }
 
     /// How much of the file is read, where its length is known.
@@ -113,6 +120,12 @@ impl RowProblem {
     }
 }
 
+/// What a file is called, as far as it is told; `None`: it has no name.
+pub fn file_name(told: &str) -> Option<String> {
+    let name: String = tellable(told.trim()).take(TOLD).collect();
+    (!name.is_empty()).then_some(name)
+}
+
 /// What stood in the file may be anything; a control character in it (PostgreSQL's JSON has no NUL)
 /// must not cost the rows beside it.
 fn tellable(text: &str) -> impl Iterator<Item = char> {
@@ -122,6 +135,13 @@ fn tellable(text: &str) -> impl Iterator<Item = char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_has_a_name_or_none() {
+        assert_eq!(file_name(" all\0 of it.csv\n"), Some("all of it.csv".into()));
+        assert_eq!(file_name(&"é".repeat(TOLD + 1)), Some("é".repeat(TOLD)));
+        assert_eq!((file_name(""), file_name(" \0")), (None, None));
+    }
 
     #[test]
     fn a_problem_holds_no_control_characters() {

@@ -119,7 +119,8 @@ pub struct NewJob {
     #[serde(default)]
     pub expected: Option<String>,
     /// Of its maker's choice, one for each job they mean: when they send the same once more, no second
-    /// job is made, and the first is the answer.
+    /// job is made, and the first is the answer. Sent with another action, tag or choice, it is refused
+    /// (409, `changed`).
     #[serde(default)]
     pub key: Option<Uuid>,
 }
@@ -151,7 +152,7 @@ pub struct Selection {
     pub total: i64,
     /// Of which clients, the most first.
     pub clients: Vec<Share>,
-    /// Another one when another number of any client's are chosen. A job with it as `expected` is made
+    /// Another one when others are chosen, also if they are as many. A job with it as `expected` is made
     /// only while it is the same.
     pub digest: String,
     /// For links: the names of those clients that are refused or switched off. No link of theirs can work

@@ -127,6 +127,13 @@ impl Profile {
         }
     }
 
+    /// Whether it fits any server: each client writes in which it is.
+    pub fn is_for_any_server(&self) -> bool {
+        let token = self.endpoints.token.as_deref().unwrap_or_default();
+        let whole = |variable: &Variable| token == format!("{{{}}}", variable.name);
+        self.variables.iter().any(|variable| variable.choices.is_empty() && whole(variable))
+    }
+
     pub fn allows(&self, grant: GrantType) -> bool {
         self.grants.contains(&grant)
     }

@@ -47,8 +47,8 @@ pub use empty::{Empty, empty};
 pub use import::{import, nothing_read};
 pub use job::{
     job, job_action, job_broke_off, job_changed, job_customer_busy, job_disconnected, job_done,
-    job_gone, job_meaning, job_name, job_not_allowed, job_nothing_to_do, job_outcome, job_press,
-    job_refused, job_relink, job_revoked, job_selection, job_stop,
+    job_gone, job_key_used, job_meaning, job_name, job_not_allowed, job_nothing_to_do, job_outcome,
+    job_press, job_refused, job_relink, job_revoked, job_selection, job_stop,
 };
 pub use lifeline::{lifeline, mark};
 pub use list::{FILTER_SAVED, connections, grouped, sort, unread};
@@ -64,8 +64,8 @@ pub use overview::{
 };
 pub use people::{NOBODY_YET, PASSWORD_SET, SETUP_OVER, SETUP_UNKNOWN, new_password, role, scope};
 pub use provider::{
-    authentication, beginning, choice, encoding, pkce, profile_in_use, refresh_lifetime, renewal,
-    rotation,
+    authentication, beginning, choice, discovered, encoding, pkce, profile_in_use,
+    refresh_lifetime, renewal, rotation,
 };
 pub use relink::{
     Advice, DROP_LOGO, brand, brand_contrast, more_found, no_relink, relink, relink_refused,

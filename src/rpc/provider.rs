@@ -42,13 +42,13 @@ pub async fn delete(slug: String) -> Answer<()> {
     Ok(())
 }
 
-/// Reads an issuer's metadata, keeps what it says as a custom provider and goes to registering a
-/// client there.
+/// Reads an issuer's metadata, keeps what it says as a custom provider (if there is none of it) and goes
+/// to registering a client there.
 #[server(prefix = "/rpc", endpoint = "provider/discover")]
 pub async fn discover(issuer: String, #[server(default)] name: String) -> Answer<()> {
-    use crate::server::http::caller;
+    use crate::{server::http::caller, ui::path};
     let (app, actor) = caller::actor().await?;
     let made = app.call(crate::server::app::provider::adopt(&app, &actor, &issuer, &name)).await?;
-    caller::redirect(&format!("/clients/new?provider={}", made.profile.slug));
+    caller::redirect(&path::client_new_discovered(&made.entry.profile.slug, made.was_known));
     Ok(())
 }

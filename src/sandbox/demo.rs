@@ -111,7 +111,7 @@ fn words(error: app::Error) -> anyhow::Error {
 async fn fill(app: &App, running: &Running) -> anyhow::Result<Profile> {
     let sandbox = &running.sandbox;
     let provider =
-        app::provider::adopt(app, ACTOR, &running.url, "Sandbox").await.map_err(words)?;
+        app::provider::adopt(app, ACTOR, &running.url, "Sandbox").await.map_err(words)?.entry;
     let slug = &provider.profile.slug;
     // A registration of its own, whose secret the sandbox then changes behind our back.
     let mut warehouse = Client::confidential("warehouse", "warehouse-secret");

@@ -271,7 +271,33 @@ async fn the_page_shows_what_was_read_once_and_never_the_token(pool: PgPool) {
     let shown = admin.get(&page).await.text;
     assert!(shown.contains("a-ve… (40 characters)") && !shown.contains("nobody-should"));
     assert!(shown.contains("REFRESH-TOKEN"));
+    // The sample stays in the browser, for whoever corrects it.
+    assert!(shown.contains("class=\"form is-kept\""), "{shown}");
     assert!(!admin.get(&page).await.text.contains("a-ve…"));
+}
+
+/// What tells of no token stands there again, with a script or without.
+#[sqlx::test]
+async fn what_a_sample_answers_is_chosen_once(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let form = [
+        ("client", &*client.to_string()),
+        ("body", "{\"error\":\"planted-and-not-shown\"}"),
+        ("status", "418"),
+        ("content_type", "application/odd+json"),
+        ("answers", "refresh"),
+    ];
+    assert_eq!(admin.submit("dry_run/read", &form).await.status, 302);
+    let page = admin.get(&format!("/clients/{client}/dry-run")).await.text;
+    let form = page.split("name=\"body\"").nth(1).expect("the form");
+    assert!(!form.contains("planted-and"), "{form}");
+    for kept in ["value=\"418\"", "value=\"application/odd+json\""] {
+        assert!(form.contains(kept), "{kept}: {form}");
+    }
+    let chosen = form.split("<option").find(|option| option.contains(" selected"));
+    assert!(chosen.is_some_and(|option| option.contains("value=\"refresh\"")), "{form}");
 }
 
 /// Whoever pastes a refusal may paste a token with it: where the profile says that tokens are, or

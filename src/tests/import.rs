@@ -61,7 +61,8 @@ impl Slow {
     fn begin(app: &App, client: Uuid, bytes: Option<u64>) -> Self {
         let (feed, chunks) = mpsc::unbounded();
         let stream = StreamReader::new(chunks);
-        let file = File { format: Format::Ndjson, dry_run: false, bytes, stream };
+        let (format, name) = (Format::Ndjson, None);
+        let file = File { format, dry_run: false, name, bytes, stream };
         let app = app.clone();
         let run = async move {
             app::import::run(&app, &Actor::Operator, client, file).await.map(|ended| ended.import)
@@ -90,8 +91,10 @@ async fn a_file_becomes_connections_that_live_and_comes_again_without_harm(pool:
         file += &line(account, &world.token_response(client, account).await);
     }
     let kind = "application/x-ndjson";
-    let tried = send(&program, client, "?dry_run=true", kind, file.clone()).await.ok();
+    let named = "?dry_run=true&file_name=ours.ndjson";
+    let tried = send(&program, client, named, kind, file.clone()).await.ok();
     assert_eq!((&tried["imported"], &tried["state"]), (&json!(2), &json!("done")));
+    assert_eq!(tried["file_name"], "ours.ndjson");
     assert_eq!(world.count("SELECT count(*) FROM connections").await, 0);
 
     let done = send(&program, client, "", kind, file.clone()).await.ok();

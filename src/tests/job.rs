@@ -1,5 +1,6 @@
 //! Jobs: what was confirmed is done, each once, whoever goes away meanwhile, and by nobody who may not.
 
+mod keys;
 mod turns;
 
 use serde_json::{Value, json};
@@ -386,7 +387,7 @@ async fn only_what_was_shown_is_done(pool: PgPool) {
     let job = send(&mut admin, &form(&again)).await;
     assert_eq!(world.count("SELECT total FROM jobs").await, 3);
 
-    // As many, but of others.
+    // More, and of another client.
     let other = world.client("other", inherits).await;
     let page = admin.get(place).await.text;
     world.import_of(other, "bob").await;

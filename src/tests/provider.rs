@@ -358,6 +358,48 @@ async fn discovery_leads_to_the_form_and_keeps_nothing(pool: PgPool) {
     assert_eq!(all.len(), before + 1);
 }
 
+/// Whoever discovers a server is told that it is kept, and where it can be deleted. A second time leads to
+/// the first, by whatever name.
+#[sqlx::test]
+async fn a_server_is_discovered_once(pool: PgPool) {
+    let world = World::new(pool).await;
+    app::provider::delete(&world.app, &world.admin, PROVIDER).await.unwrap();
+    let mut admin = world.sign_in(Admin).await;
+    let issuer = world.sandbox.url();
+    for (name, how, told) in [
+        ("Our service", "now", "Our service is kept among your providers from now on."),
+        ("Another name", "again", "Our service was discovered before."),
+    ] {
+        let form = [("issuer", issuer), ("name", name)];
+        let sent = admin.submit_on("/clients/new", "provider/discover", &form).await;
+        let place = sent.location();
+        assert!(place.contains(&format!("provider=our-service&discovered={how}")), "{place}");
+        let page = admin.get(&place).await.text;
+        assert!(page.contains(told) && page.contains("href=\"/providers/our-service\""), "{page}");
+    }
+    assert_eq!(world.audit("provider.create").await.len(), 1);
+}
+
+/// What is for any server leads to where its addresses need not be typed, and to a copy.
+#[sqlx::test]
+async fn a_preset_for_any_server_leads_to_discovery(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (mut admin, mut support) = (world.sign_in(Admin).await, world.sign_in(Support).await);
+    let discovery = "href=\"/clients/new#discover\"";
+    for slug in ["generic-oidc", "generic-oauth2"] {
+        let copy = format!("href=\"/providers/new?from={slug}\"");
+        for page in [format!("/providers/{slug}"), format!("/clients/new?provider={slug}")] {
+            let text = admin.get(&page).await.text;
+            assert!(text.contains(discovery) && text.contains(&copy), "{page}: {text}");
+        }
+        let text = support.get(&format!("/providers/{slug}")).await.text;
+        assert!(!text.contains(discovery), "{text}");
+    }
+    assert!(!admin.get("/clients/new?provider=cronofy").await.text.contains(discovery));
+    let page = admin.get("/clients/new").await.text;
+    assert!(page.contains("href=\"#discover\"") && page.contains("id=\"discover\""), "{page}");
+}
+
 /// Whoever changes a profile in use is told what that means, and what can't change is told too.
 #[sqlx::test]
 async fn a_profile_in_use_says_so(pool: PgPool) {

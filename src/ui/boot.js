@@ -90,7 +90,7 @@ const become = (page) => {
 
 // What was done is told once.
 const forget = (at) => {
-  for (const name of ["__err", "__path", "__done", "connected", "problem"]) at.searchParams.delete(name);
+  for (const name of ["__err", "__path", "__done", "connected", "discovered", "problem"]) at.searchParams.delete(name);
   history.replaceState(null, "", at);
 };
 const here = new URL(location);
@@ -116,7 +116,8 @@ const show = async (address, form) => {
   forget(at);
   become(page);
   const anew = again(form);
-  if (anew && failed) {
+  // Where what was sent is sent again with a change, it stays; a pasted secret does so in the browser alone.
+  if (anew && (failed || form.matches(".is-kept"))) {
     refill(anew, form);
     for (let fold = anew.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
   }
@@ -575,6 +576,23 @@ document.addEventListener("keydown", (event) => {
   act();
 });
 
+// What came of a file. Where the same one may follow it is at hand, and need not be chosen again.
+const sent = (form, { responseURL, responseText }) => {
+  const page = parse(responseText);
+  const anew = page.querySelector("form.is-kept [type=file]");
+  if (!anew) return location.assign(responseURL);
+  const { files } = form.querySelector("[type=file]");
+  page.querySelectorAll("noscript").forEach((part) => part.remove());
+  history.replaceState(null, "", responseURL);
+  become(page);
+  anew.files = files;
+  const told = document.querySelector(".said");
+  if (told) told.tabIndex = -1;
+  told?.focus();
+  wake();
+  follow();
+};
+
 // A file, with a bar that says how far it is.
 const upload = (form, submitter) => {
   busy(form, true);
@@ -588,7 +606,7 @@ const upload = (form, submitter) => {
     if (bar && total) [bar.max, bar.value] = [total, loaded];
   };
   request.onload = () => {
-    if (request.status === 200) return location.assign(request.responseURL);
+    if (request.status === 200) return sent(form, request);
     busy(form, false);
     say(form, request.responseText);
   };

@@ -74,6 +74,10 @@ pub const VIEW: &str = "as";
 pub const LANGUAGE: &str = "lang";
 /// Says that a profile was just saved.
 pub const SAVED: &str = "saved";
+/// Says that a provider was discovered on the way here, and whether it was there before.
+pub const DISCOVERED: &str = "discovered";
+/// Where a provider is discovered by its issuer's address.
+pub const DISCOVERY: &str = "/clients/new#discover";
 /// Which provider a profile is copied from.
 pub const FROM: &str = "from";
 
@@ -208,6 +212,12 @@ pub fn client_dry_run(id: Uuid) -> String {
 
 pub fn client_new(provider: &str) -> String {
     query(CLIENT_NEW, [("provider", provider.to_owned())])
+}
+
+/// Registering a client of a provider that was discovered just now, or again.
+pub fn client_new_discovered(provider: &str, again: bool) -> String {
+    let how = if again { "again" } else { "now" };
+    query(CLIENT_NEW, [("provider", provider.to_owned()), (DISCOVERED, how.to_owned())])
 }
 
 pub fn provider(slug: &str) -> String {
@@ -367,6 +377,11 @@ fn kept(params: &ParamsMap) -> impl Iterator<Item = (&str, String)> {
 /// A parameter that was given and is not empty.
 pub fn filled(params: &ParamsMap, key: &str) -> Option<String> {
     params.get(key).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// Whether a provider was discovered on the way here; then, whether it was there before.
+pub fn discovered(params: &ParamsMap) -> Option<bool> {
+    filled(params, DISCOVERED).map(|how| how == "again")
 }
 
 fn parsed<T: std::str::FromStr>(params: &ParamsMap, key: &str) -> Option<T> {

@@ -101,6 +101,11 @@ fn doubt(doubt: Doubt, provider: &str) -> String {
             "{provider} answered made-up credentials just as it answered these, so its answer proves \
              nothing. {SHOWN}"
         ),
+        Doubt::NoTurn => format!(
+            "{provider} answered, but the limits that are kept towards it left no turn for the question \
+             that would prove the answer. Check again when the client is quiet; else the first consent \
+             will show it."
+        ),
         Doubt::Unclear => format!(
             "{provider} answered, but said neither yes nor no. Its own words may help; else the first \
              consent will show it."

@@ -82,6 +82,12 @@ pub fn job_changed(total: i64) -> String {
     )
 }
 
+/// Why no job was made with a key that made another one.
+pub fn job_key_used() -> &'static str {
+    "Nothing was done, because a job was made from this form already, and now it asks for another one. Look \
+     at what it is, and confirm that."
+}
+
 /// What it means to stop a job.
 pub fn job_stop(job: &Job) -> String {
     format!(

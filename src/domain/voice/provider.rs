@@ -185,3 +185,13 @@ pub fn profile_in_use(clients: i64, holders: &[String], secret_ends_grants: bool
     });
     [Some(used), held, ended].into_iter().flatten().collect()
 }
+
+/// That a provider was discovered; `again`: it was here before.
+pub fn discovered(name: &str, again: bool) -> String {
+    match again {
+        true => format!(
+            "{name} was discovered before. It is used as it is here, and nothing was added."
+        ),
+        false => format!("{name} is kept among your providers from now on."),
+    }
+}

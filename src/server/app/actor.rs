@@ -44,7 +44,7 @@ impl Actor {
         match self {
             Self::Anonymous => Err(Error::Unauthenticated),
             _ if self.allows(permission) => Ok(()),
-            _ => Err(Error::Forbidden),
+            _ => Err(Error::Forbidden(Some(permission))),
         }
     }
 
@@ -53,7 +53,7 @@ impl Actor {
         match self {
             Self::User { id, .. } => Ok(*id),
             Self::Anonymous => Err(Error::Unauthenticated),
-            _ => Err(Error::Forbidden),
+            _ => Err(Error::Forbidden(None)),
         }
     }
 

@@ -19,12 +19,12 @@ use crate::{
         access::Permission,
         campaign::{Campaign, Occasions, Progress},
         connection::ConnectionFilter,
-        job::Action,
+        job::{Action, Share},
     },
     server::store::{
         self,
         connection::list::{choose, plan_by_values},
-        job::straggler,
+        job::{Chosen, straggler},
     },
 };
 
@@ -114,5 +114,7 @@ pub async fn occasions(app: &App, actor: &Actor, since: OffsetDateTime) -> Resul
     let strict: Vec<Uuid> = strict.map(|one| one.id).collect();
     let secrets = choose::shares_of_clients(&mut tx, &strict).await?;
     tx.commit().await?;
-    Ok(Occasions { drift, dead, since, secrets })
+    let shares =
+        |chosen: Vec<Chosen>| -> Vec<Share> { chosen.into_iter().map(Share::from).collect() };
+    Ok(Occasions { drift: shares(drift), dead: shares(dead), since, secrets })
 }

@@ -46,8 +46,14 @@ pub async fn run(
 }
 
 fn read(app: &App, caller: &Caller, sample: &Sample) -> Result<Reading> {
-    if sample.body.trim().is_empty() || sample.body.len() > SAMPLE_LIMIT {
-        return Err(Error::invalid("body", "must have 1 to 262144 bytes"));
+    if sample.body.trim().is_empty() {
+        return Err(Error::invalid("body", "must be filled in"));
+    }
+    if sample.body.len() > SAMPLE_LIMIT {
+        return Err(Error::invalid(
+            "body",
+            "is too long: it must have at most 262144 bytes (256 KB)",
+        ));
     }
     if sample.status.is_some_and(|status| !(100..=599).contains(&status)) {
         return Err(Error::invalid("status", "must be a status from 100 to 599"));

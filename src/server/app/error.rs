@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        access::Permission,
         connection::Reason,
         problem::{Code, FieldProblem, Obstacle, Problem},
         voice,
@@ -16,9 +17,9 @@ use super::refresh::save::is_absence;
 pub enum Error {
     #[error("nobody is signed in")]
     Unauthenticated,
-    /// The caller is known and may not do this.
+    /// The caller is known and may not do this; what it would take, where that is for an API key.
     #[error("not allowed")]
-    Forbidden,
+    Forbidden(Option<Permission>),
     /// There is no such thing; the word names it.
     #[error("no such {0}")]
     NotFound(&'static str),
@@ -80,7 +81,7 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::Unauthenticated => Code::Unauthenticated,
-            Self::Forbidden => Code::Forbidden,
+            Self::Forbidden(_) => Code::Forbidden,
             Self::NotFound(_) => Code::NotFound,
             Self::Conflict(_) => Code::Conflict,
             Self::Invalid(_) => Code::Invalid,
@@ -97,7 +98,7 @@ impl Error {
     pub fn problem(&self) -> Problem {
         let message = match self {
             Self::Unauthenticated => "Sign in first.".into(),
-            Self::Forbidden => "You are not allowed to do this.".into(),
+            Self::Forbidden(_) => "You are not allowed to do this.".into(),
             Self::NotFound(noun) => format!("There is no such {noun}."),
             Self::Conflict(Conflict { why, .. })
             | Self::ProviderUnavailable { why, .. }

@@ -29,7 +29,12 @@ use super::{
     client::{self, Caller},
 };
 use crate::{
-    domain::{access::Permission, import::Import, problem::Obstacle, voice},
+    domain::{
+        access::Permission,
+        import::{self, Import},
+        problem::Obstacle,
+        voice,
+    },
     server::store::{self, import::NewImport},
 };
 
@@ -52,6 +57,8 @@ pub struct File<S> {
     pub format: Format,
     /// Rows are read and checked, and nothing is stored.
     pub dry_run: bool,
+    /// What it is called, if that is known.
+    pub name: Option<String>,
     /// How long it is, if that is known.
     pub bytes: Option<u64>,
     pub stream: S,
@@ -81,6 +88,7 @@ pub async fn run(
         id: app.new_id(),
         client_id,
         dry_run: file.dry_run,
+        file_name: file.name.as_deref().and_then(import::file_name),
         total_bytes: file.bytes.and_then(|bytes| i64::try_from(bytes).ok()),
         begun_at: app.now(),
     };

@@ -5,6 +5,7 @@
 //! over when it dies.
 
 mod act;
+mod key;
 mod outcomes;
 mod run;
 
@@ -31,7 +32,7 @@ use crate::{
     server::store::{
         self,
         connection::list::{self, Found, choose},
-        job::{Asker, item, straggler},
+        job::{Asker, Chosen, item, straggler},
     },
 };
 
@@ -56,20 +57,20 @@ enum Choice {
 pub async fn preview(app: &App, actor: &Actor, new: &NewJob) -> Result<Selection> {
     check(actor, new)?;
     let mut tx = app.begin().await?;
-    let clients: Vec<Share> = match choose(app, &mut tx, new).await? {
+    let chosen = match choose(app, &mut tx, new).await? {
         Choice::Ids(ids) => item::shares(&mut tx, &ids).await?,
         Choice::Found(found) => choose::shares(&mut tx, &found).await?,
         Choice::StragglersOf(id) => straggler::shares(&mut tx, id, app.now()).await?,
     };
     let refused = match new.action {
         Action::Relink => {
-            let ids: Vec<Uuid> = clients.iter().map(|share| share.client_id).collect();
+            let ids: Vec<Uuid> = chosen.iter().map(|chosen| chosen.client_id).collect();
             store::client::list_refused(&mut tx, &ids).await?
         }
         _ => Vec::new(),
     };
     tx.commit().await?;
-    Ok(Selection { refused, ..selection(clients) })
+    Ok(Selection { refused, ..selection(chosen) })
 }
 
 /// [`preview`], for a form in which it is confirmed.
@@ -77,18 +78,20 @@ pub async fn preview_once(app: &App, actor: &Actor, new: &NewJob) -> Result<Prop
     Ok(Proposal { selection: preview(app, actor, new).await?, key: app.new_id() })
 }
 
-fn selection(clients: Vec<Share>) -> Selection {
-    let mut counts: Vec<_> = clients.iter().map(|share| (share.client_id, share.count)).collect();
-    counts.sort_unstable();
+fn selection(chosen: Vec<Chosen>) -> Selection {
+    let mut marks: Vec<_> =
+        chosen.iter().map(|chosen| (chosen.client_id, chosen.count, chosen.mark)).collect();
+    marks.sort_unstable();
     let mut digest = Sha256::new();
-    for (client, count) in &counts {
+    for (client, count, mark) in &marks {
         digest.update(client.as_bytes());
         digest.update(count.to_be_bytes());
+        digest.update(mark.to_be_bytes());
     }
     let digest = digest.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     Selection {
-        total: counts.iter().map(|(_, count)| count).sum(),
-        clients,
+        total: marks.iter().map(|(_, count, _)| count).sum(),
+        clients: chosen.into_iter().map(Share::from).collect(),
         digest,
         refused: Vec::new(),
     }
@@ -96,8 +99,11 @@ fn selection(clients: Vec<Share>) -> Selection {
 
 pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
     check(actor, new)?;
-    let asker =
-        Asker { kind: actor.kind(), id: actor.id().ok_or(Error::Forbidden)?, label: actor.label() };
+    let asker = Asker {
+        kind: actor.kind(),
+        id: actor.id().ok_or(Error::Forbidden(None))?,
+        label: actor.label(),
+    };
     let trimmed = |text: &Option<String>| text.as_ref().map(|text| text.trim().to_owned());
     let mut job = Job {
         id: app.new_id(),
@@ -117,8 +123,10 @@ pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
         created_at: app.now(),
         ended_at: None,
     };
+    let key = key::Key::of(new, &job)?;
     let mut tx = app.begin().await?;
-    if let Some(made) = find_made(&mut tx, &asker, new.key).await? {
+    store::job::lock_asker(&mut tx, &asker).await?;
+    if let Some(made) = key::find_made(&mut tx, &asker, key.as_ref()).await? {
         return Ok(made);
     }
     if store::job::count_running(&mut tx, &asker).await? >= AT_ONCE {
@@ -136,9 +144,11 @@ pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
         job.client_scopes |= theirs.client_scopes && job.action == Action::Relink;
         job.name = job.name.or(theirs.name);
     }
-    if !store::job::insert(&mut tx, &job, &asker, new.key).await? {
+    let sent = key.as_ref().map(|key| (key.id, key.digest.as_slice()));
+    if !store::job::insert(&mut tx, &job, &asker, sent).await? {
         // Another request with its key was faster.
-        return find_made(&mut tx, &asker, new.key).await?.ok_or(Error::NotFound("job"));
+        let made = key::find_made(&mut tx, &asker, key.as_ref()).await?;
+        return made.ok_or(Error::NotFound("job"));
     }
     job.total = match choice {
         Choice::Ids(ids) => item::insert_chosen(&mut tx, job.id, &ids).await?,
@@ -169,18 +179,6 @@ pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
     audit::record(app, &mut tx, actor, "job.create", subject, detail).await?;
     tx.commit().await?;
     Ok(job)
-}
-
-/// The job that this one's key was used for.
-async fn find_made(
-    conn: &mut PgConnection,
-    asker: &Asker<'_>,
-    key: Option<Uuid>,
-) -> Result<Option<Job>> {
-    match key {
-        Some(key) => Ok(store::job::find_by_key(conn, asker, key).await?),
-        None => Ok(None),
-    }
 }
 
 /// Refuses a job on others than its maker was shown. What it works on was written down by then, so that
@@ -263,7 +261,10 @@ fn check(actor: &Actor, new: &NewJob) -> Result<()> {
     }
     let ways = [new.ids.is_some(), new.filter.is_some(), new.stragglers_of.is_some()];
     if ways.into_iter().filter(|given| *given).count() != 1 {
-        return Err(Error::invalid("ids", "give one of these, `filter` and `stragglers_of`"));
+        return Err(Error::invalid(
+            "ids",
+            "must be there, or `filter` or `stragglers_of` in its place; one of the three, and no more",
+        ));
     }
     if new.ids.as_ref().is_some_and(|ids| ids.is_empty() || ids.len() > CHOSEN) {
         return Err(Error::invalid("ids", format!("must be 1 to {CHOSEN}")));

@@ -289,10 +289,24 @@ fn completed(issuer: &str) -> String {
     if has_scheme { issuer.to_owned() } else { format!("https://{issuer}") }
 }
 
-/// Discovers an issuer and keeps it as a custom provider.
-pub async fn adopt(app: &App, actor: &Actor, issuer: &str, name: &str) -> Result<ProviderEntry> {
+/// What a discovery led to.
+pub struct Adopted {
+    pub entry: ProviderEntry,
+    /// It was there before, and stays as it is.
+    pub was_known: bool,
+}
+
+/// Discovers an issuer and keeps it as a custom provider, unless there is one of this issuer.
+pub async fn adopt(app: &App, actor: &Actor, issuer: &str, name: &str) -> Result<Adopted> {
     let profile = discover_named(app, actor, issuer, name).await?;
-    create(app, actor, profile).await
+    let mut conn = app.pool().acquire().await?;
+    let mut known = store::provider::list(&mut conn).await?.into_iter();
+    let known = known.find(|one| one.issuer.is_some() && one.issuer == profile.issuer);
+    drop(conn);
+    Ok(match known {
+        Some(one) => Adopted { entry: get(app, actor, &one.slug).await?, was_known: true },
+        None => Adopted { entry: create(app, actor, profile).await?, was_known: false },
+    })
 }
 
 /// [`discover`], with a name for people if there is one.

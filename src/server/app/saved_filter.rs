@@ -74,5 +74,5 @@ pub async fn delete(app: &App, actor: &Actor, id: Uuid) -> Result<()> {
 
 fn owner(actor: &Actor) -> Result<Uuid> {
     actor.require(Permission::ConnectionsRead)?;
-    actor.id().ok_or(Error::Forbidden)
+    actor.id().ok_or(Error::Forbidden(None))
 }

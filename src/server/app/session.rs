@@ -272,7 +272,12 @@ pub(crate) async fn hash_password(
         return Err(Error::invalid(field, format!("must have at least {PASSWORD_MIN} characters")));
     }
     if text.len() > PASSWORD_MAX {
-        return Err(Error::invalid(field, format!("must have at most {PASSWORD_MAX} bytes")));
+        return Err(Error::invalid(
+            field,
+            format!(
+                "is too long: {PASSWORD_MAX} letters and digits fit, fewer with accents among them"
+            ),
+        ));
     }
     let app = app.clone();
     let _permit = hashing().await?;

@@ -88,9 +88,11 @@ async fn import(
         match field.name() {
             Some("dry_run") => dry_run = true,
             Some("file") => {
-                let name = field.file_name().unwrap_or_default().to_ascii_lowercase();
-                let format = if name.ends_with(".csv") { Format::Csv } else { Format::Ndjson };
-                let file = File { format, dry_run, bytes, stream: field };
+                let name = field.file_name().map(ToOwned::to_owned);
+                let is_csv =
+                    name.as_ref().is_some_and(|name| name.to_ascii_lowercase().ends_with(".csv"));
+                let format = if is_csv { Format::Csv } else { Format::Ndjson };
+                let file = File { format, dry_run, name, bytes, stream: field };
                 return take(&app, &actor, client, file).await;
             }
             _ => {}
@@ -139,9 +141,9 @@ async fn logo(
 /// A part of a form lives no longer than its request, and an import must; so its bytes are handed
 /// over one chunk after the other.
 async fn take(app: &App, actor: &Actor, client: Uuid, file: File<Field<'_>>) -> Response {
-    let File { format, dry_run, bytes, stream: mut field } = file;
+    let File { format, dry_run, name, bytes, stream: mut field } = file;
     let (mut sender, chunks) = mpsc::channel(4);
-    let file = File { format, dry_run, bytes, stream: StreamReader::new(chunks) };
+    let file = File { format, dry_run, name, bytes, stream: StreamReader::new(chunks) };
     let hand_over = async move {
         loop {
             let Some(chunk) = field.chunk().await.map_err(io::Error::other).transpose() else {

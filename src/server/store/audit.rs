@@ -1,7 +1,7 @@
 //! The audit log.
 
 use sqlx::PgConnection;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{Result, first_id};
@@ -79,5 +79,23 @@ pub async fn of_subject(
         limit
     )
     .fetch_all(conn)
+    .await?)
+}
+
+/// What an action was done to that is told of with this in its detail, from a moment on.
+pub async fn find_subject(
+    conn: &mut PgConnection,
+    action: &str,
+    detail: &serde_json::Value,
+    from: OffsetDateTime,
+) -> Result<Option<String>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT subject_id AS "subject_id!" FROM audit
+           WHERE action = $1 AND detail @> $2 AND id >= $3 AND subject_id IS NOT NULL LIMIT 1"#,
+        action,
+        detail,
+        first_id(from)
+    )
+    .fetch_optional(conn)
     .await?)
 }

@@ -11,6 +11,7 @@ struct ImportRow {
     id: Uuid,
     client_id: Uuid,
     dry_run: bool,
+    file_name: Option<String>,
     state: String,
     read_bytes: i64,
     total_bytes: Option<i64>,
@@ -38,6 +39,7 @@ impl TryFrom<ImportRow> for Import {
             id: row.id,
             client_id: row.client_id,
             dry_run: row.dry_run,
+            file_name: row.file_name,
             state,
             read_bytes: row.read_bytes,
             total_bytes: row.total_bytes,
@@ -58,6 +60,7 @@ pub struct NewImport {
     pub id: Uuid,
     pub client_id: Uuid,
     pub dry_run: bool,
+    pub file_name: Option<String>,
     pub total_bytes: Option<i64>,
     pub begun_at: OffsetDateTime,
 }
@@ -69,14 +72,15 @@ pub async fn insert(
     beat_at: Option<OffsetDateTime>,
 ) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO imports (id, client_id, dry_run, state, total_bytes, begun_at, beat_at)
-         VALUES ($1, $2, $3, 'running', $4, $5, coalesce($6::timestamptz, clock_timestamp()))",
+        "INSERT INTO imports (id, client_id, dry_run, state, total_bytes, begun_at, beat_at, file_name)
+         VALUES ($1, $2, $3, 'running', $4, $5, coalesce($6::timestamptz, clock_timestamp()), $7)",
         new.id,
         new.client_id,
         new.dry_run,
         new.total_bytes,
         new.begun_at,
-        beat_at
+        beat_at,
+        new.file_name
     )
     .execute(conn)
     .await?;
@@ -196,7 +200,7 @@ pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> {
     sqlx::query_as!(
         ImportRow,
         "SELECT id, client_id, dry_run, state, read_bytes, total_bytes, rows, imported, skipped, failed,
-                problems, detail, begun_at, ended_at
+                problems, detail, begun_at, ended_at, file_name
          FROM imports WHERE id = $1",
         id
     )
@@ -211,7 +215,7 @@ pub async fn list(conn: &mut PgConnection, client_id: Uuid) -> Result<Vec<Import
     sqlx::query_as!(
         ImportRow,
         r#"SELECT id, client_id, dry_run, state, read_bytes, total_bytes, rows, imported, skipped, failed,
-                  '[]'::jsonb AS "problems!", detail, begun_at, ended_at
+                  '[]'::jsonb AS "problems!", detail, begun_at, ended_at, file_name
            FROM imports WHERE client_id = $1 ORDER BY id DESC LIMIT 20"#,
         client_id
     )

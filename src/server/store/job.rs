@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Error, Result};
-use crate::domain::job::Job;
+use crate::domain::job::{Job, Share};
 
 struct JobRow {
     id: Uuid,
@@ -54,6 +54,21 @@ impl TryFrom<JobRow> for Job {
     }
 }
 
+/// What is chosen of one client.
+pub struct Chosen {
+    pub client_id: Uuid,
+    pub client: String,
+    pub count: i64,
+    /// Another one when others of its connections are chosen.
+    pub mark: i64,
+}
+
+impl From<Chosen> for Share {
+    fn from(Chosen { client_id, client, count, .. }: Chosen) -> Self {
+        Self { client_id, client, count }
+    }
+}
+
 /// Whose job it is.
 pub struct Asker<'a> {
     pub kind: &'a str,
@@ -66,12 +81,12 @@ pub async fn insert(
     conn: &mut PgConnection,
     job: &Job,
     asker: &Asker<'_>,
-    key: Option<Uuid>,
+    key: Option<(Uuid, &[u8])>,
 ) -> Result<bool> {
     let done = sqlx::query!(
         "INSERT INTO jobs (id, action, tag, revoke, total, actor_kind, actor_id, actor_label, created_at,
-                           name, client_scopes, stragglers_of, request_key)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                           name, client_scopes, stragglers_of, request_key, request_digest)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
          ON CONFLICT (actor_id, request_key) DO NOTHING",
         job.id,
         job.action.as_str(),
@@ -85,22 +100,28 @@ pub async fn insert(
         job.name,
         job.client_scopes,
         job.stragglers_of,
-        key
+        key.map(|(key, _)| key),
+        key.map(|(_, digest)| digest)
     )
     .execute(conn)
     .await?;
     Ok(done.rows_affected() > 0)
 }
 
-/// How many jobs of somebody are under way. Until the transaction ends nobody else counts theirs, so that many
-/// at once do not slip past a limit.
-pub async fn count_running(conn: &mut PgConnection, asker: &Asker<'_>) -> Result<i64> {
+/// Until the transaction ends nobody else makes a job in somebody's name: the same sent twice is seen to be the
+/// same, and many at once do not slip past a limit.
+pub async fn lock_asker(conn: &mut PgConnection, asker: &Asker<'_>) -> Result<()> {
     sqlx::query!(
         r#"SELECT pg_advisory_xact_lock(hashtextextended('regrant jobs ' || $1::uuid::text, 0)) AS "locked""#,
         asker.id
     )
-    .fetch_one(&mut *conn)
+    .fetch_one(conn)
     .await?;
+    Ok(())
+}
+
+/// How many jobs of somebody are under way.
+pub async fn count_running(conn: &mut PgConnection, asker: &Asker<'_>) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM jobs
            WHERE state = 'running' AND actor_kind = $1 AND actor_id = $2"#,
@@ -143,6 +164,17 @@ pub async fn find_by_key(
         .await?
         .map(TryInto::try_into)
         .transpose()
+}
+
+/// Whether a job was asked for in such words. `true`, where nobody noted them.
+pub async fn is_of_request(conn: &mut PgConnection, id: Uuid, digest: &[u8]) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT coalesce(request_digest = $2, true) AS "same!" FROM jobs WHERE id = $1"#,
+        id,
+        digest
+    )
+    .fetch_one(conn)
+    .await?)
 }
 
 /// The newest first, from `before` on.
@@ -233,12 +265,22 @@ pub async fn prolong(
     Ok(done.rows_affected() > 0)
 }
 
-/// Gives a job back, for anybody to go on with.
-pub async fn release(conn: &mut PgConnection, job: &Leased) -> Result<()> {
+/// Gives a job back, for anybody to go on with: at once, or after so many seconds.
+pub async fn release(
+    conn: &mut PgConnection,
+    job: &Leased,
+    seconds: Option<f64>,
+    now: Option<OffsetDateTime>,
+) -> Result<()> {
     sqlx::query!(
-        "UPDATE jobs SET lease_id = NULL, leased_until = NULL WHERE id = $1 AND lease_id = $2",
+        "UPDATE jobs
+         SET lease_id = NULL,
+             leased_until = coalesce($4::timestamptz, clock_timestamp()) + make_interval(secs => $3::float8)
+         WHERE id = $1 AND lease_id = $2",
         job.id,
-        job.lease_id
+        job.lease_id,
+        seconds,
+        now
     )
     .execute(conn)
     .await?;

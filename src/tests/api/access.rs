@@ -53,6 +53,14 @@ async fn each_scope_opens_what_the_document_says_and_nothing_else(pool: PgPool) 
             let refused = page.status == 403;
             assert_eq!(opens, !refused, "{scope}: {method} {path}: {}", page.text);
             assert_ne!(page.status, 401, "{scope}: {method} {path}");
+            if refused {
+                let challenge = page.header("www-authenticate");
+                let named =
+                    challenge.split("scope=\"").nth(1).map(|rest| rest.trim_end_matches('"'));
+                assert!(needed.contains(&json!(named)), "{scope}: {method} {path}: {challenge}");
+                let told = format!("`{}`", named.unwrap_or_default());
+                assert!(page.text.contains(&told), "{method} {path}: {}", page.text);
+            }
         }
     }
 }

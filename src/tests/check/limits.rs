@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{check, found, only};
+use super::{check, found, only, provider_wants_another};
 use crate::{
     domain::access::Scope,
     sandbox::{Fault, Hold},
@@ -55,6 +55,77 @@ async fn connections_of_another_registration_of_the_client_count_too(pool: PgPoo
     assert_eq!(own_tokens(&world), 0);
     app::connection::disconnect(&world.app, &world.admin, id, false).await.unwrap();
     assert_eq!(found(&check(&world, again).await).0, "accepted");
+}
+
+/// The provider's preset was copied, and the same client registered with the copy.
+#[sqlx::test]
+async fn connections_of_the_client_at_a_copy_of_the_provider_count_too(pool: PgPool) {
+    let world = World::new(pool).await;
+    for slug in ["own", "copy"] {
+        world.provider(slug, only("client_credentials", world.sandbox.url().to_owned())).await;
+    }
+    let first = world.client_of("own", "own", |_| {}).await;
+    world.import(first).await;
+    let again = registered_again(&world, "copy", "own").await;
+    assert_eq!(found(&check(&world, again).await), ("unknown", None, Some("in_use")));
+    assert_eq!(own_tokens(&world), 0);
+}
+
+/// Checks while the client's provider asks for a pause after the first question.
+async fn check_until_paused(world: &World, client: Uuid) -> serde_json::Value {
+    world.control().hold(Hold::BeforeProcessing);
+    let pausing = async {
+        world.control().until_held(1).await;
+        let mut conn = world.pool.acquire().await.unwrap();
+        let until = world.now() + Duration::minutes(5);
+        store::client::limit::pause(&mut conn, client, until).await.unwrap();
+        world.control().release();
+    };
+    join(check(world, client), pausing).await.0
+}
+
+/// What was heard is told, also where there is no turn for the question after it.
+#[sqlx::test]
+async fn what_was_heard_before_the_turns_ended_is_told(pool: PgPool) {
+    let world = World::new(pool).await;
+    let url = world.sandbox.url().to_owned();
+    world
+        .provider("slow", |profile| {
+            only("code", url)(profile);
+            profile.renewal = crate::domain::provider::Renewal::RefreshToken;
+        })
+        .await;
+    let client = world.client_of("slow", "slow", |_| {}).await;
+    let told = check_until_paused(&world, client).await;
+    assert_eq!(found(&told), ("unknown", None, Some("no_turn")));
+    let mut conn = world.pool.acquire().await.unwrap();
+    store::client::limit::end_pause(&mut conn, client).await.unwrap();
+    drop(conn);
+    provider_wants_another(&world, "slow");
+    let told = check_until_paused(&world, client).await;
+    assert_eq!(found(&told), ("refused", Some("code"), None));
+    let begun = world.audit("client.begin_check").await.len();
+    assert_eq!((begun, world.audit("client.check").await.len()), (2, 2));
+}
+
+/// Whoever asked died, and then the database's clock was set back: its place seems to be held for an hour.
+#[sqlx::test]
+async fn a_place_of_another_time_is_free(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.provider("narrow", |profile| profile.policy.concurrency = Some(1)).await;
+    let client = world.client_of("narrow", "narrow", |_| {}).await;
+    let id = world.import(client).await;
+    world.until_due(id).await;
+    let held = "UPDATE clients SET question_id = gen_random_uuid(), question_until = $1";
+    let hold = async || {
+        let until = world.now() + Duration::hours(1);
+        sqlx::query(held).bind(until).execute(&world.pool).await.unwrap();
+    };
+    hold().await;
+    assert_eq!(world.tick().await, 1);
+    assert_eq!(world.generation(id).await, 2);
+    hold().await;
+    assert_eq!(found(&check(&world, client).await).0, "accepted");
 }
 
 /// While the question waits for its turn somebody connects.

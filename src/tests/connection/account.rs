@@ -162,6 +162,26 @@ async fn what_came_in_bulk_gets_its_accounts_a_few_at_a_time(pool: PgPool) {
     assert_eq!(world.count(right).await, 12);
 }
 
+/// What came alone is asked about at once; where nobody could answer then, as the others are.
+#[sqlx::test]
+async fn what_came_alone_and_was_not_told_is_asked_for_again(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (userinfo, client) = telling(&world, |_| {}).await;
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    let body = |token: &str| {
+        let response = json!({ "access_token": token, "expires_in": 3600 });
+        json!({ "client_id": client, "token_response": response })
+    };
+    program.post("/connections", &body("t1")).await.ok();
+    assert_eq!((world.count(NAMED).await, world.count(ASKED).await), (1, 0));
+    userinfo.says(StatusCode::SERVICE_UNAVAILABLE, 1);
+    program.post("/connections", &body("t2")).await.ok();
+    assert_eq!((world.count(NAMED).await, world.count(ASKED).await), (1, 1));
+    assert_eq!(ask(&world).await, 1);
+    assert_eq!((world.count(NAMED).await, world.count(ASKED).await), (2, 0));
+    assert_eq!(userinfo.heard(), ["t1", "t2", "t2"]);
+}
+
 #[sqlx::test]
 async fn two_replicas_do_not_ask_for_one_client_at_once(pool: PgPool) {
     let world = World::new(pool).await;

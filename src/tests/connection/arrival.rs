@@ -24,7 +24,7 @@ use crate::{
         device::DeviceState,
         provider::{AccountSource, GrantType, IdentityOrigin, Profile},
     },
-    sandbox::{self, Hold},
+    sandbox::{self, Hold, Issue},
     server::app::{
         self, Actor, App,
         connection::{
@@ -154,12 +154,18 @@ async fn find(world: &World, way: Way) -> Option<Uuid> {
     found.fetch_optional(&world.pool).await.unwrap()
 }
 
-/// A process that loses its database for good before the provider answers, and is killed once it has
-/// written that answer down. What it leaves.
-async fn killed_with_a_grant(world: &World, ready: Ready) -> TempDir {
+/// A process whose database can be taken away for good, and where it writes down what comes then.
+async fn dying(world: &World) -> (App, PgPool, TempDir) {
     let pool = PgPoolOptions::new().connect_lazy_with((*world.pool.connect_options()).clone());
     let (dying, dir) = (world.replica_on(&pool, "dying").await, tempfile::tempdir().unwrap());
     assert!(with_journal(&dying, dir.path()).is_empty());
+    (dying, pool, dir)
+}
+
+/// A process that loses its database for good before the provider answers, and is killed once it has
+/// written that answer down. What it leaves.
+async fn killed_with_a_grant(world: &World, ready: Ready) -> TempDir {
+    let (dying, pool, dir) = dying(world).await;
     world.control().hold(Hold::BeforeAnswering);
     let asking = ask(world, &dying, ready);
     world.control().until_held(1).await;
@@ -345,6 +351,124 @@ async fn a_newer_consent_stays(pool: PgPool) {
     assert_eq!(world.connection(id).await, stands);
     let told = world.audit("connection.consent_failed").await;
     assert!(told[0].detail["why"].as_str().unwrap().contains("consented anew"), "{told:?}");
+}
+
+/// The grant goes on with the refresh token that is stored: that must be the one that the refresh brought.
+#[sqlx::test]
+async fn what_a_refresh_came_to_is_stored_before_a_grant_that_goes_on_with_it(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = client(&world).await;
+    let first = ready(&world, client, Way::Page).await;
+    ask(&world, &world.app, first).await.unwrap();
+    let id = find(&world, Way::Page).await.unwrap();
+    // Like a provider that gives a refresh token at the first consent only.
+    let mut silent = sandbox::Client::confidential("giver", SECRET);
+    silent.refresh.issue = Issue::Never;
+    world.sandbox.add_client(silent);
+    world.until_due(id).await;
+    let start = app::connection::authorize(&world.app, &world.admin, id).await.unwrap();
+    let again = page(&world, start).await;
+    let (dying, pool, dir) = dying(&world).await;
+    world.control().hold(Hold::BeforeAnswering);
+    let asking = ask(&world, &dying, again);
+    world.control().until_held(1).await;
+    let begun = app::refresh::begin_due(&dying, 10).await.unwrap();
+    world.control().until_held(2).await;
+    pool.close().await;
+    world.control().release();
+    until_journaled(&dying, 2).await;
+    asking.abort();
+    begun.iter().for_each(JoinHandle::abort);
+    let left = left_in(dir.path());
+
+    world.pass(app::refresh::LEASE + Duration::seconds(1));
+    // What the refresh came to is not taken at once; all else is.
+    world
+        .execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'away'; END $$;
+             CREATE TRIGGER away BEFORE UPDATE ON attempts FOR EACH ROW
+                 WHEN (NEW.verdict = 'refreshed') EXECUTE FUNCTION refuse()",
+        )
+        .await;
+    let next = world.replica("next").await;
+    let found = with_journal(&next, left.path());
+    assert_eq!(found.iter().map(|leftover| leftover.entries.len()).sum::<usize>(), 2);
+    app::refresh::leftovers(&next, found).await;
+    world.execute(BACK).await;
+    while next.in_flight() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 3));
+    assert!(with_journal(&world.replica("third").await, left.path()).is_empty(), "it is kept");
+    world.until_due(id).await;
+    assert_eq!(world.tick().await, 1);
+    assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 4));
+}
+
+/// A start without its folder of providers: nothing is given up for that.
+#[sqlx::test]
+async fn what_came_from_a_provider_that_is_not_known_now_waits_for_it(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = client(&world).await;
+    for way in WAYS {
+        let ready = ready(&world, client, way).await;
+        let left = killed_with_a_grant(&world, ready).await;
+        world.execute("UPDATE clients SET provider = 'elsewhere'").await;
+        let next = world.replica("next").await;
+        let found = with_journal(&next, left.path());
+        app::refresh::leftovers(&next, found).await;
+        while next.in_flight() > 0 {
+            tokio::task::yield_now().await;
+        }
+        world.execute("UPDATE clients SET provider = 'giver'").await;
+        start_on(&world, &left).await;
+        let id = find(&world, way).await.expect("a connection");
+        assert_eq!(world.state(id).await, State::Active, "{way:?}");
+    }
+    assert!(world.audit("connection.exchange_failed").await.is_empty());
+}
+
+/// What was stored over one that waited for its first consent has that one's id.
+#[sqlx::test]
+async fn what_took_the_place_of_one_that_waited_is_made_once(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = client(&world).await;
+    let external_id = Some("7".to_owned());
+    let waiting = NewConnection { external_id: external_id.clone(), ..new_connection(client) };
+    let waiting = flow::create(&world.app, &world.admin, waiting).await.unwrap().0.id;
+    let Ready::Exchange { new, subject } = ready(&world, client, Way::Exchange).await else {
+        panic!("another way");
+    };
+    let new = NewConnection { external_id, ..new };
+    let left = killed_with_a_grant(&world, Ready::Exchange { new, subject }).await;
+    let late = left_in(left.path());
+    start_on(&world, &left).await;
+    assert_eq!(world.state(waiting).await, State::Active);
+    app::connection::delete(&world.app, &world.admin, waiting, false).await.unwrap();
+    start_on(&world, &late).await;
+    assert_eq!(world.count("SELECT count(*) FROM connections").await, 0);
+}
+
+/// What the database is there for and does not take keeps nobody from ending the connection for ever.
+#[sqlx::test]
+async fn what_can_not_be_stored_is_held_on_to_for_an_hour(pool: PgPool) {
+    let world = World::new(pool).await;
+    let dir = tempfile::tempdir().unwrap();
+    with_journal(&world.app, dir.path());
+    let client = client(&world).await;
+    let ready = ready(&world, client, Way::Page).await;
+    let id = find(&world, Way::Page).await.unwrap();
+    world.execute(AWAY).await;
+    let asking = ask(&world, &world.app, ready);
+    until_journaled(&world.app, 1).await;
+    world.pass(Duration::minutes(59));
+    let held = "SELECT count(*) FROM flows WHERE used_at >= created_at + interval '59 minutes'";
+    world.until_count(held, 1).await;
+    world.pass(Duration::minutes(10));
+    app::connection::disconnect(&world.app, &world.admin, id, false).await.unwrap();
+    world.execute(BACK).await;
+    asking.await.unwrap();
+    assert_eq!(world.count(SETS).await, 0);
 }
 
 /// A provider that says whose a grant is when it is asked; it may fall silent.

@@ -37,6 +37,7 @@ async fn people_send_a_file_from_a_page(pool: PgPool) {
     assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
     let page = admin.get(&sent.location()).await.text;
     assert!(page.contains("Dry run, nothing was stored: 1 of 2 rows would be imported"), "{page}");
+    assert!(page.contains(">a.CSV<") && !page.contains("Import it now"), "{page}");
     assert_eq!(world.count("SELECT count(*) FROM connections").await, 0);
     let sent = admin.send(request(body(false))).await;
     let page = admin.get(&sent.location()).await.text;
@@ -100,4 +101,30 @@ async fn an_import_is_reached_from_the_list_of_connections(pool: PgPool) {
     assert!(page.contains(&to(one)) && page.contains(&to(two)), "{page}");
     let mut support = world.sign_in(Role::Support).await;
     assert!(!support.get("/connections").await.text.contains("/import"));
+}
+
+/// Whoever tried a file and found it well has the way to import it before them.
+#[sqlx::test]
+async fn a_good_dry_run_leads_to_the_import_of_the_same_file(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let request = Request::post(format!("/upload/import/{client}"))
+        .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b")
+        .header("sec-fetch-site", "same-origin")
+        .body(Body::from(format!(
+            "--b\r\nContent-Disposition: form-data; name=\"dry_run\"\r\n\r\ntrue\r\n\
+             --b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"ours.ndjson\"\r\n\r\n\
+             {}\r\n--b--\r\n",
+            row(1)
+        )))
+        .unwrap();
+    let mut admin = world.sign_in(Role::Admin).await;
+    let place = admin.send(request).await.location();
+    let page = admin.get(&place).await.text;
+    let form = page.split("class=\"form is-kept\"").nth(1).expect("a form").split("</form>").next();
+    let form = form.unwrap_or_default();
+    assert!(form.contains("Import it now") && !form.contains("dry_run"), "{form}");
+    assert!(page.contains("choose “ours.ndjson” again"), "{page}");
+    let mut auditor = world.sign_in(Role::Auditor).await;
+    assert!(!auditor.get(&place).await.text.contains("Import it now"));
 }

@@ -10,7 +10,10 @@ use crate::{
         job::{Action, JobState},
         problem::Obstacle,
     },
-    server::app::{self, Actor},
+    server::{
+        app::{self, Actor},
+        store,
+    },
     tests::support::{World, email},
 };
 
@@ -36,6 +39,34 @@ async fn a_short_job_does_not_wait_for_a_long_one(pool: PgPool) {
     let earlier: i64 =
         sqlx::query_scalar(sqlx::AssertSqlSafe(earlier)).fetch_one(&world.pool).await.unwrap();
     assert_eq!(earlier, 1, "the short one was over first");
+}
+
+/// A provider that asked for a pause is no reason to give its connections up; those of others go on.
+#[sqlx::test]
+async fn what_has_no_turn_now_waits_for_it(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    let (paused, free) = (world.client("one", |_| {}).await, world.client("two", |_| {}).await);
+    let mut ids = Vec::new();
+    for client in [free, paused, paused, free, paused] {
+        ids.push(world.import(client).await);
+    }
+    let until = world.now() + Duration::minutes(5);
+    let mut conn = world.pool.acquire().await.unwrap();
+    store::client::limit::pause(&mut conn, paused, until).await.unwrap();
+    let job = begin(&world, &admin, on(Action::Refresh, &ids)).await;
+    assert_eq!(run(&world.app).await, 0);
+    let halfway = now(&world, &job).await;
+    assert_eq!((halfway.state, halfway.done, halfway.worked()), (JobState::Running, 2, 2));
+    assert_eq!(world.refreshes().len(), 2);
+    // An admin ends the pause: it is seen within a minute.
+    store::client::limit::end_pause(&mut conn, paused).await.unwrap();
+    assert_eq!(run(&world.app).await, 0, "it rests");
+    world.pass(Duration::seconds(61));
+    assert_eq!(run(&world.app).await, 1);
+    let over = now(&world, &job).await;
+    assert_eq!((over.state, over.done, over.worked()), (JobState::Done, 5, 5));
+    assert_eq!(world.refreshes().len(), 5, "each once");
 }
 
 #[sqlx::test]

@@ -56,7 +56,7 @@ async fn look(world: &World) -> [Value; 2] {
     let clients: Vec<Uuid> =
         sqlx::query_scalar("SELECT id FROM clients").fetch_all(&world.pool).await.unwrap();
     let rooms = vec![32_i32; clients.len()];
-    let due = compiled(&["paused_until", "EXISTS", "due_at"]);
+    let due = compiled(&["paused_until", "EXISTS", "due_at <= coalesce"]);
     let claim = compiled(&["SKIP LOCKED", "due_at", "row_number"]);
     [
         explain(world, due, |query| query.bind(now)).await,

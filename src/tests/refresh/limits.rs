@@ -168,6 +168,20 @@ async fn a_place_is_kept_while_somebody_waits(pool: PgPool) {
     }
 }
 
+/// Somebody called, and then the database's clock was set back.
+#[sqlx::test]
+async fn no_place_is_kept_for_who_called_at_another_time(pool: PgPool) {
+    let world = World::new(pool).await;
+    limited(&world, "narrow", Some(8), None, 8).await;
+    world.pass(Duration::hours(1));
+    sqlx::query("UPDATE clients SET callers_until = $1")
+        .bind(world.now() + Duration::hours(1))
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    assert_eq!(look(&world.app).await, 8);
+}
+
 /// Callers who wait for what another replica holds look for no room, and keep nobody from theirs.
 #[sqlx::test]
 async fn who_waits_for_another_replica_keeps_nobody_waiting(pool: PgPool) {

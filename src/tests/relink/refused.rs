@@ -14,7 +14,7 @@ use crate::{
     },
     sandbox::Realm,
     server::app,
-    tests::support::World,
+    tests::support::{PASSWORD, World},
 };
 
 /// The provider takes the client's secret no longer.
@@ -57,7 +57,8 @@ async fn no_link_is_made_that_could_not_work(pool: PgPool) {
     assert!(watched.contains("an admin has to replace its secret"), "{watched}");
 
     // Once the secret is mended it works.
-    let mut admin = world.sign_in(Role::Admin).await;
+    let mut admin = world.browser();
+    admin.sign_in(Role::Admin.as_str(), PASSWORD).await;
     let form = [("id", &*client.to_string()), ("client_secret", "another-secret")];
     assert_eq!(admin.call("client/replace_secret", &form).await.status, 200);
     assert!(matches!(invited(&mut owner, &token).await, Invitation::Open { .. }));
@@ -72,6 +73,7 @@ async fn what_no_link_brings_back_is_found_with_a_reason(pool: PgPool) {
     let desk = support.get("/relinks?q=alice").await.text;
     assert!(desk.contains("no link brings it back"), "{desk}");
     assert!(!desk.contains("Connect anew"), "{desk}");
-    let mut admin = world.sign_in(Role::Admin).await;
+    let mut admin = world.browser();
+    admin.sign_in(Role::Admin.as_str(), PASSWORD).await;
     assert!(admin.get("/relinks?q=alice").await.text.contains("Connect anew"));
 }

@@ -4,10 +4,15 @@ use leptos::prelude::*;
 
 use super::action::{Doing, action_form};
 use crate::{
+    domain::{provider::Profile, voice},
     rpc::provider::Discover,
-    ui::components::{
-        field::{Submit, Text},
-        notice::Answered,
+    ui::{
+        components::{
+            field::{Submit, Text},
+            head::link,
+            notice::{Answered, said},
+        },
+        path,
     },
 };
 
@@ -31,4 +36,27 @@ pub fn DiscoverForm() -> impl IntoView {
             <Answered trouble=doing.trouble/>
         })}
     }
+}
+
+/// That it was discovered on the way here, and where it is.
+pub fn discovered(profile: &Profile, again: bool) -> AnyView {
+    let verbs = if again { "See the provider" } else { "See the provider, or delete it" };
+    view! {
+        <div role="status">{said(true, voice::discovered(&profile.name, again))}</div>
+        <p>{link(path::provider(&profile.slug), "", verbs)}</p>
+    }
+    .into_any()
+}
+
+/// What can be done instead with a profile in which the addresses are to be filled in.
+pub fn instead(profile: &Profile) -> Option<AnyView> {
+    profile.is_for_any_server().then(|| {
+        view! {
+            <p>
+                {link(path::DISCOVERY, "", "Discover it by its issuer address")} " · "
+                {link(path::provider_copy(&profile.slug), "", "Copy as custom")}
+            </p>
+        }
+        .into_any()
+    })
 }

@@ -72,13 +72,22 @@ async fn inquire(app: &App, caller: &Caller) -> Result<Inquiry> {
     let fills_in = profile.connection_variables(&client.variables).next().is_some();
     let deadline = Instant::now() + DEADLINE;
     let mut inquiry = Inquiry::default();
+    let mut was_asked = false;
     for way in Way::of(profile, registration.client_secret.is_some()) {
-        let Some(Answer { heard, said, .. }) =
-            ask(app, caller, registration, way, deadline).await?
-        else {
-            inquiry.doubt(Doubt::InUse, None);
-            continue;
+        let Answer { heard, said, .. } = match ask(app, caller, registration, way, deadline).await?
+        {
+            Asked::Answered(answer) => answer,
+            Asked::InUse => {
+                inquiry.doubt(Doubt::InUse, None);
+                continue;
+            }
+            Asked::NoTurn(_) if was_asked => {
+                inquiry.doubt(Doubt::NoTurn, None);
+                break;
+            }
+            Asked::NoTurn(why) => return Err(why),
         };
+        was_asked |= !matches!(heard, Heard::Unsent | Heard::Nowhere);
         match heard {
             // Nobody gives a token to whoever asks.
             Heard::Accepted if way == Way::ClientCredentials => {
@@ -88,18 +97,18 @@ async fn inquire(app: &App, caller: &Caller) -> Result<Inquiry> {
             Heard::Accepted => {
                 let other = made_up();
                 let disguised = check::disguise(registration, way, &other);
-                let told = ask(app, caller, disguised, way, deadline).await?;
-                match told.map(|told| (told.heard, told.said)) {
-                    Some((Heard::Accepted, _)) => inquiry.doubt(Doubt::Indifferent, None),
-                    Some((Heard::Unanswered, said)) => {
+                match ask(app, caller, disguised, way, deadline).await? {
+                    Asked::Answered(Answer { heard: Heard::Accepted, .. }) => {
+                        inquiry.doubt(Doubt::Indifferent, None);
+                        continue;
+                    }
+                    Asked::Answered(Answer { heard: Heard::Unanswered, said, .. }) => {
                         inquiry.doubt(Doubt::Unanswered, said);
-                        break;
                     }
-                    _ => {
-                        inquiry.accept(way);
-                        break;
-                    }
+                    Asked::NoTurn(_) => inquiry.doubt(Doubt::NoTurn, None),
+                    Asked::Answered(_) | Asked::InUse => inquiry.accept(way),
                 }
+                break;
             }
             Heard::Refused => inquiry.refuse(way, said),
             Heard::Unclear => inquiry.doubt(Doubt::Unclear, said),
@@ -115,39 +124,49 @@ async fn inquire(app: &App, caller: &Caller) -> Result<Inquiry> {
     Ok(inquiry)
 }
 
-/// Asks once, within the client's limits. `None`: it might end what connections live by.
+/// What became of one question.
+enum Asked {
+    Answered(Answer),
+    /// It might end what connections live by.
+    InUse,
+    /// The client's limits left no turn for it in time.
+    NoTurn(Error),
+}
+
+/// Asks once, within the client's limits.
 async fn ask(
     app: &App,
     caller: &Caller,
     registration: Registration<'_>,
     way: Way,
     deadline: Instant,
-) -> Result<Option<Answer>> {
+) -> Result<Asked> {
     if is_dangerous(app, caller, way).await? {
-        return Ok(None);
+        return Ok(Asked::InUse);
     }
-    let question = turn::take(app, caller.client.id, &caller.profile, deadline - ANSWER).await?;
+    let turn = turn::take(app, caller.client.id, &caller.profile, deadline - ANSWER).await;
+    let question = match turn {
+        Err(why @ Error::ProviderUnavailable { .. }) => return Ok(Asked::NoTurn(why)),
+        taken => taken?,
+    };
     // Somebody may have connected while we waited.
     if is_dangerous(app, caller, way).await? {
         question.answered(app, None).await?;
-        return Ok(None);
+        return Ok(Asked::InUse);
     }
     let made_up = token::make(app.rng(), "");
     let asked = check::ask(app.http(), &registration, way, &made_up);
     let answer = timeout_at(deadline, asked).await.unwrap_or_else(|_| Answer::none());
     question.answered(app, answer.pause).await?;
-    Ok(Some(answer))
+    Ok(Asked::Answered(answer))
 }
 
 /// Whether a server that keeps one token for each client would end what connections live by: of this
-/// registration, or of another one of the same client.
+/// registration, or of another one of the same client: a preset is copied under another slug too.
 async fn is_dangerous(app: &App, caller: &Caller, way: Way) -> Result<bool> {
     if way != Way::ClientCredentials {
         return Ok(false);
     }
-    let client = &caller.client;
     let mut conn = app.pool().acquire().await?;
-    let lives =
-        store::client::is_lived_by(&mut conn, &client.provider, &client.oauth_client_id).await?;
-    Ok(lives)
+    Ok(store::client::is_lived_by(&mut conn, &caller.client.oauth_client_id).await?)
 }

@@ -8,10 +8,10 @@ pub(in crate::server::app) mod replay;
 use std::pin::pin;
 
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, pool::PoolConnection};
 use tokio::{
     sync::oneshot,
-    time::{Duration, Instant, sleep, timeout},
+    time::{Duration, Instant, error::Elapsed, sleep, timeout},
 };
 use uuid::Uuid;
 
@@ -40,6 +40,9 @@ const RETRY: Duration = Duration::from_millis(250);
 const RETRY_CAP: Duration = Duration::from_secs(1);
 /// How often the row of a consent says that it is still on its way.
 const HOLD_ON: time::Duration = time::Duration::seconds(30);
+/// For how long it says so while the database is there and does not take the grant: whoever wants to end
+/// the connection is not kept from it for ever.
+const HOLD_ON_FOR: time::Duration = time::Duration::hours(1);
 /// How long a process that is to end goes on offering a grant that it could write down nowhere.
 const LAST_TRIES: Duration = Duration::from_secs(60);
 
@@ -69,6 +72,19 @@ impl Arrival {
     /// The same for a connection that may have an account (`is_known`): then the grant must be of that.
     pub(super) fn of_known(self, is_known: bool) -> Self {
         Self { is_known, ..self }
+    }
+
+    /// The connection that is to have it, if that is there already.
+    pub(in crate::server::app) fn connection_id(&self) -> Option<Uuid> {
+        match &self.purpose {
+            Purpose::Consent(consent) => Some(consent.connection_id),
+            Purpose::Exchange(_) => None,
+        }
+    }
+
+    /// Whether the provider may still say whose it is.
+    fn is_nameless(&self, caller: &Caller) -> bool {
+        self.given.account.is_none() && account::is_told_by_userinfo(&caller.profile)
     }
 }
 
@@ -117,14 +133,21 @@ async fn conclude(
     mut kept: Kept,
     tell: oneshot::Sender<()>,
 ) -> Result<Option<Settled>> {
-    if arrival.is_known
-        && arrival.given.account.is_none()
-        && account::is_told_by_userinfo(&caller.profile)
-    {
-        write_down(app, &arrival, &mut kept).await;
-        arrival.given.account = identify_patiently(app, caller, &arrival.given).await;
-    }
-    let settled = store(app, &arrival, caller, &mut kept).await;
+    let settled = loop {
+        if arrival.is_known && arrival.is_nameless(caller) {
+            write_down(app, &arrival, &mut kept).await;
+            arrival.given.account = identify_patiently(app, caller, &arrival.given).await;
+        }
+        match store(app, &arrival, caller, &mut kept).await {
+            // The connection got its account while this was on its way.
+            Ok(Some(Settled { lacks_account: true, .. }))
+                if !arrival.is_known && arrival.is_nameless(caller) =>
+            {
+                arrival.is_known = true;
+            }
+            settled => break settled,
+        }
+    };
     if let (Kept::Journal(record), Ok(Some(_)) | Err(_)) = (kept, &settled) {
         record.settle();
     }
@@ -146,14 +169,20 @@ async fn store(
 ) -> Result<Option<Settled>> {
     let (mut is_again, mut wait) = (matches!(kept, Kept::Before), RETRY);
     let (mut held_on_at, mut stopping_since) = (app.now(), None);
+    let mut refused_since = None;
     loop {
         match offer_and_keep(app, arrival, caller, is_again, kept).await {
-            Ok(None) => {}
-            Err(Error::Internal(error)) => tracing::warn!(
-                arrival = %arrival.id,
-                error = format!("{error:#}"),
-                "a grant is not stored yet; trying again"
-            ),
+            Ok(None) => refused_since = None,
+            Err(error) if !is_final(&error) => {
+                let is_there = !matches!(&error, Error::Internal(error) if save::is_absence(error));
+                let since = refused_since.unwrap_or_else(|| app.now());
+                refused_since = is_there.then_some(since);
+                tracing::warn!(
+                    arrival = %arrival.id,
+                    error = format!("{error:#}"),
+                    "a grant is not stored yet; trying again"
+                );
+            }
             settled => return settled,
         }
         is_again = true;
@@ -171,7 +200,8 @@ async fn store(
                 return Ok(None);
             }
         }
-        if app.now() - held_on_at >= HOLD_ON {
+        let is_hopeless = refused_since.is_some_and(|since| app.now() - since >= HOLD_ON_FOR);
+        if !is_hopeless && app.now() - held_on_at >= HOLD_ON {
             held_on_at = app.now();
             hold_on(app, arrival).await;
         }
@@ -212,12 +242,29 @@ async fn offer(
     is_again: bool,
 ) -> Result<Option<Settled>> {
     let mut conn = app.pool().acquire().await?;
-    timeout(save::LIMIT, settle(app, &mut conn, arrival, caller, is_again)).await.unwrap_or_else(
-        |_| {
-            conn.close_on_drop();
-            Err(sqlx::Error::PoolTimedOut.into())
-        },
-    )
+    let settled = timeout(save::LIMIT, settle(app, &mut conn, arrival, caller, is_again)).await;
+    in_time(&mut conn, settled)
+}
+
+/// What the database said; if it said nothing, its connection is given up.
+fn in_time<T>(
+    conn: &mut PoolConnection<Postgres>,
+    said: std::result::Result<Result<T>, Elapsed>,
+) -> Result<T> {
+    said.unwrap_or_else(|_| {
+        conn.close_on_drop();
+        Err(sqlx::Error::PoolTimedOut.into())
+    })
+}
+
+/// Whether it can never be stored. Of what else is missing nobody knows whether it comes back: a folder of
+/// providers, say.
+fn is_final(error: &Error) -> bool {
+    match error {
+        Error::NotFound(noun) => matches!(*noun, "client" | "connection"),
+        Error::Conflict(_) | Error::Invalid(_) => true,
+        _ => false,
+    }
 }
 
 /// Stores it, or says that it came to nothing.
@@ -232,7 +279,12 @@ async fn settle(
         Purpose::Consent(consent) => {
             let given = &arrival.given;
             let settled = settle::settle(app, conn, consent, caller, given, is_again).await?;
-            if let Some(refused) = settled.as_ref().filter(|one| one.outcome != Outcome::Done) {
+            let asks_first = |one: &Settled| {
+                one.lacks_account && !arrival.is_known && arrival.is_nameless(caller)
+            };
+            if let Some(refused) = settled.as_ref().filter(|one| one.outcome != Outcome::Done)
+                && !asks_first(refused)
+            {
                 settle::fail(app, conn, consent, refused).await?;
             }
             Ok(settled)
@@ -241,7 +293,7 @@ async fn settle(
             let given = &arrival.given;
             let settled = exchange::settle(app, conn, exchange, caller, given, is_again).await;
             if let Err(error) = &settled
-                && !matches!(error, Error::Internal(_))
+                && is_final(error)
             {
                 exchange::fail(app, conn, exchange, caller, error).await?;
             }
@@ -261,9 +313,13 @@ async fn write_down(app: &App, arrival: &Arrival, kept: &mut Kept) {
 }
 
 async fn hold_on(app: &App, arrival: &Arrival) {
-    if let Purpose::Consent(consent) = &arrival.purpose
-        && let Err(error) = consent::hold_on(app, consent).await
-    {
+    let Purpose::Consent(consent) = &arrival.purpose else { return };
+    let held = async {
+        let mut conn = app.pool().acquire().await?;
+        let held = timeout(save::LIMIT, consent::hold_on(app, &mut conn, consent)).await;
+        in_time(&mut conn, held)
+    };
+    if let Err(error) = held.await {
         tracing::warn!(arrival = %arrival.id, error = format!("{error:#}"), "can't hold on");
     }
 }
@@ -280,19 +336,26 @@ async fn identify_patiently(app: &App, caller: &Caller, given: &Grant) -> Option
     account::identify(app.http(), &caller.registration(), given).await
 }
 
-/// Finds out whose grant it is, after it was stored. A provider that does not tell costs nothing.
+/// Finds out whose grant it is, after it was stored. A provider that does not tell now costs nothing, and is
+/// asked again.
 pub(super) async fn name(app: &App, id: Uuid, caller: &Caller, given: &Grant) {
     if given.account.is_some() {
         return;
     }
-    let Some(account) = account::identify(app.http(), &caller.registration(), given).await else {
+    let account = account::identify(app.http(), &caller.registration(), given).await;
+    if account.is_none() && !account::is_told_by_userinfo(&caller.profile) {
         return;
-    };
+    }
     let named = async {
         let mut conn = app.pool().acquire().await?;
-        let label = account.label.as_deref();
-        store::connection::name_account(&mut conn, id, given.obtained_at, &account.id, label)
-            .await?;
+        if let Some(Account { id: account, label }) = &account {
+            let (at, label) = (given.obtained_at, label.as_deref());
+            store::connection::name_account(&mut conn, id, at, account, label).await?;
+        } else {
+            // It is asked again little by little, as of those that came in bulk.
+            let client = caller.client.id;
+            store::account_question::insert(&mut conn, client, &[id], app.now()).await?;
+        }
         Ok::<_, Error>(())
     };
     if let Err(error) = named.await {

@@ -97,16 +97,16 @@ pub(super) struct Consent {
 }
 
 /// Says on its row that what came of a consent is here and not stored yet, so that nobody voids it.
-pub(super) async fn hold_on(app: &App, consent: &Consent) -> Result<()> {
-    let (mut conn, now) = (app.pool().acquire().await?, app.now());
+pub(super) async fn hold_on(app: &App, conn: &mut PgConnection, consent: &Consent) -> Result<()> {
+    let now = app.now();
     if let Some(id) = consent.flow_id {
-        store::flow::hold_on(&mut conn, id, now).await?;
+        store::flow::hold_on(conn, id, now).await?;
         if let Some((relink_id, _)) = consent.relink {
-            store::relink::mark_returned(&mut conn, relink_id, now).await?;
+            store::relink::mark_returned(conn, relink_id, now).await?;
         }
     }
     if let Some(lease) = &consent.device {
-        store::device::hold_on(&mut conn, lease, now + ON_ITS_WAY).await?;
+        store::device::hold_on(conn, lease, now + ON_ITS_WAY).await?;
     }
     Ok(())
 }

@@ -32,6 +32,8 @@ use crate::{
 
 const EXCHANGE: &str = "connection.exchange";
 
+/// How far a clock may have been set back since a grant came: what the audit log says of it is not older.
+const CLOCKS: time::Duration = time::Duration::hours(1);
 /// Longer than any token that fits into a header somewhere.
 const TOKEN_LIMIT: usize = 64 * 1024;
 const TEXT_LIMIT: usize = 2000;
@@ -166,6 +168,7 @@ pub(super) async fn settle(
     let detail = json!({
         "client": caller.client.name,
         "subject_token_type": exchange.subject_token_type,
+        "exchange": exchange.id,
     });
     audit::record(app, &mut tx, &exchange.who, EXCHANGE, about, detail).await?;
     tx.commit().await?;
@@ -188,7 +191,12 @@ async fn find_made(
     if !store::audit::list(conn, &filter, None, 1).await?.is_empty() {
         return Ok(Some(exchange.id));
     }
+    // It may have taken the place of one that waited, which is found by its external id alone.
     let Some(text) = &exchange.new.external_id else { return Ok(None) };
+    let (detail, from) = (json!({ "exchange": exchange.id }), given.obtained_at - CLOCKS);
+    if let Some(id) = store::audit::find_subject(conn, EXCHANGE, &detail, from).await? {
+        return Ok(id.parse().ok());
+    }
     let client = exchange.new.client_id;
     match store::connection::make::find_by_external_id(conn, client, text.trim()).await? {
         Some((id, false))

@@ -25,9 +25,10 @@ use crate::{
     server::{
         app::{
             client::{Caller, scopes},
-            error, grant,
+            error, grant, keys,
         },
         provider::{Grant, Refusal, token, unread},
+        secret::seal,
         store::{self, Of},
     },
 };
@@ -394,7 +395,15 @@ async fn kept_refresh_token(
     let set = store::token_set::find(conn, id, generation).await?;
     let Some(sealed) = set.and_then(|set| set.sealed_refresh_token) else { return Ok(None) };
     let place = grant::refresh_place(id, generation);
-    Ok(Some(crate::server::app::keys::open_text(app, conn, place, &sealed).await?))
+    match keys::open_text(app, conn, place, &sealed).await {
+        // Nobody can use it any more, and what came need not be lost for that.
+        Err(Error::Internal(error)) if error.is::<seal::Error>() => {
+            let error = format!("{error:#}");
+            tracing::error!(connection = %id, error, "the refresh token that is held is lost");
+            Ok(None)
+        }
+        opened => opened.map(Some),
+    }
 }
 
 pub(super) fn check(new: &NewConnection) -> Result<()> {

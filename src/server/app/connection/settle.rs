@@ -26,6 +26,8 @@ pub(super) struct Settled {
     pub why: String,
     /// The connection that has the grant: the one that it was for, or another that had it already.
     pub home: Option<Uuid>,
+    /// It is refused for want of an account alone: who tells whose it is may offer it again.
+    pub lacks_account: bool,
 }
 
 impl Settled {
@@ -34,7 +36,7 @@ impl Settled {
     }
 
     pub fn refused(outcome: Outcome, why: impl Into<String>) -> Self {
-        Self { outcome, why: why.into(), home: None }
+        Self { outcome, why: why.into(), home: None, lacks_account: false }
     }
 }
 
@@ -53,15 +55,14 @@ pub(super) async fn settle(
     let home = home::find(app, &mut tx, given, consent.connection_id).await?;
     let is_same_client = caller.confirm(&mut tx).await?;
     let connection = load_for_update(&mut tx, consent.connection_id).await?;
-    if is_again {
-        let newest = store::connection::consented_at(&mut tx, connection.id).await?;
-        // A commit may have been made unheard: then what came of the grant since is newer than the grant.
-        if newest == Some(given.obtained_at) {
-            return Ok(Some(Settled::done(connection.id)));
-        }
-        if newest.is_some_and(|newest| newest > given.obtained_at) {
-            return refused(Outcome::Expired, "somebody consented anew before it could be stored");
-        }
+    let newest = store::connection::consented_at(&mut tx, connection.id).await?;
+    // A commit may have been made unheard: then what came of the grant since is newer than the grant.
+    if is_again && newest == Some(given.obtained_at) {
+        return Ok(Some(Settled::done(connection.id)));
+    }
+    // Whose it is may have taken long to find out.
+    if newest.is_some_and(|newest| newest > given.obtained_at) {
+        return refused(Outcome::Expired, "somebody consented anew before it could be stored");
     }
     if !is_same_client {
         return refused(Outcome::Failed, "the client's settings changed meanwhile");
@@ -74,7 +75,9 @@ pub(super) async fn settle(
             Some(account) if account.id == *expected => {}
             Some(_) => return refused(Outcome::WrongAccount, Reason::AccountMismatch.as_str()),
             None => {
-                return refused(Outcome::Failed, "the provider did not say whose account it is");
+                let why = "the provider did not say whose account it is";
+                let refused = Settled::refused(Outcome::Failed, why);
+                return Ok(Some(Settled { lacks_account: true, ..refused }));
             }
         }
     }

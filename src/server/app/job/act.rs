@@ -1,6 +1,7 @@
 //! What a job does with one connection. Done twice, it comes to the same.
 
 use serde_json::json;
+use time::Duration;
 use uuid::Uuid;
 
 use crate::{
@@ -18,9 +19,21 @@ use crate::{
     },
 };
 
+/// What became of one when its turn came.
+pub enum Acted {
+    Came(Came),
+    /// Its provider can't be asked now, and may be after so long; nothing: perhaps in a moment.
+    PutOff {
+        number: i64,
+        wait: Duration,
+    },
+}
+
 /// Does it, and says what came of it. Fails only where nobody can say: then it is done again later.
-pub async fn act(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Came> {
-    let came = |outcome, detail: String, link| Came { number: item.number, outcome, detail, link };
+pub async fn act(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Acted> {
+    let came = |outcome, detail: String, link| {
+        Acted::Came(Came { number: item.number, outcome, detail, link })
+    };
     match work(app, actor, job, item).await {
         Ok((outcome, detail, link)) => Ok(came(outcome, detail, link)),
         Err(Error::NotFound(_)) => Ok(came(Outcome::Skipped, voice::job_gone().into(), None)),
@@ -33,6 +46,15 @@ pub async fn act(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Cam
             let problem = error.problem();
             if problem.code == Code::Unavailable || app.stopping().is_cancelled() {
                 return Err(error);
+            }
+            // That its turn has not come yet says nothing of the connection.
+            if let (Action::Refresh, Error::ProviderUnavailable { retry_after, .. }) =
+                (job.action, &error)
+            {
+                return Ok(Acted::PutOff {
+                    number: item.number,
+                    wait: retry_after.unwrap_or_default(),
+                });
             }
             if problem.code == Code::Internal {
                 let error = format!("{error:#}");

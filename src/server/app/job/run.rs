@@ -2,6 +2,9 @@
 //! in one transaction; whoever takes over goes on from there, and does again at most the batch that
 //! was under way.
 //!
+//! A refresh whose client has no turn is put off, and those that come after it go on. The job stays where it
+//! was put off first, and comes back to what is open from there.
+//!
 //! Jobs take turns, so that a short one does not wait for a long one to end: a provider that allows a request
 //! a second keeps a job of many busy for days.
 
@@ -11,7 +14,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::act::{act, summary};
+use super::act::{Acted, act, summary};
 use crate::{
     domain::{
         job::{Job, Outcome},
@@ -41,6 +44,9 @@ const AT_ONCE: usize = 6;
 const LEASE: f64 = 60.0;
 /// Well within that.
 const BEAT: Duration = Duration::from_secs(15);
+/// A job of which all was put off rests for at least and at most so many seconds: whoever asked for a pause
+/// may say for how long, and an admin may end it earlier.
+const REST: (f64, f64) = (1.0, 60.0);
 
 /// Carries out all jobs that nobody works at, in turns. How many it brought to their end.
 pub async fn run_due(app: &App) -> Result<usize> {
@@ -56,7 +62,7 @@ pub async fn run_due(app: &App) -> Result<usize> {
             Ok(false) => {}
             Err(error) => {
                 let mut conn = app.pool().acquire().await?;
-                store::job::release(&mut conn, &leased).await?;
+                store::job::release(&mut conn, &leased, None, app.database_now()).await?;
                 return Err(error);
             }
         }
@@ -68,18 +74,23 @@ pub async fn run_due(app: &App) -> Result<usize> {
 async fn run(app: &App, leased: &mut Leased) -> Result<bool> {
     let begun = app.elapsed();
     let is_up = || app.elapsed() - begun >= SLICE;
+    let mut turn = Turn { seen: leased.position, worked: false, put_off: None };
     for batch in 0.. {
         let mut conn = app.pool().acquire().await?;
         if batch == TURN || is_up() || app.stopping().is_cancelled() {
-            store::job::release(&mut conn, leased).await?;
+            store::job::release(&mut conn, leased, turn.rests(), app.database_now()).await?;
             return Ok(false);
         }
         let Some(job) = store::job::find(&mut conn, leased.id).await? else { return Ok(false) };
         if !job.is_running() {
             return Ok(true);
         }
-        let items = item::list(&mut conn, job.id, leased.position, BATCH).await?;
+        let items = item::list_open(&mut conn, job.id, turn.seen, BATCH).await?;
         if items.is_empty() {
+            if turn.put_off.is_some() {
+                store::job::release(&mut conn, leased, turn.rests(), app.database_now()).await?;
+                return Ok(false);
+            }
             drop(conn);
             end(app, &job, None).await?;
             return Ok(true);
@@ -96,26 +107,71 @@ async fn run(app: &App, leased: &mut Leased) -> Result<bool> {
             .take_while(|_| ready(!is_up()))
             .map(|item| async move { guarded(job, &item, act(app, actor, job, &item)).await })
             .buffer_unordered(AT_ONCE)
-            .try_collect::<Vec<Came>>();
-        let came = tokio::select! {
-            came = works => came?,
+            .try_collect::<Vec<Acted>>();
+        let acted = tokio::select! {
+            acted = works => acted?,
             () = beat(app, leased) => return Ok(false),
         };
-        let Some(last) = came.iter().map(|one| one.number).max() else { continue };
-        if !record(app, leased, &came, last).await? {
+        let (came, position) = turn.take(acted);
+        if !record(app, leased, &came, position).await? {
             return Ok(false);
         }
-        leased.position = last;
+        leased.position = position;
     }
     Ok(false)
 }
 
+/// How far one turn is.
+struct Turn {
+    /// Up to which item all had their turn.
+    seen: i64,
+    /// Whether something came of any.
+    worked: bool,
+    /// The first that was put off, and the shortest time after which one of them may be asked.
+    put_off: Option<(i64, time::Duration)>,
+}
+
+impl Turn {
+    /// Takes note of a batch: what came of it, and up to which item of the job nothing is open.
+    fn take(&mut self, acted: Vec<Acted>) -> (Vec<Came>, i64) {
+        let mut came = Vec::with_capacity(acted.len());
+        for one in acted {
+            let number = match one {
+                Acted::Came(one) => {
+                    let number = one.number;
+                    came.push(one);
+                    number
+                }
+                Acted::PutOff { number, wait } => {
+                    let (first, known) = self.put_off.unwrap_or((number, wait));
+                    self.put_off = Some((first.min(number), known.min(wait)));
+                    number
+                }
+            };
+            self.seen = self.seen.max(number);
+        }
+        self.worked |= !came.is_empty();
+        (came, self.put_off.map_or(self.seen, |(first, _)| first - 1))
+    }
+
+    /// For how many seconds the job rests after the turn. Where something came of any, more may.
+    fn rests(&self) -> Option<f64> {
+        let (_, wait) = self.put_off.filter(|_| !self.worked)?;
+        let (least, most) = REST;
+        Some(wait.as_seconds_f64().clamp(least, most))
+    }
+}
+
 /// What came of one, also where our own code breaks off at it: the others go on.
-async fn guarded(job: &Job, item: &Item, work: impl Future<Output = Result<Came>>) -> Result<Came> {
+async fn guarded(
+    job: &Job,
+    item: &Item,
+    work: impl Future<Output = Result<Acted>>,
+) -> Result<Acted> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!(job = %job.id, connection = %item.connection_id, "a job broke off at one");
         let detail = voice::job_broke_off().into();
-        Ok(Came { number: item.number, outcome: Outcome::Failed, detail, link: None })
+        Ok(Acted::Came(Came { number: item.number, outcome: Outcome::Failed, detail, link: None }))
     })
 }
 
@@ -193,6 +249,35 @@ mod tests {
     use super::*;
     use crate::domain::job::{Action, JobState};
 
+    fn came(number: i64) -> Acted {
+        Acted::Came(Came { number, outcome: Outcome::Done, detail: String::new(), link: None })
+    }
+
+    fn put_off(number: i64, seconds: i64) -> Acted {
+        Acted::PutOff { number, wait: time::Duration::seconds(seconds) }
+    }
+
+    /// They come to their end in any order.
+    #[test]
+    fn a_job_stays_where_the_first_was_put_off() {
+        let mut turn = Turn { seen: 10, worked: false, put_off: None };
+        let (done, position) = turn.take(vec![came(12), came(11)]);
+        assert_eq!((done.len(), position), (2, 12));
+        let (done, position) = turn.take(vec![put_off(15, 0), came(16), put_off(14, 9), came(13)]);
+        assert_eq!((done.len(), position, turn.seen), (2, 13, 16));
+        assert_eq!(turn.take(vec![came(17)]).1, 13);
+        assert_eq!(turn.rests(), None, "something came of some");
+    }
+
+    #[test]
+    fn a_job_rests_for_as_long_as_all_of_it_must_wait() {
+        for (waits, rests) in [(vec![20, 7, 30], 7.0), (vec![600], 60.0), (vec![600, 0], 1.0)] {
+            let mut turn = Turn { seen: 0, worked: false, put_off: None };
+            turn.take((1..).zip(waits).map(|(number, wait)| put_off(number, wait)).collect());
+            assert_eq!(turn.rests(), Some(rests));
+        }
+    }
+
     #[tokio::test]
     async fn a_job_goes_on_where_our_code_breaks_off_at_one() {
         let job = Job {
@@ -225,7 +310,8 @@ mod tests {
             sealed_link: None,
             at: None,
         };
-        let came = guarded(&job, &item, async { panic!("on purpose") }).await.unwrap();
+        let acted = guarded(&job, &item, async { panic!("on purpose") }).await.unwrap();
+        let Acted::Came(came) = acted else { panic!("put off") };
         assert_eq!((came.number, came.outcome), (7, Outcome::Failed));
         assert_eq!(came.detail, voice::job_broke_off());
     }

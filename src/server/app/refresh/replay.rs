@@ -1,10 +1,21 @@
 //! The journal's records: sealed going in, and stored at the next start (DESIGN section 3, point 4). Most
 //! are what a refresh came to; the others are grants that came for the first time.
 
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
 use anyhow::Context;
-use futures::future::join_all;
+use futures::{
+    FutureExt,
+    future::{join, join_all},
+};
 use serde::Serialize;
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
 use uuid::Uuid;
 
 use super::{
@@ -79,65 +90,141 @@ fn open(app: &App, entry: &Entry) -> anyhow::Result<Written> {
 /// Stores what earlier processes left in their journals, before anything is claimed. What others hold
 /// at the moment is stored when they have ended.
 pub async fn leftovers(app: &App, found: Vec<Leftover>) {
+    let mut left = Vec::with_capacity(found.len());
     for leftover in found {
-        if leftover.torn > 0 {
-            tracing::error!(
-                path = %leftover.path().display(),
-                bytes = leftover.torn,
-                "a journal ends in the middle of a record; what was not written whole was never \
-                 relied upon"
-            );
-            metrics::counter!("regrant_journal_torn_total").increment(1);
+        left.push(read(app, leftover).await);
+    }
+    // A grant without a refresh token goes on with the stored one, which an outcome may have replaced: so
+    // it comes after all that is known of its connection, whichever journal holds that.
+    let busy: HashSet<Uuid> = left.iter().flat_map(Left::waits_for).collect();
+    let (mut whole, mut partial) = (Vec::new(), Vec::new());
+    for mut one in left {
+        let (waiting, free) = std::mem::take(&mut one.arrivals)
+            .into_iter()
+            .partition(|arrival| arrival.connection_id().is_some_and(|id| busy.contains(&id)));
+        one.arrivals = waiting;
+        one.begin(app, free);
+        let is_whole = one.busy.is_empty() && one.arrivals.is_empty();
+        if is_whole { &mut whole } else { &mut partial }.push(one);
+    }
+    if !partial.is_empty() {
+        bring_later(app, partial);
+    }
+    let patience = Instant::now() + ARRIVAL_PATIENCE;
+    for one in whole {
+        let mut ending = Box::pin(one.end());
+        if timeout_at(patience, &mut ending).await.is_err() {
+            app.tasks().spawn(ending);
         }
-        let (mut busy, mut arriving) = (Vec::new(), Vec::new());
-        let mut unreadable = 0;
-        for entries in leftover.entries.chunks(AT_ONCE) {
-            let mut outcomes = Vec::with_capacity(entries.len());
-            for entry in entries {
-                match open(app, entry) {
-                    Ok(Written::Outcome(outcome)) => outcomes.push(outcome),
-                    Ok(Written::Arrival(arrival)) => {
-                        arriving.push(arrival::replay::begin(app, arrival));
-                    }
-                    Err(error) => {
-                        unreadable += 1;
-                        tracing::error!(
-                            error = format!("{error:#}"),
-                            "a journal's record can't be read"
-                        );
-                    }
+    }
+}
+
+/// What there is of a journal that is not stored yet.
+struct Left {
+    leftover: Leftover,
+    unreadable: usize,
+    /// What the store did not take at once.
+    busy: Vec<Outcome>,
+    arrivals: Vec<Arrival>,
+    arriving: Vec<JoinHandle<bool>>,
+}
+
+impl Left {
+    fn waits_for(&self) -> impl Iterator<Item = Uuid> {
+        self.busy.iter().map(|outcome| outcome.fence.id)
+    }
+
+    fn begin(&mut self, app: &App, arrivals: Vec<Arrival>) {
+        let begun = arrivals.into_iter().map(|arrival| arrival::replay::begin(app, arrival));
+        self.arriving.extend(begun);
+    }
+
+    /// Waits for the first grants, and ends the journal if all of them are done.
+    async fn end(self) {
+        if all(self.arriving).await {
+            end(self.leftover, self.unreadable);
+        }
+    }
+}
+
+/// Reads a journal, and stores what refreshes came to.
+async fn read(app: &App, leftover: Leftover) -> Left {
+    if leftover.torn > 0 {
+        tracing::error!(
+            path = %leftover.path().display(),
+            bytes = leftover.torn,
+            "a journal ends in the middle of a record; what was not written whole was never \
+             relied upon"
+        );
+        metrics::counter!("regrant_journal_torn_total").increment(1);
+    }
+    let (mut busy, mut arrivals) = (Vec::new(), Vec::new());
+    let mut unreadable = 0;
+    for entries in leftover.entries.chunks(AT_ONCE) {
+        let mut outcomes = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match open(app, entry) {
+                Ok(Written::Outcome(outcome)) => outcomes.push(outcome),
+                Ok(Written::Arrival(arrival)) => arrivals.push(arrival),
+                Err(error) => {
+                    unreadable += 1;
+                    tracing::error!(
+                        error = format!("{error:#}"),
+                        "a journal's record can't be read"
+                    );
                 }
             }
-            busy.extend(offer(app, outcomes).await);
         }
-        tracing::info!(
-            path = %leftover.path().display(),
-            records = leftover.entries.len(),
-            unreadable,
-            "replayed a journal"
-        );
-        let mut arrived = Box::pin(all(arriving));
-        let have_arrived = timeout(ARRIVAL_PATIENCE, &mut arrived).await.ok();
-        if busy.is_empty()
-            && let Some(have_arrived) = have_arrived
-        {
-            if have_arrived {
-                end(leftover, unreadable);
-            }
-            continue;
+        busy.extend(offer(app, outcomes).await);
+    }
+    tracing::info!(
+        path = %leftover.path().display(),
+        records = leftover.entries.len(),
+        unreadable,
+        "replayed a journal"
+    );
+    Left { leftover, unreadable, busy, arrivals, arriving: Vec::new() }
+}
+
+/// Stores what the store did not take at once, each connection's by itself, and after that the first grants
+/// that wait for it.
+fn bring_later(app: &App, left: Vec<Left>) {
+    let mut outcomes: HashMap<Uuid, Vec<Outcome>> = HashMap::new();
+    let mut parts = Vec::with_capacity(left.len());
+    for mut one in left {
+        let ids: HashSet<Uuid> = one.waits_for().collect();
+        for outcome in one.busy.drain(..) {
+            outcomes.entry(outcome.fence.id).or_default().push(outcome);
         }
+        parts.push((one, ids));
+    }
+    let bring = |(id, outcomes): (Uuid, Vec<Outcome>)| {
+        // Their tokens are newer than what is stored, so nobody here is to take the connection over.
+        let in_hand: Vec<Hand> = outcomes.iter().map(|outcome| hand(app, outcome)).collect();
         let running = app.clone();
-        // Their tokens are newer than what is stored, so nobody here is to take these connections over.
-        let in_hand: Vec<Hand> = busy.iter().map(|outcome| hand(app, outcome)).collect();
-        app.tasks().spawn(async move {
+        let brought = async move {
             let _in_hand = in_hand;
-            let are_stored = bring_all(&running, busy).await;
-            let have_arrived = match have_arrived {
-                Some(have_arrived) => have_arrived,
-                None => arrived.await,
-            };
-            if are_stored && have_arrived {
-                end(leftover, unreadable);
+            bring_all(&running, outcomes).await
+        };
+        (id, brought.boxed().shared())
+    };
+    let brought: Arc<HashMap<_, _>> = Arc::new(outcomes.into_iter().map(bring).collect());
+    for (mut one, ids) in parts {
+        let (running, brought) = (app.clone(), brought.clone());
+        app.tasks().spawn(async move {
+            let stored = ids.iter().filter_map(|id| brought.get(id).cloned());
+            let arrivals = std::mem::take(&mut one.arrivals).into_iter();
+            let arrived = arrivals.map(|arrival| async {
+                let after = arrival.connection_id().and_then(|id| brought.get(&id).cloned());
+                let may_begin = match after {
+                    Some(after) => after.await,
+                    None => true,
+                };
+                may_begin && all(vec![arrival::replay::begin(&running, arrival)]).await
+            });
+            let (stored, arrived) = join(join_all(stored), join_all(arrived)).await;
+            if stored.into_iter().chain(arrived).all(|is_done| is_done) {
+                one.end().await;
             }
         });
     }

@@ -40,6 +40,8 @@ struct RunQuery {
     #[serde(default)]
     #[param(default = false, required = false)]
     dry_run: bool,
+    /// What the file is called, for people to know it again; the first 200 characters are kept.
+    file_name: Option<String>,
 }
 
 /// Import connections
@@ -90,6 +92,7 @@ async fn run(
     let file = File {
         format,
         dry_run: query.dry_run,
+        name: query.file_name,
         bytes: content_length(&headers),
         stream: Box::pin(stream),
     };

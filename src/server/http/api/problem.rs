@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{
+        access::{Permission, Scope},
         connection::Reason,
         problem::{self, FieldProblem, Obstacle},
     },
@@ -156,6 +157,10 @@ pub struct Problem {
     #[serde(skip)]
     #[schema(ignore)]
     retry_after: Option<Duration>,
+    /// What the API key would need.
+    #[serde(skip)]
+    #[schema(ignore)]
+    scope: Option<Scope>,
 }
 
 impl Problem {
@@ -171,6 +176,7 @@ impl Problem {
             reason: None,
             request_id: None,
             retry_after: None,
+            scope: None,
         }
     }
 
@@ -188,6 +194,14 @@ impl Problem {
     }
 }
 
+/// What an API key lacks.
+fn lacking(scope: Option<Scope>) -> String {
+    match scope {
+        Some(scope) => format!("This API key lacks the scope `{scope}`, which this needs."),
+        None => "This is for people who are signed in; no API key can do it.".into(),
+    }
+}
+
 impl From<app::Error> for Problem {
     fn from(error: app::Error) -> Self {
         let told = error.problem();
@@ -195,7 +209,7 @@ impl From<app::Error> for Problem {
             app::Error::Unauthenticated => {
                 "Send a valid API key: `Authorization: Bearer rgk_…`.".into()
             }
-            app::Error::Forbidden => "The scopes of this API key do not allow this.".into(),
+            app::Error::Forbidden(needs) => lacking(needs.map(Permission::scope)),
             app::Error::Internal(_) => {
                 tracing::error!(error = format!("{error:#}"), "an API call failed");
                 told.message
@@ -205,6 +219,7 @@ impl From<app::Error> for Problem {
         let mut problem = Self::new(told.code.into(), detail);
         problem.fields = told.fields;
         match error {
+            app::Error::Forbidden(needs) => problem.scope = needs.map(Permission::scope),
             app::Error::ReauthRequired(reason) => problem.reason = Some(Why::Dead(reason)),
             app::Error::Conflict(it) => problem.reason = Some(Why::Conflict(it.obstacle)),
             app::Error::RateLimited(wait) => problem.retry_after = Some(wait),
@@ -231,8 +246,12 @@ impl IntoResponse for Problem {
             }
             // RFC 6750 section 3.1.
             Code::Forbidden => {
-                let challenge = HeaderValue::from_static("Bearer error=\"insufficient_scope\"");
-                headers.insert(header::WWW_AUTHENTICATE, challenge);
+                let needs =
+                    self.scope.map(|scope| format!(", scope=\"{scope}\"")).unwrap_or_default();
+                let challenge = format!("Bearer error=\"insufficient_scope\"{needs}");
+                if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+                    headers.insert(header::WWW_AUTHENTICATE, challenge);
+                }
             }
             _ => {}
         }

@@ -27,7 +27,8 @@ pub struct Limit {
 /// client goes without it: nobody waits here, holding a connection that others need. Clients that are not in one of these states, or
 /// that were asked to pause, are left out. Attempts begun before `open_since` are under way no more, also if
 /// nobody came back to say so; nor are those whose answers are here, as `answered`. Of these no more than
-/// the client has places are left out, so that what is not stored yet does not pile up.
+/// the client has places are left out, so that what is not stored yet does not pile up. What seems to be held for longer than anybody
+/// holds it was held before a clock was set back.
 pub async fn room(
     conn: &mut PgConnection,
     limits: &[Limit],
@@ -53,9 +54,9 @@ pub async fn room(
         r#"SELECT c.id AS client_id,
                   greatest(0, least(
                       l.concurrency
-                      - CASE WHEN c.callers_until > coalesce($6::timestamptz, statement_timestamp())
+                      - CASE WHEN NOT lease_is_over(c.callers_until, coalesce($6::timestamptz, statement_timestamp()))
                              THEN l.yields ELSE 0 END
-                      - CASE WHEN c.question_until > coalesce($6::timestamptz, statement_timestamp())
+                      - CASE WHEN NOT lease_is_over(c.question_until, coalesce($6::timestamptz, statement_timestamp()))
                              THEN 1 ELSE 0 END
                       - (SELECT count(*) - least(count(*) FILTER (WHERE a.id = ANY ($9)), l.concurrency)
                          FROM attempts a
@@ -119,7 +120,7 @@ pub async fn hold(
          SET question_id = $2,
              question_until = coalesce($4::timestamptz, statement_timestamp()) + make_interval(secs => $3)
          WHERE id = $1 AND (question_until IS NULL
-                            OR question_until <= coalesce($4::timestamptz, statement_timestamp()))",
+                            OR lease_is_over(question_until, coalesce($4::timestamptz, statement_timestamp())))",
         client_id,
         question_id,
         seconds,
@@ -163,6 +164,7 @@ pub async fn call_for_room(
          WHERE id = (SELECT id FROM clients
                      WHERE id = $1
                        AND (callers_until IS NULL
+                            OR lease_is_over(callers_until, coalesce($3::timestamptz, statement_timestamp()))
                             OR callers_until < coalesce($3::timestamptz, statement_timestamp())
                                                + make_interval(secs => $2::float8 / 2))
                      FOR NO KEY UPDATE SKIP LOCKED)",

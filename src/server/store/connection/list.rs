@@ -103,6 +103,12 @@ impl Wanted {
             Standing::Disconnected => Some(StateName::Disconnected),
             Standing::Retrying | Standing::ClientRefused | Standing::Paused => None,
         });
+        let (human_after, mut human_before) = (filter.needs_human_after, filter.needs_human_before);
+        if filter.standing == Some(Standing::Soon) {
+            // Its moment itself counts.
+            let end = now + SOON + time::Duration::microseconds(1);
+            human_before = Some(human_before.map_or(end, |before| before.min(end)));
+        }
         Self {
             state: filter.state.or(implied).map(StateName::as_str),
             clients,
@@ -111,7 +117,7 @@ impl Wanted {
             tags: filter.tag.clone().map(|tag| vec![tag]),
             expires: (filter.expires_after, filter.expires_before),
             refresh_expires: (filter.refresh_expires_after, filter.refresh_expires_before),
-            needs_human: (filter.needs_human_after, filter.needs_human_before),
+            needs_human: (human_after, human_before),
             reason: filter.reason.map(Reason::as_str),
             drift: filter.drift,
             dead_since: filter.dead_since,

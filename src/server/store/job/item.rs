@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
-    domain::job::{Outcome, Share},
-    server::store::{Error, Result},
+    domain::job::Outcome,
+    server::store::{Error, Result, job::Chosen},
 };
 
 /// Takes connections into a job, in the order they are given. How many there are.
@@ -27,10 +27,11 @@ pub async fn insert_chosen(conn: &mut PgConnection, job_id: Uuid, ids: &[Uuid]) 
 }
 
 /// How many of these connections are which client's, the most first.
-pub async fn shares(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Share>> {
+pub async fn shares(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Chosen>> {
     Ok(sqlx::query_as!(
-        Share,
-        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!"
+        Chosen,
+        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!",
+                  bit_xor(uuid_hash_extended(n.id, 0)) AS "mark!"
            FROM connections n JOIN clients c ON c.id = n.client_id
            WHERE n.id = ANY ($1) GROUP BY c.id ORDER BY 3 DESC, lower(c.name)"#,
         ids
@@ -40,10 +41,11 @@ pub async fn shares(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Share>>
 }
 
 /// How many of a job's connections are which client's, the most first.
-pub async fn shares_of(conn: &mut PgConnection, job_id: Uuid) -> Result<Vec<Share>> {
+pub async fn shares_of(conn: &mut PgConnection, job_id: Uuid) -> Result<Vec<Chosen>> {
     Ok(sqlx::query_as!(
-        Share,
-        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!"
+        Chosen,
+        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!",
+                  bit_xor(uuid_hash_extended(n.id, 0)) AS "mark!"
            FROM job_items i
            JOIN connections n ON n.id = i.connection_id
            JOIN clients c ON c.id = n.client_id
@@ -114,6 +116,30 @@ pub async fn list(
                   coalesce(n.account_label, n.account_id) AS "account?", n.external_id AS "external_id?"
            FROM job_items i LEFT JOIN connections n ON n.id = i.connection_id
            WHERE i.job_id = $1 AND i.number > $2 ORDER BY i.number LIMIT $3"#,
+        job_id,
+        after,
+        limit
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(TryInto::try_into)
+    .collect()
+}
+
+/// Those that come after a number and have no outcome yet, in order.
+pub async fn list_open(
+    conn: &mut PgConnection,
+    job_id: Uuid,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Item>> {
+    sqlx::query_as!(
+        ItemRow,
+        r#"SELECT i.number, i.connection_id, i.label, i.client, i.outcome, i.detail, i.sealed_link, i.at,
+                  coalesce(n.account_label, n.account_id) AS "account?", n.external_id AS "external_id?"
+           FROM job_items i LEFT JOIN connections n ON n.id = i.connection_id
+           WHERE i.job_id = $1 AND i.number > $2 AND i.outcome IS NULL ORDER BY i.number LIMIT $3"#,
         job_id,
         after,
         limit

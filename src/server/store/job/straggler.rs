@@ -7,10 +7,9 @@ use uuid::Uuid;
 use crate::{
     domain::{
         campaign::{Progress, StageCount},
-        job::Share,
         relink::Stage,
     },
-    server::store::Result,
+    server::store::{Result, job::Chosen},
 };
 
 /// How far the customers of a job are.
@@ -67,10 +66,15 @@ pub async fn list(
 }
 
 /// How many of those who would get a new link are which client's, the most first.
-pub async fn shares(conn: &mut PgConnection, job: Uuid, now: OffsetDateTime) -> Result<Vec<Share>> {
+pub async fn shares(
+    conn: &mut PgConnection,
+    job: Uuid,
+    now: OffsetDateTime,
+) -> Result<Vec<Chosen>> {
     Ok(sqlx::query_as!(
-        Share,
-        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!"
+        Chosen,
+        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!",
+                  bit_xor(uuid_hash_extended(n.id, 0)) AS "mark!"
            FROM job_customers($1, $2) AS s
            JOIN connections n ON n.id = s.connection_id
            JOIN clients c ON c.id = n.client_id

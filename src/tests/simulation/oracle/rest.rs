@@ -72,10 +72,18 @@ impl State {
         let begun = self.db.tables.attempts.values().rev();
         let begun = begun.take_while(|attempt| attempt.started_at > since);
         let held = begun.filter(|a| a.client_id == n.client_id && a.verdict.is_none());
+        // A claim looks at as many as there is room for, the longest due first. Those of them that somebody
+        // has locked, a process that stands still among them, keep their places.
+        let before = self.db.tables.connections.values().filter(|other| {
+            other.client_id == n.client_id
+                && (other.due_at, other.id) < (n.due_at, n.id)
+                && other.due_at.is_some_and(|due| due <= shared)
+                && self.db.locks.contains_key(&Key::Connection(other.id))
+        });
         client.may_ask(shared)
             && client.next_request_at.is_none_or(|next| next <= shared)
             && n.due_at.is_some_and(|due| due <= shared)
-            && held.count() < limit.unwrap_or(u32::MAX) as usize
+            && held.count() + before.count() < limit.unwrap_or(u32::MAX) as usize
             && !self.db.locks.contains_key(&Key::Connection(n.id))
             && !self.db.locks.contains_key(&Key::Client(n.client_id))
     }

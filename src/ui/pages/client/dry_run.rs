@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        dry_run::{DryRequest, GrantReading, Reading, RefusalReading},
+        dry_run::{DryRequest, GrantReading, LastReading, Reading, RefusalReading},
         problem::Code,
         provider::Variable,
         voice,
@@ -70,8 +70,8 @@ pub fn DryRun() -> impl IntoView {
             {(!filled.own.is_empty()).then(|| fill(client.id, &filled))}
             {run.requests.iter().map(request).collect::<Vec<_>>()}
             {section("Read an answer", "Its tokens are masked and not kept", view! {
-                {last.map(reading)}
-                {ask(client.id, &filled.values, &run.requests, read)}
+                {last.clone().map(|last| reading(last.reading))}
+                {ask(client.id, &filled.values, &run.requests, last, read)}
             })}
         }
         .into_any()
@@ -131,9 +131,13 @@ fn ask(
     client: Uuid,
     values: &BTreeMap<String, String>,
     requests: &[DryRequest],
+    last: Option<LastReading>,
     doing: Doing<Read>,
 ) -> AnyView {
     let trouble = doing.trouble;
+    let (status, content_type, answered) = last
+        .map(|last| (last.status, last.content_type, last.answers.as_str()))
+        .unwrap_or_default();
     let answers = [
         ("exchange", "a code or a token that was redeemed"),
         ("refresh", "a refresh"),
@@ -169,21 +173,31 @@ fn ask(
             name="status"
             label="Status"
             trouble=trouble
+            value=status
             placeholder="200"
         />
         <Text
             name="content_type"
             label="Content type"
             trouble=trouble
+            value=content_type
             placeholder="application/json"
         />
-        <Choice name="answers" label="It answers" trouble=trouble required=true options=answers/>
+        <Choice
+            name="answers"
+            label="It answers"
+            trouble=trouble
+            required=true
+            options=answers
+            value=answered
+        />
         <div class="actions">
             <Submit label="Read it" pending=doing.pending/>
         </div>
         <Answered trouble=trouble/>
     };
-    action_form(doing, "form", fields)
+    // Our script leaves the sample where it was pasted, so that it can be corrected and read again.
+    action_form(doing, "form is-kept", fields)
 }
 
 fn reading(reading: Reading) -> AnyView {

@@ -23,7 +23,7 @@ use crate::{
         path,
         patterns::{
             action::{Doing, action_form},
-            discover::DiscoverForm,
+            discover::{DiscoverForm, discovered, instead},
             load::loaded,
             variables::field,
         },
@@ -67,7 +67,16 @@ pub fn New() -> impl IntoView {
                 let discover = may.allows(Permission::ProvidersWrite);
                 choose(providers, &sought, discover)
             }
-            Step::Register(entry, redirect_uri) => register(&entry.profile, redirect_uri, create),
+            Step::Register(entry, redirect_uri) => {
+                let profile = &entry.profile;
+                let may_write = may.allows(Permission::ProvidersWrite);
+                let before = view! {
+                    {params.with(path::discovered).map(|again| discovered(profile, again))}
+                    {profile.notes.clone().map(|notes| view! { <p class="prose">{notes}</p> })}
+                    {may_write.then(|| instead(profile))}
+                };
+                register(profile, before, redirect_uri, create)
+            }
         }
     })
 }
@@ -77,25 +86,40 @@ fn choose(providers: Vec<ProviderEntry>, sought: &Sought, discover: bool) -> Any
         {head("Register a client", Some(("Clients", path::CLIENTS)), ())}
         <p class="lead">
             "A client is your registration at a provider. Which provider is it for?"
+            {discover
+                .then(|| {
+                    view! {
+                        " Not in the list? "
+                        <a href="#discover">"Discover it by its issuer address"</a>
+                        "."
+                    }
+                })}
         </p>
         {bar(path::CLIENT_NEW, &providers, sought)}
         {tiles(providers, sought, path::client_new)}
         {discover
             .then(|| {
                 view! {
-                    {section("Not in the list?", "Many providers say themselves how to talk to them", view! {
-                        <DiscoverForm/>
-                        <p class="help">
-                            "Or " {link(path::PROVIDER_NEW, "", "write a provider by hand")} "."
-                        </p>
-                    })}
+                    <div id="discover">
+                        {section("Not in the list?", "Many providers say themselves how to talk to them", view! {
+                            <DiscoverForm/>
+                            <p class="help">
+                                "Or " {link(path::PROVIDER_NEW, "", "write a provider by hand")} "."
+                            </p>
+                        })}
+                    </div>
                 }
             })}
     }
     .into_any()
 }
 
-fn register(profile: &Profile, redirect_uri: String, create: Doing<Create>) -> AnyView {
+fn register(
+    profile: &Profile,
+    before: impl IntoView + 'static,
+    redirect_uri: String,
+    create: Doing<Create>,
+) -> AnyView {
     let trouble = create.trouble;
     let register_at =
         profile.links.register_client.clone().filter(|href| href.starts_with("https://")).map(
@@ -111,7 +135,7 @@ fn register(profile: &Profile, redirect_uri: String, create: Doing<Create>) -> A
         );
     view! {
         {head(format!("Register a client at {}", profile.name), Some(("Clients", path::CLIENTS)), ())}
-        {profile.notes.clone().map(|notes| view! { <p class="prose">{notes}</p> })}
+        {before}
         {section("1. At the provider", "", view! {
             {register_at}
             <Copyable

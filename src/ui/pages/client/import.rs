@@ -51,8 +51,8 @@ pub fn Import() -> impl IntoView {
         let writes = may.allows(Permission::ConnectionsWrite);
         let moves = all.iter().any(import::Import::is_running);
         let upper = match run {
-            Some(run) => outcome(run, &up, writes),
-            None if writes => section("Send a file", "", form(client.id)),
+            Some(run) => outcome(run, client.id, writes),
+            None if writes => section("Send a file", "", first(client.id)),
             None => ().into_any(),
         };
         view! {
@@ -64,7 +64,13 @@ pub fn Import() -> impl IntoView {
     })
 }
 
-fn form(client: Uuid) -> AnyView {
+fn first(client: Uuid) -> AnyView {
+    let dry_run = view! {
+        <label class="check">
+            <input type="checkbox" name="dry_run" value="true" checked=true/>
+            "Dry run: check every row and store nothing"
+        </label>
+    };
     view! {
         <p class="lead">
             "CSV with a heading, or one JSON object a line. Each row is one connection: "
@@ -73,17 +79,42 @@ fn form(client: Uuid) -> AnyView {
             <code>"scopes"</code> " and " <code>"obtained_at"</code>
             ". Rows whose external id is here already are skipped, so a file can be sent again."
         </p>
+        {form(client, "form", "Import", dry_run)}
+    }
+    .into_any()
+}
+
+/// The same file once more, after a dry run in which all was well. Our script has it at hand still.
+fn same(client: Uuid, name: Option<String>) -> AnyView {
+    let name = name.map_or("the same file".into(), |name| format!("“{name}”"));
+    let text = format!(
+        "Regrant keeps no file. Where none stands below, choose {name} again: this time it is imported."
+    );
+    section(
+        "Import it",
+        "",
+        view! {
+            <p class="lead">{text}</p>
+            {form(client, "form is-kept", "Import it now", ())}
+        },
+    )
+}
+
+fn form(
+    client: Uuid,
+    class: &'static str,
+    verb: &'static str,
+    asked: impl IntoView + 'static,
+) -> AnyView {
+    view! {
         {upload::refused(&path::upload_import(client))}
         <form
             method="post"
             enctype="multipart/form-data"
             action=path::upload_import(client)
-            class="form"
+            class=class
         >
-            <label class="check">
-                <input type="checkbox" name="dry_run" value="true" checked=true/>
-                "Dry run: check every row and store nothing"
-            </label>
+            {asked}
             <div class="field">
                 <label for="import-file">"File"</label>
                 <input
@@ -96,7 +127,7 @@ fn form(client: Uuid) -> AnyView {
             </div>
             <progress class="progress" hidden=true aria-label="Sent so far"></progress>
             <div class="actions">
-                <Submit label="Import" weight="primary"/>
+                <Submit label=verb weight="primary"/>
             </div>
         </form>
     }
@@ -104,8 +135,9 @@ fn form(client: Uuid) -> AnyView {
 }
 
 /// What became of one import, or how far it is. What is said aloud is said once, at its end.
-fn outcome(run: import::Import, client: &str, writes: bool) -> AnyView {
+fn outcome(run: import::Import, client: Uuid, writes: bool) -> AnyView {
     let moves = run.is_running();
+    let next = (writes && run.is_rehearsed()).then(|| same(client, run.file_name.clone()));
     let (well, text) = voice::import(&run);
     let (on_the_way, told) = if moves { (Some(text), None) } else { (None, Some(text)) };
     let progress = on_the_way.map(|text| {
@@ -115,8 +147,7 @@ fn outcome(run: import::Import, client: &str, writes: bool) -> AnyView {
         }
     });
     let again = (writes && !moves).then(|| {
-        let href = format!("{client}/import");
-        view! { <p class="actions">{link(href, "button", "Send another file")}</p> }
+        view! { <p class="actions">{link(path::client_import(client), "button", "Send another file")}</p> }
     });
     view! {
         {reload(moves)}
@@ -126,6 +157,7 @@ fn outcome(run: import::Import, client: &str, writes: bool) -> AnyView {
             {problems(run.problems, run.failed)}
             {again}
         })}
+        {next}
     }
     .into_any()
 }
@@ -182,6 +214,7 @@ fn list(all: Vec<import::Import>) -> AnyView {
                 <td>
                     {link(href, "", view! { <Exact at=run.begun_at/> })}
                 </td>
+                <td data-label="File">{run.file_name}</td>
                 <td>{text} {progress}</td>
             </tr>
         }
@@ -192,6 +225,7 @@ fn list(all: Vec<import::Import>) -> AnyView {
                 <thead>
                     <tr>
                         <th scope="col">"Begun"</th>
+                        <th scope="col">"File"</th>
                         <th scope="col">"What came of it"</th>
                     </tr>
                 </thead>

@@ -16,6 +16,7 @@ use crate::{
         path,
         patterns::{
             action::{Doing, button_form, hidden},
+            discover::instead,
             load::{May, loaded},
         },
     },
@@ -75,6 +76,7 @@ fn show(entry: ProviderEntry, may: &May, saved: bool, delete: Doing<Delete>) -> 
             <code>{slug.clone()}</code> {used_by(clients)}
         </p>
         <ul class="links">{links}</ul>
+        {may_write.then(|| instead(&profile))}
         {profile::profile(&profile)}
         <details class="fold">
             <summary>"The whole profile as JSON"</summary>

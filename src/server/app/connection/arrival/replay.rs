@@ -1,9 +1,13 @@
 //! Arrivals that earlier processes left in their journals.
 
-use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
+use tokio::{
+    sync::oneshot,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
-use super::{Arrival, Kept, RETRY_CAP, conclude, hold_on};
-use crate::server::app::{App, Error, Result, client::Caller};
+use super::{Arrival, Kept, RETRY_CAP, conclude, hold_on, in_time, is_final};
+use crate::server::app::{App, Error, Result, client::Caller, refresh::save};
 
 /// Begins to store what was left; whether it is over is what the task says in the end. Who reads records
 /// keeps them until then.
@@ -14,9 +18,14 @@ pub(in crate::server::app) fn begin(app: &App, arrival: Arrival) -> JoinHandle<b
         match bring(&running, arrival).await {
             Ok(is_over) => is_over,
             Err(error) => {
-                // Nothing that it could be stored for is there any more.
-                tracing::error!(arrival = %id, error = format!("{error:#}"), "a grant came to nothing");
-                true
+                let (is_over, error) = (is_final(&error), format!("{error:#}"));
+                if is_over {
+                    // Nothing that it could be stored for is there any more.
+                    tracing::error!(arrival = %id, error, "a grant came to nothing");
+                } else {
+                    tracing::error!(arrival = %id, error, "a grant is left to the next start");
+                }
+                is_over
             }
         }
     })
@@ -40,7 +49,9 @@ async fn load(app: &App, arrival: &Arrival) -> Result<Option<Caller>> {
     loop {
         let loaded = async {
             let mut conn = app.pool().acquire().await?;
-            Caller::who_made(app, &mut conn, arrival.made.clone()).await
+            let made = Caller::who_made(app, &mut conn, arrival.made.clone());
+            let made = timeout(save::LIMIT, made).await;
+            in_time(&mut conn, made)
         };
         match loaded.await {
             Err(Error::Internal(error)) => {

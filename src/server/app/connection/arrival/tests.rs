@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::{
-    domain::provider::{AccountSource, IdentityOrigin},
+    domain::provider::{AccountSource, IdentityOrigin, Profile},
     server::app::{Actor, connection::flow},
     tests::support::{World, new_connection},
 };
@@ -34,18 +34,35 @@ fn granted(world: &World, response: &serde_json::Value) -> Grant {
     }
 }
 
+fn consent(connection_id: Uuid) -> Consent {
+    let who = (&Actor::Operator).into();
+    Consent { connection_id, relink: None, device: None, flow_id: None, who }
+}
+
+async fn caller(world: &World, client: Uuid) -> Caller {
+    let mut conn = world.pool.acquire().await.unwrap();
+    Caller::load(&world.app, &mut conn, client, Vec::new()).await.unwrap()
+}
+
 /// The code is spent: a provider that is busy for a moment costs nobody their grant.
 #[sqlx::test]
 async fn a_provider_that_does_not_say_whose_a_grant_is_is_asked_again(pool: PgPool) {
     let world = World::new(pool).await;
     let asked = Arc::new(AtomicUsize::new(0));
-    let answer = {
-        let asked = asked.clone();
-        move || async move {
-            match asked.fetch_add(1, Ordering::Relaxed) {
-                0 => Err(StatusCode::TOO_MANY_REQUESTS),
-                _ => Ok(axum::Json(json!({ "sub": "somebody" }))),
-            }
+    let client = busy_client(&world, asked.clone()).await;
+    let caller = caller(&world, client).await;
+    let given = granted(&world, &json!({ "access_token": "a", "refresh_token": "r" }));
+    let account = identify_patiently(&world.app, &caller, &given).await;
+    assert_eq!(account.map(|account| account.id).as_deref(), Some("somebody"));
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+/// A client whose provider says whose a grant is when it is asked for the second time.
+async fn busy_client(world: &World, asked: Arc<AtomicUsize>) -> Uuid {
+    let answer = move || async move {
+        match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => Err(StatusCode::TOO_MANY_REQUESTS),
+            _ => Ok(axum::Json(json!({ "sub": "somebody" }))),
         }
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -53,20 +70,81 @@ async fn a_provider_that_does_not_say_whose_a_grant_is_is_asked_again(pool: PgPo
     let router = axum::Router::new().route("/me", axum::routing::get(answer));
     tokio::spawn(async move { axum::serve(listener, router).await });
     world
-        .provider("busy", |profile| {
+        .provider("busy", |profile: &mut Profile| {
             profile.endpoints.userinfo = Some(format!("http://{at}/me"));
+            profile.response.id_token.clear();
             let (from, pointer) = (IdentityOrigin::Userinfo, "/sub".into());
             profile.response.account.id = vec![AccountSource { from, pointer }];
         })
         .await;
-    let client = world.client_of("busy", "busy", |_| {}).await;
-    let mut conn = world.app.pool().acquire().await.unwrap();
-    let caller = Caller::load(&world.app, &mut conn, client, Vec::new()).await.unwrap();
-    drop(conn);
-    let given = granted(&world, &json!({ "access_token": "a", "refresh_token": "r" }));
-    let account = identify_patiently(&world.app, &caller, &given).await;
-    assert_eq!(account.map(|account| account.id).as_deref(), Some("somebody"));
-    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    world.client_of("busy", "busy", |_| {}).await
+}
+
+/// When its code was spent there was no account to compare with; by the time it is stored there is one.
+#[sqlx::test]
+async fn a_connection_that_gets_its_account_meanwhile_takes_the_grant_all_the_same(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = busy_client(&world, Arc::default()).await;
+    let id = world.import(client).await;
+    assert_eq!(world.connection(id).await.account_id, None);
+    for (account, outcome) in [("somebody", Outcome::Done), ("another", Outcome::WrongAccount)] {
+        let name = "UPDATE connections SET account_id = $1";
+        sqlx::query(name).bind(account).execute(&world.pool).await.unwrap();
+        world.pass(time::Duration::minutes(1));
+        let given = granted(&world, &world.token_response(client, "alice").await);
+        let caller = caller(&world, client).await;
+        let arrival = Arrival::new(&world.app, given, &caller, Purpose::Consent(consent(id)));
+        let settled = receive(&world.app, arrival, caller).await.unwrap();
+        assert_eq!(settled.map(|settled| settled.outcome), Some(outcome), "{account}");
+    }
+    assert_eq!(world.generation(id).await, 2);
+    assert_eq!(world.audit("connection.consent_failed").await.len(), 1);
+}
+
+/// It took long to find out whose the older one is, and it is offered for the first time.
+#[sqlx::test]
+async fn an_older_consent_is_not_put_over_a_newer_one(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    let mut given = Vec::new();
+    for _ in 0..2 {
+        world.pass(time::Duration::minutes(1));
+        let response = world.token_response(client, "alice").await;
+        let account = world.connection(id).await.account_id;
+        let account = account.map(|id| Account { id, label: None });
+        given.push(Grant { account, ..granted(&world, &response) });
+    }
+    let caller = caller(&world, client).await;
+    let mut outcomes = Vec::new();
+    for given in given.iter().rev() {
+        let mut conn = world.pool.acquire().await.unwrap();
+        let consent = consent(id);
+        let settled = settle::settle(&world.app, &mut conn, &consent, &caller, given, false).await;
+        outcomes.push(settled.unwrap().unwrap().outcome);
+    }
+    assert_eq!(outcomes, [Outcome::Done, Outcome::Expired]);
+    assert_eq!(world.generation(id).await, 2);
+}
+
+/// The refresh token that was to go on can't be read any more: the grant is worth keeping without it.
+#[sqlx::test]
+async fn a_kept_token_that_is_damaged_costs_no_grant(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    world.execute("UPDATE token_sets SET sealed_refresh_token = 'damaged'").await;
+    world.pass(time::Duration::minutes(1));
+    let response = world.token_response(client, "alice").await;
+    let account = world.connection(id).await.account_id;
+    let account = account.map(|id| Account { id, label: None });
+    let given = Grant { account, refresh_token: None, ..granted(&world, &response) };
+    let caller = caller(&world, client).await;
+    let mut conn = world.pool.acquire().await.unwrap();
+    let settled = settle::settle(&world.app, &mut conn, &consent(id), &caller, &given, false).await;
+    assert_eq!(settled.unwrap(), Some(Settled::done(id)));
+    let connection = world.connection(id).await;
+    assert_eq!((connection.generation, connection.has_refresh_token), (2, false));
 }
 
 /// The database took the grant and could not say so; before it is offered again it is refreshed.
@@ -81,16 +159,7 @@ async fn a_grant_that_was_stored_unheard_is_not_stored_over_its_successor(pool: 
     let account = world.connection(id).await.account_id;
     let account = account.map(|id| Account { id, label: None });
     let given = Grant { account, ..granted(&world, &response) };
-    let consent = Consent {
-        connection_id: id,
-        relink: None,
-        device: None,
-        flow_id: None,
-        who: (&Actor::Operator).into(),
-    };
-    let mut conn = world.pool.acquire().await.unwrap();
-    let caller = Caller::load(&world.app, &mut conn, client, Vec::new()).await.unwrap();
-    drop(conn);
+    let (consent, caller) = (consent(id), caller(&world, client).await);
     for (is_again, generation) in [(false, 2), (true, 3)] {
         let mut conn = world.pool.acquire().await.unwrap();
         let settled =
@@ -112,15 +181,7 @@ async fn a_grant_is_stored_after_nobody_waits_for_it_any_more(pool: PgPool) {
     let made = flow::create(&world.app, &Actor::Operator, new_connection(client)).await;
     let id = made.unwrap().0.id;
     let response = world.token_response(client, "alice").await;
-    let mut conn = world.pool.acquire().await.unwrap();
-    let caller = Caller::load(&world.app, &mut conn, client, Vec::new()).await.unwrap();
-    let consent = Consent {
-        connection_id: id,
-        relink: None,
-        device: None,
-        flow_id: None,
-        who: (&Actor::Operator).into(),
-    };
+    let (consent, caller) = (consent(id), caller(&world, client).await);
     let given = granted(&world, &response);
     let arrival = Arrival::new(&world.app, given, &caller, Purpose::Consent(consent));
     let waited = receive_within(&world.app, arrival, caller, Duration::ZERO).await;

@@ -4,7 +4,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Found;
-use crate::{domain::job::Share, server::store::Result};
+use crate::{
+    domain::job::Share,
+    server::store::{Result, job::Chosen},
+};
 
 macro_rules! execute {
     ($first:literal $(+ $more:literal)* $(, $argument:expr)*) => {
@@ -12,19 +15,20 @@ macro_rules! execute {
     };
 }
 
-macro_rules! share {
+macro_rules! chosen {
     ($first:literal $(+ $more:literal)* $(, $argument:expr)*) => {
-        sqlx::query_as!(Share, $first $(+ $more)* $(, $argument)*)
+        sqlx::query_as!(Chosen, $first $(+ $more)* $(, $argument)*)
     };
 }
 
 /// How many are which client's, the most first.
-pub async fn shares(conn: &mut PgConnection, found: &Found) -> Result<Vec<Share>> {
+pub async fn shares(conn: &mut PgConnection, found: &Found) -> Result<Vec<Chosen>> {
     Ok(filtered!(
-        share,
+        chosen,
         found.wanted,
         i64::MAX,
-        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!"
+        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!",
+                  bit_xor(uuid_hash_extended(n.id, 0)) AS "mark!"
            FROM connections n JOIN clients c ON c.id = n.client_id WHERE "#,
         " GROUP BY c.id ORDER BY 3 DESC, lower(c.name) LIMIT $17"
     )
