@@ -2,9 +2,8 @@
 //!
 //! Each client is asked about a few a second, one after the other, with what its limits leave over; no refresh
 //! waits for that, and nothing waits for the answers. What is not told is asked for a few times more, each time
-//! after a longer while, for whatever reason: one that nobody answers for is no reason to ask about the others later.
-//! An account that another connection of the client has already is noted all the same:
-//! they are two grants.
+//! after a longer while, whatever the reason was; only a provider that says it can't answer has the others wait too.
+//! An account that another connection of the client has already is noted all the same: they are two grants.
 
 use futures::{StreamExt, stream};
 use time::{Duration, OffsetDateTime};
