@@ -14,7 +14,10 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::{
     domain::provider::{AccountSource, IdentityOrigin, Profile},
-    server::app::{Actor, connection::flow},
+    server::app::{
+        Actor,
+        connection::{account, flow},
+    },
     tests::support::{World, new_connection},
 };
 
@@ -188,4 +191,39 @@ async fn a_grant_is_stored_after_nobody_waits_for_it_any_more(pool: PgPool) {
     assert_eq!(waited.unwrap(), None);
     world.until_count("SELECT count(*) FROM connections WHERE state = 'active'", 1).await;
     assert_eq!(world.generation(id).await, 1);
+}
+
+/// Its process died when it was stored, before anybody was asked: another one asks.
+#[sqlx::test]
+async fn whose_a_grant_is_is_asked_even_if_its_process_dies(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = busy_client(&world, Arc::new(AtomicUsize::new(1))).await;
+    let made = flow::create(&world.app, &Actor::Operator, new_connection(client)).await;
+    let id = made.unwrap().0.id;
+    let given = granted(&world, &world.token_response(client, "alice").await);
+    let caller = caller(&world, client).await;
+    let mut conn = world.pool.acquire().await.unwrap();
+    let settled = settle::settle(&world.app, &mut conn, &consent(id), &caller, &given, false).await;
+    assert_eq!(settled.unwrap(), Some(Settled::done(id)));
+    drop(conn);
+
+    // Who stored it would be asking now.
+    assert_eq!(account::ask_due(&world.app).await.unwrap(), 0);
+    world.pass(NAMED_WITHIN);
+    assert_eq!(account::ask_due(&world.app).await.unwrap(), 1);
+    assert_eq!(world.connection(id).await.account_id.as_deref(), Some("somebody"));
+    assert_eq!(world.count("SELECT count(*) FROM account_questions").await, 0);
+}
+
+/// Who stores a grant and lives asks at once, and leaves nothing to be asked.
+#[sqlx::test]
+async fn a_grant_that_has_its_name_is_not_asked_about_again(pool: PgPool) {
+    let world = World::new(pool).await;
+    let asked = Arc::new(AtomicUsize::new(1));
+    let client = busy_client(&world, asked.clone()).await;
+    let id = world.import(client).await;
+    assert_eq!(world.connection(id).await.account_id.as_deref(), Some("somebody"));
+    world.pass(NAMED_WITHIN);
+    assert_eq!(account::ask_due(&world.app).await.unwrap(), 0);
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
 }
