@@ -19,7 +19,7 @@ use super::{
     App, Error, Result,
     consent::{self, Consent, Outcome},
     exchange::{self, Exchange},
-    settle::{self, Settled},
+    settle::{self, Brought, Settled},
 };
 use crate::server::{
     app::{
@@ -38,6 +38,8 @@ const IDENTIFY_AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::fro
 /// How soon a grant is offered again: at first, and at most.
 const RETRY: Duration = Duration::from_millis(250);
 const RETRY_CAP: Duration = Duration::from_secs(1);
+/// How soon one is offered again that the database, which is there, did not take for [`HOLD_ON_FOR`].
+const RETRY_HOPELESS: Duration = Duration::from_secs(5 * 60);
 /// How often the row of a consent says that it is still on its way.
 const HOLD_ON: time::Duration = time::Duration::seconds(30);
 /// For how long it says so while the database is there and does not take the grant: whoever wants to end
@@ -211,8 +213,12 @@ async fn store(
             held_on_at = app.now();
             hold_on(app, arrival).await;
         }
-        sleep(wait).await;
-        wait = (wait * 2).min(RETRY_CAP);
+        tokio::select! {
+            () = sleep(wait) => {}
+            () = app.stopping().cancelled(), if !app.stopping().is_cancelled() => {}
+        }
+        let is_urgent = !is_hopeless || app.stopping().is_cancelled();
+        wait = (wait * 2).min(if is_urgent { RETRY_CAP } else { RETRY_HOPELESS });
     }
 }
 
@@ -291,7 +297,7 @@ async fn settle(
             if let Some(refused) = settled.as_ref().filter(|one| one.outcome != Outcome::Done)
                 && !asks_first(refused)
             {
-                settle::fail(app, conn, consent, refused).await?;
+                settle::fail(app, conn, consent, refused, Brought::Grant).await?;
             }
             Ok(settled)
         }
