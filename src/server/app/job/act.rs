@@ -25,6 +25,7 @@ pub enum Acted {
     /// Its provider can't be asked now, and may be after so long; nothing: perhaps in a moment.
     PutOff {
         number: i64,
+        client_id: Option<Uuid>,
         wait: Duration,
     },
 }
@@ -53,6 +54,7 @@ pub async fn act(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Act
             {
                 return Ok(Acted::PutOff {
                     number: item.number,
+                    client_id: item.client_id,
                     wait: retry_after.unwrap_or_default(),
                 });
             }
