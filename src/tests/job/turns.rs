@@ -159,6 +159,32 @@ async fn what_is_open_is_found_by_index(pool: PgPool) {
     assert!(plan.contains("job_items_open"), "{plan}");
 }
 
+/// Whoever reads the audit log sees who refreshed what, and not how often a job came by in vain.
+#[sqlx::test]
+async fn what_waits_for_its_turn_does_not_fill_the_audit_log(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    let (waits, free) = (world.client("one", |_| {}).await, world.client("two", |_| {}).await);
+    let (one, other) = (world.import(waits).await, world.import(free).await);
+    pause(&world, waits).await;
+    let job = begin(&world, &admin, on(Action::Refresh, &[one, other])).await;
+    let noted = async || {
+        let entries = world.audit("connection.refresh").await;
+        assert!(entries.iter().all(|entry| entry.actor_label == email("chief")));
+        entries.into_iter().filter_map(|entry| entry.subject_id).collect::<Vec<_>>()
+    };
+    for _ in 0..3 {
+        assert_eq!(run(&world.app).await, 0);
+        assert_eq!(noted().await, [other.to_string()]);
+        world.pass(Duration::seconds(61));
+    }
+    let mut conn = world.pool.acquire().await.unwrap();
+    store::client::limit::end_pause(&mut conn, waits).await.unwrap();
+    assert_eq!(run(&world.app).await, 1);
+    assert_eq!(now(&world, &job).await.done, 2);
+    assert_eq!(noted().await, [one.to_string(), other.to_string()], "the newest first");
+}
+
 #[sqlx::test]
 async fn nobody_has_more_jobs_under_way_than_may_be(pool: PgPool) {
     let world = World::new(pool).await;

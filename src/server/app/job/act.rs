@@ -76,7 +76,7 @@ async fn work(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Worked
     let skipped = |text: &str| Ok((Outcome::Skipped, text.to_owned(), None));
     match job.action {
         Action::Refresh => {
-            let attempt = connection::refresh(app, actor, id).await?;
+            let attempt = connection::refresh_in_turn(app, actor, id).await?;
             let mut conn = app.pool().acquire().await?;
             let name = provider::load(app, &mut conn, &before.provider).await?.name.clone();
             let (text, _) = voice::attempt(&attempt, &name);
