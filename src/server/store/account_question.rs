@@ -125,6 +125,22 @@ pub async fn postpone(
     Ok(())
 }
 
+/// Has a connection asked about by `ask_at`, if it is to be at all.
+pub async fn bring_forward(
+    conn: &mut PgConnection,
+    connection_id: Uuid,
+    ask_at: OffsetDateTime,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE account_questions SET ask_at = $2 WHERE connection_id = $1 AND ask_at > $2",
+        connection_id,
+        ask_at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 pub async fn delete(conn: &mut PgConnection, connection_id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM account_questions WHERE connection_id = $1", connection_id)
         .execute(conn)
