@@ -13,7 +13,11 @@ use std::{
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, connection, glance::Glances, job, provider};
+use super::{
+    Actor, App, Error, Result, connection,
+    glance::{Age, Glances},
+    job, provider,
+};
 use crate::{
     domain::{
         access::Permission,
@@ -48,7 +52,7 @@ impl Counted {
         if jobs.len() >= LOOKED_AT && !jobs.contains_key(&id) {
             jobs.clear();
         }
-        jobs.entry(id).or_default().clone()
+        jobs.entry(id).or_insert_with(|| Arc::new(Glances::new(Age::WATCHED))).clone()
     }
 }
 
