@@ -29,8 +29,8 @@ pub mod visitor;
 pub use attempt::{attempt, error_class, lost, trigger, verdict};
 pub use audit::{AUDIT_NOUNS, audit};
 pub use campaign::{
-    CAMPAIGN, Occasion, campaign, client_scopes, no_occasion, occasion, occasion_name, stage_count,
-    stragglers_again,
+    CAMPAIGN, CAMPAIGN_MAILS, Occasion, campaign, client_scopes, no_occasion, occasion,
+    occasion_name, stage_count, stragglers_again,
 };
 pub use check::{NOT_MET_YET, check, check_way, checking};
 pub use client::{

@@ -1,8 +1,10 @@
 //! Campaigns: jobs of relinks that are watched until the customers are done. Who begins one makes a job
 //! (`app::job`); what is here looks at the customers.
 
+mod mails;
 mod stragglers;
 
+pub use mails::export as mails;
 pub use stragglers::{export, list as stragglers};
 
 use std::{
