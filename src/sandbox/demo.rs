@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub use self::crowd::Crowd;
 use super::{Client, Fault, Realm, Running, serve};
 use crate::{
-    domain::{access::Role, provider::Profile},
+    domain::{access::Role, catalog::SAMPLE, provider::Profile, voice},
     server::{
         app::{self, Actor, App, client::NewClient, connection},
         clock::{SystemClock, SystemRng},
@@ -28,7 +28,6 @@ use crate::{
 
 const ADMIN: &str = "admin@example.com";
 const SUPPORT: &str = "support@example.com";
-/// The slug that the provider gets from its name.
 const PROVIDER: &str = "sandbox";
 const ACTOR: &Actor = &Actor::Operator;
 
@@ -110,13 +109,20 @@ fn words(error: app::Error) -> anyhow::Error {
 
 async fn fill(app: &App, running: &Running) -> anyhow::Result<Profile> {
     let sandbox = &running.sandbox;
-    let provider =
-        app::provider::adopt(app, ACTOR, &running.url, "Sandbox").await.map_err(words)?.entry;
-    let slug = &provider.profile.slug;
+    let found = app::provider::discover(app, ACTOR, &running.url).await.map_err(words)?;
+    let provider = Profile {
+        slug: PROVIDER.into(),
+        name: "Sandbox".into(),
+        category: Some(SAMPLE.into()),
+        notes: Some(voice::SAMPLE_PROVIDER.into()),
+        ..found
+    };
+    app::provider::create(app, ACTOR, provider.clone()).await.map_err(words)?;
     // A registration of its own, whose secret the sandbox then changes behind our back.
     let mut warehouse = Client::confidential("warehouse", "warehouse-secret");
     warehouse.redirect_uris = demo_redirects();
     sandbox.add_client(warehouse);
+    let slug = PROVIDER;
     let desk = client(app, slug, "Support desk", "demo", "demo-secret").await?;
     let stock = client(app, slug, "Warehouse sync", "warehouse", "warehouse-secret").await?;
 
@@ -163,7 +169,7 @@ async fn fill(app: &App, running: &Running) -> anyhow::Result<Profile> {
             refresh(app, made).await;
         }
     }
-    Ok(provider.profile)
+    Ok(provider)
 }
 
 /// For how many seconds the sandbox asks for a pause: it holds up all that its client has.
