@@ -64,8 +64,8 @@ pub use overview::{
 };
 pub use people::{NOBODY_YET, PASSWORD_SET, SETUP_OVER, SETUP_UNKNOWN, new_password, role, scope};
 pub use provider::{
-    SAMPLE_PROVIDER, SAMPLE_PROVIDERS, authentication, beginning, choice, discovered, encoding,
-    pkce, profile_in_use, refresh_lifetime, renewal, rotation,
+    IMPORT_ONLY, SAMPLE_PROVIDER, SAMPLE_PROVIDERS, authentication, beginning, choice, discovered,
+    encoding, pkce, profile_in_use, refresh_lifetime, renewal, rotation,
 };
 pub use relink::{
     Advice, DROP_LOGO, brand, brand_contrast, more_found, no_relink, relink, relink_refused,

@@ -43,6 +43,9 @@ pub fn beginning(grant: GrantType) -> &'static str {
     }
 }
 
+/// How one begins with a provider that offers no grant.
+pub const IMPORT_ONLY: &str = "an import of tokens from elsewhere, and nothing else";
+
 /// How a connection is kept alive.
 pub fn renewal(renewal: Renewal) -> &'static str {
     match renewal {

@@ -42,7 +42,10 @@ pub fn profile(profile: &Profile) -> AnyView {
             view! {
                 <div>
                     <dt>{variable.label.clone()}</dt>
-                    <dd>{about}</dd>
+                    <dd>
+                        {about}
+                        {variable.help.clone().map(|help| view! { <p class="help">{help}</p> })}
+                    </dd>
                 </div>
             }
         })
@@ -71,7 +74,10 @@ fn facts(profile: &Profile) -> Vec<(&'static str, String)> {
     let grants = profile.grants.iter().map(|grant| voice::beginning(*grant)).collect::<Vec<_>>();
     let proof = profile.request.authentication(Call::Refresh).method;
     let mut facts = vec![
-        ("Begins by", grants.join(", ")),
+        (
+            "Begins by",
+            if grants.is_empty() { voice::IMPORT_ONLY.into() } else { grants.join(", ") },
+        ),
         ("Kept alive", voice::renewal(profile.renewal).into()),
         ("Client proves itself by", voice::authentication(proof).into()),
         ("Requests are written as", voice::encoding(profile.request.encoding).into()),
