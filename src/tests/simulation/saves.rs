@@ -24,17 +24,17 @@ use crate::{
         engine::{Ports, Saved},
         group::{self, Changes, Endings},
         save::{LIMIT, PATIENCE, SOON},
-        saver,
+        saver, weigh,
     },
 };
 
-/// Stores a group of outcomes.
+/// Stores a group of outcomes; what became of each, and how many of each client were refreshed by it.
 pub async fn save(
     tx: &mut impl Statements,
     outcomes: &[Outcome],
     now: OffsetDateTime,
     weighing: &mut Weighing,
-) -> Result<Vec<Saved>, Gone> {
+) -> Result<(Vec<Saved>, Vec<(Uuid, i64)>), Gone> {
     let watched = incidents::watch(tx, outcomes).await?;
     let changes = Changes::of(outcomes);
     let mut changed = HashSet::new();
@@ -94,16 +94,17 @@ pub async fn save(
             Some(ClientNote::Proved { .. }) | None => {}
         }
     }
-    Ok(outcomes.iter().map(|outcome| saved[&outcome.attempt_id]).collect())
+    let saved = outcomes.iter().map(|outcome| saved[&outcome.attempt_id]).collect();
+    Ok((saved, weigh::refreshed(outcomes, &taken)))
 }
 
 impl Process {
     async fn transact(&self, outcomes: &[Outcome]) -> Result<Vec<Saved>, Gone> {
         let mut tx = self.world.begin(Some(self.replica)).await?;
         let mut weighing = self.world.weighing();
-        let saved = save(&mut tx, outcomes, self.now(), &mut weighing).await?;
+        let (saved, refreshed) = save(&mut tx, outcomes, self.now(), &mut weighing).await?;
         tx.commit().await?;
-        self.count(outcomes, &saved);
+        self.count(refreshed);
         let ids: Vec<Uuid> = outcomes.iter().map(|outcome| outcome.fence.id).collect();
         ids.iter().for_each(|id| self.flights.wake(*id));
         self.world.state().announce(&ids);
@@ -112,12 +113,10 @@ impl Process {
     }
 
     /// `save::count`, of refreshes; what can't be counted is not.
-    fn count(&self, outcomes: &[Outcome], saved: &[Saved]) {
-        let done = outcomes.iter().zip(saved);
-        let refreshed = done.filter(|(_, saved)| **saved == Saved::Done(Verdict::Refreshed));
+    fn count(&self, refreshed: Vec<(Uuid, i64)>) {
         let at = self.now();
-        let refreshed = refreshed.map(|(outcome, _)| outcome.client_id);
-        let refreshed = refreshed.map(|client_id| Refreshed { client_id, at, count: 1 });
+        let refreshed = refreshed.into_iter();
+        let refreshed = refreshed.map(|(client_id, count)| Refreshed { client_id, at, count });
         let mut state = self.world.state();
         if !state.is_cut_off(self.replica) {
             state.db.tables.refreshed.extend(refreshed);
