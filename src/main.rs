@@ -233,6 +233,12 @@ async fn run_on_database(config: &Config, url: &str, command: Command) -> anyhow
                 println!("sealed {total} rows anew …");
             }
             println!("data key {id} seals from now on; {total} rows were sealed anew");
+            let left = said(app::keys::count_left(&app).await)?;
+            if left > 0 {
+                println!(
+                    "{left} rows were not, and still need an older key: the log says which do not open"
+                );
+            }
             Ok(())
         }
         Command::Migrate | Command::Sandbox { .. } => Ok(()),

@@ -102,6 +102,42 @@ test("the keys are listed, and can be switched off", async () => {
   await page.waitForURL("/connections");
 });
 
+test("on a phone the places are behind one line that says where one is", async ({ browser }) => {
+  const phone = await visitor(browser, demo, { viewport: { width: 390, height: 844 } });
+  const { page } = phone;
+  await signIn(page, demo, { email: "admin@example.com", password });
+  await page.goto("/clients");
+  await hydrated(page);
+  const line = page.getByRole("banner");
+  expect((await line.boundingBox())?.height).toBeLessThan(56);
+  const menu = line.getByRole("button", { name: "Menu" });
+  await expect(menu).toHaveText(/Clients/);
+  const places = page.getByRole("navigation", { name: "Main" });
+  await expect(places).toBeHidden();
+  await menu.focus();
+  await page.keyboard.press("Enter");
+  await expect(places).toBeVisible();
+  await expect(places.getByRole("link", { name: "Clients" })).toHaveAttribute("aria-current", "page");
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    await page.screenshot({ path: join(screenshots, `menu-${colorScheme}.png`) });
+  }
+  await page.keyboard.press("Escape");
+  await expect(places).toBeHidden();
+  await expect(menu).toBeFocused();
+  await menu.click();
+  // What comes after the button is the first place.
+  await page.keyboard.press("Tab");
+  await expect(places.getByRole("link", { name: "Overview" })).toBeFocused();
+  await places.getByRole("link", { name: "Audit" }).click();
+  await page.waitForURL("/audit");
+  await expect(places).toBeHidden();
+  await expect(line.getByRole("button", { name: "Menu" })).toHaveText(/Audit/);
+  expect(phone.mistakes).toEqual([]);
+  await phone.context.close();
+});
+
 test("hours are the reader's own, and the exact one is on hover", async ({ browser }) => {
   const away = await visitor(browser, demo, { timezoneId: "America/New_York" });
   await signIn(away.page, demo, { email: "admin@example.com", password });

@@ -127,6 +127,20 @@ test("an API key is shown once", async () => {
   await expect(page.getByRole("row", { name: "nightly report" })).toBeVisible();
 });
 
+test("on a phone a menu opens, leads on and signs out", async ({ browser }) => {
+  const phone = await visitor(browser, house, { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
+  await signIn(phone.page, house, ADMIN);
+  const places = phone.page.getByRole("navigation", { name: "Main" });
+  await expect(places).toBeHidden();
+  await phone.page.getByRole("button", { name: "Menu" }).click();
+  await places.getByRole("link", { name: "Clients" }).click();
+  await expect(phone.page.getByRole("heading", { level: 1, name: "Clients" })).toBeVisible();
+  await phone.page.getByRole("button", { name: "Menu" }).click();
+  await phone.page.getByRole("button", { name: "Sign out" }).click();
+  await expect(phone.page.getByRole("heading", { name: "Sign in" })).toBeVisible();
+  await phone.context.close();
+});
+
 test("and the same person signs in again elsewhere", async ({ browser }) => {
   const other = await visitor(browser, house, { javaScriptEnabled: false });
   await signIn(other.page, house, ADMIN);

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+use uuid::Uuid;
 
 use super::{
     job::{Job, Share},
@@ -47,6 +48,11 @@ impl Progress {
         self.stages.iter().find(|one| one.stage == stage).map_or(0, |one| one.count)
     }
 
+    /// Whether anybody has a link that works.
+    pub fn has_links(&self) -> bool {
+        self.stages.iter().any(|one| one.stage != Stage::Done && !one.stage.is_over())
+    }
+
     /// How many are not done.
     pub fn stragglers(&self) -> i64 {
         self.total - self.done
@@ -83,6 +89,25 @@ pub struct Straggler {
     pub say: String,
     /// The link's address, while it works and was made by a job, for whoever may make one.
     pub link: Option<String>,
+}
+
+/// The e-mail by which one of them is sent their link.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    /// Their number in the job.
+    pub number: i64,
+    pub connection_id: Uuid,
+    /// The connection's name.
+    pub label: String,
+    pub account: Option<String>,
+    /// Your own key for the connection.
+    pub external_id: Option<String>,
+    /// The link's address.
+    pub link: String,
+    #[serde(with = "time::serde::rfc3339")]
+    pub expires_at: OffsetDateTime,
+    pub subject: String,
+    pub text: String,
 }
 
 /// A page of stragglers, how far all are, and the moment it was true.

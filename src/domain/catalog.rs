@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::provider::Profile;
 
+/// The category of what a demo makes up, so that nobody takes it for a real service.
+pub const SAMPLE: &str = "sample";
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ProviderEntry {
@@ -12,4 +15,11 @@ pub struct ProviderEntry {
     pub custom: bool,
     /// How many clients use it.
     pub clients: i64,
+}
+
+impl ProviderEntry {
+    /// Made up for a demo.
+    pub fn is_sample(&self) -> bool {
+        self.profile.category.as_deref() == Some(SAMPLE)
+    }
 }

@@ -29,8 +29,8 @@ pub mod visitor;
 pub use attempt::{attempt, error_class, lost, trigger, verdict};
 pub use audit::{AUDIT_NOUNS, audit};
 pub use campaign::{
-    CAMPAIGN, Occasion, campaign, client_scopes, no_occasion, occasion, occasion_name, stage_count,
-    stragglers_again,
+    CAMPAIGN, CAMPAIGN_MAILS, Occasion, campaign, client_scopes, no_occasion, occasion,
+    occasion_name, stage_count, stragglers_again,
 };
 pub use check::{NOT_MET_YET, check, check_way, checking};
 pub use client::{
@@ -64,8 +64,8 @@ pub use overview::{
 };
 pub use people::{NOBODY_YET, PASSWORD_SET, SETUP_OVER, SETUP_UNKNOWN, new_password, role, scope};
 pub use provider::{
-    authentication, beginning, choice, discovered, encoding, pkce, profile_in_use,
-    refresh_lifetime, renewal, rotation,
+    SAMPLE_PROVIDER, SAMPLE_PROVIDERS, authentication, beginning, choice, discovered, encoding,
+    pkce, profile_in_use, refresh_lifetime, renewal, rotation,
 };
 pub use relink::{
     Advice, DROP_LOGO, brand, brand_contrast, more_found, no_relink, relink, relink_refused,

@@ -15,9 +15,9 @@ use time::Duration;
 use uuid::Uuid;
 
 pub use self::crowd::Crowd;
-use super::{Client, Fault, Realm, Running, serve};
+use super::{Client, Fault, Realm, Rule, Running, serve};
 use crate::{
-    domain::{access::Role, provider::Profile},
+    domain::{access::Role, catalog::SAMPLE, provider::Profile, voice},
     server::{
         app::{self, Actor, App, client::NewClient, connection},
         clock::{SystemClock, SystemRng},
@@ -28,7 +28,6 @@ use crate::{
 
 const ADMIN: &str = "admin@example.com";
 const SUPPORT: &str = "support@example.com";
-/// The slug that the provider gets from its name.
 const PROVIDER: &str = "sandbox";
 const ACTOR: &Actor = &Actor::Operator;
 
@@ -110,15 +109,26 @@ fn words(error: app::Error) -> anyhow::Error {
 
 async fn fill(app: &App, running: &Running) -> anyhow::Result<Profile> {
     let sandbox = &running.sandbox;
-    let provider =
-        app::provider::adopt(app, ACTOR, &running.url, "Sandbox").await.map_err(words)?.entry;
-    let slug = &provider.profile.slug;
-    // A registration of its own, whose secret the sandbox then changes behind our back.
-    let mut warehouse = Client::confidential("warehouse", "warehouse-secret");
-    warehouse.redirect_uris = demo_redirects();
-    sandbox.add_client(warehouse);
+    let found = app::provider::discover(app, ACTOR, &running.url).await.map_err(words)?;
+    let provider = Profile {
+        slug: PROVIDER.into(),
+        name: "Sandbox".into(),
+        category: Some(SAMPLE.into()),
+        notes: Some(voice::SAMPLE_PROVIDER.into()),
+        ..found
+    };
+    app::provider::create(app, ACTOR, provider.clone()).await.map_err(words)?;
+    // Registrations of their own: the sandbox then changes the secret of one behind our back, and does not
+    // answer the other's refreshes for as long as it runs.
+    for name in ["warehouse", "contacts"] {
+        let mut client = Client::confidential(name, &format!("{name}-secret"));
+        client.redirect_uris = demo_redirects();
+        sandbox.add_client(client);
+    }
+    let slug = PROVIDER;
     let desk = client(app, slug, "Support desk", "demo", "demo-secret").await?;
     let stock = client(app, slug, "Warehouse sync", "warehouse", "warehouse-secret").await?;
+    let book = client(app, slug, "Address book", "contacts", "contacts-secret").await?;
 
     let grant = |client: &str, account: &str, scope: &str| {
         sandbox
@@ -145,11 +155,16 @@ async fn fill(app: &App, running: &Running) -> anyhow::Result<Profile> {
     sandbox.revoke_account("bob");
     refresh(app, dead).await;
 
-    let retrying = import(app, desk, "Alice's contacts", grant("demo", "alice", OFFLINE)?).await?;
-    sandbox.control().set(|settings| settings.retry_after = PAUSE);
-    sandbox.control().fail_next(Fault::RateLimited, 1);
+    let retrying =
+        import(app, book, "Alice's contacts", grant("contacts", "alice", OFFLINE)?).await?;
+    let unanswered = Rule {
+        probability: 1.0,
+        client: Some("contacts".into()),
+        grant: Some("refresh_token".into()),
+        ..Rule::default()
+    };
+    sandbox.control().rule(Fault::Unavailable, unanswered);
     refresh(app, retrying).await;
-    sandbox.control().clear();
 
     let new = new_connection(desk, "Dave's calendar");
     connection::connect(app, ACTOR, new).await.map_err(words)?;
@@ -163,11 +178,8 @@ async fn fill(app: &App, running: &Running) -> anyhow::Result<Profile> {
             refresh(app, made).await;
         }
     }
-    Ok(provider.profile)
+    Ok(provider)
 }
-
-/// For how many seconds the sandbox asks for a pause: it holds up all that its client has.
-const PAUSE: u64 = 20;
 
 const OFFLINE: &str = "openid email offline_access ttl:1800";
 

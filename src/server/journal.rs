@@ -4,6 +4,10 @@
 //! returns; whoever comes while a sync runs goes with the next one. Once all records are settled the
 //! file is emptied. What a process leaves behind is read by the next start; a tail that was cut off in
 //! the middle of a write is reported and left out.
+//!
+//! A disk may hang for longer than anybody waits for it. Of what waits for it there is one copy, whoever gave it
+//! up and came back. What is written in the end and nobody waits for is kept for a while, for its owner to come
+//! back to, and then settled: by then its owner has stored it.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -11,9 +15,10 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use sha2::{Digest, Sha256};
@@ -26,6 +31,8 @@ const FRAME: usize = 4 + 8 + 16 + 8;
 /// No record is longer; a length beyond it is no length.
 const LONGEST: usize = 16 << 20;
 const EXTENSION: &str = "journal";
+/// For how long what nobody waited for is kept: whoever still has it to store comes back within seconds.
+const KEPT: Duration = Duration::from_secs(120);
 
 /// What is written down: sealed, and bound to what it is of (an attempt, or a grant that is not stored yet)
 /// and to the generation.
@@ -36,6 +43,15 @@ pub struct Entry {
     pub sealed: Vec<u8>,
 }
 
+impl Entry {
+    fn key(&self) -> Key {
+        (self.id, self.generation)
+    }
+}
+
+type Key = (Uuid, i64);
+type Reply = oneshot::Sender<io::Result<Delivery>>;
+
 /// The journal of this process. Cheap to clone.
 #[derive(Clone)]
 pub struct Journal(Arc<Inner>);
@@ -43,7 +59,10 @@ pub struct Journal(Arc<Inner>);
 struct Inner {
     dir: PathBuf,
     path: PathBuf,
-    waiting: Mutex<Vec<(Entry, oneshot::Sender<io::Result<()>>)>>,
+    waiting: Mutex<Vec<(Entry, Reply)>>,
+    /// What was written and nobody waited for.
+    unclaimed: Mutex<Vec<Key>>,
+    kept: Duration,
     file: tokio::sync::Mutex<File>,
     /// Records that are not settled.
     depth: AtomicUsize,
@@ -51,6 +70,12 @@ struct Inner {
 
 /// A record that is on the disk.
 pub struct Record(Journal);
+
+/// A record on its way to whoever waits for it, if somebody still does.
+struct Delivery {
+    record: Option<Record>,
+    key: Key,
+}
 
 impl Journal {
     /// Begins a journal in `dir`, which is made when it is not there, and finds what processes that
@@ -73,6 +98,8 @@ impl Journal {
             dir: dir.to_owned(),
             path,
             waiting: Mutex::default(),
+            unclaimed: Mutex::default(),
+            kept: KEPT,
             file: tokio::sync::Mutex::new(file),
             depth: AtomicUsize::new(0),
         }));
@@ -80,24 +107,50 @@ impl Journal {
         Ok((journal, leftovers))
     }
 
-    /// Writes an entry down. It survives a crash of the process and of the machine.
+    /// Writes an entry down. It survives a crash of the process and of the machine. Who gave up waiting and comes
+    /// back with the same gets what was written meanwhile.
     pub async fn append(&self, entry: Entry) -> io::Result<Record> {
+        if self.claim(entry.key()) {
+            return Ok(Record(self.clone()));
+        }
         let (reply, written) = oneshot::channel();
-        self.waiting().push((entry, reply));
-        let journal = self.clone();
-        // The writing goes on to its end even if whoever waits for it goes away.
-        tokio::spawn(async move { journal.write().await });
-        written.await.unwrap_or_else(|_| Err(io::Error::other("the writer went away")))?;
-        Ok(Record(self.clone()))
+        if self.enqueue(entry, reply) {
+            let journal = self.clone();
+            // The writing goes on to its end even if whoever waits for it goes away.
+            tokio::spawn(async move { journal.write().await });
+        }
+        let gone = || io::Error::other("the writer went away");
+        let mut delivery = written.await.unwrap_or_else(|_| Err(gone()))?;
+        delivery.record.take().ok_or_else(gone)
+    }
+
+    /// Has an entry wait for its turn, in the place of its copy that nobody waits for. Whether a writer is to be
+    /// sent for it: that copy has one.
+    fn enqueue(&self, entry: Entry, reply: Reply) -> bool {
+        let mut waiting = lock(&self.0.waiting);
+        let given_up = waiting
+            .iter_mut()
+            .find(|(known, reply)| known.key() == entry.key() && reply.is_closed());
+        match given_up {
+            Some(copy) => {
+                *copy = (entry, reply);
+                false
+            }
+            None => {
+                waiting.push((entry, reply));
+                true
+            }
+        }
     }
 
     async fn write(&self) {
         let file = self.0.file.lock().await;
         let (entries, replies): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut *self.waiting()).into_iter().unzip();
+            std::mem::take(&mut *lock(&self.0.waiting)).into_iter().unzip();
         if entries.is_empty() {
             return;
         }
+        let keys: Vec<Key> = entries.iter().map(Entry::key).collect();
         let written = match file.try_clone() {
             Ok(copy) => tokio::task::spawn_blocking(move || write_all(copy, &entries))
                 .await
@@ -108,13 +161,21 @@ impl Journal {
             self.0.depth.fetch_add(replies.len(), Ordering::AcqRel);
             self.report();
         }
-        for reply in replies {
+        for (key, reply) in keys.into_iter().zip(replies) {
             let said = match &written {
-                Ok(()) => Ok(()),
+                Ok(()) => Ok(Delivery { record: Some(Record(self.clone())), key }),
                 Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
             };
+            // What nobody takes is dropped, and so it is noted.
             let _ = reply.send(said);
         }
+    }
+
+    /// Takes over what was written before and nobody waited for.
+    fn claim(&self, key: Key) -> bool {
+        let mut unclaimed = lock(&self.0.unclaimed);
+        let found = unclaimed.iter().position(|known| *known == key);
+        found.map(|at| unclaimed.swap_remove(at)).is_some()
     }
 
     /// How many records wait.
@@ -127,13 +188,29 @@ impl Journal {
         weakness(&self.0.dir)
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<(Entry, oneshot::Sender<io::Result<()>>)>> {
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn report(&self) {
         metrics::gauge!("regrant_journal_records")
             .set(f64::from(u32::try_from(self.depth()).unwrap_or(u32::MAX)));
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        let Some(Record(journal)) = self.record.take() else { return };
+        let key = self.key;
+        lock(&journal.0.unclaimed).push(key);
+        // Without a runtime the process is at its end, and leaves it to the next start.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            tokio::time::sleep(journal.0.kept).await;
+            if journal.claim(key) {
+                Record(journal).settle();
+            }
+        });
     }
 }
 

@@ -103,6 +103,12 @@ async fn open(url: &str) -> anyhow::Result<PgPool> {
 }
 
 async fn prepare(pool: PgPool) -> anyhow::Result<PgPool> {
+    let encoding: String = sqlx::query_scalar("SHOW server_encoding").fetch_one(&pool).await?;
+    anyhow::ensure!(
+        encoding == "UTF8",
+        "the database's encoding is {encoding}: what providers call an account would not fit in; make one \
+         with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+    );
     MIGRATIONS.run(&pool).await.context("the schema can't be brought up to date")?;
     Ok(pool)
 }
@@ -169,6 +175,12 @@ pub async fn serve(
     let router: Router = match role {
         Role::All | Role::Web => {
             let site = Arc::new(Site::load()?);
+            if site.names().is_none() {
+                tracing::warn!(
+                    "there is no site beside this binary, so pages have neither style nor script; \
+                     `cargo xtask build` makes it, and with --release puts it into the binary"
+                );
+            }
             let trusted_proxies = config.trusted_proxies()?;
             http::router(app.clone(), http::Options { site, metrics, trusted_proxies })
         }

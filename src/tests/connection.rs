@@ -10,5 +10,6 @@ mod home;
 mod import;
 mod list;
 mod live;
+mod rare;
 mod reveal;
 mod scopes;

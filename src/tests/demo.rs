@@ -1,7 +1,11 @@
 //! Sample data is data: rows that every reader understands, tokens that open, grants that a provider
 //! refreshes.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    ops::Range,
+};
 
 use sqlx::PgPool;
 use time::Duration;
@@ -14,6 +18,7 @@ use crate::{
         connection::{Connection, ConnectionFilter, StateName},
         page::Paging,
     },
+    sandbox,
     server::app::{
         self, Actor,
         demo::{Life, Plan, REFRESH_TOKEN},
@@ -100,6 +105,29 @@ async fn a_sample_connection_is_refreshed_like_any_other(pool: PgPool) {
     world.until_due(refreshed.id).await;
     world.tick().await;
     assert_eq!(world.generation(refreshed.id).await, 5);
+}
+
+#[sqlx::test]
+async fn what_is_shown_as_retrying_stays_so_and_nothing_else_does(pool: PgPool) {
+    let world = World::new(pool).await;
+    let listen = (Ipv4Addr::LOCALHOST, 0).into();
+    let demo = sandbox::demo::prepare(&world.app, listen, None, |_| {}).await.expect("a demo");
+    let states = async || -> BTreeMap<String, StateName> {
+        all(&world).await.into_iter().map(|one| (one.label, one.state.name())).collect()
+    };
+    let before = states().await;
+    for _ in 0..12 {
+        world.pass(Duration::minutes(10));
+        world.tick().await;
+    }
+    assert_eq!(states().await, before);
+    let retrying: Vec<&String> = before
+        .iter()
+        .filter(|(_, state)| **state == StateName::Retrying)
+        .map(|one| one.0)
+        .collect();
+    assert_eq!(retrying, ["Alice's contacts"]);
+    demo.end().await;
 }
 
 #[sqlx::test]

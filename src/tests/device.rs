@@ -157,7 +157,7 @@ async fn a_code_that_nobody_types_expires_by_either_clock(pool: PgPool) {
     let told = world.audit("connection.consent_failed").await;
     let outcomes: Vec<_> = told.iter().map(|entry| entry.detail["outcome"].clone()).collect();
     assert_eq!(outcomes, ["expired", "expired"]);
-    world.pass(Duration::days(2));
+    world.pass(Duration::days(8));
     app::upkeep::sweep(&world.app).await.unwrap();
     assert_eq!(world.count("SELECT count(*) FROM device_codes").await, 0);
     assert_eq!(world.count("SELECT count(*) FROM connections").await, 2);

@@ -160,6 +160,35 @@ async fn an_external_id_that_nobody_can_consent_to_is_free(pool: PgPool) {
     assert_eq!(world.audit("connection.delete").await.len(), 1);
 }
 
+/// What an incident's end would bring back: a look at a file takes nothing from it, and what is stored takes
+/// its own token alone.
+#[sqlx::test]
+async fn a_dry_run_takes_no_token_from_the_dead(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let other = world.client("other", |_| {}).await;
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    let response = |n: usize| {
+        let (access, refresh) = (format!("a{n}"), format!("r{n}"));
+        json!({ "access_token": access, "refresh_token": refresh, "expires_in": 3600 })
+    };
+    let file: String = (0..2).map(|n| line(&n.to_string(), &response(n))).collect();
+    send(&program, client, "", "application/x-ndjson", file.clone()).await.ok();
+    world
+        .execute("UPDATE connections SET state = 'needs_reauth', reason = 'revoked', due_at = NULL")
+        .await;
+    let held = "SELECT count(*) FROM token_sets WHERE sealed_refresh_token IS NOT NULL";
+    let left = "SELECT count(*) FROM token_sets s JOIN connections n ON n.id = s.connection_id
+                WHERE sealed_refresh_token IS NOT NULL AND n.state = 'needs_reauth'";
+    let done = send(&program, other, "?dry_run=true", "application/x-ndjson", file.clone()).await;
+    assert_eq!(done.ok()["imported"], 2);
+    assert_eq!((world.count(held).await, world.count(left).await), (2, 2));
+
+    let one = line("0", &response(0));
+    assert_eq!(send(&program, other, "", "application/x-ndjson", one).await.ok()["imported"], 1);
+    assert_eq!((world.count(held).await, world.count(left).await), (2, 1));
+}
+
 #[sqlx::test]
 async fn each_trouble_is_told_with_its_row_and_field_and_without_the_token(pool: PgPool) {
     let world = World::new(pool).await;

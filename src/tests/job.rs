@@ -198,7 +198,7 @@ async fn another_goes_on_where_one_died(pool: PgPool) {
     assert!(outcomes(&world, &job).await.iter().all(|one| one.outcome.is_some()));
     // The dead one wakes up, and nothing it says counts.
     let tally = store::job::Tally { done: 9, skipped: 0, failed: 0 };
-    assert!(!store::job::add(&mut conn, &dead, tally, 9).await.unwrap());
+    assert!(!store::job::add(&mut conn, &dead, tally, 9, 9).await.unwrap());
     assert_eq!(now(&world, &job).await.worked(), 70);
 }
 

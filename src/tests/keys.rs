@@ -9,7 +9,11 @@ use uuid::Uuid;
 use crate::{
     domain::{attempt::Verdict, connection::State},
     server::{
-        app::{self, Actor, App, keys},
+        app::{
+            self, Actor, App,
+            demo::{Life, Plan},
+            keys,
+        },
         secret::{
             master::MasterKey,
             seal::{self, MAX_AGE, MAX_USES},
@@ -69,14 +73,7 @@ async fn a_new_data_key_takes_over_and_everything_is_sealed_anew(pool: PgPool) {
     let others = access_token(&world.app, other).await;
     assert_eq!(access_token(&second, other).await, others);
 
-    let mut sealed_anew = 0;
-    loop {
-        match keys::reseal_some(&world.app).await.unwrap() {
-            0 => break,
-            some => sealed_anew += some,
-        }
-    }
-    assert_eq!(sealed_anew, 2, "one token set and one client's secrets");
+    assert_eq!(reseal_all(&world.app).await, 2, "one token set and one client's secrets");
     assert_eq!(key_ids(&world).await, [new]);
     for app in [&world.app, &second, &world.replica("third").await] {
         assert_eq!(access_token(app, id).await, token);
@@ -92,6 +89,89 @@ async fn a_new_data_key_takes_over_and_everything_is_sealed_anew(pool: PgPool) {
     // Fingerprints have a key of their own: one token has one, before and after.
     let attempt = world.attempts(id).await.pop().unwrap();
     assert_eq!(attempt.fingerprint_before, Some(stored));
+}
+
+async fn reseal_all(app: &App) -> usize {
+    let mut total = 0;
+    loop {
+        match keys::reseal_some(app).await.expect("what opens is sealed anew") {
+            0 => return total,
+            some => total += some,
+        }
+    }
+}
+
+/// What moves one bit of the access tokens that a condition chooses.
+fn damage(which: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "UPDATE token_sets SET sealed_access_token =
+             set_byte(sealed_access_token, 20, get_byte(sealed_access_token, 20) # 1)
+         WHERE {which}"
+    ))
+}
+
+#[sqlx::test]
+async fn what_does_not_open_keeps_nothing_else_from_being_sealed_anew(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let (hurt, whole) = (world.import(client).await, world.import_of(client, "bob").await);
+    let token = access_token(&world.app, whole).await;
+    let hurts = format!("connection_id = '{hurt}'");
+    sqlx::query(damage(&hurts)).execute(&world.pool).await.unwrap();
+    let old = key_ids(&world).await[0];
+    let new = keys::rotate(&world.app, &Actor::Operator).await.unwrap();
+    assert_eq!(keys::count_left(&world.app).await.unwrap(), 3);
+    assert_eq!(reseal_all(&world.app).await, 2, "the other token set and the client's secret");
+    assert_eq!(access_token(&world.app, whole).await, token);
+    // It is not said to be done, and the value waits as it was for whoever can mend it.
+    assert_eq!(keys::count_left(&world.app).await.unwrap(), 1);
+    assert_eq!(key_ids(&world).await, [old, new]);
+    sqlx::query(damage(&hurts)).execute(&world.pool).await.unwrap();
+    access_token(&world.app, hurt).await;
+    // Its refresh token opens, and is sealed anew beside it.
+    let keys_of = "SELECT count(*) FROM token_sets
+                   WHERE substring(sealed_refresh_token FROM 2 FOR 4) =
+                         (SELECT int4send(max(id)) FROM data_keys)";
+    assert_eq!(world.count(keys_of).await, 2);
+    // Mended, it is found when somebody looks next.
+    let started = world.replica("started").await;
+    assert_eq!((reseal_all(&started).await, keys::count_left(&started).await.unwrap()), (1, 0));
+    assert_eq!(key_ids(&world).await, [new]);
+}
+
+#[sqlx::test]
+async fn many_that_do_not_open_keep_nothing_else_from_being_sealed_anew(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("crowd", |_| {}).await;
+    let life = Life::Even { lifetime: Duration::hours(1), way: 0.1..0.1 };
+    let plan = Plan { clients: vec![client], numbers: 0..520, attempts: 1, seed: 1, life };
+    app::demo::fill(&world.app, &Actor::Operator, plan).await.expect("sample data");
+    sqlx::query(damage("true")).execute(&world.pool).await.unwrap();
+    let whole = world.import(client).await;
+    keys::rotate(&world.app, &Actor::Operator).await.unwrap();
+    assert_eq!(reseal_all(&world.app).await, 2, "one token set and the client's secret");
+    assert_eq!(keys::count_left(&world.app).await.unwrap(), 520);
+    access_token(&world.app, whole).await;
+}
+
+/// A row that somebody has at this moment is passed over, and not forgotten.
+#[sqlx::test]
+async fn what_is_locked_is_sealed_anew_later(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    keys::rotate(&world.app, &Actor::Operator).await.unwrap();
+    let mut other = world.pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM token_sets WHERE connection_id = $1 FOR UPDATE")
+        .bind(id)
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    assert_eq!(reseal_all(&world.app).await, 1, "the client's secret");
+    assert_eq!(keys::count_left(&world.app).await.unwrap(), 1);
+    other.rollback().await.unwrap();
+    assert_eq!(reseal_all(&world.app).await, 1);
+    assert_eq!(keys::count_left(&world.app).await.unwrap(), 0);
 }
 
 #[sqlx::test]

@@ -369,7 +369,11 @@ async fn a_server_is_discovered_once(pool: PgPool) {
     let issuer = world.sandbox.url();
     for (name, how, told) in [
         ("Our service", "now", "Our service is kept among your providers from now on."),
-        ("Another name", "again", "Our service was discovered before."),
+        (
+            "Another name",
+            "again",
+            "Our service is at this address and among your providers already.",
+        ),
     ] {
         let form = [("issuer", issuer), ("name", name)];
         let sent = admin.submit_on("/clients/new", "provider/discover", &form).await;

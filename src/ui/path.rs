@@ -155,6 +155,11 @@ pub fn straggler_export(id: Uuid, format: &str) -> String {
     format!("/download/stragglers/{id}.{format}")
 }
 
+/// Where the e-mails with a job's links come from as a file.
+pub fn mail_export(id: Uuid, language: Language, format: &str) -> String {
+    format!("/download/mails/{}/{id}.{format}", language.tag())
+}
+
 /// Reasons to send links to many, with those who came to need a person since then.
 pub fn relinks_many(since: &str) -> String {
     query(RELINKS_MANY, [("since", since.to_owned())])

@@ -38,6 +38,17 @@ pub fn run() -> Result<ExitCode> {
             "--target-dir=target/front",
         ])
     });
+    // A workspace of its own, with its own list of crates: nothing else would tell that it does not build.
+    keep("Lints of the fuzzer", &mut || {
+        lint(&[
+            "--locked",
+            "--manifest-path=fuzz/Cargo.toml",
+            "--lib",
+            "--bins",
+            "--bench=provider",
+            "--target-dir=target/fuzz",
+        ])
+    });
     keep("Rust tests", &mut || {
         database::with_throwaway(|url| {
             counted(&mut database::rust_tests(url, &[]), &mut count)?;

@@ -28,6 +28,11 @@ pub fn campaign(progress: &Progress) -> String {
     }
 }
 
+/// What the file of e-mails is.
+pub const CAMPAIGN_MAILS: &str = "One e-mail for each whose link works, with its subject and its text, for a mail \
+                                  program that sends many. Whoever has such a link can use it: keep the \
+                                  file to yourself.";
+
 /// How many are at a stage.
 pub fn stage_count(one: &StageCount) -> String {
     let word = match one.stage {

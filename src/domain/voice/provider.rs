@@ -186,11 +186,20 @@ pub fn profile_in_use(clients: i64, holders: &[String], secret_ends_grants: bool
     [Some(used), held, ended].into_iter().flatten().collect()
 }
 
-/// That a provider was discovered; `again`: it was here before.
+/// What stands above the providers that a demo made up.
+pub const SAMPLE_PROVIDERS: &str = "Made up for this demo: its own sandbox answers for each of them. No real \
+                                    account is behind them, whatever they are called.";
+
+/// What whoever registers a client with such a provider should know.
+pub const SAMPLE_PROVIDER: &str =
+    "Made up for this demo. Its sandbox answers, and no real account is behind it.";
+
+/// That a provider was discovered; `again`: there is one of this issuer, whoever made it.
 pub fn discovered(name: &str, again: bool) -> String {
     match again {
         true => format!(
-            "{name} was discovered before. It is used as it is here, and nothing was added."
+            "{name} is at this address and among your providers already. It is used as it is here, and \
+             nothing was added."
         ),
         false => format!("{name} is kept among your providers from now on."),
     }

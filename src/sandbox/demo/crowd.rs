@@ -88,7 +88,6 @@ async fn register(
     let profile = Profile {
         slug: format!("sample-{service}"),
         name: format!("{} (sample)", preset.name),
-        category: preset.category,
         lifetimes: preset.lifetimes,
         policy: preset.policy,
         ..provider.clone()

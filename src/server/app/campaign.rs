@@ -1,8 +1,10 @@
 //! Campaigns: jobs of relinks that are watched until the customers are done. Who begins one makes a job
 //! (`app::job`); what is here looks at the customers.
 
+mod mails;
 mod stragglers;
 
+pub use mails::export as mails;
 pub use stragglers::{export, list as stragglers};
 
 use std::{
@@ -13,7 +15,11 @@ use std::{
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, connection, glance::Glances, job, provider};
+use super::{
+    Actor, App, Error, Result, connection,
+    glance::{Age, Glances},
+    job, provider,
+};
 use crate::{
     domain::{
         access::Permission,
@@ -48,7 +54,7 @@ impl Counted {
         if jobs.len() >= LOOKED_AT && !jobs.contains_key(&id) {
             jobs.clear();
         }
-        jobs.entry(id).or_default().clone()
+        jobs.entry(id).or_insert_with(|| Arc::new(Glances::new(Age::WATCHED))).clone()
     }
 }
 

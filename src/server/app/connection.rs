@@ -319,9 +319,32 @@ async fn ask_to_refresh(app: &App, actor: &Actor, id: Uuid, force: bool) -> Resu
     actor.require(Permission::ConnectionsRefresh)?;
     let mut tx = app.begin().await?;
     let connection = load(&mut tx, id).await?;
-    let subject = Subject::new(id, connection.name());
-    let detail = json!({ "force": force });
-    audit::record(app, &mut tx, actor, "connection.refresh", subject, detail).await?;
+    note_refresh(app, &mut tx, actor, &connection, force).await?;
     tx.commit().await?;
     refresh::now(app, &connection, Trigger::Manual, actor.label(), force).await
+}
+
+/// [`refresh`], as one of many. What has no turn is asked for again and again, so it comes to the audit log
+/// once there is an attempt.
+pub async fn refresh_in_turn(app: &App, actor: &Actor, id: Uuid) -> Result<Attempt> {
+    actor.require(Permission::ConnectionsRefresh)?;
+    let mut conn = app.pool().acquire().await?;
+    let connection = load(&mut conn, id).await?;
+    drop(conn);
+    let attempt = refresh::now(app, &connection, Trigger::Manual, actor.label(), false).await?;
+    let mut conn = app.pool().acquire().await?;
+    note_refresh(app, &mut conn, actor, &connection, false).await?;
+    Ok(attempt)
+}
+
+async fn note_refresh(
+    app: &App,
+    conn: &mut PgConnection,
+    actor: &Actor,
+    connection: &Connection,
+    force: bool,
+) -> Result<()> {
+    let subject = Subject::new(connection.id, connection.name());
+    let detail = json!({ "force": force });
+    audit::record(app, conn, actor, "connection.refresh", subject, detail).await
 }

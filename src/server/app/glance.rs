@@ -1,8 +1,8 @@
 //! What is counted over many rows and is the same for every viewer.
 //!
 //! Where counting takes long it is done once for many viewers: for so long a time that it takes up a set share
-//! of it. What is counted in a moment is counted anew for everybody. What is a little older is still shown
-//! while it is counted anew.
+//! of it. What is counted in a moment is counted anew for everybody. Where that will do, what is a little older
+//! is still shown while it is counted anew.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,20 +14,35 @@ use super::{App, Result};
 const QUICK: Duration = Duration::milliseconds(20);
 /// Counting takes up at most one part in so many of the time.
 const SHARE: i32 = 20;
-/// However long it takes.
-const FRESH: Duration = Duration::seconds(10);
-/// For so many times as long it is shown while it is counted anew.
-const SHOWN: i32 = 3;
+/// But for this part, whatever is said of how old it may be.
+const MOST: i32 = 4;
+
+/// How old what is shown may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Age {
+    /// It is as good as new for so long, however long counting takes.
+    fresh: Duration,
+    /// For so many times as long it is shown while it is counted anew.
+    shown: i32,
+}
+
+impl Age {
+    /// Of what nobody waits for.
+    pub const CALM: Self = Self { fresh: Duration::seconds(10), shown: 3 };
+    /// Of what somebody watches while it moves.
+    pub const WATCHED: Self = Self { fresh: Duration::seconds(5), shown: 1 };
+}
 
 /// The last one, and who counts.
 pub struct Glances<T> {
+    age: Age,
     last: Mutex<Option<Counted<T>>>,
     counting: Arc<tokio::sync::Mutex<()>>,
 }
 
-impl<T> Default for Glances<T> {
-    fn default() -> Self {
-        Self { last: Mutex::default(), counting: Arc::default() }
+impl<T> Glances<T> {
+    pub fn new(age: Age) -> Self {
+        Self { age, last: Mutex::default(), counting: Arc::default() }
     }
 }
 
@@ -60,7 +75,7 @@ impl<T: Send + Sync + 'static> Glances<T> {
             if age < last.fresh {
                 return Ok(last.glance);
             }
-            if age < last.fresh * SHOWN {
+            if age < last.fresh * self.age.shown {
                 if let Ok(counting) = self.counting.clone().try_lock_owned() {
                     let (glances, app) = (self.clone(), app.clone());
                     tokio::spawn(async move {
@@ -90,7 +105,10 @@ impl<T: Send + Sync + 'static> Glances<T> {
         let begun = app.elapsed();
         let glance = Arc::new(counted.await?);
         let took = app.elapsed() - begun;
-        let fresh = if took > QUICK { (took * SHARE).min(FRESH) } else { Duration::ZERO };
+        let fresh = match took > QUICK {
+            true => (took * SHARE).min(self.age.fresh).max(took * MOST),
+            false => Duration::ZERO,
+        };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Counted { glance: glance.clone(), begun, fresh });
         Ok(glance)
@@ -109,7 +127,7 @@ mod tests {
     #[sqlx::test]
     async fn what_takes_long_is_counted_once_for_many(pool: PgPool) {
         let world = World::new(pool).await;
-        let glances = Arc::new(Glances::<i64>::default());
+        let glances = Arc::new(Glances::<i64>::new(Age::CALM));
         let times = Arc::new(AtomicI64::new(0));
         let look = async |took: Duration| {
             let (clock, times) = (world.clock.clone(), times.clone());
@@ -135,5 +153,28 @@ mod tests {
         // What is much older is nothing to show.
         world.pass(Duration::minutes(1));
         assert_eq!(look(slow).await, 5);
+    }
+
+    #[sqlx::test]
+    async fn what_is_watched_is_never_old(pool: PgPool) {
+        let world = World::new(pool).await;
+        let glances = Arc::new(Glances::<i64>::new(Age::WATCHED));
+        let times = Arc::new(AtomicI64::new(0));
+        let look = async || {
+            let (clock, times) = (world.clock.clone(), times.clone());
+            let count = move |_| {
+                let (clock, times) = (clock.clone(), times.clone());
+                async move {
+                    clock.advance(Duration::milliseconds(400));
+                    Ok(times.fetch_add(1, Ordering::Relaxed) + 1)
+                }
+            };
+            *glances.get(&world.app, count).await.unwrap()
+        };
+        assert_eq!((look().await, look().await), (1, 1));
+        world.pass(Duration::seconds(4));
+        assert_eq!(look().await, 1);
+        world.pass(Duration::seconds(1));
+        assert_eq!(look().await, 2, "five seconds old is too old");
     }
 }

@@ -147,52 +147,104 @@ fn adopt(app: &App, stored: &[WrappedKey]) -> Result<()> {
     Ok(())
 }
 
-/// Seals some values anew that older keys sealed. `0`: nothing is left to do.
+/// Seals some rows anew that hold what older keys sealed. `0`: nothing is left to do. What does not open stays
+/// as it is, and keeps nothing else from being sealed anew; [`count_left`] says how much that is.
 pub async fn reseal_some(app: &App) -> Result<usize> {
-    let Some(newest) = app.keyring().current() else { return Ok(0) };
-    if app.keyring().is_sealed_anew(newest) {
-        return Ok(0);
+    loop {
+        let Some(newest) = app.keyring().current() else { return Ok(0) };
+        if app.keyring().is_sealed_anew(newest) {
+            return Ok(0);
+        }
+        match reseal_batch(app, newest).await? {
+            // All of them were damaged. They are passed over from now on.
+            Some(0) => {}
+            Some(done) => return Ok(done),
+            None => {
+                let mut conn = app.pool().acquire().await?;
+                let (current, damaged) = (newest.to_be_bytes(), app.keyring().damaged());
+                // What somebody else has locked was passed over: it is looked at again.
+                if store::sealed::count_stale(&mut conn, &current, &damaged).await? == 0 {
+                    app.keyring().set_sealed_anew(newest);
+                    if !damaged.is_empty() {
+                        let left = store::sealed::count_stale(&mut conn, &current, &[]).await?;
+                        tracing::error!(
+                            left,
+                            "rows can't be sealed anew: they hold what does not open"
+                        );
+                    }
+                }
+                return Ok(0);
+            }
+        }
     }
-    let current = newest.to_be_bytes();
+}
+
+/// How many rows hold what another key than the newest sealed.
+pub async fn count_left(app: &App) -> Result<i64> {
+    let Some(newest) = app.keyring().current() else { return Ok(0) };
+    let mut conn = app.pool().acquire().await?;
+    Ok(store::sealed::count_stale(&mut conn, &newest.to_be_bytes(), &[]).await?)
+}
+
+/// How many rows were sealed anew. `None`: there were none to be.
+async fn reseal_batch(app: &App, newest: i32) -> Result<Option<usize>> {
+    let (current, damaged) = (newest.to_be_bytes(), app.keyring().damaged());
+    let mut done = 0;
     let mut tx = app.begin().await?;
-    let mut sets = store::sealed::stale_token_sets(&mut tx, &current, BATCH).await?;
+    let mut sets = store::sealed::stale_token_sets(&mut tx, &current, &damaged, BATCH).await?;
     for set in &mut sets {
         let (row, generation) = (set.connection_id, set.generation);
+        let mut is_whole = true;
         for (column, value) in [
             ("sealed_access_token", &mut set.sealed_access_token),
             ("sealed_refresh_token", &mut set.sealed_refresh_token),
             ("sealed_extras", &mut set.sealed_extras),
         ] {
-            if let Some(sealed) = value {
-                *sealed =
-                    reseal(app, Place { table: "token_sets", column, row, generation }, sealed)?;
-            }
+            let place = Place { table: "token_sets", column, row, generation };
+            is_whole &= reseal(app, &mut tx, place, value).await?;
         }
         store::sealed::reseal_token_set(&mut tx, set).await?;
+        done += usize::from(is_whole);
     }
-    let mut secrets = store::sealed::stale_client_secrets(&mut tx, &current, BATCH).await?;
+    let mut secrets =
+        store::sealed::stale_client_secrets(&mut tx, &current, &damaged, BATCH).await?;
     for row in &mut secrets {
-        if let Some(sealed) = &mut row.sealed_client_secret {
-            let place = super::client::secret_place(row.id, row.secret_generation);
-            *sealed = reseal(app, place, sealed)?;
-        }
-        if let Some(sealed) = &mut row.sealed_next_secret {
-            let place = super::client::next_secret_place(row.id, row.next_secret_generation);
-            *sealed = reseal(app, place, sealed)?;
-        }
+        let place = super::client::secret_place(row.id, row.secret_generation);
+        let mut is_whole = reseal(app, &mut tx, place, &mut row.sealed_client_secret).await?;
+        let place = super::client::next_secret_place(row.id, row.next_secret_generation);
+        is_whole &= reseal(app, &mut tx, place, &mut row.sealed_next_secret).await?;
         store::sealed::reseal_client_secrets(&mut tx, row).await?;
+        done += usize::from(is_whole);
     }
     tx.commit().await?;
-    let done = sets.len() + secrets.len();
-    if done == 0 {
-        app.keyring().set_sealed_anew(newest);
-    }
-    Ok(done)
+    Ok((!sets.is_empty() || !secrets.is_empty()).then_some(done))
 }
 
-fn reseal(app: &App, place: Place, sealed: &[u8]) -> Result<Vec<u8>> {
-    let plain = app.keyring().open(place, sealed)?;
-    Ok(app.keyring().seal(app.rng(), place, &plain)?)
+/// Seals a value anew, if there is one. `false`: it does not open, and stays as it is.
+async fn reseal(
+    app: &App,
+    conn: &mut PgConnection,
+    place: Place,
+    value: &mut Option<Vec<u8>>,
+) -> Result<bool> {
+    let Some(sealed) = value else { return Ok(true) };
+    let mut opened = app.keyring().open(place, sealed);
+    if let Err(seal::Error::UnknownKey(_)) = opened {
+        adopt(app, &store::data_key::list(conn).await?)?;
+        opened = app.keyring().open(place, sealed);
+    }
+    match opened {
+        Ok(plain) => {
+            *value = Some(app.keyring().seal(app.rng(), place, &plain)?);
+            Ok(true)
+        }
+        Err(error) => {
+            let (table, column, row) = (place.table, place.column, place.row);
+            tracing::error!(table, column, %row, %error, "a value can't be sealed anew");
+            app.keyring().note_damaged(row);
+            Ok(false)
+        }
+    }
 }
 
 /// Opens a sealed text. A key that another replica made a moment ago is fetched first.

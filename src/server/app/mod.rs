@@ -44,7 +44,7 @@ use uuid::Uuid;
 pub use actor::Actor;
 pub use error::{Error, Result};
 
-use glance::Glances;
+use glance::{Age, Glances};
 
 use super::{
     clock::{Clock, Rng},
@@ -108,7 +108,7 @@ impl App {
             readers: connection::Readers::default(),
             tally: token_reader::Tally::default(),
             import_turns: import::Turns::default(),
-            glances: Arc::default(),
+            glances: Arc::new(Glances::new(Age::CALM)),
             campaigns: campaign::Counted::default(),
             live: live::Live::default(),
         }))

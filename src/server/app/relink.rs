@@ -30,7 +30,8 @@ use crate::{
         problem::Obstacle,
         provider::{Profile, merged},
         relink::{
-            Consent, CreatedRelink, Ended, HandedRelink, Invitation, LIFETIME, Need, Relink, mask,
+            Consent, CreatedRelink, Ended, HandedRelink, Invitation, LIFETIME, Need, Relink,
+            RelinkEntry, mask,
         },
     },
     server::{secret::token, store},
@@ -139,15 +140,26 @@ pub async fn handed(app: &App, actor: &Actor, made: CreatedRelink) -> Result<Han
     let entry = get(app, actor, made.id).await?;
     let connection = connection::get(app, &Actor::System, entry.relink.connection_id).await?;
     let brand = super::brand::get(app).await?;
-    Ok(HandedRelink {
-        service: entry.service,
-        account: entry.account.as_deref().map(mask),
-        need: Need::of(&connection),
-        house: (brand.name != Brand::default().name).then_some(brand.name),
-        contact: brand.contact,
-        picture: picture::of(&made.url),
+    let picture = picture::of(&made.url);
+    Ok(HandedRelink { picture, ..to_hand_over(made, &entry, &connection, &brand) })
+}
+
+/// The same without a picture, of what is known already.
+pub(super) fn to_hand_over(
+    made: CreatedRelink,
+    entry: &RelinkEntry,
+    connection: &Connection,
+    brand: &Brand,
+) -> HandedRelink {
+    HandedRelink {
         made,
-    })
+        service: entry.service.clone(),
+        account: entry.account.as_deref().map(mask),
+        need: Need::of(connection),
+        house: (brand.name != Brand::default().name).then(|| brand.name.clone()),
+        contact: brand.contact.clone(),
+        picture: None,
+    }
 }
 
 /// The connection's newest links, without their addresses.
@@ -244,7 +256,7 @@ pub async fn is_for(app: &App, given: &str, id: Uuid) -> Result<bool> {
 }
 
 /// Whether consent would come to nothing: what comes of it can't be redeemed, or is not to be.
-fn stops_consent(state: client::StateName) -> bool {
+pub(super) fn stops_consent(state: client::StateName) -> bool {
     matches!(state, client::StateName::CredentialsRejected | client::StateName::Disabled)
 }
 

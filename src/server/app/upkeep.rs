@@ -14,8 +14,9 @@ use crate::{
 /// Failed logins matter for minutes; they are kept a little longer than the window they count in.
 const LOGIN_FAILURES_KEPT: Duration = Duration::hours(1);
 
-/// What came of a device authorization is shown for a while.
-const DEVICE_CODES_KEPT: Duration = Duration::days(1);
+/// What came of a device authorization is shown for a while, and may lie in the journal of a process that is
+/// away.
+const DEVICE_CODES_KEPT: Duration = Duration::days(7);
 
 /// What came of a job can be looked up for so long.
 const JOBS_KEPT: Duration = Duration::days(30);

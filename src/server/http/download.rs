@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::router::Web;
 use crate::{
-    domain::voice,
+    domain::{language::Language, voice},
     server::app::{self, Actor, App, Error, export::Format},
     ui::path::{self, Unread},
 };
@@ -25,6 +25,7 @@ pub fn routes() -> Router<Web> {
         .route("/download/{file}", get(list))
         .route("/download/jobs/{file}", get(job))
         .route("/download/stragglers/{file}", get(stragglers))
+        .route("/download/mails/{language}/{file}", get(mails))
 }
 
 /// What a list shows, with the filters of its page.
@@ -84,6 +85,19 @@ async fn stragglers(
     let Some((id, format)) = named(&file) else { return StatusCode::NOT_FOUND.into_response() };
     let stragglers = app::campaign::export(&app, &actor, id, format).await;
     answer(&format!("stragglers-{file}"), format, stragglers)
+}
+
+async fn mails(
+    State(app): State<App>,
+    Extension(actor): Extension<Actor>,
+    Path((language, file)): Path<(String, String)>,
+) -> Response {
+    let asked = language.parse::<Language>().ok().zip(named(&file));
+    let Some((language, (id, format))) = asked else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let mails = app::campaign::mails(&app, &actor, id, language, format).await;
+    answer(&format!("mails-{}-{file}", language.tag()), format, mails)
 }
 
 /// Of which job, and in which format.

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{done::SENT_BY, router::Web};
 use crate::{
     domain::{
+        access::Permission,
         brand::LOGO_LIMIT,
         problem::{Code, Problem},
     },
@@ -68,7 +69,8 @@ async fn lead_back(request: Request, next: Next) -> Response {
     }
 }
 
-/// Takes a form with `dry_run` (if it is one) before `file`, and goes to the page of what came of it.
+/// Takes a form with `dry_run` (if it is one) before `file`, and goes to the page of what came of it. Nothing is
+/// read of whoever may not send one, nor of what else a form may hold: it has no end that is known.
 async fn import(
     State(app): State<App>,
     Extension(actor): Extension<Actor>,
@@ -76,6 +78,9 @@ async fn import(
     headers: HeaderMap,
     mut form: Multipart,
 ) -> Response {
+    if let Err(error) = actor.require(Permission::ConnectionsWrite) {
+        return not_taken(error);
+    }
     let mut dry_run = false;
     // Of the whole form, which is hardly longer than the file in it.
     let bytes = content_length(&headers);
@@ -95,7 +100,9 @@ async fn import(
                 let file = File { format, dry_run, name, bytes, stream: field };
                 return take(&app, &actor, client, file).await;
             }
-            _ => {}
+            _ => {
+                return refused(StatusCode::BAD_REQUEST, "The form holds a field of another name.");
+            }
         }
     }
 }
@@ -165,18 +172,25 @@ async fn take(app: &App, actor: &Actor, client: Uuid, file: File<Field<'_>>) -> 
         // Also of a file in which nothing could be read: that is what its page says.
         Ok(ended) => Redirect::to(&format!("/clients/{client}/import?run={}", ended.import.id))
             .into_response(),
-        Err(app::Error::Unauthenticated) => Redirect::to("/login").into_response(),
-        Err(app::Error::Internal(error)) => {
+        Err(error) => not_taken(error),
+    }
+}
+
+/// Why an import did not begin.
+fn not_taken(error: app::Error) -> Response {
+    match error {
+        app::Error::Unauthenticated => Redirect::to("/login").into_response(),
+        app::Error::Internal(error) => {
             tracing::error!(error = format!("{error:#}"), "an import could not begin");
             refused(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "Something went wrong in Regrant. It was logged.",
             )
         }
-        Err(error @ app::Error::Busy(_)) => {
+        error @ app::Error::Busy(_) => {
             refused(StatusCode::SERVICE_UNAVAILABLE, &error.problem().message)
         }
-        Err(error) => refused(StatusCode::FORBIDDEN, &error.problem().message),
+        error => refused(StatusCode::FORBIDDEN, &error.problem().message),
     }
 }
 

@@ -82,3 +82,64 @@ async fn a_tail_cut_anywhere_costs_only_its_own_record() {
     }
     assert_eq!(read(b"something else"), (vec![], 14));
 }
+
+/// What a file holds.
+fn written(journal: &Journal) -> Vec<Entry> {
+    let (entries, torn) = read(&fs::read(&journal.0.path).unwrap());
+    assert_eq!(torn, 0);
+    entries
+}
+
+/// Waits until so many records are on the disk that are not settled.
+async fn until_depth(journal: &Journal, depth: usize) {
+    let reached = async {
+        while journal.depth() != depth {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), reached).await.expect("in time");
+}
+
+/// Gives up at once, again and again, as one outcome does while the disk hangs.
+async fn give_up(journal: &Journal, entry: &Entry) {
+    for _ in 0..3 {
+        let mut writing = std::pin::pin!(journal.append(entry.clone()));
+        assert!(futures::poll!(&mut writing).is_pending());
+        // Whoever is to write comes to stand before the disk.
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_waited_for_does_not_keep_the_journal_from_being_emptied() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::open(dir.path(), id(1)).unwrap();
+    Arc::get_mut(&mut journal.0).expect("nobody else has it").kept = Duration::ZERO;
+    let hanging = journal.0.file.lock().await;
+    give_up(&journal, &entry(1)).await;
+    assert_eq!(lock(&journal.0.waiting).len(), 1, "one copy of it waits");
+    drop(hanging);
+    let other = journal.append(entry(2)).await.unwrap();
+    other.settle();
+    until_depth(&journal, 0).await;
+    // It is emptied when nobody writes; what comes next leaves nothing behind in any case.
+    journal.append(entry(3)).await.unwrap().settle();
+    assert_eq!(fs::read(&journal.0.path).unwrap(), HEADER);
+}
+
+#[tokio::test]
+async fn who_gave_up_waiting_comes_back_to_what_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), id(1)).unwrap();
+    let hanging = journal.0.file.lock().await;
+    give_up(&journal, &entry(1)).await;
+    drop(hanging);
+    until_depth(&journal, 1).await;
+    while lock(&journal.0.unclaimed).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let record = journal.append(entry(1)).await.unwrap();
+    assert_eq!((journal.depth(), written(&journal)), (1, vec![entry(1)]));
+    record.settle();
+    assert_eq!(fs::read(&journal.0.path).unwrap(), HEADER);
+}

@@ -4,9 +4,9 @@
 //! place it belongs to, so that a value copied to another row, column or generation does not open.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
-        PoisonError, RwLock,
+        Mutex, PoisonError, RwLock,
         atomic::{AtomicI32, AtomicI64, Ordering},
     },
 };
@@ -78,6 +78,7 @@ pub struct Keyring {
     fingerprint: Key,
     uses: AtomicI64,
     sealed_anew: AtomicI32,
+    damaged: Mutex<BTreeSet<Uuid>>,
 }
 
 impl Keyring {
@@ -87,12 +88,15 @@ impl Keyring {
             fingerprint,
             uses: AtomicI64::new(0),
             sealed_anew: AtomicI32::new(0),
+            damaged: Mutex::default(),
         }
     }
 
     /// Adds a key that another replica, or a rotation, made.
     pub fn add(&self, id: i32, key: Key) {
         self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, key);
+        // It may be the one that they were sealed by.
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The key that seals now.
@@ -106,13 +110,23 @@ impl Keyring {
         self.uses.swap(0, Ordering::Relaxed)
     }
 
-    /// Whether all that is stored was found sealed by `key`, so that nobody has to look again.
+    /// Whether all that is stored and opens was found sealed by `key`, so that nobody has to look again.
     pub fn is_sealed_anew(&self, key: i32) -> bool {
         self.sealed_anew.load(Ordering::Relaxed) == key
     }
 
     pub fn set_sealed_anew(&self, key: i32) {
         self.sealed_anew.store(key, Ordering::Relaxed);
+    }
+
+    /// Rows that hold what does not open, and so can't be sealed anew.
+    pub fn damaged(&self) -> Vec<Uuid> {
+        let damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        damaged.iter().copied().collect()
+    }
+
+    pub fn note_damaged(&self, row: Uuid) {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(row);
     }
 
     /// Seals `plain` for `place` with the newest key.

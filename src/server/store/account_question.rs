@@ -20,22 +20,25 @@ pub struct Round {
     pub failures: i32,
 }
 
-/// Has these connections of a client asked about.
+/// Has these connections of a client asked about, not before `ask_at`. What was asked in vain of a grant
+/// that they had before counts no more.
 pub async fn insert(
     conn: &mut PgConnection,
     client_id: Uuid,
     connections: &[Uuid],
-    now: OffsetDateTime,
+    ask_at: OffsetDateTime,
 ) -> Result<()> {
     sqlx::query!(
         "WITH round AS (
-             INSERT INTO account_rounds (client_id, next_at) VALUES ($1, $3) ON CONFLICT DO NOTHING
+             INSERT INTO account_rounds (client_id, next_at) VALUES ($1, '-infinity')
+             ON CONFLICT DO NOTHING
          )
          INSERT INTO account_questions (connection_id, client_id, ask_at)
-         SELECT id, $1, $3 FROM unnest($2::uuid[]) AS id ON CONFLICT DO NOTHING",
+         SELECT id, $1, $3 FROM unnest($2::uuid[]) AS id
+         ON CONFLICT (connection_id) DO UPDATE SET ask_at = excluded.ask_at, tries = 0",
         client_id,
         connections,
-        now
+        ask_at
     )
     .execute(conn)
     .await?;
@@ -116,6 +119,22 @@ pub async fn postpone(
         question.connection_id,
         ask_at,
         question.tries
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Has a connection asked about by `ask_at`, if it is to be at all.
+pub async fn bring_forward(
+    conn: &mut PgConnection,
+    connection_id: Uuid,
+    ask_at: OffsetDateTime,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE account_questions SET ask_at = $2 WHERE connection_id = $1 AND ask_at > $2",
+        connection_id,
+        ask_at
     )
     .execute(conn)
     .await?;

@@ -214,6 +214,8 @@ pub struct Leased {
     pub actor_id: Uuid,
     /// Up to which item all have their outcome.
     pub position: i64,
+    /// Up to which item all had their turn in this round. Those that were put off are among them.
+    pub seen: i64,
 }
 
 /// Takes the job that was worked at the longest ago, of those that nobody works at, for `seconds`. It is the
@@ -235,7 +237,8 @@ pub async fn claim(
                          AND (leased_until IS NULL
                               OR leased_until <= coalesce($3::timestamptz, clock_timestamp()))
                        ORDER BY turn, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-           RETURNING id, lease_id AS "lease_id!", actor_kind, actor_id, position"#,
+           RETURNING id, lease_id AS "lease_id!", actor_kind, actor_id, position,
+                     greatest(seen, position) AS "seen!""#,
         lease_id,
         seconds,
         now
@@ -295,28 +298,42 @@ pub struct Tally {
     pub failed: i64,
 }
 
-/// Counts what was worked at up to `position`. `false`: the job is another's, or over, and nothing
-/// counts.
+/// Counts what was worked at, and notes how far the job and its round are. `false`: the job is another's,
+/// or over, and nothing counts.
 pub async fn add(
     conn: &mut PgConnection,
     job: &Leased,
     tally: Tally,
     position: i64,
+    seen: i64,
 ) -> Result<bool> {
     let done = sqlx::query!(
         "UPDATE jobs
-         SET done = done + $3, skipped = skipped + $4, failed = failed + $5, position = $6
+         SET done = done + $3, skipped = skipped + $4, failed = failed + $5, position = $6, seen = $7
          WHERE id = $1 AND lease_id = $2 AND state = 'running'",
         job.id,
         job.lease_id,
         tally.done,
         tally.skipped,
         tally.failed,
-        position
+        position,
+        seen
     )
     .execute(conn)
     .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Has what is open looked at from the first on again.
+pub async fn begin_round(conn: &mut PgConnection, job: &Leased) -> Result<()> {
+    sqlx::query!(
+        "UPDATE jobs SET seen = position WHERE id = $1 AND lease_id = $2",
+        job.id,
+        job.lease_id
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Ends a job, if nobody else did. `detail`: why it was stopped.

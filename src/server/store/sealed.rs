@@ -16,10 +16,32 @@ pub struct TokenSetRow {
     pub sealed_extras: Option<Vec<u8>>,
 }
 
-/// Locks and gives some token sets that were not sealed by the key whose id is `current`, big-endian.
+/// How many rows hold values that were not sealed by the key whose id is `current`, big-endian; those of
+/// some connections and clients apart.
+pub async fn count_stale(conn: &mut PgConnection, current: &[u8], without: &[Uuid]) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT (SELECT count(*) FROM token_sets
+                   WHERE superseded_at IS NULL AND connection_id <> ALL ($2::uuid[])
+                     AND (substring(sealed_access_token FROM 2 FOR 4) <> $1
+                          OR substring(sealed_refresh_token FROM 2 FOR 4) <> $1
+                          OR substring(sealed_extras FROM 2 FOR 4) <> $1))
+                + (SELECT count(*) FROM clients
+                   WHERE id <> ALL ($2::uuid[])
+                     AND (substring(sealed_client_secret FROM 2 FOR 4) <> $1
+                          OR substring(sealed_next_secret FROM 2 FOR 4) <> $1)) AS "count!""#,
+        current,
+        without
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Locks and gives some token sets that were not sealed by the key whose id is `current`; those of some
+/// connections apart.
 pub async fn stale_token_sets(
     conn: &mut PgConnection,
     current: &[u8],
+    without: &[Uuid],
     limit: i64,
 ) -> Result<Vec<TokenSetRow>> {
     Ok(sqlx::query_as!(
@@ -30,8 +52,10 @@ pub async fn stale_token_sets(
            AND (substring(sealed_access_token FROM 2 FOR 4) <> $1
                 OR substring(sealed_refresh_token FROM 2 FOR 4) <> $1
                 OR substring(sealed_extras FROM 2 FOR 4) <> $1)
-         LIMIT $2 FOR UPDATE SKIP LOCKED",
+           AND connection_id <> ALL ($2::uuid[])
+         LIMIT $3 FOR UPDATE SKIP LOCKED",
         current,
+        without,
         limit
     )
     .fetch_all(conn)
@@ -61,20 +85,24 @@ pub struct SecretRow {
     pub sealed_next_secret: Option<Vec<u8>>,
 }
 
-/// Locks and gives some client secrets that were not sealed by the key whose id is `current`.
+/// Locks and gives some client secrets that were not sealed by the key whose id is `current`; those of some
+/// clients apart.
 pub async fn stale_client_secrets(
     conn: &mut PgConnection,
     current: &[u8],
+    without: &[Uuid],
     limit: i64,
 ) -> Result<Vec<SecretRow>> {
     Ok(sqlx::query_as!(
         SecretRow,
         "SELECT id, secret_generation, sealed_client_secret, next_secret_generation, sealed_next_secret
          FROM clients
-         WHERE substring(sealed_client_secret FROM 2 FOR 4) <> $1
-            OR substring(sealed_next_secret FROM 2 FOR 4) <> $1
-         LIMIT $2 FOR UPDATE SKIP LOCKED",
+         WHERE (substring(sealed_client_secret FROM 2 FOR 4) <> $1
+                OR substring(sealed_next_secret FROM 2 FOR 4) <> $1)
+           AND id <> ALL ($2::uuid[])
+         LIMIT $3 FOR UPDATE SKIP LOCKED",
         current,
+        without,
         limit
     )
     .fetch_all(conn)

@@ -252,11 +252,22 @@ pub async fn take_from_dead(conn: &mut PgConnection, fingerprints: &[String]) ->
     Ok(())
 }
 
-/// [`find_home`], of many: which of these fingerprints have one.
-pub async fn find_homes(conn: &mut PgConnection, fingerprints: &[String]) -> Result<Vec<String>> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT fingerprint AS "fingerprint!" FROM token_sets
-           WHERE fingerprint = ANY ($1) AND superseded_at IS NULL"#,
+/// Where a refresh token is.
+pub struct Home {
+    pub fingerprint: String,
+    /// [`take_from_dead`] would take it.
+    pub is_dead: bool,
+}
+
+/// [`find_home`], of many: where those of these fingerprints are that are somewhere.
+pub async fn find_homes(conn: &mut PgConnection, fingerprints: &[String]) -> Result<Vec<Home>> {
+    Ok(sqlx::query_as!(
+        Home,
+        r#"SELECT s.fingerprint AS "fingerprint!",
+                  n.state = 'needs_reauth'
+                  AND n.reason NOT IN ('rotation_lost', 'refresh_token_expired') AS "is_dead!"
+           FROM token_sets s JOIN connections n ON n.id = s.connection_id
+           WHERE s.fingerprint = ANY ($1) AND s.superseded_at IS NULL"#,
         fingerprints
     )
     .fetch_all(conn)

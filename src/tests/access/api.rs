@@ -79,6 +79,7 @@ const TABLE: &[Row] = &[
     ("DELETE", "/providers/{slug}", Some(&[PROVIDERS])),
     ("GET",    "/redirect-uri", None),
     ("GET",    "/exports/jobs/{id}", Some(&[READ])),
+    ("GET",    "/exports/jobs/{id}/mails", Some(&["connections:relink"])),
     ("GET",    "/exports/jobs/{id}/stragglers", Some(&[READ])),
     ("GET",    "/jobs", Some(&[READ])),
     ("POST",   "/jobs", Some(&[WRITE, "connections:refresh", "connections:relink"])),

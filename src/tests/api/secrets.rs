@@ -94,6 +94,7 @@ async fn no_answer_holds_a_secret_but_the_token_endpoint(pool: PgPool) {
         "/exports/audit".to_owned(),
         "/exports/connections".to_owned(),
         format!("/exports/jobs/{job}"),
+        format!("/exports/jobs/{links}/mails"),
         format!("/exports/jobs/{links}/stragglers"),
         format!("/jobs/{links}/progress"),
         format!("/jobs/{links}/stragglers"),

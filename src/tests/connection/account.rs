@@ -255,6 +255,52 @@ async fn a_token_that_is_over_is_not_asked_with(pool: PgPool) {
     assert_eq!(userinfo.heard(), ["t0"]);
 }
 
+/// However many rest, they are in nobody's way.
+#[sqlx::test]
+async fn what_rests_is_asked_about_once_it_is_resumed(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (userinfo, client) = telling(&world, |_| {}).await;
+    bring(&world, client, &tokens(2)).await;
+    world.execute("UPDATE connections SET access_expires_at = NULL").await;
+    let rests: Uuid = sqlx::query_scalar("SELECT id FROM connections WHERE external_id = 't0'")
+        .fetch_one(&world.pool)
+        .await
+        .unwrap();
+    app::connection::pause(&world.app, &world.admin, rests).await.unwrap();
+    assert_eq!(ask(&world).await, 1);
+    assert_eq!(userinfo.heard(), ["t1"]);
+    let soon = "SELECT count(*) FROM account_questions
+                WHERE ask_at <= timestamptz '2026-03-08 12:00:00+00'";
+    assert_eq!((world.count(ASKED).await, world.count(soon).await), (1, 0));
+    world.pass(Duration::hours(1));
+    assert_eq!(ask(&world).await, 0);
+    app::connection::resume(&world.app, &world.admin, rests, None).await.unwrap();
+    assert_eq!(ask(&world).await, 1);
+    assert_eq!(userinfo.heard(), ["t0"]);
+    assert_eq!((world.count(NAMED).await, world.count(ASKED).await), (2, 0));
+}
+
+/// Somebody resumes it between the look at it and the note that it rests.
+#[sqlx::test]
+async fn what_is_resumed_at_this_moment_is_not_left_to_rest(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (userinfo, client) = telling(&world, |_| {}).await;
+    bring(&world, client, &tokens(1)).await;
+    world.execute("UPDATE connections SET access_expires_at = NULL, paused_at = created_at").await;
+    let mut resume = world.pool.begin().await.unwrap();
+    sqlx::query("UPDATE connections SET paused_at = NULL").execute(&mut *resume).await.unwrap();
+    let resuming = async {
+        let waits = "SELECT count(*) FROM pg_stat_activity
+                     WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        world.until_count(waits, 1).await;
+        resume.commit().await.unwrap();
+    };
+    assert_eq!(tokio::join!(ask(&world), resuming).0, 0);
+    world.pass(Duration::seconds(1));
+    assert_eq!(ask(&world).await, 1);
+    assert_eq!(userinfo.heard(), ["t0"]);
+}
+
 #[sqlx::test]
 async fn an_account_that_is_known_meanwhile_stays(pool: PgPool) {
     let world = World::new(pool).await;

@@ -244,11 +244,9 @@ async fn the_next_start_stores_what_a_killed_process_was_given_and_only_once(poo
         let left = killed_with_a_grant(&world, ready).await;
         let again = left_in(left.path());
         let late = left_in(left.path());
-        if way == Way::Page {
-            // However long it was away.
-            world.pass(Duration::days(2));
-            app::upkeep::sweep(&world.app).await.unwrap();
-        }
+        // However long it was away.
+        world.pass(Duration::days(2));
+        app::upkeep::sweep(&world.app).await.unwrap();
         start_on(&world, &left).await;
         let id = find(&world, way).await.expect("a connection");
         let connection = world.connection(id).await;

@@ -1,9 +1,18 @@
 //! The page of a client's imports: sending a file, and seeing how far it is.
 
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
 use axum::{
     body::Body,
     http::{Request, StatusCode, header},
 };
+use futures::{StreamExt, stream};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -53,6 +62,47 @@ async fn people_send_a_file_from_a_page(pool: PgPool) {
         .unwrap();
     assert_eq!(admin.send(elsewhere).await.status, StatusCode::FORBIDDEN);
     assert_eq!(world.browser().send(request(body(false))).await.location(), "/login");
+}
+
+/// A form that does not come to its file for ten megabytes, and how many pieces of it were read.
+fn endless(client: Uuid) -> (Request<Body>, Arc<AtomicUsize>) {
+    let read = Arc::new(AtomicUsize::new(0));
+    let begin = b"--b\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\n".to_vec();
+    let pieces = stream::iter(0..10_000).then({
+        let read = read.clone();
+        move |n| {
+            let piece = if n == 0 { begin.clone() } else { vec![b'x'; 1024] };
+            read.fetch_add(1, Ordering::Relaxed);
+            // It comes over a network, piece by piece.
+            async move {
+                tokio::task::yield_now().await;
+                Ok::<_, Infallible>(piece)
+            }
+        }
+    });
+    let request = Request::post(format!("/upload/import/{client}"))
+        .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b")
+        .header("sec-fetch-site", "same-origin")
+        .body(Body::from_stream(pieces))
+        .unwrap();
+    (request, read)
+}
+
+/// Nobody keeps us reading who may not send a file, or sends none.
+#[sqlx::test]
+async fn nothing_is_read_of_what_is_not_taken(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let (request, read) = endless(client);
+    assert_eq!(world.browser().send(request).await.location(), "/login");
+    assert_eq!(read.load(Ordering::Relaxed), 0);
+    let (request, read) = endless(client);
+    let refused = world.sign_in(Role::Auditor).await.send(request).await;
+    assert_eq!((refused.status, read.load(Ordering::Relaxed)), (StatusCode::FORBIDDEN, 0));
+    let (request, read) = endless(client);
+    let refused = world.sign_in(Role::Admin).await.send(request).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text);
+    assert!(read.load(Ordering::Relaxed) < 100, "its first field says that it is none of ours");
 }
 
 #[sqlx::test]

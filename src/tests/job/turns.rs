@@ -2,8 +2,9 @@
 
 use sqlx::PgPool;
 use time::Duration;
+use uuid::Uuid;
 
-use super::{admin, begin, crowd, now, on, on_all, run};
+use super::{admin, begin, crowd, inherits, now, on, on_all, run};
 use crate::{
     domain::{
         access::Role,
@@ -11,11 +12,21 @@ use crate::{
         problem::Obstacle,
     },
     server::{
-        app::{self, Actor},
+        app::{
+            self, Actor,
+            demo::{Life, Plan},
+        },
         store,
     },
     tests::support::{World, email},
 };
+
+/// Has the provider of a client ask for a pause of twelve hours.
+async fn pause(world: &World, client: Uuid) {
+    let until = world.now() + Duration::hours(12);
+    let mut conn = world.pool.acquire().await.unwrap();
+    store::client::limit::pause(&mut conn, client, until).await.unwrap();
+}
 
 /// Customers on the telephone do not wait for a job of thousands.
 #[sqlx::test]
@@ -67,6 +78,111 @@ async fn what_has_no_turn_now_waits_for_it(pool: PgPool) {
     let over = now(&world, &job).await;
     assert_eq!((over.state, over.done, over.worked()), (JobState::Done, 5, 5));
     assert_eq!(world.refreshes().len(), 5, "each once");
+}
+
+/// What came in bulk of one client lies in one block, before what is another's.
+#[sqlx::test]
+async fn many_that_wait_do_not_hold_up_those_behind_them(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    let waits = crowd(&world, 140).await;
+    let free = world.client("free", |_| {}).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(world.import(free).await);
+    }
+    pause(&world, waits).await;
+    let job = begin(&world, &admin, on_all(Action::Refresh)).await;
+    let behind = "UPDATE job_items SET number = number + 1000 WHERE client = 'Client free'";
+    world.execute(behind).await;
+    assert_eq!(run(&world.app).await, 0);
+    let halfway = now(&world, &job).await;
+    assert_eq!((halfway.total, halfway.done, halfway.worked()), (143, 3, 3));
+    for id in ids {
+        assert_eq!(world.generation(id).await, 2);
+    }
+    // What is left comes to its end, too.
+    let mut conn = world.pool.acquire().await.unwrap();
+    store::client::limit::end_pause(&mut conn, waits).await.unwrap();
+    world.pass(Duration::seconds(61));
+    assert_eq!(run(&world.app).await, 1);
+    let over = now(&world, &job).await;
+    assert_eq!((over.state, over.worked()), (JobState::Done, 143));
+}
+
+/// More clients wait than a turn can find out.
+#[sqlx::test]
+async fn many_clients_that_wait_do_not_hold_up_those_behind_them(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    let mut clients = Vec::new();
+    for name in ["c1", "c2", "c3", "c4", "c5"] {
+        clients.push(world.client(name, inherits).await);
+    }
+    let life = Life::Even { lifetime: Duration::hours(1), way: 0.1..0.1 };
+    let plan = Plan { clients: clients.clone(), numbers: 0..175, attempts: 1, seed: 1, life };
+    app::demo::fill(&world.app, &Actor::Operator, plan).await.expect("sample data");
+    for client in clients {
+        pause(&world, client).await;
+    }
+    let free = world.client("c6", |_| {}).await;
+    let one = world.import(free).await;
+    let job = begin(&world, &admin, on_all(Action::Refresh)).await;
+    let in_blocks = "UPDATE job_items SET number = number + 1000 * right(client, 1)::bigint";
+    world.execute(in_blocks).await;
+    assert_eq!(run(&world.app).await, 0);
+    assert_eq!(now(&world, &job).await.worked(), 0, "it is not reached yet");
+    world.pass(Duration::seconds(1));
+    assert_eq!(run(&world.app).await, 0);
+    let halfway = now(&world, &job).await;
+    assert_eq!((halfway.done, halfway.worked()), (1, 1));
+    assert_eq!(world.generation(one).await, 2);
+}
+
+/// One that is put off stands before all that are done.
+#[sqlx::test]
+async fn what_is_open_is_found_by_index(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    crowd(&world, 3000).await;
+    begin(&world, &admin, on_all(Action::Refresh)).await;
+    world.execute("UPDATE job_items SET outcome = 'done' WHERE number BETWEEN 2 AND 2990").await;
+    world.execute("ANALYZE job_items").await;
+    let ask = "SELECT number FROM job_items
+               WHERE job_id = (SELECT id FROM jobs) AND number > 1 AND outcome IS NULL
+               ORDER BY number LIMIT 32";
+    let plan: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("EXPLAIN {ask}")))
+        .fetch_all(&world.pool)
+        .await
+        .unwrap();
+    let plan = plan.join("\n");
+    assert!(plan.contains("job_items_open"), "{plan}");
+}
+
+/// Whoever reads the audit log sees who refreshed what, and not how often a job came by in vain.
+#[sqlx::test]
+async fn what_waits_for_its_turn_does_not_fill_the_audit_log(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    let (waits, free) = (world.client("one", |_| {}).await, world.client("two", |_| {}).await);
+    let (one, other) = (world.import(waits).await, world.import(free).await);
+    pause(&world, waits).await;
+    let job = begin(&world, &admin, on(Action::Refresh, &[one, other])).await;
+    let noted = async || {
+        let entries = world.audit("connection.refresh").await;
+        assert!(entries.iter().all(|entry| entry.actor_label == email("chief")));
+        entries.into_iter().filter_map(|entry| entry.subject_id).collect::<Vec<_>>()
+    };
+    for _ in 0..3 {
+        assert_eq!(run(&world.app).await, 0);
+        assert_eq!(noted().await, [other.to_string()]);
+        world.pass(Duration::seconds(61));
+    }
+    let mut conn = world.pool.acquire().await.unwrap();
+    store::client::limit::end_pause(&mut conn, waits).await.unwrap();
+    assert_eq!(run(&world.app).await, 1);
+    assert_eq!(now(&world, &job).await.done, 2);
+    assert_eq!(noted().await, [one.to_string(), other.to_string()], "the newest first");
 }
 
 #[sqlx::test]

@@ -9,13 +9,18 @@ use super::follow;
 use crate::{
     domain::{
         access::{Role, Scope},
+        brand::NewBrand,
         campaign::Progress,
         client::ClientPatch,
         connection::ConnectionFilter,
         job::{Action, Job, JobOutcome, NewJob},
+        language::Language,
         page::Paging,
         problem::Code,
-        relink::{Ended, LIFETIME, Outcome, Relink, Stage},
+        relink::{
+            CreatedRelink, Ended, HandedRelink, LIFETIME, Need, Outcome, Relink, Stage, mask,
+        },
+        voice::visitor,
     },
     server::app::{self, Actor},
     tests::support::{Browser, Questions, World, email},
@@ -392,6 +397,93 @@ async fn support_begins_and_an_auditor_looks(pool: PgPool) {
     assert!(support.get(&second).await.text.contains("For the stragglers of"));
     let made = app::relink::list(&world.app, &world.admin, ids[0]).await.unwrap();
     assert_eq!(made.len(), 2);
+}
+
+/// The desk's own text, for each whose link works, in a file.
+#[sqlx::test]
+async fn each_link_has_its_mail(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (_, ids) = dead(&world, &["alice", "bob", "carol"]).await;
+    world
+        .execute("UPDATE connections SET label = 'Bob, and his books' WHERE account_id = 'acc_b0b'")
+        .await;
+    let brand =
+        NewBrand { name: "Kontor".into(), color: None, contact: Some("help@kontor.test".into()) };
+    app::brand::update(&world.app, &world.admin, brand).await.expect("a brand");
+    let staff = staff(&world).await;
+    let (job, links) = begin(&world, &staff, &all()).await;
+    let token = |id: Uuid| &links.iter().find(|(one, _)| *one == id).expect("a link").1;
+    assert_eq!(
+        follow(&world, &mut world.browser(), token(ids[0]), "alice").await,
+        "/relink/outcome/done"
+    );
+    let mut support = world.sign_in(Role::Support).await;
+    let page = support.get(&format!("/jobs/{}", job.id)).await.text;
+    for (language, greeting) in [("en", "Hello,"), ("de", "Guten Tag,")] {
+        let address = format!("/download/mails/{language}/{}.csv", job.id);
+        assert!(page.contains(&format!("href=\"{address}\"")), "{page}");
+        let file = support.get(&address).await.text;
+        let mut reader = csv::Reader::from_reader(file.as_bytes());
+        let heading: Vec<String> = reader.headers().unwrap().iter().map(Into::into).collect();
+        let cells = |row: &csv::StringRecord, name: &str| {
+            let at = heading.iter().position(|one| one == name).expect("a column");
+            row[at].to_owned()
+        };
+        let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.unwrap()).collect();
+        assert_eq!(rows.len(), 2, "nobody who is done: {file}");
+        for (row, id) in rows.iter().zip(&ids[1..]) {
+            assert_eq!(cells(row, "connection_id"), id.to_string());
+            let link = cells(row, "link");
+            assert!(link.ends_with(&format!("/relink/{}", token(*id))), "{link}");
+            let text = cells(row, "text");
+            for part in [greeting, &link, "Kontor", "help@kontor.test", "@example.com"] {
+                assert!(text.contains(part), "{part} is in {text}");
+            }
+            assert!(!text.contains(&cells(row, "account")), "the account is masked: {text}");
+            assert!(!cells(row, "subject").contains('{') && !text.contains('{'), "{text}");
+        }
+        assert_eq!(cells(&rows[0], "label"), "Bob, and his books");
+    }
+    // The same as the desk's for one.
+    let wanted = visitor::mail(
+        Language::German,
+        &HandedRelink {
+            made: CreatedRelink {
+                id: Uuid::nil(),
+                url: world.app.address(&format!("relink/{}", token(ids[1]))),
+                expires_at: links_end(&world, ids[1]).await,
+            },
+            service: "Service strict".into(),
+            account: Some(mask("bob@example.com")),
+            need: Need::Again,
+            house: Some("Kontor".into()),
+            contact: Some("help@kontor.test".into()),
+            picture: None,
+        },
+    );
+    let maker = world.program(&[Scope::ConnectionsRelink]).await;
+    let file = maker.get(&format!("/exports/jobs/{}/mails?language=de", job.id)).await.text;
+    let mails: Vec<Value> = file.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(mails.len(), 2);
+    assert_eq!((&mails[0]["subject"], &mails[0]["text"]), (&json!(wanted.0), &json!(wanted.1)));
+
+    // Whoever can make no link is shown none, and one that leads to a closed door is not sent.
+    let mut auditor = world.sign_in(Role::Auditor).await;
+    let page = auditor.get(&format!("/jobs/{}", job.id)).await.text;
+    assert!(!page.contains("/download/mails"), "{page}");
+    assert_eq!(auditor.get(&format!("/download/mails/en/{}.csv", job.id)).await.status, 403);
+    assert_eq!(support.get(&format!("/download/mails/fr/{}.csv", job.id)).await.status, 404);
+    world.execute("UPDATE clients SET state = 'disabled'").await;
+    let file = maker.get(&format!("/exports/jobs/{}/mails", job.id)).await.text;
+    assert_eq!(file, "");
+    let noted = world.audit("job.export").await;
+    assert!(noted.iter().all(|one| one.detail == json!({ "what": "mails", "links": true })));
+}
+
+/// When a connection's newest link ends.
+async fn links_end(world: &World, id: Uuid) -> OffsetDateTime {
+    let links = app::relink::list(&world.app, &Actor::System, id).await.expect("links");
+    links[0].expires_at
 }
 
 /// All of it by the API, with the right to each part.

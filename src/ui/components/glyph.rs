@@ -25,6 +25,11 @@ pub const DASH: Shape = ("M1 6h10", false);
 pub const TICK: Shape = ("M1.5 6.5l3 3l6-7", false);
 pub const CROSS: Shape = ("M2 2l8 8 M10 2l-8 8", false);
 
+/// What opens a list.
+pub fn menu() -> AnyView {
+    shape(("M0.5 2.5h11 M0.5 6h11 M0.5 9.5h11", false))
+}
+
 pub fn standing(standing: Standing) -> AnyView {
     shape(match standing {
         Standing::Alive => DISC,

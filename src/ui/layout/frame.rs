@@ -3,7 +3,7 @@
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::{
     components::{A, Outlet},
-    hooks::use_query_map,
+    hooks::{use_location, use_query_map},
 };
 
 use super::keys;
@@ -34,6 +34,9 @@ const PLACES: [(&str, &str, char, Permission); 10] = [
     (path::PROFILE, "Profile", 'm', Permission::ConnectionsRead),
 ];
 
+/// The list of the places, as the button knows it that opens it where there is no room for a rail.
+const MENU: &str = "menu";
+
 /// The page itself stands outside of what waits for the viewer: it is made once, and its data is
 /// asked for once. It sends to the login by itself.
 #[component]
@@ -44,6 +47,7 @@ pub fn Frame() -> impl IntoView {
         let done = params.get_str(path::DONE).and_then(path::was_done);
         done.and_then(voice::done)
     });
+    let here = use_location().pathname.with_untracked(|pathname| place_of(pathname));
     let told = told.map(|text| {
         view! { <div class="was-done" role="status">{said(true, text.to_owned())}</div> }
     });
@@ -60,7 +64,7 @@ pub fn Frame() -> impl IntoView {
                 <Transition>
                     {move || Suspend::new(async move {
                         match session.0.await {
-                            Ok(Some(viewer)) => rail(viewer),
+                            Ok(Some(viewer)) => rail(viewer, here),
                             Ok(None) | Err(_) => ().into_any(),
                         }
                     })}
@@ -74,7 +78,17 @@ pub fn Frame() -> impl IntoView {
     }
 }
 
-fn rail(viewer: Viewer) -> AnyView {
+/// The name of the place that a page belongs to.
+fn place_of(pathname: &str) -> Option<&'static str> {
+    let is_under = |href: &str| {
+        pathname
+            .strip_prefix(href)
+            .is_some_and(|rest| rest.is_empty() || (href != path::HOME && rest.starts_with('/')))
+    };
+    PLACES.into_iter().find(|(href, ..)| is_under(href)).map(|(_, name, ..)| name)
+}
+
+fn rail(viewer: Viewer, here: Option<&'static str>) -> AnyView {
     let may = May(viewer.clone());
     let (places, keys): (Vec<_>, Vec<_>) = PLACES
         .into_iter()
@@ -91,24 +105,51 @@ fn rail(viewer: Viewer) -> AnyView {
         })
         .unzip();
     view! {
-        <nav class="places" aria-label="Main">
-            <ul>{places}</ul>
-        </nav>
-        <div class="who">
-            <p class="who-name" title=viewer.email.clone()>
-                {viewer.email.clone()}
-            </p>
-            <RoleTag role=viewer.role/>
-            <PlainForm action=Logout::url() class="who-out">
-                <button type="submit" class="button is-small">
-                    "Sign out"
+        <button type="button" class="rail-open" popovertarget=MENU>
+            {here.map(|name| view! { <span class="rail-here">{name}</span> })} <span>"Menu"</span>
+            {glyph::menu()}
+        </button>
+        // Shown in its place where there is room: only elsewhere is it opened.
+        <div class="rail-rest" id=MENU popover="auto">
+            <nav class="places" aria-label="Main">
+                <ul>{places}</ul>
+            </nav>
+            <div class="who">
+                <p class="who-name" title=viewer.email.clone()>
+                    {viewer.email.clone()}
+                </p>
+                <RoleTag role=viewer.role/>
+                <PlainForm action=Logout::url() class="who-out">
+                    <button type="submit" class="button is-small">
+                        "Sign out"
+                    </button>
+                </PlainForm>
+                <button type="button" class="who-keys needs-script" popovertarget=keys::ID>
+                    "Shortcuts"
                 </button>
-            </PlainForm>
-            <button type="button" class="who-keys needs-script" popovertarget=keys::ID>
-                "Shortcuts"
-            </button>
+            </div>
         </div>
         {keys::list(keys)}
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_belongs_to_the_place_that_leads_to_it() {
+        for (pathname, place) in [
+            ("/", Some("Overview")),
+            ("/connections", Some("Connections")),
+            ("/connections/0199/edit", Some("Connections")),
+            ("/relinks/many", Some("Relink desk")),
+            ("/clients/new", Some("Clients")),
+            ("/jobs", None),
+            ("/clientsandmore", None),
+        ] {
+            assert_eq!(place_of(pathname), place, "{pathname}");
+        }
+    }
 }

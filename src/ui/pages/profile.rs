@@ -40,40 +40,42 @@ pub fn Page() -> impl IntoView {
                     </dd>
                 </div>
             </dl>
-            {section("Change your password", "Ends your other sessions.", view! {
-                {action_form(doing, "form", view! {
-                    <Text
-                        name="current"
-                        label="Present password"
-                        kind="password"
-                        trouble=doing.trouble
-                        required=true
-                        autocomplete="current-password"
-                    />
-                    <Text
-                        name="new"
-                        label="New password"
-                        kind="password"
-                        trouble=doing.trouble
-                        required=true
-                        autocomplete="new-password"
-                        minlength=PASSWORD_MIN
-                        help=format!("At least {PASSWORD_MIN} characters.")
-                    />
-                    <div class="actions">
-                        <Submit label="Change password" pending=doing.pending/>
-                    </div>
-                    <Answered
-                        trouble=doing.trouble
-                        done=doing.done("Changed. Your other sessions have ended.")
-                    />
+            <div class="pair">
+                {section("Change your password", "Ends your other sessions.", view! {
+                    {action_form(doing, "form", view! {
+                        <Text
+                            name="current"
+                            label="Present password"
+                            kind="password"
+                            trouble=doing.trouble
+                            required=true
+                            autocomplete="current-password"
+                        />
+                        <Text
+                            name="new"
+                            label="New password"
+                            kind="password"
+                            trouble=doing.trouble
+                            required=true
+                            autocomplete="new-password"
+                            minlength=PASSWORD_MIN
+                            help=format!("At least {PASSWORD_MIN} characters.")
+                        />
+                        <div class="actions">
+                            <Submit label="Change password" pending=doing.pending/>
+                        </div>
+                        <Answered
+                            trouble=doing.trouble
+                            done=doing.done("Changed. Your other sessions have ended.")
+                        />
+                    })}
                 })}
-            })}
-            {section("Leave", "", view! {
-                <PlainForm action=Logout::url()>
-                    <Submit label="Sign out"/>
-                </PlainForm>
-            })}
+                {section("Leave", "", view! {
+                    <PlainForm action=Logout::url()>
+                        <Submit label="Sign out"/>
+                    </PlainForm>
+                })}
+            </div>
         }
     })
 }

@@ -38,8 +38,10 @@ pub fn Page() -> impl IntoView {
     loaded(brand, move |brand, may| {
         let content = if may.allows(Permission::SettingsWrite) {
             view! {
-                {section("Brand", voice::brand(), about(&brand, update))}
-                {section("Logo", "", logo(&brand, drop_logo))}
+                <div class="pair">
+                    {section("Brand", voice::brand(), about(&brand, update))}
+                    {section("Logo", "", logo(&brand, drop_logo))}
+                </div>
             }
             .into_any()
         } else {

@@ -76,7 +76,7 @@ pub async fn export(
 }
 
 /// With how far they are, and their links if it opens them.
-async fn see(
+pub(super) async fn see(
     app: &App,
     conn: &mut PgConnection,
     opens: bool,

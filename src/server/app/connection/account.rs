@@ -44,8 +44,11 @@ const BUSY: Duration = Duration::minutes(1);
 const BUSIEST: Duration = Duration::hours(1);
 /// A token that ends sooner is not asked with.
 const LEFT: Duration = Duration::seconds(5);
-/// How long after its refresh, or its pause, a connection's turn comes.
+/// How long after its refresh a connection's turn comes.
 const LATER: Duration = Duration::minutes(5);
+/// When a connection that rests is looked at again. Whoever resumes it brings its turn forward; one that never is
+/// may be gone by then.
+const RESTS: Duration = Duration::days(30);
 /// So many questions are dropped at once that no provider answers.
 const DROPPED: i64 = 5000;
 
@@ -140,6 +143,10 @@ async fn ask(app: &App, caller: &Caller, question: &Question) -> Result<Came> {
             store::account_question::postpone(&mut conn, question, at).await?;
             return Ok(Came::Nothing);
         }
+        Some((Moment::Rests, _)) => {
+            drop(conn);
+            return rest(app, question).await.map(|()| Came::Nothing);
+        }
         Some((Moment::Never, _)) | None => {
             store::account_question::delete(&mut conn, id).await?;
             return Ok(Came::Nothing);
@@ -182,6 +189,16 @@ async fn ask(app: &App, caller: &Caller, question: &Question) -> Result<Came> {
     }
 }
 
+/// Has the question about a connection that rests wait, unless somebody resumes it at this moment.
+async fn rest(app: &App, question: &Question) -> Result<()> {
+    let mut tx = app.begin().await?;
+    let found = store::connection::find_for_update(&mut tx, question.connection_id).await?;
+    let rests = found.is_some_and(|connection| connection.paused_at.is_some());
+    let ask_at = app.now() + if rests { RESTS } else { NEXT_ROUND };
+    store::account_question::postpone(&mut tx, question, ask_at).await?;
+    Ok(tx.commit().await?)
+}
+
 /// Has what was asked in vain wait, longer each time and at least so long, or go.
 async fn vain(app: &App, question: &Question, at_least: Duration) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
@@ -199,6 +216,8 @@ async fn vain(app: &App, question: &Question, at_least: Duration) -> Result<()> 
 enum Moment {
     Now,
     At(OffsetDateTime),
+    /// After somebody has resumed it.
+    Rests,
     /// A person's consent names it, or nobody does.
     Never,
 }
@@ -208,8 +227,10 @@ fn moment(connection: &Connection, now: OffsetDateTime) -> Moment {
         State::Active | State::Retrying { .. } | State::InDoubt { .. } => {}
         State::Pending | State::NeedsReauth { .. } | State::Disconnected => return Moment::Never,
     }
-    let lives = connection.access_expires_at.is_none_or(|at| at > now + LEFT);
-    if lives && connection.paused_at.is_none() {
+    if connection.paused_at.is_some() {
+        return Moment::Rests;
+    }
+    if connection.access_expires_at.is_none_or(|at| at > now + LEFT) {
         return Moment::Now;
     }
     Moment::At(connection.due_at.unwrap_or(now).max(now) + LATER)

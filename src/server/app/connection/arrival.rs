@@ -8,7 +8,7 @@ pub(in crate::server::app) mod replay;
 use std::pin::pin;
 
 use serde::{Deserialize, Serialize};
-use sqlx::{PgConnection, Postgres, pool::PoolConnection};
+use sqlx::{Connection as _, PgConnection, Postgres, pool::PoolConnection};
 use tokio::{
     sync::oneshot,
     time::{Duration, Instant, error::Elapsed, sleep, timeout},
@@ -19,7 +19,7 @@ use super::{
     App, Error, Result,
     consent::{self, Consent, Outcome},
     exchange::{self, Exchange},
-    settle::{self, Settled},
+    settle::{self, Brought, Settled},
 };
 use crate::server::{
     app::{
@@ -38,11 +38,15 @@ const IDENTIFY_AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::fro
 /// How soon a grant is offered again: at first, and at most.
 const RETRY: Duration = Duration::from_millis(250);
 const RETRY_CAP: Duration = Duration::from_secs(1);
+/// How soon one is offered again that the database, which is there, did not take for [`HOLD_ON_FOR`].
+const RETRY_HOPELESS: Duration = Duration::from_secs(5 * 60);
 /// How often the row of a consent says that it is still on its way.
 const HOLD_ON: time::Duration = time::Duration::seconds(30);
 /// For how long it says so while the database is there and does not take the grant: whoever wants to end
 /// the connection is not kept from it for ever.
 const HOLD_ON_FOR: time::Duration = time::Duration::hours(1);
+/// Who stores a grant asks whose it is within that time; after it, whoever's turn it is.
+pub(super) const NAMED_WITHIN: time::Duration = time::Duration::minutes(2);
 /// How long a process that is to end goes on offering a grant that it could write down nowhere.
 const LAST_TRIES: Duration = Duration::from_secs(60);
 
@@ -82,10 +86,14 @@ impl Arrival {
         }
     }
 
-    /// Whether the provider may still say whose it is.
     fn is_nameless(&self, caller: &Caller) -> bool {
-        self.given.account.is_none() && account::is_told_by_userinfo(&caller.profile)
+        is_nameless(&self.given, caller)
     }
+}
+
+/// Whether the provider may still say whose a grant is.
+pub(super) fn is_nameless(given: &Grant, caller: &Caller) -> bool {
+    given.account.is_none() && account::is_told_by_userinfo(&caller.profile)
 }
 
 /// Where it is while it is not stored.
@@ -205,8 +213,12 @@ async fn store(
             held_on_at = app.now();
             hold_on(app, arrival).await;
         }
-        sleep(wait).await;
-        wait = (wait * 2).min(RETRY_CAP);
+        tokio::select! {
+            () = sleep(wait) => {}
+            () = app.stopping().cancelled(), if !app.stopping().is_cancelled() => {}
+        }
+        let is_urgent = !is_hopeless || app.stopping().is_cancelled();
+        wait = (wait * 2).min(if is_urgent { RETRY_CAP } else { RETRY_HOPELESS });
     }
 }
 
@@ -285,7 +297,7 @@ async fn settle(
             if let Some(refused) = settled.as_ref().filter(|one| one.outcome != Outcome::Done)
                 && !asks_first(refused)
             {
-                settle::fail(app, conn, consent, refused).await?;
+                settle::fail(app, conn, consent, refused, Brought::Grant).await?;
             }
             Ok(settled)
         }
@@ -336,31 +348,43 @@ async fn identify_patiently(app: &App, caller: &Caller, given: &Grant) -> Option
     account::identify(app.http(), &caller.registration(), given).await
 }
 
-/// Finds out whose grant it is, after it was stored. A provider that does not tell now costs nothing, and is
-/// asked again.
+/// Finds out whose grant it is, after it was stored. With the grant it was stored that this is to be asked:
+/// a process that dies here, or a provider that does not tell now, costs nothing.
 pub(super) async fn name(app: &App, id: Uuid, caller: &Caller, given: &Grant) {
-    if given.account.is_some() {
+    if !is_nameless(given, caller) {
         return;
     }
     let account = account::identify(app.http(), &caller.registration(), given).await;
-    if account.is_none() && !account::is_told_by_userinfo(&caller.profile) {
-        return;
-    }
-    let named = async {
+    let noted = async {
         let mut conn = app.pool().acquire().await?;
-        if let Some(Account { id: account, label }) = &account {
-            let (at, label) = (given.obtained_at, label.as_deref());
-            store::connection::name_account(&mut conn, id, at, account, label).await?;
-        } else {
-            // It is asked again little by little, as of those that came in bulk.
-            let client = caller.client.id;
-            store::account_question::insert(&mut conn, client, &[id], app.now()).await?;
-        }
-        Ok::<_, Error>(())
+        let noted = timeout(save::LIMIT, note(app, &mut conn, id, caller, given, account)).await;
+        in_time(&mut conn, noted)
     };
-    if let Err(error) = named.await {
+    if let Err(error) = noted.await {
         tracing::warn!(connection = %id, error = format!("{error:#}"), "an account has no name yet");
     }
+}
+
+async fn note(
+    app: &App,
+    conn: &mut PgConnection,
+    id: Uuid,
+    caller: &Caller,
+    given: &Grant,
+    account: Option<Account>,
+) -> Result<()> {
+    let mut tx = conn.begin().await?;
+    if let Some(Account { id: account, label }) = &account {
+        let (at, label) = (given.obtained_at, label.as_deref());
+        if store::connection::name_account(&mut tx, id, at, account, label).await? {
+            store::account_question::delete(&mut tx, id).await?;
+        }
+    } else {
+        // It is asked again little by little, as of those that came in bulk.
+        let client = caller.client.id;
+        store::account_question::insert(&mut tx, client, &[id], app.now()).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 #[cfg(test)]

@@ -93,6 +93,10 @@ pub(super) struct Consent {
     pub relink: Option<(Uuid, OffsetDateTime)>,
     /// The device authorization that it ends.
     pub device: Option<Lease>,
+    /// Of when the newest consent was when this one was spent: another one since then may be newer, whatever
+    /// clocks say of that one.
+    #[serde(default)]
+    pub newest: Option<OffsetDateTime>,
     pub who: Party,
 }
 

@@ -117,10 +117,10 @@ async fn exchange(
     match arrival::receive(app, arrival, caller).await? {
         Some(Settled { home: Some(id), .. }) => super::get(app, &Actor::System, id).await,
         Some(Settled { why, .. }) => Err(Error::Internal(anyhow::anyhow!(why))),
-        None => Err(Error::Busy(
+        None => Err(Error::conflict(
+            Obstacle::ConsentUnderWay,
             "The provider gave a token, and storing it takes longer than usual. It goes on by itself, \
-             so do not exchange again; the connection shows in a moment."
-                .into(),
+             so do not exchange again; the connection shows in a moment.",
         )),
     }
 }

@@ -19,7 +19,7 @@ use super::{
     consent::{self, Consent},
     load,
     make::{self, NewConnection},
-    settle::{self, Settled},
+    settle::{self, Brought, Settled},
 };
 use crate::{
     domain::{
@@ -244,6 +244,7 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
     let caller = Caller::load(app, &mut conn, connection.client_id, scopes).await?;
     let caller = caller.for_connection(&connection);
     let verifier = open_verifier(app, &mut conn, &flow).await?;
+    let newest = store::connection::consented_at(&mut conn, connection.id).await?;
     // Asked before the code is spent too: where an account has one grant, a second one kills the
     // first.
     let open = match flow.relink_id {
@@ -261,6 +262,7 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
         flow_id: Some(flow.id),
         relink: flow.relink_id.map(|id| (id, now)),
         device: None,
+        newest,
         who: who(&flow),
     };
     let settled = match received {
@@ -272,7 +274,7 @@ async fn spend(app: &App, browser: &str, callback: Callback) -> Result<Landing> 
         Err((outcome, why)) => {
             let refused = Settled::refused(outcome, why);
             let mut conn = app.pool().acquire().await?;
-            settle::fail(app, &mut conn, &consent, &refused).await?;
+            settle::fail(app, &mut conn, &consent, &refused, Brought::Nothing).await?;
             Some(refused)
         }
     };

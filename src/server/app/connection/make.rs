@@ -374,6 +374,11 @@ pub(super) async fn activate(
         return Ok(false);
     }
     store::token_set::replace(conn, &[&set]).await?;
+    let is_somebodys = connection.grant_type != GrantType::ClientCredentials;
+    if is_somebodys && connection.account_id.is_none() && arrival::is_nameless(given, caller) {
+        let (client, ask_at) = (connection.client_id, app.now() + arrival::NAMED_WITHIN);
+        store::account_question::insert(conn, client, &[connection.id], ask_at).await?;
+    }
     Ok(true)
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Actor, App, Result, audit, audit::Subject, get, load_for_update};
 use crate::{
     domain::{access::Permission, connection::Connection},
-    server::store::connection::pause,
+    server::store::{account_question, connection::pause},
 };
 
 /// Has it refreshed no more, unless somebody asks for a token or a refresh. One that rests already
@@ -38,6 +38,7 @@ pub async fn resume(
     let part = f64::from(u16::from_be_bytes([id.as_bytes()[14], id.as_bytes()[15]])) / 65_536.0;
     let overdue_at = now + spread.unwrap_or(Duration::ZERO) * part;
     if pause::resume(&mut tx, id, overdue_at, now).await? {
+        account_question::bring_forward(&mut tx, id, now).await?;
         let subject = Subject::new(id, connection.name());
         audit::record(app, &mut tx, actor, "connection.resume", subject, json!({})).await?;
         tx.commit().await?;

@@ -60,8 +60,9 @@ pub(super) async fn settle(
     if is_again && newest == Some(given.obtained_at) {
         return Ok(Some(Settled::done(connection.id)));
     }
-    // Whose it is may have taken long to find out.
-    if newest.is_some_and(|newest| newest > given.obtained_at) {
+    // Whose it is may have taken long to find out. What was there before is older, even if the database's
+    // clock was ahead then.
+    if newest != consent.newest && newest.is_some_and(|newest| newest > given.obtained_at) {
         return refused(Outcome::Expired, "somebody consented anew before it could be stored");
     }
     if !is_same_client {
@@ -105,9 +106,7 @@ pub(super) async fn settle(
         return refused(Outcome::MissingScope, &missing.join(" "));
     }
     // Without a refresh token in the response the one we hold goes on; it may be being replaced.
-    if given.refresh_token.is_none()
-        && store::connection::lease::is_held(&mut tx, connection.id, app.database_now()).await?
-    {
+    if given.refresh_token.is_none() && is_being_refreshed(app, &mut tx, connection.id).await? {
         return Ok(None);
     }
     if let Some((relink_id, open_at)) = consent.relink
@@ -147,12 +146,31 @@ pub(super) async fn settle(
     Ok(Some(Settled::done(connection.id)))
 }
 
+/// Whether a refresh may be under way: by the same rules by which leases are taken over.
+async fn is_being_refreshed(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<bool> {
+    use store::connection::lease;
+    let may_end = app.database_was_heard() && !app.flights().holds(id);
+    match may_end {
+        true => Ok(lease::is_held(conn, id, app.database_now()).await?),
+        false => Ok(lease::is_leased(conn, id).await?),
+    }
+}
+
+/// What there was of a consent that came to nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Brought {
+    Nothing,
+    /// Tokens, which are thrown away.
+    Grant,
+}
+
 /// Says that a consent came to nothing. The connection stands as it stood.
 pub(super) async fn fail(
     app: &App,
     conn: &mut PgConnection,
     consent: &Consent,
     settled: &Settled,
+    brought: Brought,
 ) -> Result<()> {
     let Settled { outcome, why, .. } = settled;
     let mut tx = conn.begin().await?;
@@ -161,7 +179,8 @@ pub(super) async fn fail(
     if let Some(lease) = &consent.device {
         let state = device_state(*outcome);
         said = state.as_str();
-        if !store::device::fail(&mut tx, lease, state, Some(why)).await? {
+        let is_ours = store::device::fail(&mut tx, lease, state, Some(why)).await?;
+        if !is_ours && brought == Brought::Nothing {
             return Ok(());
         }
     }

@@ -38,12 +38,12 @@ pub(super) async fn batch(job: &Job, batch: Batch) -> Result<bool> {
         problems: batch.problems,
         ..Progress::default()
     };
-    let Sifted { rows, abandoned } = sift(job, &mut tx, batch.rows, &mut progress).await?;
-    progress.imported = count(rows.len());
-    if !job.dry_run && !rows.is_empty() {
-        let stored = insert(job, &mut tx, &rows, &abandoned).await?;
+    let sifted = sift(job, &mut tx, batch.rows, &mut progress).await?;
+    progress.imported = count(sifted.rows.len());
+    if !job.dry_run && !sifted.rows.is_empty() {
+        let stored = insert(job, &mut tx, &sifted).await?;
         progress.imported = count(stored);
-        progress.skipped += count(rows.len() - stored);
+        progress.skipped += count(sifted.rows.len() - stored);
     }
     let ours = store::import::add(&mut tx, job.id, &progress, job.app.database_now()).await?;
     if ours {
@@ -58,10 +58,13 @@ struct Sifted {
     /// Connections with the external ids of some of them that nobody consented to: whoever gave up
     /// at the provider's page does not keep tokens out.
     abandoned: Vec<Uuid>,
+    /// Fingerprints of refresh tokens that dead connections still have.
+    dead: HashSet<String>,
 }
 
 /// The rows that are not here yet. Others that hold one of their refresh tokens wait until our
-/// transaction ends: that is its first lock, as with a single connection (`connection/home.rs`).
+/// transaction ends: that is its first lock, as with a single connection (`connection/home.rs`). Nothing is
+/// changed: a dry run ends here.
 async fn sift(
     job: &Job,
     conn: &mut PgConnection,
@@ -89,11 +92,13 @@ async fn sift(
     let prints: Vec<String> =
         new.iter().filter_map(|(_, row)| row.set.fingerprint.clone()).collect();
     store::token_set::hold_fingerprints(conn, &prints).await?;
-    store::token_set::take_from_dead(conn, &prints).await?;
     let homes = store::token_set::find_homes(conn, &prints).await?;
+    let (dead, homes): (Vec<_>, Vec<_>) = homes.into_iter().partition(|home| home.is_dead);
+    let dead = dead.into_iter().map(|home| home.fingerprint).collect();
     let spent = store::token_set::find_spent(conn, &prints).await?;
+    let spent = spent.into_iter().map(|(print, _)| print);
     let homes: HashSet<String> =
-        homes.into_iter().chain(spent.into_iter().map(|(print, _)| print)).collect();
+        homes.into_iter().map(|home| home.fingerprint).chain(spent).collect();
     let (strays, mut new): (Vec<_>, Vec<_>) = new
         .into_iter()
         .partition(|(_, row)| row.set.fingerprint.as_ref().is_some_and(|it| homes.contains(it)));
@@ -109,17 +114,13 @@ async fn sift(
     let abandoned = known.iter().filter(|known| known.standing == Standing::Abandoned);
     let abandoned = abandoned.filter(|known| ids.contains(&*known.external_id));
     let abandoned = abandoned.map(|known| known.id).collect();
-    Ok(Sifted { rows, abandoned })
+    Ok(Sifted { rows, abandoned, dead })
 }
 
 /// Inserts rows, some in place of what was abandoned, but those whose external id somebody else was
 /// faster with; says how many.
-async fn insert(
-    job: &Job,
-    conn: &mut PgConnection,
-    rows: &[Imported],
-    abandoned: &[Uuid],
-) -> Result<usize> {
+async fn insert(job: &Job, conn: &mut PgConnection, sifted: &Sifted) -> Result<usize> {
+    let Sifted { rows, abandoned, dead } = sifted;
     let (client, now) = (&job.caller.client, job.app.now());
     if !job.caller.confirm_beside(conn).await? {
         return Err(changed());
@@ -131,6 +132,7 @@ async fn insert(
     let stored: HashSet<Uuid> = stored.into_iter().collect();
     let sets: Vec<_> =
         rows.iter().filter(|row| stored.contains(&row.id)).map(|row| &row.set).collect();
+    take(conn, &sets, dead).await?;
     store::token_set::insert_many(conn, &sets).await?;
     if account::is_told_by_userinfo(&job.caller.profile) {
         let nameless = rows.iter().filter(|row| row.account_id.is_none());
@@ -142,6 +144,26 @@ async fn insert(
     let detail = json!({ "import": job.id, "connections": sets.len() });
     audit::record(&job.app, conn, &job.actor, "connection.import_many", subject, detail).await?;
     Ok(sets.len())
+}
+
+/// Takes the refresh tokens that are about to be stored from the dead connections which have them; what is not
+/// stored, they keep.
+async fn take(
+    conn: &mut PgConnection,
+    sets: &[&store::token_set::TokenSet],
+    dead: &HashSet<String>,
+) -> Result<()> {
+    let prints = sets.iter().filter_map(|set| set.fingerprint.as_ref());
+    let prints: Vec<String> = prints.filter(|print| dead.contains(*print)).cloned().collect();
+    if prints.is_empty() {
+        return Ok(());
+    }
+    store::token_set::take_from_dead(conn, &prints).await?;
+    // One may have come alive since we looked.
+    match store::token_set::find_homes(conn, &prints).await?.is_empty() {
+        true => Ok(()),
+        false => Err(changed()),
+    }
 }
 
 /// Makes room: deletes what still is abandoned. What somebody began to consent to meanwhile stays,

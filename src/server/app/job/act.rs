@@ -25,6 +25,7 @@ pub enum Acted {
     /// Its provider can't be asked now, and may be after so long; nothing: perhaps in a moment.
     PutOff {
         number: i64,
+        client_id: Option<Uuid>,
         wait: Duration,
     },
 }
@@ -53,6 +54,7 @@ pub async fn act(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Act
             {
                 return Ok(Acted::PutOff {
                     number: item.number,
+                    client_id: item.client_id,
                     wait: retry_after.unwrap_or_default(),
                 });
             }
@@ -74,7 +76,7 @@ async fn work(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Worked
     let skipped = |text: &str| Ok((Outcome::Skipped, text.to_owned(), None));
     match job.action {
         Action::Refresh => {
-            let attempt = connection::refresh(app, actor, id).await?;
+            let attempt = connection::refresh_in_turn(app, actor, id).await?;
             let mut conn = app.pool().acquire().await?;
             let name = provider::load(app, &mut conn, &before.provider).await?.name.clone();
             let (text, _) = voice::attempt(&attempt, &name);

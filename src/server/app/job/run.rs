@@ -2,8 +2,8 @@
 //! in one transaction; whoever takes over goes on from there, and does again at most the batch that
 //! was under way.
 //!
-//! A refresh whose client has no turn is put off, and those that come after it go on. The job stays where it
-//! was put off first, and comes back to what is open from there.
+//! A refresh whose client has no turn is put off, and those that come after it go on, however many are put off:
+//! a job goes round. It comes back to what it put off when all that comes after had its turn.
 //!
 //! Jobs take turns, so that a short one does not wait for a long one to end: a provider that allows a request
 //! a second keeps a job of many busy for days.
@@ -44,8 +44,8 @@ const AT_ONCE: usize = 6;
 const LEASE: f64 = 60.0;
 /// Well within that.
 const BEAT: Duration = Duration::from_secs(15);
-/// A job of which all was put off rests for at least and at most so many seconds: whoever asked for a pause
-/// may say for how long, and an admin may end it earlier.
+/// After a turn in which all was put off a job rests for at least so many seconds, and at the end of a round for
+/// at most so many: whoever asked for a pause may say for how long, and an admin may end it earlier.
 const REST: (f64, f64) = (1.0, 60.0);
 
 /// Carries out all jobs that nobody works at, in turns. How many it brought to their end.
@@ -56,8 +56,8 @@ pub async fn run_due(app: &App) -> Result<usize> {
         let mut conn = app.pool().acquire().await?;
         let taken = store::job::claim(&mut conn, lease_id, LEASE, app.database_now()).await?;
         drop(conn);
-        let Some(mut leased) = taken else { break };
-        match run(app, &mut leased).await {
+        let Some(leased) = taken else { break };
+        match run(app, &leased).await {
             Ok(true) => ended += 1,
             Ok(false) => {}
             Err(error) => {
@@ -71,24 +71,27 @@ pub async fn run_due(app: &App) -> Result<usize> {
 }
 
 /// Works at one job until it is over, another's, its turn ends, or we stop. Whether it is over.
-async fn run(app: &App, leased: &mut Leased) -> Result<bool> {
+async fn run(app: &App, leased: &Leased) -> Result<bool> {
     let begun = app.elapsed();
     let is_up = || app.elapsed() - begun >= SLICE;
-    let mut turn = Turn { seen: leased.position, worked: false, put_off: None };
+    let mut turn = Turn::begin(leased);
     for batch in 0.. {
         let mut conn = app.pool().acquire().await?;
         if batch == TURN || is_up() || app.stopping().is_cancelled() {
-            store::job::release(&mut conn, leased, turn.rests(), app.database_now()).await?;
+            let rests = turn.rests(false);
+            store::job::release(&mut conn, leased, rests, app.database_now()).await?;
             return Ok(false);
         }
         let Some(job) = store::job::find(&mut conn, leased.id).await? else { return Ok(false) };
         if !job.is_running() {
             return Ok(true);
         }
-        let items = item::list_open(&mut conn, job.id, turn.seen, BATCH).await?;
+        let items = item::list_open(&mut conn, job.id, turn.seen, &turn.waiting, BATCH).await?;
         if items.is_empty() {
-            if turn.put_off.is_some() {
-                store::job::release(&mut conn, leased, turn.rests(), app.database_now()).await?;
+            if turn.leaves_some() {
+                store::job::begin_round(&mut conn, leased).await?;
+                let rests = turn.rests(true);
+                store::job::release(&mut conn, leased, rests, app.database_now()).await?;
                 return Ok(false);
             }
             drop(conn);
@@ -112,28 +115,44 @@ async fn run(app: &App, leased: &mut Leased) -> Result<bool> {
             acted = works => acted?,
             () = beat(app, leased) => return Ok(false),
         };
-        let (came, position) = turn.take(acted);
-        if !record(app, leased, &came, position).await? {
+        let came = turn.take(acted);
+        if !record(app, leased, &came, &turn).await? {
             return Ok(false);
         }
-        leased.position = position;
     }
     Ok(false)
 }
 
 /// How far one turn is.
 struct Turn {
-    /// Up to which item all had their turn.
+    /// Up to which item nothing of the job is open.
+    position: i64,
+    /// Up to which item all had their turn in this round.
     seen: i64,
+    /// Whether the round began with this turn, so that it sees the first that is open.
+    is_first: bool,
     /// Whether something came of any.
     worked: bool,
     /// The first that was put off, and the shortest time after which one of them may be asked.
     put_off: Option<(i64, time::Duration)>,
+    /// Clients whose providers asked for a pause: the rest of what is theirs waits for the next round.
+    waiting: Vec<Uuid>,
 }
 
 impl Turn {
-    /// Takes note of a batch: what came of it, and up to which item of the job nothing is open.
-    fn take(&mut self, acted: Vec<Acted>) -> (Vec<Came>, i64) {
+    fn begin(leased: &Leased) -> Self {
+        Self {
+            position: leased.position,
+            seen: leased.seen,
+            is_first: leased.seen == leased.position,
+            worked: false,
+            put_off: None,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// Takes note of a batch; what came of it.
+    fn take(&mut self, acted: Vec<Acted>) -> Vec<Came> {
         let mut came = Vec::with_capacity(acted.len());
         for one in acted {
             let number = match one {
@@ -142,23 +161,35 @@ impl Turn {
                     came.push(one);
                     number
                 }
-                Acted::PutOff { number, wait } => {
+                Acted::PutOff { number, client_id, wait } => {
                     let (first, known) = self.put_off.unwrap_or((number, wait));
                     self.put_off = Some((first.min(number), known.min(wait)));
+                    let waiting =
+                        client_id.filter(|id| wait.is_positive() && !self.waiting.contains(id));
+                    self.waiting.extend(waiting);
                     number
                 }
             };
             self.seen = self.seen.max(number);
         }
         self.worked |= !came.is_empty();
-        (came, self.put_off.map_or(self.seen, |(first, _)| first - 1))
+        if self.is_first {
+            self.position = self.put_off.map_or(self.seen, |(first, _)| first - 1);
+        }
+        came
     }
 
-    /// For how many seconds the job rests after the turn. Where something came of any, more may.
-    fn rests(&self) -> Option<f64> {
+    /// Whether something is open when nothing is left to be looked at in this round.
+    fn leaves_some(&self) -> bool {
+        self.put_off.is_some() || !self.is_first
+    }
+
+    /// For how many seconds the job rests after the turn. Where something came of any, or nothing was looked at,
+    /// more may come at once; and what comes later in the round is not to wait for what was put off.
+    fn rests(&self, is_round_over: bool) -> Option<f64> {
         let (_, wait) = self.put_off.filter(|_| !self.worked)?;
         let (least, most) = REST;
-        Some(wait.as_seconds_f64().clamp(least, most))
+        Some(if is_round_over { wait.as_seconds_f64().clamp(least, most) } else { least })
     }
 }
 
@@ -195,7 +226,7 @@ async fn beat(app: &App, leased: &Leased) {
 }
 
 /// Writes what came of a batch. `false`: the job is another's, or over.
-async fn record(app: &App, leased: &Leased, came: &[Came], position: i64) -> Result<bool> {
+async fn record(app: &App, leased: &Leased, came: &[Came], turn: &Turn) -> Result<bool> {
     let count = |outcome| {
         let count = came.iter().filter(|one| one.outcome == outcome).count();
         i64::try_from(count).unwrap_or(i64::MAX)
@@ -207,7 +238,7 @@ async fn record(app: &App, leased: &Leased, came: &[Came], position: i64) -> Res
     };
     let mut tx = app.begin().await?;
     item::record(&mut tx, leased.id, came, app.now()).await?;
-    let ours = store::job::add(&mut tx, leased, tally, position).await?
+    let ours = store::job::add(&mut tx, leased, tally, turn.position, turn.seen).await?
         && store::job::prolong(&mut tx, leased, LEASE, app.database_now()).await?;
     if ours {
         tx.commit().await?;
@@ -254,27 +285,50 @@ mod tests {
     }
 
     fn put_off(number: i64, seconds: i64) -> Acted {
-        Acted::PutOff { number, wait: time::Duration::seconds(seconds) }
+        let client_id = Some(Uuid::from_u128(seconds.unsigned_abs().into()));
+        Acted::PutOff { number, client_id, wait: time::Duration::seconds(seconds) }
+    }
+
+    fn turn(position: i64, seen: i64) -> Turn {
+        Turn::begin(&Leased {
+            id: Uuid::nil(),
+            lease_id: Uuid::nil(),
+            actor_kind: String::new(),
+            actor_id: Uuid::nil(),
+            position,
+            seen,
+        })
     }
 
     /// They come to their end in any order.
     #[test]
     fn a_job_stays_where_the_first_was_put_off() {
-        let mut turn = Turn { seen: 10, worked: false, put_off: None };
-        let (done, position) = turn.take(vec![came(12), came(11)]);
-        assert_eq!((done.len(), position), (2, 12));
-        let (done, position) = turn.take(vec![put_off(15, 0), came(16), put_off(14, 9), came(13)]);
-        assert_eq!((done.len(), position, turn.seen), (2, 13, 16));
-        assert_eq!(turn.take(vec![came(17)]).1, 13);
-        assert_eq!(turn.rests(), None, "something came of some");
+        let mut turn = turn(10, 10);
+        assert_eq!(turn.take(vec![came(12), came(11)]).len(), 2);
+        assert_eq!((turn.position, turn.leaves_some()), (12, false));
+        let done = turn.take(vec![put_off(15, 0), came(16), put_off(14, 9), came(13)]);
+        assert_eq!((done.len(), turn.position, turn.seen), (2, 13, 16));
+        turn.take(vec![came(17)]);
+        assert_eq!((turn.position, turn.leaves_some()), (13, true));
+        assert_eq!(turn.rests(true), None, "something came of some");
+        assert_eq!(turn.waiting, [Uuid::from_u128(9)], "who asked for a pause, and nobody else");
+    }
+
+    /// What was put off earlier in the round is behind it, and open.
+    #[test]
+    fn a_turn_in_the_middle_of_a_round_goes_on_from_there() {
+        let mut turn = turn(10, 140);
+        turn.take(vec![came(141), put_off(143, 600), came(142)]);
+        assert_eq!((turn.position, turn.seen, turn.leaves_some()), (10, 143, true));
     }
 
     #[test]
     fn a_job_rests_for_as_long_as_all_of_it_must_wait() {
         for (waits, rests) in [(vec![20, 7, 30], 7.0), (vec![600], 60.0), (vec![600, 0], 1.0)] {
-            let mut turn = Turn { seen: 0, worked: false, put_off: None };
+            let mut turn = turn(0, 0);
             turn.take((1..).zip(waits).map(|(number, wait)| put_off(number, wait)).collect());
-            assert_eq!(turn.rests(), Some(rests));
+            assert_eq!(turn.rests(true), Some(rests));
+            assert_eq!(turn.rests(false), Some(1.0), "the round goes on");
         }
     }
 
@@ -303,6 +357,7 @@ mod tests {
             connection_id: Uuid::nil(),
             label: String::new(),
             client: String::new(),
+            client_id: None,
             account: None,
             external_id: None,
             outcome: None,

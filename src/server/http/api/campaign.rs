@@ -17,6 +17,7 @@ use crate::{
     domain::{
         access::Permission,
         campaign::{Progress, Straggler},
+        language::Language,
         page::Page,
         relink::Stage,
     },
@@ -28,6 +29,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(progress))
         .routes(routes!(stragglers))
         .routes(routes!(export_stragglers))
+        .routes(routes!(export_mails))
 }
 
 /// Which stragglers.
@@ -37,6 +39,15 @@ pub struct StageQuery {
     /// Only those at this stage.
     #[param(inline)]
     stage: Option<Stage>,
+}
+
+/// Which texts.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct LanguageQuery {
+    /// `en` unless said.
+    #[param(inline)]
+    language: Option<Language>,
 }
 
 /// See how far the customers of a job are
@@ -101,4 +112,29 @@ async fn export_stragglers(
 ) -> Result<Response, Problem> {
     let format = file.format();
     Ok(sent(format, app::campaign::export(&app, &actor, id, format).await?))
+}
+
+/// Export the e-mails with a job's links
+///
+/// One for each customer who is not done and whose link works: `label`, `account`, `external_id`, `link`,
+/// `expires_at`, `subject` and `text`, as the relink desk writes it, with your brand's name and help contact.
+/// Regrant sends none by itself.
+#[utoipa::path(
+    get,
+    path = "/exports/jobs/{id}/mails",
+    tag = "jobs",
+    extensions(("x-permission" = json!(Permission::ConnectionsRelink))),
+    params(("id" = Uuid, Path), LanguageQuery, FileQuery),
+    responses(
+        (status = 200, description = "The file", content((String = "application/x-ndjson"), (String = "text/csv")))
+    )
+)]
+async fn export_mails(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Id(id): Id,
+    Query(Both(texts, file)): Query<Both<LanguageQuery, FileQuery>>,
+) -> Result<Response, Problem> {
+    let (language, format) = (texts.language.unwrap_or_default(), file.format());
+    Ok(sent(format, app::campaign::mails(&app, &actor, id, language, format).await?))
 }

@@ -298,6 +298,17 @@ pub async fn is_held(
     .await?)
 }
 
+/// Whether someone held the connection and has not given it back.
+pub async fn is_leased(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM connections WHERE id = $1 AND leased_until IS NOT NULL)
+           AS "leased!""#,
+        id
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// Spreads some of what came due before `since`, while a client was refused, over `spread` seconds from
 /// then on; how many that were. What is just being changed is passed by.
 pub async fn resume_some(

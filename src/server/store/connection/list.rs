@@ -52,7 +52,8 @@ pub fn after(connection: &Connection, sort: Sort) -> After {
 /// What a filter asks for, as the table can be asked.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    state: Option<&'static str>,
+    /// In one of these.
+    states: Option<Vec<String>>,
     clients: Option<Vec<Uuid>>,
     label: Option<String>,
     owner: Option<String>,
@@ -67,10 +68,23 @@ pub struct Wanted {
     /// What needs a person by then stands as *soon*.
     soon: OffsetDateTime,
     now: OffsetDateTime,
+    /// Where what rests is.
+    rest: Option<Rest>,
     /// One of these.
     ids: Option<Vec<Uuid>>,
     /// Patterns of what is searched, where that was not found out beforehand.
     patterns: [Option<String>; 3],
+}
+
+/// The clients of which connections rest that were not switched off themselves: an index leads from these to
+/// what is theirs.
+#[derive(Clone, Debug, Default)]
+struct Rest {
+    /// Switched off, with all that is theirs.
+    off: Vec<Uuid>,
+    /// Left alone for a while, as their providers asked: what is due before the last of these whiles is over.
+    waiting: Vec<Uuid>,
+    until: Option<OffsetDateTime>,
 }
 
 /// From, and before.
@@ -96,13 +110,22 @@ pub struct Found {
 impl Wanted {
     fn of(filter: &ConnectionFilter, clients: Option<Vec<Uuid>>, now: OffsetDateTime) -> Self {
         // What a standing implies of what there are indexes for.
-        let implied = filter.standing.and_then(|standing| match standing {
-            Standing::Alive | Standing::Soon => Some(StateName::Active),
-            Standing::NeedsPerson => Some(StateName::NeedsReauth),
-            Standing::Pending => Some(StateName::Pending),
-            Standing::Disconnected => Some(StateName::Disconnected),
-            Standing::Retrying | Standing::ClientRefused | Standing::Paused => None,
+        let implied: Option<&[StateName]> = filter.standing.and_then(|standing| match standing {
+            Standing::Alive | Standing::Soon => Some(&[StateName::Active] as &[_]),
+            Standing::Retrying => Some(&[StateName::Retrying, StateName::InDoubt]),
+            Standing::NeedsPerson => Some(&[StateName::NeedsReauth]),
+            Standing::Pending => Some(&[StateName::Pending]),
+            Standing::Disconnected => Some(&[StateName::Disconnected]),
+            Standing::ClientRefused | Standing::Paused => None,
         });
+        let states = match (filter.state, implied) {
+            (None, None) => None,
+            (Some(state), None) => Some(vec![state]),
+            (asked, Some(implied)) => {
+                let is_asked = |state: &StateName| asked.is_none_or(|asked| asked == *state);
+                Some(implied.iter().copied().filter(is_asked).collect())
+            }
+        };
         let (human_after, mut human_before) = (filter.needs_human_after, filter.needs_human_before);
         if filter.standing == Some(Standing::Soon) {
             // Its moment itself counts.
@@ -110,7 +133,7 @@ impl Wanted {
             human_before = Some(human_before.map_or(end, |before| before.min(end)));
         }
         Self {
-            state: filter.state.or(implied).map(StateName::as_str),
+            states: states.map(|states| states.iter().map(|one| one.as_str().to_owned()).collect()),
             clients,
             label: filter.label.clone(),
             owner: filter.owner.clone(),
@@ -124,6 +147,7 @@ impl Wanted {
             standing: filter.standing.map(Standing::as_str),
             soon: now + SOON,
             now,
+            rest: None,
             ids: None,
             patterns: [
                 filter.q.as_deref().map(pattern),
@@ -135,7 +159,7 @@ impl Wanted {
 
     /// Whether the search alone says what is found.
     fn is_only_searched(&self) -> bool {
-        self.state.is_none()
+        self.states.is_none()
             && self.standing.is_none()
             && self.clients.is_none()
             && !self.drift
@@ -176,12 +200,12 @@ fn escaped(text: &str) -> String {
 }
 
 /// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$17`, what
-/// else there is comes from `$21` on. The rule of `Connection::standing` stands here for rows.
+/// else there is comes from `$24` on. The rule of `Connection::standing` stands here for rows.
 macro_rules! filtered {
     ($ask:ident, $wanted:expr, $limit:expr, $begin:literal $(+ $more:literal)*, $end:literal
      $(+ $then:literal)* $(, $argument:expr)*) => {
         $ask!(
-            $begin $(+ $more)* + "($1::text IS NULL OR n.state = $1)
+            $begin $(+ $more)* + "($1::text[] IS NULL OR n.state = ANY ($1))
              AND ($2::uuid[] IS NULL OR n.client_id = ANY ($2))
              AND ($3::text IS NULL OR position(lower($3) IN lower(n.label)) > 0)
              AND ($4::text IS NULL OR position(lower($4) IN lower(coalesce(n.account_label, ''))) > 0
@@ -221,8 +245,10 @@ macro_rules! filtered {
                   WHEN n.state = 'needs_reauth' THEN 'needs-person'
                   WHEN n.state <> 'active' THEN 'retrying'
                   WHEN n.needs_human_by <= $19 THEN 'soon'
-                  ELSE 'alive' END)" + $end $(+ $then)*,
-            $wanted.state,
+                  ELSE 'alive' END)
+             AND ($21::uuid[] IS NULL OR n.paused_at IS NOT NULL OR n.client_id = ANY ($21)
+                  OR (n.client_id = ANY ($22) AND n.due_at < $23))" + $end $(+ $then)*,
+            $wanted.states.as_deref(),
             $wanted.clients.as_deref(),
             $wanted.label.as_deref(),
             $wanted.owner.as_deref(),
@@ -241,7 +267,10 @@ macro_rules! filtered {
             $limit,
             $wanted.standing,
             $wanted.soon,
-            $wanted.now
+            $wanted.now,
+            $wanted.rest.as_ref().map(|rest| rest.off.as_slice()),
+            $wanted.rest.as_ref().map(|rest| rest.waiting.as_slice()),
+            $wanted.rest.as_ref().and_then(|rest| rest.until)
             $(, $argument)*
         )
     };
@@ -268,7 +297,7 @@ macro_rules! ordered {
                         + $key
                         + " AS key FROM connections n WHERE ",
                     ") SELECT id, key FROM found
-                   WHERE $21::uuid IS NULL OR (key, id) "
+                   WHERE $24::uuid IS NULL OR (key, id) "
                         + $beyond
                         + " ORDER BY key "
                         + $direction
@@ -291,7 +320,7 @@ macro_rules! ordered {
                     $found.wanted,
                     $limit,
                     "WHERE ",
-                    " AND ($21::uuid IS NULL OR ("
+                    " AND ($24::uuid IS NULL OR ("
                         + $key
                         + ", n.id) "
                         + $beyond
@@ -325,13 +354,13 @@ pub async fn page(
     let text = after.and_then(|after| after.text.as_deref());
     let rows = match sort {
         // The ids are UUIDv7: they are made in the order of time.
-        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($21, $22)", "DESC", id, id),
+        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($24, $25)", "DESC", id, id),
         Sort::NeedsHumanBy => ordered!(
             found,
             limit,
             conn,
             "coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00')",
-            "> ($22, $21)",
+            "> ($25, $24)",
             "",
             id,
             at
@@ -341,7 +370,7 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($22, $21)",
+            "> ($25, $24)",
             "",
             id,
             at
@@ -351,7 +380,7 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.refresh_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($22, $21)",
+            "> ($25, $24)",
             "",
             id,
             at
@@ -361,13 +390,13 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.obtained_at, timestamptz '0001-01-01 00:00+00')",
-            "< ($22, $21)",
+            "< ($25, $24)",
             "DESC",
             id,
             at
         ),
         Sort::Label => {
-            ordered!(found, limit, conn, "lower(n.label)", "> (lower($22), $21)", "", id, text)
+            ordered!(found, limit, conn, "lower(n.label)", "> (lower($25), $24)", "", id, text)
         }
     };
     rows.into_iter().map(TryInto::try_into).collect()
@@ -390,6 +419,9 @@ pub async fn count(
     now: OffsetDateTime,
 ) -> Result<Found> {
     let mut wanted = Wanted::of(filter, clients, now);
+    if filter.standing == Some(Standing::Paused) {
+        wanted.rest = Some(rest(conn, now).await?);
+    }
     if let Some(external_id) = &filter.external_id {
         wanted.ids = Some(named(conn, external_id, wanted.clients.as_deref()).await?);
     } else if wanted.is_searched() {
@@ -423,6 +455,27 @@ pub async fn count(
     .await?
     .unwrap_or_default();
     Ok(Found { wanted, count: (count <= COUNTED).then_some(count) })
+}
+
+/// Which clients' connections rest now.
+async fn rest(conn: &mut PgConnection, now: OffsetDateTime) -> Result<Rest> {
+    let rows = sqlx::query!(
+        r#"SELECT id, state = 'disabled' AS "is_off!", paused_until FROM clients
+           WHERE state = 'disabled' OR (state = 'ready' AND paused_until > $1)"#,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut rest = Rest::default();
+    for row in rows {
+        if row.is_off {
+            rest.off.push(row.id);
+        } else {
+            rest.waiting.push(row.id);
+            rest.until = rest.until.max(row.paused_until);
+        }
+    }
+    Ok(rest)
 }
 
 /// What has an external id: at most one of each of these clients, or of all.

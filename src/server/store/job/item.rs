@@ -63,6 +63,8 @@ pub struct Item {
     pub connection_id: Uuid,
     pub label: String,
     pub client: String,
+    /// Nothing: the connection is gone.
+    pub client_id: Option<Uuid>,
     pub account: Option<String>,
     pub external_id: Option<String>,
     pub outcome: Option<Outcome>,
@@ -76,6 +78,7 @@ struct ItemRow {
     connection_id: Uuid,
     label: String,
     client: String,
+    client_id: Option<Uuid>,
     account: Option<String>,
     external_id: Option<String>,
     outcome: Option<String>,
@@ -93,6 +96,7 @@ impl TryFrom<ItemRow> for Item {
             connection_id: row.connection_id,
             label: row.label,
             client: row.client,
+            client_id: row.client_id,
             account: row.account,
             external_id: row.external_id,
             outcome: row.outcome.map(|outcome| outcome.parse()).transpose()?,
@@ -113,7 +117,8 @@ pub async fn list(
     sqlx::query_as!(
         ItemRow,
         r#"SELECT i.number, i.connection_id, i.label, i.client, i.outcome, i.detail, i.sealed_link, i.at,
-                  coalesce(n.account_label, n.account_id) AS "account?", n.external_id AS "external_id?"
+                  coalesce(n.account_label, n.account_id) AS "account?", n.external_id AS "external_id?",
+                  n.client_id AS "client_id?"
            FROM job_items i LEFT JOIN connections n ON n.id = i.connection_id
            WHERE i.job_id = $1 AND i.number > $2 ORDER BY i.number LIMIT $3"#,
         job_id,
@@ -127,21 +132,26 @@ pub async fn list(
     .collect()
 }
 
-/// Those that come after a number and have no outcome yet, in order.
+/// Those that come after a number and have no outcome yet, in order, but for those of some clients.
 pub async fn list_open(
     conn: &mut PgConnection,
     job_id: Uuid,
     after: i64,
+    without: &[Uuid],
     limit: i64,
 ) -> Result<Vec<Item>> {
     sqlx::query_as!(
         ItemRow,
         r#"SELECT i.number, i.connection_id, i.label, i.client, i.outcome, i.detail, i.sealed_link, i.at,
-                  coalesce(n.account_label, n.account_id) AS "account?", n.external_id AS "external_id?"
+                  coalesce(n.account_label, n.account_id) AS "account?", n.external_id AS "external_id?",
+                  n.client_id AS "client_id?"
            FROM job_items i LEFT JOIN connections n ON n.id = i.connection_id
-           WHERE i.job_id = $1 AND i.number > $2 AND i.outcome IS NULL ORDER BY i.number LIMIT $3"#,
+           WHERE i.job_id = $1 AND i.number > $2 AND i.outcome IS NULL
+             AND (n.client_id = ANY ($3::uuid[])) IS NOT TRUE
+           ORDER BY i.number LIMIT $4"#,
         job_id,
         after,
+        without,
         limit
     )
     .fetch_all(conn)
@@ -156,7 +166,8 @@ pub async fn list_failed(conn: &mut PgConnection, job_id: Uuid, limit: i64) -> R
     sqlx::query_as!(
         ItemRow,
         r#"SELECT i.number, i.connection_id, i.label, i.client, i.outcome, i.detail, i.sealed_link, i.at,
-                  coalesce(n.account_label, n.account_id) AS "account?", n.external_id AS "external_id?"
+                  coalesce(n.account_label, n.account_id) AS "account?", n.external_id AS "external_id?",
+                  n.client_id AS "client_id?"
            FROM job_items i LEFT JOIN connections n ON n.id = i.connection_id
            WHERE i.job_id = $1 AND i.outcome = 'failed' ORDER BY i.number LIMIT $2"#,
         job_id,

@@ -145,27 +145,29 @@ fn show(
     };
     view! {
         {live_on("client", "clients", standing)}
-        {may_write
-            .then(|| {
-                view! {
-                    <p>
-                        {link(path::client_dry_run(client.id), "", "Dry run")}
-                        ": the exact requests, and how an answer would be read. "
-                        {link(path::client_import(client.id), "", "Import connections")}
-                        " from elsewhere."
-                    </p>
-                }
-            })}
-        {(!is_new)
-            .then(|| {
-                view! {
-                    <Copyable
-                        id="redirect-uri"
-                        label="Redirect URI"
-                        value=client.redirect_uri.clone()
-                    />
-                }
-            })}
+        <div class="pair is-close">
+            {(!is_new)
+                .then(|| {
+                    view! {
+                        <Copyable
+                            id="redirect-uri"
+                            label="Redirect URI"
+                            value=client.redirect_uri.clone()
+                        />
+                    }
+                })}
+            {may_write
+                .then(|| {
+                    view! {
+                        <p>
+                            {link(path::client_dry_run(client.id), "", "Dry run")}
+                            ": the exact requests, and how an answer would be read. "
+                            {link(path::client_import(client.id), "", "Import connections")}
+                            " from elsewhere."
+                        </p>
+                    }
+                })}
+        </div>
         {may_write.then(|| manage(&client, &profile, proved, doings))}
     }
     .into_any()
@@ -193,7 +195,7 @@ fn facts(client: &Client, profile: &Profile) -> AnyView {
     };
     let scopes = if client.scopes.is_empty() { "none".into() } else { client.scopes.join(" ") };
     view! {
-        <dl class="facts">
+        <dl class="facts is-two">
             <div>
                 <dt>"Provider"</dt>
                 <dd>
@@ -245,7 +247,13 @@ fn manage(
     });
     let edit = section("Edit", "", edit(client, profile, doings.update));
     let ending = section("Switch off or delete", "", ending(client, doings));
-    (secret, edit, ending).into_any()
+    view! {
+        <div class="pair">
+            <div>{edit}</div>
+            <div>{secret} {ending}</div>
+        </div>
+    }
+    .into_any()
 }
 
 fn edit(client: &Client, profile: &Profile, update: Doing<Update>) -> AnyView {

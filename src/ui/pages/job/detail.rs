@@ -2,14 +2,16 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
+use uuid::Uuid;
 
 use crate::{
     domain::{
         access::Permission,
         campaign::Customers,
         job::{Action, Job, JobOutcome},
+        language::Language,
         relink::Stage,
-        voice,
+        voice::{self, visitor},
     },
     rpc::{self, job::Stop},
     ui::{
@@ -128,6 +130,8 @@ fn far(job: &Job, customers: Customers, shown: Option<Stage>, may: &May) -> AnyV
             </a>
         }
     });
+    let mails =
+        (progress.has_links() && may.allows(Permission::ConnectionsRelink)).then(|| mails(id));
     let all_done = !waits && progress.total > 0;
     let told = voice::campaign(&progress);
     let told = match all_done {
@@ -139,8 +143,38 @@ fn far(job: &Job, customers: Customers, shown: Option<Stage>, may: &May) -> AnyV
         {stage_bar(&progress)}
         {stage_counts(id, &progress, shown)}
         {waits.then(|| view! { <div class="actions">{again} {file}</div> })}
+        {mails}
         {(!page.items.is_empty()).then(|| stragglers(page.items, as_of))}
         <Pager next=page.next/>
+    }
+    .into_any()
+}
+
+/// The texts by which the links are sent.
+fn mails(id: Uuid) -> AnyView {
+    let files = Language::ALL
+        .into_iter()
+        .map(|language| {
+            let name = visitor::texts(language).language;
+            view! {
+                <a
+                    href=path::mail_export(id, language, "csv")
+                    class="button"
+                    download=""
+                    rel="external"
+                >
+                    "E-mails as CSV · "
+                    <span lang=language.tag()>{name}</span>
+                </a>
+            }
+        })
+        .collect::<Vec<_>>();
+    view! {
+        <details class="fold">
+            <summary>"E-mails with the links"</summary>
+            <p>{voice::CAMPAIGN_MAILS}</p>
+            <p class="actions">{files}</p>
+        </details>
     }
     .into_any()
 }

@@ -1,14 +1,19 @@
 //! The catalogue.
 
-use leptos::{either::Either, prelude::*};
+use leptos::prelude::*;
 use leptos_router::{hooks::use_query_map, params::ParamsMap};
 
 use crate::{
-    domain::{access::Permission, catalog::ProviderEntry, provider::Profile, voice::Empty},
+    domain::{
+        access::Permission,
+        catalog::{ProviderEntry, SAMPLE},
+        provider::Profile,
+        voice::{self, Empty},
+    },
     rpc,
     ui::{
         components::{
-            head::{head, link},
+            head::{head, link, section},
             notice::nothing,
         },
         path,
@@ -71,7 +76,7 @@ impl Sought {
 pub fn bar(action: &'static str, providers: &[ProviderEntry], sought: &Sought) -> AnyView {
     let mut categories: Vec<String> =
         providers.iter().filter_map(|entry| entry.profile.category.clone()).collect();
-    categories.sort();
+    categories.sort_by(|one, other| (one == SAMPLE, one).cmp(&(other == SAMPLE, other)));
     categories.dedup();
     let any = [(String::new(), "any".to_owned())];
     let named = categories.into_iter().map(|category| (category.clone(), category));
@@ -84,22 +89,41 @@ pub fn bar(action: &'static str, providers: &[ProviderEntry], sought: &Sought) -
     filter_bar(action, sought.q.is_some() || sought.category.is_some(), fields)
 }
 
-/// The providers that fit, each a tile that leads to `to`.
+/// The providers that fit, each a tile that leads to `to`; those that a demo made up last, and by themselves.
 pub fn tiles(
     providers: Vec<ProviderEntry>,
     sought: &Sought,
     to: impl Fn(&str) -> String,
 ) -> AnyView {
     let none = if providers.is_empty() { Empty::Providers } else { Empty::ProvidersFound };
-    let tiles = providers
+    let (samples, real): (Vec<_>, Vec<_>) = providers
         .into_iter()
         .filter(|entry| sought.fits(&entry.profile))
-        .map(|entry| tile(&entry, to(&entry.profile.slug)))
-        .collect::<Vec<_>>();
-    if tiles.is_empty() {
-        Either::Left(nothing(none, ()))
-    } else {
-        Either::Right(view! { <ul class="tiles">{tiles}</ul> })
+        .partition(ProviderEntry::is_sample);
+    if samples.is_empty() && real.is_empty() {
+        return nothing(none, ());
+    }
+    let list = |entries: Vec<ProviderEntry>| {
+        let tiles = entries
+            .into_iter()
+            .map(|entry| tile(&entry, to(&entry.profile.slug)))
+            .collect::<Vec<_>>();
+        (!tiles.is_empty()).then(|| view! { <ul class="tiles">{tiles}</ul> })
+    };
+    let (real, samples) = (list(real), list(samples));
+    let samples = samples.map(|samples| {
+        section(
+            "Samples",
+            "",
+            view! {
+                <p class="lead">{voice::SAMPLE_PROVIDERS}</p>
+                {samples}
+            },
+        )
+    });
+    view! {
+        {real}
+        {samples}
     }
     .into_any()
 }
@@ -112,13 +136,17 @@ fn tile(entry: &ProviderEntry, href: String) -> AnyView {
         .filter_map(|word| word.chars().next())
         .take(2)
         .collect();
-    let kind = if entry.custom { "custom" } else { "preset" };
+    let (kind, category) = match (entry.is_sample(), entry.custom) {
+        (true, _) => (SAMPLE, None),
+        (false, true) => ("custom", profile.category.clone()),
+        (false, false) => ("preset", profile.category.clone()),
+    };
     let clients = match entry.clients {
         0 => None,
         1 => Some("1 client".to_owned()),
         many => Some(format!("{many} clients")),
     };
-    let about = [Some(kind.to_owned()), profile.category.clone(), clients];
+    let about = [Some(kind.to_owned()), category, clients];
     let about = about.into_iter().flatten().collect::<Vec<_>>().join(" · ");
     view! {
         <li class="tile">

@@ -14,7 +14,11 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::{
     domain::provider::{AccountSource, IdentityOrigin, Profile},
-    server::app::{Actor, connection::flow},
+    server::app::{
+        Actor,
+        connection::{account, flow},
+        refresh::flights::Hand,
+    },
     tests::support::{World, new_connection},
 };
 
@@ -36,7 +40,7 @@ fn granted(world: &World, response: &serde_json::Value) -> Grant {
 
 fn consent(connection_id: Uuid) -> Consent {
     let who = (&Actor::Operator).into();
-    Consent { connection_id, relink: None, device: None, flow_id: None, who }
+    Consent { connection_id, relink: None, device: None, flow_id: None, newest: None, who }
 }
 
 async fn caller(world: &World, client: Uuid) -> Caller {
@@ -127,6 +131,47 @@ async fn an_older_consent_is_not_put_over_a_newer_one(pool: PgPool) {
     assert_eq!(world.generation(id).await, 2);
 }
 
+/// The database's clock was ahead when it was consented to for the first time, and is right again.
+#[sqlx::test]
+async fn a_consent_is_newer_than_what_was_there_when_it_was_spent(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    world.execute("UPDATE connections SET consented_at = consented_at + interval '1 hour'").await;
+    let mut conn = world.pool.acquire().await.unwrap();
+    let newest = store::connection::consented_at(&mut conn, id).await.unwrap();
+    let response = world.token_response(client, "alice").await;
+    let account = world.connection(id).await.account_id;
+    let account = account.map(|id| Account { id, label: None });
+    let given = Grant { account, ..granted(&world, &response) };
+    let (consent, caller) = (Consent { newest, ..consent(id) }, caller(&world, client).await);
+    let settled = settle::settle(&world.app, &mut conn, &consent, &caller, &given, false).await;
+    assert_eq!(settled.unwrap(), Some(Settled::done(id)));
+}
+
+/// A clock that jumped says that a lease is over, while its holder waits for the provider's answer.
+#[sqlx::test]
+async fn what_goes_on_with_a_token_waits_for_its_refresh_whatever_clocks_say(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    let lease = "UPDATE connections SET lease_id = gen_random_uuid(), leased_until = $1";
+    sqlx::query(lease).bind(world.now()).execute(&world.pool).await.unwrap();
+    let response = world.token_response(client, "alice").await;
+    let account = world.connection(id).await.account_id;
+    let account = account.map(|id| Account { id, label: None });
+    world.pass(time::Duration::minutes(1));
+    let given = Grant { account, refresh_token: None, ..granted(&world, &response) };
+    let (consent, caller) = (consent(id), caller(&world, client).await);
+    let mut conn = world.pool.acquire().await.unwrap();
+    let hand = Hand::take(world.app.flights(), id, world.app.new_id());
+    let settled = settle::settle(&world.app, &mut conn, &consent, &caller, &given, false).await;
+    assert_eq!(settled.unwrap(), None, "it is in hand here");
+    drop(hand);
+    let settled = settle::settle(&world.app, &mut conn, &consent, &caller, &given, false).await;
+    assert_eq!(settled.unwrap(), Some(Settled::done(id)));
+}
+
 /// The refresh token that was to go on can't be read any more: the grant is worth keeping without it.
 #[sqlx::test]
 async fn a_kept_token_that_is_damaged_costs_no_grant(pool: PgPool) {
@@ -188,4 +233,39 @@ async fn a_grant_is_stored_after_nobody_waits_for_it_any_more(pool: PgPool) {
     assert_eq!(waited.unwrap(), None);
     world.until_count("SELECT count(*) FROM connections WHERE state = 'active'", 1).await;
     assert_eq!(world.generation(id).await, 1);
+}
+
+/// Its process died when it was stored, before anybody was asked: another one asks.
+#[sqlx::test]
+async fn whose_a_grant_is_is_asked_even_if_its_process_dies(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = busy_client(&world, Arc::new(AtomicUsize::new(1))).await;
+    let made = flow::create(&world.app, &Actor::Operator, new_connection(client)).await;
+    let id = made.unwrap().0.id;
+    let given = granted(&world, &world.token_response(client, "alice").await);
+    let caller = caller(&world, client).await;
+    let mut conn = world.pool.acquire().await.unwrap();
+    let settled = settle::settle(&world.app, &mut conn, &consent(id), &caller, &given, false).await;
+    assert_eq!(settled.unwrap(), Some(Settled::done(id)));
+    drop(conn);
+
+    // Who stored it would be asking now.
+    assert_eq!(account::ask_due(&world.app).await.unwrap(), 0);
+    world.pass(NAMED_WITHIN);
+    assert_eq!(account::ask_due(&world.app).await.unwrap(), 1);
+    assert_eq!(world.connection(id).await.account_id.as_deref(), Some("somebody"));
+    assert_eq!(world.count("SELECT count(*) FROM account_questions").await, 0);
+}
+
+/// Who stores a grant and lives asks at once, and leaves nothing to be asked.
+#[sqlx::test]
+async fn a_grant_that_has_its_name_is_not_asked_about_again(pool: PgPool) {
+    let world = World::new(pool).await;
+    let asked = Arc::new(AtomicUsize::new(1));
+    let client = busy_client(&world, asked.clone()).await;
+    let id = world.import(client).await;
+    assert_eq!(world.connection(id).await.account_id.as_deref(), Some("somebody"));
+    world.pass(NAMED_WITHIN);
+    assert_eq!(account::ask_due(&world.app).await.unwrap(), 0);
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
 }

@@ -21,7 +21,7 @@ use crate::{
                 arrival::{self, Arrival, Purpose},
                 consent::{self, Consent, Outcome},
                 load,
-                settle::{self, Settled},
+                settle::{self, Brought, Settled},
             },
             keys,
         },
@@ -70,7 +70,7 @@ pub async fn run_due(app: &App, limit: i64) -> Result<usize> {
 }
 
 async fn poll(app: &App, held: &Held) -> Result<()> {
-    let Ready { caller, device_code, is_known, asked_at } = match prepare(app, held).await {
+    let Ready { caller, device_code, is_known, consent } = match prepare(app, held).await {
         Ok(Some(ready)) => ready,
         Ok(None) => return Ok(()),
         Err(error) => {
@@ -80,7 +80,7 @@ async fn poll(app: &App, held: &Held) -> Result<()> {
         }
     };
     match token::device(app.http(), &caller.registration(), &device_code).await {
-        Ok(given) => receive(app, held, caller, given, is_known, asked_at).await,
+        Ok(given) => receive(app, caller, given, is_known, consent).await,
         Err(refusal) => refused(app, held, &refusal).await,
     }
 }
@@ -91,8 +91,7 @@ struct Ready {
     device_code: SecretString,
     /// Whether the connection has an account already.
     is_known: bool,
-    /// When its relink was seen to be open.
-    asked_at: OffsetDateTime,
+    consent: Consent,
 }
 
 /// `None`: the request is not to be made.
@@ -113,6 +112,8 @@ async fn prepare(app: &App, held: &Held) -> Result<Option<Ready>> {
     }
     let connection = load(&mut conn, held.connection_id).await?;
     let is_known = connection.account_id.is_some();
+    let newest = store::connection::consented_at(&mut conn, connection.id).await?;
+    let consent = Consent { newest, ..consented(held, asked_at) };
     let scopes = consent::scopes(&mut conn, &connection, held.relink_id).await?;
     let caller = Caller::load(app, &mut conn, connection.client_id, scopes).await?;
     let caller = caller.for_connection(&connection);
@@ -125,19 +126,17 @@ async fn prepare(app: &App, held: &Held) -> Result<Option<Ready>> {
         again(app, held, held.interval_seconds, false, None).await?;
         return Ok(None);
     }
-    Ok(Some(Ready { caller, device_code, is_known, asked_at }))
+    Ok(Some(Ready { caller, device_code, is_known, consent }))
 }
 
 /// Gives the connection its tokens, if they are its account's.
 async fn receive(
     app: &App,
-    held: &Held,
     caller: Caller,
     given: provider::Grant,
     is_known: bool,
-    asked_at: OffsetDateTime,
+    consent: Consent,
 ) -> Result<()> {
-    let consent = consented(held, asked_at);
     let arrival = Arrival::new(app, given, &caller, Purpose::Consent(consent)).of_known(is_known);
     arrival::receive(app, arrival, caller).await?;
     Ok(())
@@ -150,6 +149,7 @@ fn consented(held: &Held, asked_at: OffsetDateTime) -> Consent {
         flow_id: None,
         relink: held.relink_id.map(|id| (id, asked_at)),
         device: Some(held.lease()),
+        newest: None,
         who: who(held),
     }
 }
@@ -198,7 +198,7 @@ async fn again(
 async fn end(app: &App, held: &Held, outcome: Outcome, why: &str) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
     let refused = Settled::refused(outcome, why);
-    settle::fail(app, &mut conn, &consented(held, app.now()), &refused).await
+    settle::fail(app, &mut conn, &consented(held, app.now()), &refused, Brought::Nothing).await
 }
 
 /// Who began it.
