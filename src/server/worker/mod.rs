@@ -130,6 +130,8 @@ async fn refresh_loop(app: App) {
                 false
             }
         };
+        // What ended while we looked has gathered by itself.
+        let gathered = app.places().now_or_never().is_some();
         look = tokio::select! {
             biased;
             () = app.stopping().cancelled() => return,
@@ -139,7 +141,7 @@ async fn refresh_loop(app: App) {
                 tokio::time::sleep(GATHER).await;
                 Look::All
             }
-            () = std::future::ready(()), if full => Look::Places,
+            () = std::future::ready(()), if full || gathered => Look::Places,
             () = app.places() => {
                 tokio::time::sleep(GATHER).await;
                 Look::Places

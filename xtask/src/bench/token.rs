@@ -37,11 +37,13 @@ pub fn measure(ground: &Ground) -> Result<Vec<Line>> {
         database.settle()?;
     }
 
-    let server = Server::start(ground, &database, "web")?;
     let (mut rates, mut theirs) = (Series::default(), Series::default());
     let (mut medians, mut tails) = (Series::default(), Series::default());
     for _ in 0..ground.effort.rounds {
         theirs.push(yardstick.pgbench("-S", CONNECTIONS, ground.effort.seconds)?);
+        // One for each round: when it ends it writes what it still counts of who read, so that no round of
+        // the yardstick has that beside it.
+        let server = Server::start(ground, &database, "web")?;
         let load = Load {
             address: server.address,
             header: &header,
@@ -53,8 +55,8 @@ pub fn measure(ground: &Ground) -> Result<Vec<Line>> {
         rates.push(heard.rate);
         medians.push(heard.median);
         tails.push(heard.tail);
+        server.stop()?;
     }
-    server.stop()?;
     Ok(vec![
         Line {
             what: format!(
