@@ -169,37 +169,52 @@ impl Connection {
     async fn ask(&mut self, request: &str, holds: &str) -> anyhow::Result<&str> {
         self.stream.write_all(request.as_bytes()).await?;
         let mut filled = 0;
-        loop {
+        let body = loop {
             if filled == self.buffer.len() {
                 self.buffer.resize(filled * 2, 0);
             }
             let read = self.stream.read(&mut self.buffer[filled..]).await?;
             ensure!(read > 0, "regrant closed a connection");
             filled += read;
-            if is_whole(&self.buffer[..filled])? {
-                break;
+            if let Some(body) = whole(&self.buffer[..filled])? {
+                break body;
             }
-        }
+        };
         let text = std::str::from_utf8(&self.buffer[..filled])?;
-        let (head, body) = text.split_once("\r\n\r\n").context("an answer without a body")?;
-        if !head.starts_with("HTTP/1.1 200 ") || !body.contains(holds) {
+        if !text.starts_with("HTTP/1.1 200 ") || !text[body..].contains(holds) {
             bail!("regrant answered {text}");
         }
-        Ok(body)
+        Ok(&text[body..])
     }
 }
 
-/// Whether an answer is all there: as long as it says, or with its last chunk.
-fn is_whole(bytes: &[u8]) -> anyhow::Result<bool> {
-    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(false) };
-    let head = std::str::from_utf8(&bytes[..end])?.to_ascii_lowercase();
-    let body = &bytes[end + 4..];
-    if head.contains("transfer-encoding: chunked") {
-        return Ok(body.ends_with(b"\r\n0\r\n\r\n"));
+/// Where an answer's body begins, once all of it is there: as long as it says, or with its last chunk. One
+/// pass over the head: what this takes of the processors the server does not get.
+fn whole(bytes: &[u8]) -> anyhow::Result<Option<usize>> {
+    let (mut at, mut length, mut is_chunked) = (0, None, false);
+    loop {
+        let Some(end) = bytes[at..].iter().position(|byte| *byte == b'\n') else { return Ok(None) };
+        let line = bytes[at..at + end].trim_ascii_end();
+        at += end + 1;
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = value_of(line, b"content-length:") {
+            length = Some(std::str::from_utf8(value)?.parse::<usize>()?);
+        } else if let Some(value) = value_of(line, b"transfer-encoding:") {
+            is_chunked = value.eq_ignore_ascii_case(b"chunked");
+        }
     }
-    let length: usize = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
-        .context("an answer without its length")?;
-    Ok(body.len() >= length)
+    let body = &bytes[at..];
+    let is_whole = match is_chunked {
+        true => body.ends_with(b"\r\n0\r\n\r\n"),
+        false => body.len() >= length.context("an answer without its length")?,
+    };
+    Ok(is_whole.then_some(at))
+}
+
+/// The value in a line of a head, if it is the header of this name.
+fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (head, value) = line.split_at_checked(name.len())?;
+    head.eq_ignore_ascii_case(name).then(|| value.trim_ascii())
 }

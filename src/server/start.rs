@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use axum::Router;
+use axum::{Router, serve::ListenerExt};
 use sqlx::{Connection, Executor, PgConnection, PgPool, postgres::PgPoolOptions};
 use tokio::net::TcpListener;
 
@@ -199,7 +199,14 @@ pub async fn serve(
         }
         Role::Web => worker::tend(&app),
     };
-    tracing::info!(address = %listener.local_addr()?, url = %app.public_url(), ?role, "serving");
+    let address = listener.local_addr()?;
+    // What is ready to be sent is not held back for more to come.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection is not told to send at once");
+        }
+    });
+    tracing::info!(%address, url = %app.public_url(), ?role, "serving");
     if role != Role::Worker
         && let Some(address) = app::session::offer_setup(&app).await?
     {

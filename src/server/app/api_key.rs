@@ -95,8 +95,13 @@ pub(super) async fn admit(app: &App, key: LiveKey) -> Result<Actor> {
     let now = app.now();
     let before = now - USE_NOTED;
     if key.last_used_at.is_none_or(|used| used <= before) {
-        let mut conn = app.pool().acquire().await?;
-        store::api_key::touch(&mut conn, key.id, before, now).await?;
+        // In a box: it is rare, and is not to make every request larger.
+        Box::pin(async {
+            let mut conn = app.pool().acquire().await?;
+            store::api_key::touch(&mut conn, key.id, before, now).await?;
+            Ok::<_, Error>(())
+        })
+        .await?;
     }
     Ok(Actor::ApiKey { id: key.id, name: key.name, scopes: key.scopes })
 }

@@ -266,9 +266,13 @@ pub(super) async fn open_text(
 /// [`open_text`] for who holds no connection: the database is asked only for a key that is not known.
 pub(super) async fn open_token(app: &App, place: Place, sealed: &[u8]) -> Result<SecretString> {
     match app.keyring().open_text(place, sealed) {
+        // In a box: it is rare, and is not to make every read of a token larger.
         Err(seal::Error::UnknownKey(_)) => {
-            let mut conn = app.pool().acquire().await?;
-            open_text(app, &mut conn, place, sealed).await
+            Box::pin(async {
+                let mut conn = app.pool().acquire().await?;
+                open_text(app, &mut conn, place, sealed).await
+            })
+            .await
         }
         other => Ok(other?),
     }

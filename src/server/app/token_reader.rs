@@ -1,18 +1,22 @@
 //! Who or what reads tokens, from which API key, and when.
 //!
 //! A read must not wait for a write, so each process counts in memory and adds what it counted to the
-//! table every few seconds, many in a statement. A process that dies takes the last seconds with it: this
-//! is a help for people who look for a reader, not evidence. What people do is in the audit log at once.
+//! table every few seconds, many in a statement, with rests between: where thousands of tokens are read a
+//! second, the database is to be busy with these and not with who reads them. A process that dies takes the
+//! last seconds with it: this is a help for people who look for a reader, not evidence. What people do is in
+//! the audit log at once.
 
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use sqlx::Connection;
 use time::OffsetDateTime;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Actor, App, Result, connection};
+use super::{Actor, App, Error, Result, connection};
 use crate::{
     domain::{
         access::Permission,
@@ -21,13 +25,20 @@ use crate::{
     server::store,
 };
 
-/// How many pairs of a connection and a reader are counted between two visits to the database; more
-/// than can be read in that time.
-const MOST: usize = 65_536;
+/// How many pairs of a connection and a reader are counted until they are written. More are not.
+const MOST: usize = 200_000;
+/// With so many waiting, nobody rests.
+const CROWD: usize = MOST / 2;
+/// Who writes rests for so many times as long as it took.
+const REST: u32 = 9;
 /// How many go together in one statement.
 const BATCH: usize = 500;
 /// How many of them may fail before the rest is left for later.
 const TRIES: usize = 3;
+/// Whoever holds a connection is not waited for longer than this. It is shorter than the time after
+/// which the database looks for those that wait for each other. What is only counted may be lost with the
+/// machine.
+const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '200ms'; SET LOCAL synchronous_commit = off";
 /// How many readers of one connection are told of.
 const TOLD: i64 = 1_000;
 
@@ -59,12 +70,16 @@ impl Tally {
         }
     }
 
-    /// All that was counted, in the one order in which every process writes it.
-    fn take(&self) -> Vec<(Uuid, TokenReader)> {
-        let counts = std::mem::take(&mut *self.counts());
-        let mut counts: Vec<_> = counts.into_iter().collect();
-        counts.sort_unstable_by_key(|(pair, _)| *pair);
-        counts.into_iter().map(|((connection_id, _), reader)| (connection_id, reader)).collect()
+    /// All that was counted.
+    fn take(&self) -> HashMap<(Uuid, Uuid), TokenReader> {
+        let mut counts = self.counts();
+        // As many may come again, and making room for them little by little keeps readers waiting.
+        let room = HashMap::with_capacity(counts.len());
+        std::mem::replace(&mut *counts, room)
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.counts().len() >= CROWD
     }
 
     /// Keeps for later what could not be written.
@@ -91,25 +106,45 @@ pub(super) fn note(app: &App, actor: &Actor, connection_id: Uuid) {
     app.tally().note(connection_id, kind, id, actor.label(), app.now());
 }
 
-/// Adds what was counted to the table. What can't be written now is kept for the next time: a connection
-/// that somebody holds keeps only its own batch waiting.
+/// Adds what was counted to the table, with rests between as long as there is time. What can't be written
+/// now is kept for the next time: a connection that somebody holds keeps only its own batch waiting.
 pub async fn flush(app: &App) -> Result<()> {
     let counted = app.tally().take();
+    // Many take a while to sort, and those who read are not to wait for that.
+    let counted = tokio::task::spawn_blocking(|| sorted(counted))
+        .await
+        .map_err(|error| Error::Internal(error.into()))?;
     let mut failed = Vec::new();
-    for batch in counted.chunks(BATCH) {
+    let mut batches = counted.chunks(BATCH).peekable();
+    while let Some(batch) = batches.next() {
+        let began = Instant::now();
         // A database that is away is not asked again and again.
         let outcome = if failed.len() < TRIES { write(app, batch).await } else { Ok(()) };
         if outcome.is_err() || failed.len() == TRIES {
             app.tally().put_back(batch);
         }
+        // Who waited in vain has done nothing to rest from.
+        let is_tiring = outcome.is_ok() && failed.len() < TRIES;
         failed.extend(outcome.err());
+        if is_tiring && batches.peek().is_some() && !app.tally().is_crowded() {
+            let rest = tokio::time::sleep(began.elapsed() * REST);
+            // Whoever is to stop writes the rest at once.
+            let _ = app.stopping().run_until_cancelled(rest).await;
+        }
     }
     failed.into_iter().next().map_or(Ok(()), Err)
 }
 
+/// In the one order in which every process writes.
+fn sorted(counted: HashMap<(Uuid, Uuid), TokenReader>) -> Vec<(Uuid, TokenReader)> {
+    let mut counted: Vec<_> = counted.into_iter().collect();
+    counted.sort_unstable_by_key(|(pair, _)| *pair);
+    counted.into_iter().map(|((connection_id, _), reader)| (connection_id, reader)).collect()
+}
+
 async fn write(app: &App, batch: &[(Uuid, TokenReader)]) -> Result<()> {
-    let mut tx = app.begin().await?;
-    store::token_reader::be_brief(&mut tx).await?;
+    let mut conn = app.pool().acquire().await?;
+    let mut tx = conn.begin_with(BEGIN).await?;
     store::token_reader::add(&mut tx, batch).await?;
     tx.commit().await?;
     Ok(())

@@ -21,7 +21,7 @@ use tower_http::{
         predicate::{NotForContentType, SizeAbove},
     },
     limit::RequestBodyLimitLayer,
-    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+    request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
     set_header::SetResponseHeaderLayer,
     trace::TraceLayer,
 };
@@ -31,7 +31,11 @@ use super::{
     typed, upload,
 };
 use crate::{
-    server::{app::App, assets::Site},
+    server::{
+        app::App,
+        assets::Site,
+        clock::{Rng, SystemRng},
+    },
     ui,
 };
 
@@ -128,7 +132,7 @@ pub fn router(app: App, options: Options) -> Router {
         // The first is the outermost. One `layer` for all: each wraps every route in another box.
         .layer((
             middleware::from_fn_with_state(options.trusted_proxies.into(), origin::tell),
-            SetRequestIdLayer::x_request_id(MakeRequestUuid),
+            SetRequestIdLayer::x_request_id(Numbers),
             TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()),
             PropagateRequestIdLayer::x_request_id(),
             CatchPanicLayer::custom(panicked),
@@ -141,6 +145,21 @@ pub fn router(app: App, options: Options) -> Router {
         ))
     } else {
         router
+    }
+}
+
+/// What requests are known by. Drawn from our own generator, which asks the operating system for a seed now
+/// and then, and not for each request.
+#[derive(Clone, Copy)]
+struct Numbers;
+
+impl MakeRequestId for Numbers {
+    fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
+        let mut bytes = [0; 16];
+        SystemRng.fill(&mut bytes);
+        let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
+        let mut text = uuid::Uuid::encode_buffer();
+        HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).ok().map(RequestId::new)
     }
 }
 

@@ -30,15 +30,6 @@ impl TryFrom<TokenReaderRow> for TokenReader {
     }
 }
 
-/// Whoever holds a connection is not waited for longer than this. It is shorter than the time after
-/// which the database looks for those that wait for each other.
-pub async fn be_brief(conn: &mut PgConnection) -> Result<()> {
-    sqlx::query!("SELECT set_config('lock_timeout', '200ms', true) AS brief")
-        .fetch_one(conn)
-        .await?;
-    Ok(())
-}
-
 /// Adds reads to those known. What a connection lost is gone with it.
 pub async fn add(conn: &mut PgConnection, reads: &[(Uuid, TokenReader)]) -> Result<()> {
     fn column<T>(

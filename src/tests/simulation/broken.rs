@@ -54,6 +54,21 @@ fn an_engine_that_tells_each_refusal_as_an_incident_is_caught() {
 }
 
 #[test]
+fn an_engine_that_sees_no_incidents_is_caught() {
+    is_caught(Broken::NeverAlarmed, &["I11"]);
+}
+
+#[test]
+fn an_engine_that_gives_nobody_back_is_caught() {
+    is_caught(Broken::HoldsNobody, &["I11"]);
+}
+
+#[test]
+fn an_engine_that_sends_no_canaries_is_caught() {
+    is_caught(Broken::NoCanary, &["I11"]);
+}
+
+#[test]
 fn an_engine_that_trusts_leases_after_a_jump_is_caught() {
     is_caught(Broken::TrustsClocks, &["I1", "I2", "I4", "I8"]);
 }

@@ -13,23 +13,44 @@ use super::{
 };
 use crate::server::app::upkeep::{CLOCK_TOLERANCE, DEBT};
 
+/// The shared clock was set.
+#[derive(Clone, Copy)]
+pub struct Jump {
+    pub at: Micros,
+    pub by: Micros,
+}
+
 /// By how much the shared clock is off the time that has passed.
 #[derive(Default)]
 pub struct Jumps {
     pub off: Micros,
-    /// When it jumped.
-    pub at: Vec<Micros>,
-    /// It was set back at some time: what was to be done then is done late.
-    pub went_back: bool,
+    pub all: Vec<Jump>,
+}
+
+impl Jumps {
+    /// By how much the clock was off within a time, at least and at most.
+    pub fn range(&self, from: Micros, to: Micros) -> (Micros, Micros) {
+        let before = self.all.iter().filter(|jump| jump.at <= from);
+        let mut off: Micros = before.map(|jump| jump.by).sum();
+        let (mut least, mut most) = (off, off);
+        for jump in self.all.iter().filter(|jump| from < jump.at && jump.at <= to) {
+            off += jump.by;
+            (least, most) = (least.min(off), most.max(off));
+        }
+        (least, most)
+    }
 }
 
 impl State {
     /// The shared clock is set.
     pub fn jump(&mut self, forward: bool) {
         let by = self.dice.spread(SECOND, HOUR) * if forward { 1 } else { -1 };
+        self.jump_by(by);
+    }
+
+    pub fn jump_by(&mut self, by: Micros) {
         self.jumps.off += by;
-        self.jumps.at.push(self.schedule.now);
-        self.jumps.went_back |= by < 0;
+        self.jumps.all.push(Jump { at: self.schedule.now, by });
         self.note_for_all(Event::ClockJumped { by });
     }
 }

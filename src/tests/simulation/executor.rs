@@ -132,10 +132,10 @@ impl Wake for Alarm {
     }
 }
 
-/// Runs the world until `until`, or until something went wrong in it.
-pub fn run(world: &World, until: Micros) {
+/// Runs the world to its end, or until something went wrong in it.
+pub fn run(world: &World) {
     let mut tasks = Tasks::default();
-    while let Some(id) = tasks.next(world, until) {
+    while let Some(id) = tasks.next(world) {
         let Some(task) = tasks.all[id].as_mut() else { continue };
         if task.work.as_mut().poll(&mut Context::from_waker(&task.waker)).is_ready() {
             tasks.all[id] = None;
@@ -155,7 +155,7 @@ struct Tasks {
 
 impl Tasks {
     /// The task that goes on next.
-    fn next(&mut self, world: &World, until: Micros) -> Option<usize> {
+    fn next(&mut self, world: &World) -> Option<usize> {
         loop {
             let mut state = world.state();
             if state.is_over() {
@@ -167,7 +167,7 @@ impl Tasks {
             }
             self.take_in(&mut state);
             if self.ready.is_empty() {
-                self.wait(&mut state, until)?;
+                self.wait(&mut state)?;
                 continue;
             }
             let chosen = match self.ready.len() {
@@ -198,12 +198,12 @@ impl Tasks {
     }
 
     /// Lets the clock jump to the next timer. `None`: there is none that matters.
-    fn wait(&mut self, state: &mut State, until: Micros) -> Option<()> {
-        let schedule = &mut state.schedule;
-        let Reverse((at, _)) = *schedule.timers.peek()?;
-        if at > until {
+    fn wait(&mut self, state: &mut State) -> Option<()> {
+        let Reverse((at, _)) = *state.schedule.timers.peek()?;
+        if state.ends_before(at) {
             return None;
         }
+        let schedule = &mut state.schedule;
         schedule.now = schedule.now.max(at);
         while let Some(Reverse((due, id))) = schedule.timers.peek().copied() {
             if due > at {

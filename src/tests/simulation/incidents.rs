@@ -139,7 +139,8 @@ async fn suspend(
         StateName::Ready | StateName::CredentialsRejected => {
             let mut counts = tx.run("count refusals", |view| Ok(view.counts(id, since))).await?;
             counts.refreshed += more;
-            if !incident::is_unusual(counts, &policy) {
+            let is_blind = weighing.broken == Broken::NeverAlarmed;
+            if is_blind || !incident::is_unusual(counts, &policy) {
                 return Ok(Vec::new());
             }
             let canary_at = now + incident::canary_wait(&policy, 0, weighing.dice.fraction());
@@ -149,6 +150,9 @@ async fn suspend(
             })
             .await?;
         }
+    }
+    if weighing.broken == Broken::HoldsNobody && state != StateName::Incident {
+        return Ok(Vec::new());
     }
     let dice = &mut weighing.dice;
     let hold = |view: &mut View<'_>| view.hold(id, since, || now + SPREAD * dice.fraction());
@@ -203,7 +207,8 @@ impl View<'_> {
 impl Process {
     /// `canary::due`, of incidents.
     pub async fn canaries(&self) -> Result<Vec<Claimed>, Gone> {
-        if self.world.state().db.tables.incidents.is_empty() {
+        let sends_none = self.world.state().broken == Broken::NoCanary;
+        if sends_none || self.world.state().db.tables.incidents.is_empty() {
             return Ok(Vec::new());
         }
         let now = self.now();

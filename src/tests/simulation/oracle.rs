@@ -15,13 +15,19 @@
 //! - I9 When everything works again, every connection that is not dead is alive and fresh.
 //! - I10 Each incident is told once, and nobody is condemned amid one but by an admin, or by a last try that
 //!   an incident before has left.
+//! - I11 An incident begins when its policy says, and then nobody stays dead whom the provider refused in
+//!   error of late; its canaries come when the policy says, and are sent then; it is over as soon as one is
+//!   granted, and in the time that it takes to try each suspect if one of them is good.
 
 mod death;
+mod ending;
 mod incident;
 mod rest;
+mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
@@ -55,8 +61,22 @@ pub struct Oracle {
     durable: BTreeMap<usize, usize>,
     /// Connections whose leases are over and that could be claimed, and since when.
     free_since: BTreeMap<Uuid, Micros>,
+    /// Connections that died by their provider's word, and were to be tried no more.
+    refused: BTreeMap<Uuid, incident::Refused>,
+    /// Clients of connections that were refreshed, and when that was stored.
+    renewed: Vec<(Uuid, Micros)>,
+    /// Clients whose next canary could be sent, and since when.
+    canaries_due_since: BTreeMap<Uuid, Micros>,
+    /// Clients with an incident, and by when it has to be over.
+    ends: BTreeMap<Uuid, ending::Ends>,
     /// When each client's last incident was over.
     incidents_over: BTreeMap<Uuid, Micros>,
+    /// When it was last written until when a connection or a client waits.
+    waits_since: BTreeMap<Uuid, Micros>,
+    /// Attempts that once had no answer.
+    doubted: BTreeSet<Uuid>,
+    /// By connection: the generation that came when somebody else had its predecessor.
+    came_late: BTreeMap<Uuid, i64>,
     /// How connections died.
     pub deaths: BTreeMap<&'static str, u64>,
     pub refreshed: u64,
@@ -68,6 +88,7 @@ struct Was {
     state: StateName,
     generation: i64,
     lease_id: Option<Uuid>,
+    due_at: Option<OffsetDateTime>,
 }
 
 /// How long after a pause what a process does may still come of what it believed before.
@@ -129,7 +150,7 @@ impl State {
     fn is_hidden(&self, sent_at: Micros, from: Group) -> bool {
         let replica = self.replica_of(from).unwrap_or_default();
         let begun_at = self.replicas[replica].begun_at;
-        self.jumps.at.iter().any(|jumped| sent_at <= *jumped && *jumped <= begun_at)
+        self.jumps.all.iter().any(|jump| sent_at <= jump.at && jump.at <= begun_at)
     }
 
     fn check_limit(&mut self, request: &Request) {
@@ -154,6 +175,9 @@ impl State {
                 continue;
             };
             self.settle(*id, verdict);
+            if let (Some(attempt), Verdict::Refreshed) = (attempt, verdict) {
+                self.oracle.renewed.push((attempt.client_id, self.schedule.now));
+            }
         }
         if !changes.clients.is_empty() {
             self.tell_workers(self.schedule.now);
@@ -161,14 +185,25 @@ impl State {
         }
         for (id, now) in changes.connections.iter() {
             let Some(row) = self.db.tables.connections.get(id) else { continue };
-            let was = Was { state: row.state, generation: row.generation, lease_id: row.lease_id };
+            let was = Was {
+                state: row.state,
+                generation: row.generation,
+                lease_id: row.lease_id,
+                due_at: row.due_at,
+            };
             self.compare(changes, was, now);
         }
+        self.check_put_off(changes);
+        self.check_given_back(changes);
+        self.check_granted(changes);
     }
 
     /// An attempt has its verdict: what its request brought is stored, or needed no more.
     fn settle(&mut self, attempt_id: Uuid, verdict: Verdict) {
         let abandoned = verdict == Verdict::InDoubt;
+        if abandoned {
+            self.oracle.doubted.insert(attempt_id);
+        }
         for request in self.provider.requests.iter_mut().rev() {
             if request.attempt_id == attempt_id {
                 request.is_settled |= !abandoned || request.ended_at.is_some();
@@ -205,13 +240,25 @@ impl State {
         if is.generation != was.generation {
             self.oracle.refreshed += 1;
             self.check_order(connection, is.id, token);
+            let mut attempts = changes.attempts.values().flatten();
+            let brought = attempts.find(|attempt| {
+                attempt.connection_id == is.id && attempt.generation_after == Some(is.generation)
+            });
+            if brought.is_some_and(|attempt| Some(attempt.lease_id) != was.lease_id) {
+                self.oracle.came_late.insert(is.id, is.generation);
+            }
+        }
+        if is.due_at != was.due_at {
+            self.oracle.waits_since.insert(is.id, self.schedule.now);
         }
         if let Some(due) = is.due_at {
             let free = is.leased_until.map_or(due, |until| until.max(due));
             self.tell_workers(self.micros_of(free));
         }
         if is.state == StateName::NeedsReauth && was.state != StateName::NeedsReauth {
+            self.oracle.refused.remove(&is.id);
             if changes.condemned_by_admin.contains(&is.id) {
+                self.check_believed(connection, is);
                 *self.oracle.deaths.entry("condemned by an admin").or_default() += 1;
             } else {
                 self.check_amid(connection, changes, is);

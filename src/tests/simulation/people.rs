@@ -11,7 +11,7 @@ use super::{
     history::Event,
     replica::Replica,
     store::{self, transaction::Statements},
-    world::World,
+    world::{State, World},
 };
 use crate::{domain::connection::StateName, server::store::token_set::TokenSet};
 
@@ -19,6 +19,10 @@ use crate::{domain::connection::StateName, server::store::token_set::TokenSet};
 pub const CHAOS: Micros = 20 * MINUTE;
 /// For how long everything works after that.
 pub const REST: Micros = 17 * MINUTE;
+/// No incident is waited for longer than this, when it goes on after that.
+const LONGEST_REST: Micros = 12 * HOUR;
+/// By how much a replica's clock is wrong at most.
+pub const CLOCK_OFF: Micros = 2 * SECOND;
 
 const CONNECTIONS: usize = 6;
 
@@ -39,6 +43,14 @@ const UPON_ANSWERS: &[Fault] = &[
 const AMID_TRANSACTIONS: &[Fault] =
     &[Fault::StoreFrozen, Fault::StoreRestart, Fault::PartitionSilent];
 
+impl State {
+    /// Whether the world ends before a moment: what an incident has held up is to be seen refreshed.
+    pub fn ends_before(&self, at: Micros) -> bool {
+        let rest = at - CHAOS - REST;
+        rest > 0 && (!self.is_held_up() || rest > LONGEST_REST)
+    }
+}
+
 impl World {
     /// Makes the world, and begins what happens in it.
     pub fn populate(&self) {
@@ -53,7 +65,7 @@ impl World {
             let replicas = *state.dice.pick(&[1, 2, 3, 3, 3]);
             for _ in 0..replicas {
                 let clock_off = if state.strikes(Fault::ClockOff) {
-                    state.dice.between(-2 * SECOND, 2 * SECOND)
+                    state.dice.between(-CLOCK_OFF, CLOCK_OFF)
                 } else {
                     0
                 };

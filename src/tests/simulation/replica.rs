@@ -40,6 +40,8 @@ use crate::{
 const TICK: Micros = SECOND;
 /// How long a look may take.
 const LONGEST: Micros = 15 * SECOND;
+/// How long it takes at most until a process that is well has looked for what is due, and for canaries.
+pub const LOOK: Micros = 2 * LONGEST + TICK;
 /// When nothing is due for long, looks that would find nothing are left out, all but one in so long.
 const LONGEST_LOOK: Micros = 60 * SECOND;
 /// How soon the worker looks again after someone else was claiming for a client.

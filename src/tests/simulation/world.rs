@@ -44,6 +44,12 @@ pub enum Broken {
     CondemnsAmid,
     /// Each refusal amid an incident is told as another incident.
     TellsEach,
+    /// No incident ever begins.
+    NeverAlarmed,
+    /// What fell before an incident began stays dead.
+    HoldsNobody,
+    /// No canary is sent.
+    NoCanary,
     /// Leases are trusted although the clock jumped.
     TrustsClocks,
 }

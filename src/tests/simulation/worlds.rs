@@ -13,7 +13,6 @@ use super::{
     executor::run,
     faults::{Counts, Fault},
     oracle::Violation,
-    people::{CHAOS, REST},
     world::{Broken, State, World},
 };
 
@@ -40,7 +39,7 @@ pub struct Played {
 pub fn play(seed: u64, broken: Broken) -> Played {
     let world = World::new(seed, broken);
     world.populate();
-    run(&world, CHAOS + REST);
+    run(&world);
     let mut state = world.state();
     state.check_at_rest();
     let played = Played {

@@ -98,14 +98,18 @@ pub async fn find(app: &App, key_hash: Vec<u8>, id: Uuid) -> Result<Answer> {
             drop(lane);
             break answer.await;
         }
-        answer_all(app, group).await;
+        // In a box: most readers only wait, and need no room for it.
+        Box::pin(answer_all(app, group)).await;
     };
     match answered {
         Ok(answer) => Ok(answer),
         // Whoever asked for us went away, or the database did not answer the group.
         Err(_) => {
-            let mut conn = app.pool().acquire().await?;
-            Ok(ask(&mut conn, &[(&key_hash, id)]).await?.pop().flatten())
+            Box::pin(async {
+                let mut conn = app.pool().acquire().await?;
+                Ok(ask(&mut conn, &[(&key_hash, id)]).await?.pop().flatten())
+            })
+            .await
         }
     }
 }

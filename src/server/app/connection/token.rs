@@ -82,10 +82,10 @@ async fn give(app: &App, actor: &Actor, mut held: Held, min_ttl: Duration) -> Re
         if let Err(error) = Box::pin(refresh_now(app, actor, &held)).await {
             tracing::debug!(connection = %id, error = format!("{error:#}"), "no refresh on demand");
         }
-        held = find(app, id).await?;
+        held = Box::pin(find(app, id)).await?;
     }
     if !lives(&held, app.now()) {
-        return Err(nothing_to_give(app, &held).await?);
+        return Err(Box::pin(nothing_to_give(app, &held)).await?);
     }
     let live = open(app, held).await?;
     token_reader::note(app, actor, id);

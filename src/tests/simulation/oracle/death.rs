@@ -1,13 +1,19 @@
 //! Why connections die, and whether the engine is to blame.
 
 use crate::{
-    domain::{attempt::Verdict, connection::Reason, refusal::ErrorClass},
+    domain::{attempt::Verdict, connection::Reason, refresh, refusal::ErrorClass},
     tests::simulation::{
         provider::{Excuse, Revoked, Said},
         store::{self, Changes, Connection},
         world::State,
     },
 };
+
+/// By these an answer is lost, or comes when somebody else has taken its place.
+pub(super) const LOSING: &[Excuse] =
+    &[Excuse::NoAnswer, Excuse::FailedAfterActing, Excuse::Crashed, Excuse::Paused, Excuse::CutOff];
+/// The provider refused what was good.
+const IN_ERROR: &str = "refused in error";
 
 impl State {
     pub(super) fn check_death(&mut self, connection: usize, changes: &Changes, is: &Connection) {
@@ -27,27 +33,24 @@ impl State {
             self.violate(connection, "I6", "condemned without the provider's word");
             return;
         }
-        match self.explain(connection, request, is) {
-            Ok(why) => *self.oracle.deaths.entry(why).or_default() += 1,
+        match self.explain(request, is) {
+            Ok(why) => {
+                *self.oracle.deaths.entry(why).or_default() += 1;
+                self.remember(request, is);
+                self.check_unusual(connection, changes, is.client_id);
+            }
             Err(why) => self.violate(connection, "I4", why),
         }
     }
 
     /// Why a connection died, if there is a reason that the engine is not to blame for.
-    fn explain(
-        &self,
-        connection: usize,
-        request: usize,
-        is: &Connection,
-    ) -> Result<&'static str, String> {
+    fn explain(&self, request: usize, is: &Connection) -> Result<&'static str, String> {
         let provider = &self.provider;
-        if provider.requests[request].is_excused_by(&[Excuse::InError]) {
-            return Ok("refused in error");
-        }
+        let in_error = provider.requests[request].is_excused_by(&[Excuse::InError]);
         let presented = provider.requests[request].token;
         let used = match provider.family_of(presented) {
             Some(Revoked::ByOwner) => {
-                let doubted = self.was_in_doubt(connection, is);
+                let doubted = self.was_in_doubt(request, is);
                 return match is.reason {
                     Some(Reason::Revoked) => Ok("withdrawn by the owner"),
                     Some(Reason::RotationLost) if doubted => Ok("withdrawn, in doubt"),
@@ -55,6 +58,14 @@ impl State {
                 };
             }
             Some(Revoked::ByReuse { token, request }) => (token, request),
+            None if in_error && self.is_good(presented) => {
+                let doubted = self.was_in_doubt(request, is);
+                return match is.reason {
+                    Some(Reason::Revoked) => Ok(IN_ERROR),
+                    Some(Reason::RotationLost) if doubted => Ok(IN_ERROR),
+                    reason => Err(format!("refused in error, and called {reason:?}")),
+                };
+            }
             None => (presented, request),
         };
         let Some((_, replaced_by)) = provider.tokens[used.0].replaced else {
@@ -96,23 +107,29 @@ impl State {
         Ok(why)
     }
 
-    /// Whether an answer was missing since the token set that is held came.
-    fn was_in_doubt(&self, connection: usize, is: &Connection) -> bool {
-        let attempts = self.db.tables.attempts.values().rev();
-        let doubtful = |attempt: &store::Attempt| {
-            matches!(attempt.verdict, Some(Verdict::InDoubt) | None)
-                || matches!(attempt.status, Some(500 | 502 | 504))
-        };
-        attempts
-            .filter(|attempt| attempt.connection_id == is.id)
-            .filter(|attempt| attempt.generation_before >= is.generation - 1)
-            .any(doubtful)
-            || self
-                .provider
-                .requests
-                .iter()
-                .rev()
-                .take(40)
-                .any(|request| request.connection == connection && !request.excuses.is_empty())
+    /// Whether an answer was lost since the token set that is held came, or somebody else had its predecessor
+    /// when it came (DESIGN 3.3). That this one has no verdict yet says nothing.
+    fn was_in_doubt(&self, request: usize, is: &Connection) -> bool {
+        if self.oracle.came_late.get(&is.id) == Some(&is.generation) {
+            return true;
+        }
+        let this = self.provider.requests[request].attempt_id;
+        let mut attempts = self.db.tables.attempts.values().rev();
+        attempts.any(|attempt| {
+            attempt.connection_id == is.id
+                && attempt.id != this
+                && attempt.generation_before == is.generation
+                && self.lost_its_answer(attempt)
+        })
+    }
+
+    /// Whether an attempt got no answer, and a fault explains it; of one whose request was never sent nobody
+    /// knows that.
+    fn lost_its_answer(&self, attempt: &store::Attempt) -> bool {
+        let is_doubted = self.oracle.doubted.contains(&attempt.id)
+            || attempt.status.is_some_and(refresh::may_have_acted);
+        let mut requests = self.provider.requests.iter().rev();
+        let request = requests.find(|request| request.attempt_id == attempt.id);
+        is_doubted && request.is_none_or(|request| request.is_excused_by(LOSING))
     }
 }

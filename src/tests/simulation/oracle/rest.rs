@@ -3,7 +3,7 @@
 use time::Duration;
 use uuid::Uuid;
 
-use super::token_of;
+use super::{PAUSE_SHADOW, death::LOSING, token_of};
 use crate::{
     domain::connection::StateName,
     server::app::refresh::engine::LEASE,
@@ -20,7 +20,7 @@ const STUCK: Micros = 40 * SECOND;
 /// After a jump of the shared clock whoever lives is given the time to prolong.
 const SHAKEN: Micros = MINUTE;
 /// How long it takes after an incident until each connection has had its turn.
-const TURN: Micros = 4 * MINUTE;
+pub(super) const TURN: Micros = 4 * MINUTE;
 
 impl State {
     /// Looks for leases that nobody takes over.
@@ -34,9 +34,7 @@ impl State {
             }
         }
         let shared = self.shared_time();
-        let is_shaken = self.jumps.at.last().is_some_and(|jumped| *jumped + SHAKEN > now);
-        let somebody =
-            !is_shaken && self.replicas.iter().any(|replica| replica.well_since + STUCK <= now);
+        let somebody = self.somebody_is_there();
         let rows = self.db.tables.connections.values();
         let free: Vec<Uuid> = rows
             .filter(|n| {
@@ -56,22 +54,18 @@ impl State {
             }
         }
         self.oracle.free_since = since;
+        self.check_canaries();
+        self.check_ends();
+    }
+
+    pub(super) fn somebody_is_there(&self) -> bool {
+        let now = self.schedule.now;
+        let is_shaken = self.jumps.all.last().is_some_and(|jump| jump.at + SHAKEN > now);
+        !is_shaken && self.replicas.iter().any(|replica| replica.well_since + STUCK <= now)
     }
 
     fn could_be_claimed(&self, n: &Connection) -> bool {
         let shared = self.shared_time();
-        let client = &self.db.tables.clients[&n.client_id];
-        let limit = self
-            .provider
-            .clients
-            .iter()
-            .find(|known| known.id == n.client_id)
-            .and_then(|known| known.profile.policy.concurrency);
-        // What began within a lease's time may still be under way, whoever has the connection now.
-        let since = shared - LEASE - Duration::seconds(5);
-        let begun = self.db.tables.attempts.values().rev();
-        let begun = begun.take_while(|attempt| attempt.started_at > since);
-        let held = begun.filter(|a| a.client_id == n.client_id && a.verdict.is_none());
         // A claim looks at as many as there is room for, the longest due first. Those of them that somebody
         // has locked, a process that stands still among them, keep their places.
         let before = self.db.tables.connections.values().filter(|other| {
@@ -80,12 +74,31 @@ impl State {
                 && other.due_at.is_some_and(|due| due <= shared)
                 && self.db.locks.contains_key(&Key::Connection(other.id))
         });
-        client.may_ask(shared)
-            && client.next_request_at.is_none_or(|next| next <= shared)
+        self.db.tables.clients[&n.client_id].may_ask(shared)
+            && self.has_room(n.client_id, before.count())
             && n.due_at.is_some_and(|due| due <= shared)
-            && held.count() + before.count() < limit.unwrap_or(u32::MAX) as usize
             && !self.db.locks.contains_key(&Key::Connection(n.id))
-            && !self.db.locks.contains_key(&Key::Client(n.client_id))
+    }
+
+    /// Whether neither limits nor anybody's transaction keep a client's requests from beginning, if so many
+    /// are before them.
+    pub(super) fn has_room(&self, client_id: Uuid, waiting: usize) -> bool {
+        let shared = self.shared_time();
+        let client = &self.db.tables.clients[&client_id];
+        let limit = self
+            .provider
+            .clients
+            .iter()
+            .find(|known| known.id == client_id)
+            .and_then(|known| known.profile.policy.concurrency);
+        // What began within a lease's time may still be under way, whoever has the connection now.
+        let since = shared - LEASE - Duration::seconds(5);
+        let begun = self.db.tables.attempts.values().rev();
+        let begun = begun.take_while(|attempt| attempt.started_at > since);
+        let held = begun.filter(|a| a.client_id == client_id && a.verdict.is_none());
+        client.next_request_at.is_none_or(|next| next <= shared)
+            && held.count() + waiting < limit.unwrap_or(u32::MAX) as usize
+            && !self.db.locks.contains_key(&Key::Client(client_id))
     }
 
     /// Everything has worked for a while, and everybody is there.
@@ -97,23 +110,22 @@ impl State {
         if !self.journals.are_settled() {
             self.violate(0, "I3", "a journal holds what nobody has stored");
         }
+        if !self.db.tables.incidents.is_empty() {
+            self.violate(0, "I11", "an incident goes on, and nobody ends it");
+        }
         for connection in 0..self.connections.len() {
             let row = self.db.tables.connections[&self.connections[connection]].clone();
             let token = self.db.tables.sets.get(&row.id).and_then(token_of);
-            if self.is_undecided(&row, token)
-                || self.is_late_by_the_clock(&row)
-                || self.waited_for_others(&row)
-            {
+            if matches!(row.state, StateName::NeedsReauth | StateName::Disconnected) {
                 continue;
             }
-            match row.state {
-                StateName::NeedsReauth | StateName::Disconnected => continue,
-                StateName::Active if row.access_expires_at.is_some_and(|end| end > shared) => {}
-                state => {
-                    let until = row.access_expires_at;
-                    let why = format!("{state:?}, its token lives until {until:?}, it is {shared}");
-                    self.violate(connection, "I9", why);
-                }
+            let is_late = self.is_late_by_the_clock(&row);
+            let is_fresh = row.state == StateName::Active
+                && row.access_expires_at.is_some_and(|end| end > shared);
+            if !is_fresh && !is_late {
+                let (state, until) = (row.state, row.access_expires_at);
+                let why = format!("{state:?}, its token lives until {until:?}, it is {shared}");
+                self.violate(connection, "I9", why);
             }
             let durable = self.oracle.durable.get(&connection).copied();
             if token < durable {
@@ -125,7 +137,8 @@ impl State {
                 request.connection == connection && !request.is_settled
             });
             let good = token.is_some_and(|token| self.is_good(token));
-            if !good && !busy {
+            let is_unheard = is_late && token.is_some_and(|token| self.is_unheard(token));
+            if !good && !busy && !is_unheard {
                 self.violate(
                     connection,
                     "I9",
@@ -135,29 +148,29 @@ impl State {
         }
     }
 
-    /// It was refused, and rightly, but whether that was meant is not decided yet.
-    fn is_undecided(&self, row: &Connection, token: Option<usize>) -> bool {
-        self.db.tables.suspects.contains_key(&row.id)
-            && !token.is_some_and(|token| self.is_good(token))
-    }
-
-    /// Its client has an incident, or had one just now: it gets its turn.
-    fn waited_for_others(&self, row: &Connection) -> bool {
-        let over_at = self.oracle.incidents_over.get(&row.client_id);
-        self.db.tables.incidents.contains_key(&row.client_id)
-            || over_at.is_some_and(|at| *at + TURN > self.schedule.now)
-    }
-
-    /// The clock was set back: it waits for a time that has been before.
+    /// The clock was set back after its time was written down: it waits for one that has been before, by the
+    /// clock that all share (DESIGN 3.9, 3.10).
     fn is_late_by_the_clock(&self, row: &Connection) -> bool {
         let client = &self.db.tables.clients[&row.client_id];
-        let waits_for = [row.due_at, client.paused_until, client.next_request_at];
-        let shared = self.shared_time();
-        self.jumps.went_back && waits_for.into_iter().flatten().any(|until| until > shared)
+        let waits = [(row.id, row.due_at), (client.id, client.paused_until)];
+        let back = || self.jumps.all.iter().filter(|jump| jump.by < 0);
+        waits.into_iter().any(|(id, until)| {
+            let written_at = self.oracle.waits_since.get(&id).copied().unwrap_or_default();
+            until.is_some_and(|until| until > self.shared_time())
+                && back().any(|jump| written_at <= jump.at + PAUSE_SHADOW)
+        })
+    }
+
+    /// Whether what became of a token can't be known yet by whoever waits for a time that has been before:
+    /// its consent was withdrawn, or an answer was lost (DESIGN 3.3: it is asked with again, and then known).
+    fn is_unheard(&self, token: usize) -> bool {
+        let mut requests = self.provider.requests.iter();
+        self.provider.family_of(token).is_some()
+            || requests.any(|request| request.token == token && request.is_excused_by(LOSING))
     }
 
     /// Whether a token could be used.
-    fn is_good(&self, token: usize) -> bool {
+    pub(super) fn is_good(&self, token: usize) -> bool {
         let known = &self.provider.tokens[token];
         let row = &self.db.tables.connections[&self.connections[known.connection]];
         let mut clients = self.provider.clients.iter();

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     domain::client,
     tests::simulation::{
-        executor::{MINUTE, SECOND, WORLD},
+        executor::{MINUTE, Micros, SECOND, WORLD},
         faults::Fault,
         history::Event,
         incidents::SPREAD,
@@ -17,6 +17,9 @@ use crate::{
         world::World,
     },
 };
+
+/// For how long no admin meddles with incidents when everything works again.
+const SETTLING: Micros = 10 * MINUTE;
 
 /// What an admin decides about a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,16 +129,23 @@ impl World {
         });
     }
 
-    /// When everything works again: what is switched off is switched on, what waits goes on, and in the
-    /// end what is refused is believed.
+    /// When everything works again: what is switched off is switched on, and what is refused after a while
+    /// is believed, where it is refused rightly. Other incidents have to end by themselves.
     pub async fn tidy_up(&self, client: usize) {
         self.enter_secret(client).await;
         self.decide(client, Decision::SwitchOn).await;
-        self.decide(client, Decision::Resume).await;
+        let settled = self.state().schedule.now + SETTLING;
         loop {
             self.sleep(MINUTE).await;
             self.decide(client, Decision::SwitchOn).await;
-            self.decide(client, Decision::Condemn).await;
+            let is_for_people = {
+                let state = self.state();
+                let id = state.provider.clients[client].id;
+                state.schedule.now >= settled && !state.can_end(id)
+            };
+            if is_for_people {
+                self.decide(client, Decision::Condemn).await;
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Attempt, Connection, Key, Result, View, least};
+use super::{Attempt, Connection, Key, Result, View, lease_is_over, least};
 use crate::tests::simulation::world::Broken;
 use crate::{
     domain::{
@@ -19,6 +19,9 @@ use crate::{
         connection::lease::{Lease, Leased, Room},
     },
 };
+
+/// For how long somebody who waits for room is heeded.
+const CALLING: Duration = Duration::seconds(2);
 
 impl View<'_> {
     /// `store::client::list_due`, the ids.
@@ -53,10 +56,8 @@ impl View<'_> {
             let Some(client) = client.filter(|c| c.may_ask_in(states, self.now)) else { continue };
             let open = self.open_attempts(limit.client_id, open_since);
             let answered = open.iter().filter(|id| answered.contains(id)).count() as i32;
-            let yields = match client.callers_until.is_some_and(|until| until > self.now) {
-                true => limit.yields,
-                false => 0,
-            };
+            let waiting = client.callers_until.is_some_and(|end| !lease_is_over(end, self.now));
+            let yields = if waiting { limit.yields } else { 0 };
             let under_way = open.len() as i32 - answered.min(limit.concurrency) + yields;
             let by_rate = match limit.interval {
                 None => f64::from(limit.concurrency),
@@ -84,11 +85,12 @@ impl View<'_> {
     /// `limit::call_for_room`.
     pub fn call_for_room(&mut self, id: Uuid) -> Result<()> {
         let key = Key::Client(id);
-        if !self.is_locked(key)
-            && let Some(mut client) = self.client(id).cloned()
-        {
+        let Some(mut client) = self.client(id).cloned() else { return Ok(()) };
+        let soon = self.now + CALLING / 2;
+        let is_over = |until| until < soon || lease_is_over(until, self.now);
+        if !self.is_locked(key) && client.callers_until.is_none_or(is_over) {
             self.lock([key])?;
-            client.callers_until = Some(self.now + Duration::seconds(2));
+            client.callers_until = Some(self.now + CALLING);
             self.open.changes.clients.insert(id, client);
         }
         Ok(())

@@ -223,8 +223,11 @@ impl View<'_> {
 
     /// An admin switches a client off.
     pub fn switch_off(&mut self, client_id: Uuid) -> Result<()> {
+        let was = self.client(client_id).map(|client| client.state);
         self.set_state(client_id, client::StateName::Disabled)?;
-        self.forget_incident(client_id);
+        if was == Some(client::StateName::Incident) {
+            self.forget_incident(client_id);
+        }
         Ok(())
     }
 

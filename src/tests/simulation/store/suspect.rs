@@ -39,9 +39,9 @@ pub struct Suspect {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Incident {
     pub client_id: Uuid,
-    began_at: OffsetDateTime,
+    pub began_at: OffsetDateTime,
     refreshed: i64,
-    confirmed: u32,
+    pub confirmed: u32,
     pub canary_at: OffsetDateTime,
 }
 

@@ -143,7 +143,7 @@ async fn token(
         Ok(asked) => asked,
         // Who is not known is told that, and not what else is wrong.
         Err(problem) => {
-            api_key::authenticate(&app, &key).await?;
+            Box::pin(api_key::authenticate(&app, &key)).await?;
             return Err(problem);
         }
     };
