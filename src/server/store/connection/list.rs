@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use time::{OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
+use self::rest::Rest;
 use super::ConnectionRow;
 use crate::{
     domain::connection::{Connection, ConnectionFilter, Reason, SOON, Sort, Standing, StateName},
@@ -74,17 +75,6 @@ pub struct Wanted {
     ids: Option<Vec<Uuid>>,
     /// Patterns of what is searched, where that was not found out beforehand.
     patterns: [Option<String>; 3],
-}
-
-/// The clients of which connections rest that were not switched off themselves: an index leads from these to
-/// what is theirs.
-#[derive(Clone, Debug, Default)]
-struct Rest {
-    /// Switched off, with all that is theirs.
-    off: Vec<Uuid>,
-    /// Left alone for a while, as their providers asked: what is due before the last of these whiles is over.
-    waiting: Vec<Uuid>,
-    until: Option<OffsetDateTime>,
 }
 
 /// From, and before.
@@ -277,6 +267,7 @@ macro_rules! filtered {
 }
 
 pub mod choose;
+mod rest;
 
 macro_rules! scalar {
     ($first:literal $(+ $more:literal)* $(, $argument:expr)*) => {
@@ -420,7 +411,7 @@ pub async fn count(
 ) -> Result<Found> {
     let mut wanted = Wanted::of(filter, clients, now);
     if filter.standing == Some(Standing::Paused) {
-        wanted.rest = Some(rest(conn, now).await?);
+        wanted.rest = Some(rest::find(conn, now).await?);
     }
     if let Some(external_id) = &filter.external_id {
         wanted.ids = Some(named(conn, external_id, wanted.clients.as_deref()).await?);
@@ -455,27 +446,6 @@ pub async fn count(
     .await?
     .unwrap_or_default();
     Ok(Found { wanted, count: (count <= COUNTED).then_some(count) })
-}
-
-/// Which clients' connections rest now.
-async fn rest(conn: &mut PgConnection, now: OffsetDateTime) -> Result<Rest> {
-    let rows = sqlx::query!(
-        r#"SELECT id, state = 'disabled' AS "is_off!", paused_until FROM clients
-           WHERE state = 'disabled' OR (state = 'ready' AND paused_until > $1)"#,
-        now
-    )
-    .fetch_all(conn)
-    .await?;
-    let mut rest = Rest::default();
-    for row in rows {
-        if row.is_off {
-            rest.off.push(row.id);
-        } else {
-            rest.waiting.push(row.id);
-            rest.until = rest.until.max(row.paused_until);
-        }
-    }
-    Ok(rest)
 }
 
 /// What has an external id: at most one of each of these clients, or of all.
