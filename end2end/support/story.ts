@@ -121,7 +121,9 @@ export class Story {
   /** The last page shuts nobody out, and none made a mistake. Axe cannot look where no script runs. */
   async end(): Promise<void> {
     if (this.seat.script) await this.shutsNobodyOut();
-    expect(this.who.mistakes).toEqual([]);
+    // That the WASM is fetched for nothing is said by the browser itself, when it likes.
+    const ours = (mistake: string) => this.seat.script || !mistake.includes("link preload");
+    expect(this.who.mistakes.filter(ours)).toEqual([]);
     await this.who.context.close();
   }
 
