@@ -2,7 +2,7 @@
 # and can be repeated.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test torture torture-short soak dev figures sqlx fuzz bench bench-provider bench-import bench-pages lighthouse setup
+.PHONY: help run test torture torture-short soak dev figures sqlx fuzz bench bench-provider bench-import bench-pages lighthouse stories setup
 
 help:
 	@echo 'make run      build Regrant and run it with sample data'
@@ -18,6 +18,7 @@ help:
 	@echo 'make bench-provider  what each preset costs, against its limits'
 	@echo 'make bench-pages     how long pages take with 100,000 connections, and how much they weigh'
 	@echo 'make lighthouse      what Lighthouse says of three pages, against its limits'
+	@echo 'make stories  each screen'\''s main task in every width, theme, with and without a script; pictures of all'
 	@echo 'make bench-import    how fast 100,000 connections are imported, against its limits'
 
 setup:
@@ -76,3 +77,9 @@ lighthouse:
 	@sh xtask/setup.sh test lighthouse
 	@cargo xtask build --release
 	@node end2end/lighthouse/run.mjs
+
+# Pictures are in target/end2end/screenshots/stories.
+stories:
+	@sh xtask/setup.sh test
+	@cargo xtask build
+	@cd end2end && REGRANT_STORIES=all npx --no-install playwright test specs/stories.spec.ts --project=walks

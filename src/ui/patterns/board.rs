@@ -64,7 +64,7 @@ pub fn framed(rows: Vec<AnyView>, choosing: bool) -> AnyView {
 fn choice(connection: &Connection, form: &'static str) -> AnyView {
     let label = format!("Choose {}", connection.name());
     view! {
-        <div class="board-choice">
+        <label class="board-choice">
             <input
                 type="checkbox"
                 name="id"
@@ -72,7 +72,7 @@ fn choice(connection: &Connection, form: &'static str) -> AnyView {
                 form=form
                 aria-label=label
             />
-        </div>
+        </label>
     }
     .into_any()
 }
