@@ -145,18 +145,20 @@ export class Story {
   }
 }
 
-/** Whoever means a control hits it, be it a little beside its middle. */
+/** Whoever means a control hits it or its label, be it a little beside the middle. */
 async function handy(control: Locator): Promise<void> {
   await control.click({ trial: true });
   const missed = await control.evaluate((element, reach) => {
     element.scrollIntoView({ block: "center", behavior: "instant" });
-    const box = element.getBoundingClientRect();
+    const targets = [element, ...((element as HTMLInputElement).labels ?? [])];
+    const boxes = targets.map((target) => target.getBoundingClientRect());
+    const size = (box: DOMRect) => Math.min(box.width, box.height);
+    const box = boxes.reduce((one, other) => (size(other) > size(one) ? other : one));
     const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
-    const labels = [...((element as HTMLInputElement).labels ?? [])];
     const around: [number, number][] = [[0, 0], [-reach, 0], [reach, 0], [0, -reach], [0, reach]];
     const misses = around.filter(([right, down]) => {
       const hit = document.elementFromPoint(x + right, y + down);
-      return ![element, ...labels].some((own) => own.contains(hit));
+      return !targets.some((target) => target.contains(hit));
     });
     return misses.map((miss) => miss.join(" "));
   }, FINGER / 2 - 0.5);
