@@ -236,7 +236,8 @@ async fn run_on_database(config: &Config, url: &str, command: Command) -> anyhow
             let left = said(app::keys::count_left(&app).await)?;
             if left > 0 {
                 println!(
-                    "{left} rows were not, and still need an older key: the log says which do not open"
+                    "{left} rows were in use or do not open, and still need an older key: the log says \
+                     which do not open"
                 );
             }
             Ok(())

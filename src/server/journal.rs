@@ -31,8 +31,9 @@ const FRAME: usize = 4 + 8 + 16 + 8;
 /// No record is longer; a length beyond it is no length.
 const LONGEST: usize = 16 << 20;
 const EXTENSION: &str = "journal";
-/// For how long what nobody waited for is kept: whoever still has it to store comes back within seconds.
-const KEPT: Duration = Duration::from_secs(120);
+/// For how long what nobody waited for is kept: whoever still has it to store comes back for it, within seconds
+/// or, if the database refuses it, within minutes.
+pub const KEPT: Duration = Duration::from_secs(15 * 60);
 
 /// What is written down: sealed, and bound to what it is of (an attempt, or a grant that is not stored yet)
 /// and to the generation.

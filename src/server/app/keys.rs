@@ -147,7 +147,7 @@ fn adopt(app: &App, stored: &[WrappedKey]) -> Result<()> {
     Ok(())
 }
 
-/// Seals some rows anew that hold what older keys sealed. `0`: nothing is left to do. What does not open stays
+/// Seals some rows anew that hold what older keys sealed. `0`: nothing is left that can be done now. What does not open stays
 /// as it is, and keeps nothing else from being sealed anew; [`count_left`] says how much that is.
 pub async fn reseal_some(app: &App) -> Result<usize> {
     loop {
@@ -157,6 +157,7 @@ pub async fn reseal_some(app: &App) -> Result<usize> {
         }
         match reseal_batch(app, newest).await? {
             // All of them were damaged. They are passed over from now on.
+            Some(0) if app.stopping().is_cancelled() => return Ok(0),
             Some(0) => {}
             Some(done) => return Ok(done),
             None => {

@@ -2,8 +2,8 @@
 //!
 //! A read must not wait for a write, so each process counts in memory and adds what it counted to the
 //! table every few seconds, many in a statement, with rests between: where thousands of tokens are read a
-//! second, the database is to be busy with these and not with who reads them. A process that dies takes the
-//! last seconds with it: this is a help for people who look for a reader, not evidence. What people do is in
+//! second, the database is to be busy with these and not with who reads them. A process that dies takes what it
+//! had not added with it, seconds of it or, in such a flood, a minute: this is a help for people who look for a reader, not evidence. What people do is in
 //! the audit log at once.
 
 use std::{

@@ -116,6 +116,9 @@ async fn logo(
     Extension(actor): Extension<Actor>,
     mut form: Multipart,
 ) -> Response {
+    if let Err(error) = actor.require(Permission::SettingsWrite) {
+        return not_taken(error);
+    }
     let bytes = match form.next_field().await {
         Ok(Some(field)) => field.bytes().await,
         Ok(None) => return refused(StatusCode::BAD_REQUEST, "The form holds no file."),
@@ -176,12 +179,12 @@ async fn take(app: &App, actor: &Actor, client: Uuid, file: File<Field<'_>>) -> 
     }
 }
 
-/// Why an import did not begin.
+/// Why a form was not taken.
 fn not_taken(error: app::Error) -> Response {
     match error {
         app::Error::Unauthenticated => Redirect::to("/login").into_response(),
         app::Error::Internal(error) => {
-            tracing::error!(error = format!("{error:#}"), "an import could not begin");
+            tracing::error!(error = format!("{error:#}"), "a form could not be taken");
             refused(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "Something went wrong in Regrant. It was logged.",

@@ -1,4 +1,5 @@
-//! Every sealed value, wherever it stands, so that a data key can be retired.
+//! What is sealed for good, tokens and client secrets, so that a data key can be retired. What is sealed for
+//! a while (codes, flows, notes, links) is gone within weeks.
 //!
 //! Bytes 2 to 5 of a sealed value name its key (see `secret::seal`).
 

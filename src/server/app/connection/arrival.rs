@@ -26,7 +26,7 @@ use crate::server::{
         client::{Caller, Made},
         refresh::{JOURNAL_AFTER, JOURNAL_PATIENCE, PARTING, replay as journal, save},
     },
-    journal::Record,
+    journal::{self as journal_file, Record},
     provider::{Account, Grant, account},
     store,
 };
@@ -47,6 +47,8 @@ const HOLD_ON: time::Duration = time::Duration::seconds(30);
 const HOLD_ON_FOR: time::Duration = time::Duration::hours(1);
 /// Who stores a grant asks whose it is within that time; after it, whoever's turn it is.
 pub(super) const NAMED_WITHIN: time::Duration = time::Duration::minutes(2);
+/// Who offers it again finds what the journal wrote too late for whoever waited.
+const _: () = assert!(journal_file::KEPT.as_secs() > 2 * RETRY_HOPELESS.as_secs());
 /// How long a process that is to end goes on offering a grant that it could write down nowhere.
 const LAST_TRIES: Duration = Duration::from_secs(60);
 
@@ -180,7 +182,7 @@ async fn store(
     let mut refused_since = None;
     loop {
         match offer_and_keep(app, arrival, caller, is_again, kept).await {
-            Ok(None) => refused_since = None,
+            Ok(None) => refused_since = refused_since.or_else(|| Some(app.now())),
             Err(error) if !is_final(&error) => {
                 let is_there = !matches!(&error, Error::Internal(error) if save::is_absence(error));
                 let since = refused_since.unwrap_or_else(|| app.now());

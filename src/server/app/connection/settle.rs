@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
+use time::Duration;
 use uuid::Uuid;
 
 use super::{
@@ -15,7 +16,11 @@ use crate::{
         connection::{Connection, Reason, State, is_seldom_told},
         device::DeviceState,
     },
-    server::{app::client::Caller, provider::Grant, store},
+    server::{
+        app::{client::Caller, refresh::claim},
+        provider::Grant,
+        store::{self, connection::lease},
+    },
 };
 
 /// What came of a grant that was given for the first time.
@@ -51,6 +56,7 @@ pub(super) async fn settle(
     is_again: bool,
 ) -> Result<Option<Settled>> {
     let refused = |outcome, why: &str| Ok(Some(Settled::refused(outcome, why)));
+    let taken = app.elapsed();
     let mut tx = conn.begin().await?;
     let home = home::find(app, &mut tx, given, consent.connection_id).await?;
     let is_same_client = caller.confirm(&mut tx).await?;
@@ -106,7 +112,9 @@ pub(super) async fn settle(
         return refused(Outcome::MissingScope, &missing.join(" "));
     }
     // Without a refresh token in the response the one we hold goes on; it may be being replaced.
-    if given.refresh_token.is_none() && is_being_refreshed(app, &mut tx, connection.id).await? {
+    if given.refresh_token.is_none()
+        && is_being_refreshed(app, &mut tx, connection.id, taken).await?
+    {
         return Ok(None);
     }
     if let Some((relink_id, open_at)) = consent.relink
@@ -146,14 +154,21 @@ pub(super) async fn settle(
     Ok(Some(Settled::done(connection.id)))
 }
 
-/// Whether a refresh may be under way: by the same rules by which leases are taken over.
-async fn is_being_refreshed(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<bool> {
-    use store::connection::lease;
-    let may_end = app.database_was_heard() && !app.flights().holds(id);
-    match may_end {
-        true => Ok(lease::is_held(conn, id, app.database_now()).await?),
-        false => Ok(lease::is_leased(conn, id).await?),
+/// Whether a refresh may be under way, asked in a transaction that began at `taken`: by the same rules by which
+/// leases are taken over.
+async fn is_being_refreshed(
+    app: &App,
+    conn: &mut PgConnection,
+    id: Uuid,
+    taken: Duration,
+) -> Result<bool> {
+    if !lease::is_leased(conn, id).await? {
+        return Ok(false);
     }
+    if app.flights().holds(id) || lease::is_held(conn, id, app.database_now()).await? {
+        return Ok(true);
+    }
+    Ok(!claim::may_take_over(app, conn, taken).await?)
 }
 
 /// What there was of a consent that came to nothing.

@@ -189,6 +189,16 @@ pub(super) async fn may_keep(
     if !leased.iter().any(Leased::is_orphan) {
         return Ok(true);
     }
+    may_take_over(app, conn, taken).await
+}
+
+/// Whether a lease that is over by the database's clock may be taken over in a transaction that began at
+/// `taken`.
+pub(in crate::server::app) async fn may_take_over(
+    app: &App,
+    conn: &mut PgConnection,
+    taken: Duration,
+) -> Result<bool> {
     if app.elapsed() - taken > PROMPT {
         app.database_kept_us_waiting();
         return Ok(false);
