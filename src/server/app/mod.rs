@@ -195,6 +195,11 @@ impl App {
         self.0.contact.jumped(self.elapsed())
     }
 
+    /// Whether the database's clock has not jumped for as long as anything may be under way.
+    pub(crate) fn database_clock_is_steady(&self) -> bool {
+        self.0.contact.is_steady(self.elapsed())
+    }
+
     pub(crate) fn saver(&self) -> &refresh::Saver {
         &self.0.saver
     }

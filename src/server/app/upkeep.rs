@@ -41,7 +41,9 @@ const CLOCK_LATENCY: Duration = Duration::seconds(1);
 /// whatever their machines' clocks say. Where that clock itself jumped, leases are not trusted for a while.
 pub async fn check_clock(app: &App) -> Result<()> {
     let mut conn = app.pool().acquire().await?;
-    follow_clock(app, &mut conn).await
+    follow_clock(app, &mut conn).await?;
+    // Also what was spent before a jump that happened when nobody was there to see it.
+    Ok(store::client::limit::forget_debts(&mut conn, app.now() + DEBT).await?)
 }
 
 /// [`check_clock`], on a connection that is at hand.

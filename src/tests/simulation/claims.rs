@@ -20,12 +20,12 @@ use crate::{
     domain::{attempt::Trigger, client, provider::Profile},
     server::{
         app::refresh::{
-            claim::PROMPT,
+            claim::{self, PROMPT},
             engine::{LEASE, Ports, Task},
-            intent::{self, Orphans, UNDER_WAY},
+            intent::{self, Orphans},
         },
         store::{
-            client::limit::Limit,
+            client::limit::{Begun, Limit},
             connection::lease::{Lease, Leased, Room},
         },
     },
@@ -91,10 +91,10 @@ pub async fn claim_due(
     limits: &[Limit],
     hands: Hands<'_>,
     limit: usize,
-    since: OffsetDateTime,
+    open: Begun,
 ) -> Result<Found, Gone> {
     let Hands { except, answered } = hands;
-    let rooms = tx.run("look for room", |view| view.room(limits, &READY, since, answered)).await?;
+    let rooms = tx.run("look for room", |view| view.room(limits, &READY, open, answered)).await?;
     let was_busy = rooms.len() < limits.len();
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
     if rooms.is_empty() {
@@ -116,10 +116,10 @@ pub async fn claim_one(
     limit: &Limit,
     answered: &[Uuid],
     (id, generation): (Uuid, i64),
-    since: OffsetDateTime,
+    open: Begun,
 ) -> Result<(Option<Leased>, bool), Gone> {
     let limits = std::slice::from_ref(limit);
-    let rooms = tx.run("look for room", |view| view.room(limits, &READY, since, answered)).await?;
+    let rooms = tx.run("look for room", |view| view.room(limits, &READY, open, answered)).await?;
     if rooms.iter().all(|room| room.room <= 0) {
         return Ok((None, false));
     }
@@ -183,10 +183,10 @@ impl Process {
         Lease { id, now: None, seconds: self.lease_time(), orphans: self.hears() }
     }
 
-    /// `claim::room`: what began before takes no room.
-    pub fn open_since(&self) -> OffsetDateTime {
-        let jumped = self.contact.jumped(self.elapsed());
-        self.now() - UNDER_WAY - jumped + Duration::milliseconds(1)
+    /// `claim::room`.
+    pub fn under_way(&self) -> Begun {
+        let elapsed = self.elapsed();
+        claim::under_way(self.now(), self.contact.jumped(elapsed), self.contact.is_steady(elapsed))
     }
 
     /// `claim::lease_of_one`.
@@ -225,7 +225,7 @@ impl Process {
         let in_hand: Vec<Uuid> = self.flights.held().into_iter().map(|(id, _)| id).collect();
         let answered = self.flights.answered();
         let hands = Hands { except: &in_hand, answered: &answered };
-        let found = claim_due(&mut tx, lease, &limits, hands, limit, self.open_since()).await?;
+        let found = claim_due(&mut tx, lease, &limits, hands, limit, self.under_way()).await?;
         let Found { leased, is_limited, was_busy } = found;
         if !self.may_keep(&leased, taken) {
             return Ok(Found { leased: Vec::new(), is_limited: true, was_busy });
@@ -251,7 +251,7 @@ impl Process {
         let mut tx = self.world.begin(Some(self.replica)).await?;
         let lease = self.lease_of_one(id);
         let (answered, one) = (self.flights.answered(), (id, generation));
-        match claim_one(&mut tx, lease, &limit, &answered, one, self.open_since()).await? {
+        match claim_one(&mut tx, lease, &limit, &answered, one, self.under_way()).await? {
             (_, false) => Ok(One::NoRoom),
             (Some(leased), true) if !self.may_keep(std::slice::from_ref(&leased), taken) => {
                 Ok(One::Taken)

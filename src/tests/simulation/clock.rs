@@ -56,6 +56,14 @@ impl State {
 }
 
 impl Process {
+    /// `upkeep::check_clock`.
+    pub fn check_clock(&self) {
+        self.follow_clock();
+        let mut state = self.world.state();
+        let until = state.shared_time() + DEBT;
+        state.db.tables.forget_debts(until);
+    }
+
     /// `upkeep::follow_clock`.
     pub fn follow_clock(&self) {
         let mut state = self.world.state();

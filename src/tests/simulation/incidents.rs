@@ -226,9 +226,9 @@ impl Process {
         let profile = clients[0].profile.clone();
         let limits = [intent::limit(client_id, Some(&profile))];
         let mut tx = self.world.begin(Some(self.replica)).await?;
-        let (since, answered) = (self.open_since(), self.flights.answered());
+        let (open, answered) = (self.under_way(), self.flights.answered());
         let states = [StateName::Incident];
-        let look = |view: &mut View<'_>| view.room(&limits, &states, since, &answered);
+        let look = |view: &mut View<'_>| view.room(&limits, &states, open, &answered);
         let rooms = tx.run("look for room", look).await?;
         if rooms.iter().all(|room| room.room <= 0) {
             return Ok(None);

@@ -170,7 +170,7 @@ impl Process {
             self.world.at("wait for the store");
             self.world.sleep(SECOND).await;
         }
-        self.follow_clock();
+        self.check_clock();
         self.leftovers().await;
         let looking = self.clone();
         self.spawn(async move { looking.prolong().await });

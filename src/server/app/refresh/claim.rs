@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use secrecy::ExposeSecret;
 use sqlx::{Connection, PgConnection};
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{
@@ -30,7 +30,7 @@ use crate::{
         store::{
             self,
             attempt::Intent,
-            client::limit::Limit,
+            client::limit::{Begun, Limit},
             connection::lease::{self, Lease, Leased, Room},
             token_set::Kept,
         },
@@ -42,6 +42,9 @@ const READY: [client::StateName; 1] = [client::StateName::Ready];
 
 /// A claim that takes longer had to wait for somebody.
 pub(crate) const PROMPT: Duration = Duration::seconds(3);
+
+/// No jump of a clock is longer.
+const AT_ANY_TIME: Duration = Duration::days(36500);
 
 /// A refresh that is ours to make, or the reason why it can't even be asked for.
 pub type Claimed = Task<std::result::Result<Arc<Caller>, String>>;
@@ -211,6 +214,13 @@ fn profile_of(caller: &Result<Caller>) -> Option<&Profile> {
     caller.as_ref().ok().map(|caller| caller.profile.as_ref())
 }
 
+/// When what takes room now began. What began earlier has a holder that is gone, or its answer. So has what
+/// seems to begin later, if the clock has not jumped for a while: it began before the clock was set back.
+pub fn under_way(now: OffsetDateTime, jumped: Duration, is_steady: bool) -> Begun {
+    let since = now - UNDER_WAY - jumped + Duration::milliseconds(1);
+    Begun { since, before: now + if is_steady { Duration::minutes(1) } else { AT_ANY_TIME } }
+}
+
 /// How many requests of each client may begin now.
 pub(super) async fn room(
     app: &App,
@@ -218,10 +228,9 @@ pub(super) async fn room(
     limits: &[Limit],
     states: &[client::StateName],
 ) -> Result<Vec<Room>> {
-    // What began before takes no room any more: its holder is gone, or has its answer.
-    let since = app.now() - UNDER_WAY - app.database_clock_jumps() + Duration::milliseconds(1);
+    let open = under_way(app.now(), app.database_clock_jumps(), app.database_clock_is_steady());
     let (answered, now) = (app.flights().answered(), app.database_now());
-    Ok(store::client::limit::room(conn, limits, states, since, &answered, now).await?)
+    Ok(store::client::limit::room(conn, limits, states, open, &answered, now).await?)
 }
 
 /// Counts what is claimed against the rates of its clients.

@@ -4,7 +4,7 @@
 //! connections whose leases ran out meanwhile. They bring them within moments. Until then nobody else
 //! takes these connections over: the refresh token that is stored may be spent.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use time::Duration;
 
@@ -33,6 +33,8 @@ pub struct Contact {
     heard: Mutex<Option<(Duration, Duration)>>,
     /// When the database's clock was last seen to have jumped, and by how much it went forward in all.
     jumped: Mutex<Option<(Duration, Duration)>>,
+    /// When it was first asked for.
+    since: OnceLock<Duration>,
 }
 
 impl Contact {
@@ -75,6 +77,15 @@ impl Contact {
             _ => Duration::ZERO,
         }
     }
+
+    /// Whether the database's clock has not jumped for as long as anything may be under way, as far as we know,
+    /// who have to be there for so long to know it.
+    pub fn is_steady(&self, elapsed: Duration) -> bool {
+        let since = *self.since.get_or_init(|| elapsed);
+        let jumped = *self.jumped.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = jumped.map_or(since, |(at, _)| at.max(since));
+        elapsed - since > UNDER_WAY
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +123,15 @@ mod tests {
         contact.shaken(Duration::seconds(11), Duration::ZERO);
         assert!((11..31).all(|second| !heard(f64::from(second))));
         assert!(heard(31.0));
+    }
+
+    #[test]
+    fn a_clock_is_steady_once_it_has_not_jumped_for_a_while() {
+        let contact = Contact::default();
+        let steady = |at| contact.is_steady(Duration::seconds(at));
+        assert_eq!([10, 60, 61].map(steady), [false, false, true]);
+        contact.shaken(Duration::seconds(70), Duration::minutes(-20));
+        assert_eq!([70, 120, 121].map(steady), [false, false, true]);
     }
 
     /// What is under way began so much longer ago by a clock that went forward meanwhile.

@@ -23,9 +23,16 @@ pub struct Limit {
     pub burst: f64,
 }
 
+/// When what may still be under way began, by the ids of its attempts.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun {
+    pub since: OffsetDateTime,
+    pub before: OffsetDateTime,
+}
+
 /// How many requests each client may begin now. Until our transaction ends, whoever asks for the same
 /// client goes without it: nobody waits here, holding a connection that others need. Clients that are not in one of these states, or
-/// that were asked to pause, are left out. Attempts begun before `open_since` are under way no more, also if
+/// that were asked to pause, are left out. Attempts begun at other times than `open` are under way no more, also if
 /// nobody came back to say so; nor are those whose answers are here, as `answered`. Of these no more than
 /// the client has places are left out, so that what is not stored yet does not pile up. What seems to be held for longer than anybody
 /// holds it was held before a clock was set back.
@@ -33,7 +40,7 @@ pub async fn room(
     conn: &mut PgConnection,
     limits: &[Limit],
     states: &[StateName],
-    open_since: OffsetDateTime,
+    open: Begun,
     answered: &[Uuid],
     now: Option<OffsetDateTime>,
 ) -> Result<Vec<Room>> {
@@ -60,7 +67,7 @@ pub async fn room(
                              THEN 1 ELSE 0 END
                       - (SELECT count(*) - least(count(*) FILTER (WHERE a.id = ANY ($9)), l.concurrency)
                          FROM attempts a
-                         WHERE a.client_id = c.id AND a.verdict IS NULL AND a.id >= $8),
+                         WHERE a.client_id = c.id AND a.verdict IS NULL AND a.id >= $8 AND a.id < $11),
                       CASE WHEN l.spacing IS NULL THEN l.concurrency
                            ELSE floor(l.burst - coalesce(greatest(0, extract(epoch FROM
                                 c.next_request_at - coalesce($6::timestamptz, statement_timestamp()))), 0)::float8
@@ -78,9 +85,10 @@ pub async fn room(
         &locked,
         now,
         &states,
-        attempt::first_id(open_since),
+        attempt::first_id(open.since),
         answered,
-        &yields
+        &yields,
+        attempt::first_id(open.before)
     )
     .fetch_all(conn)
     .await?)

@@ -124,7 +124,11 @@ impl State {
                 && row.access_expires_at.is_some_and(|end| end > shared);
             if !is_fresh && !is_late {
                 let (state, until) = (row.state, row.access_expires_at);
-                let why = format!("{state:?}, its token lives until {until:?}, it is {shared}");
+                let client = &self.db.tables.clients[&row.client_id];
+                let why = format!(
+                    "{state:?}, its token lives until {until:?}, it is {shared}; due {:?}, {client:?}",
+                    row.due_at
+                );
                 self.violate(connection, "I9", why);
             }
             let durable = self.oracle.durable.get(&connection).copied();

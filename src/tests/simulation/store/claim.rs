@@ -15,7 +15,7 @@ use crate::{
     },
     server::store::{
         attempt::{self, Abandoned},
-        client::limit::Limit,
+        client::limit::{Begun, Limit},
         connection::lease::{Lease, Leased, Room},
     },
 };
@@ -40,7 +40,7 @@ impl View<'_> {
         &mut self,
         limits: &[Limit],
         states: &[client::StateName],
-        open_since: OffsetDateTime,
+        open: Begun,
         answered: &[Uuid],
     ) -> Result<Vec<Room>> {
         let known: Vec<&Limit> =
@@ -54,11 +54,11 @@ impl View<'_> {
             self.lock([key])?;
             let client = self.client(limit.client_id);
             let Some(client) = client.filter(|c| c.may_ask_in(states, self.now)) else { continue };
-            let open = self.open_attempts(limit.client_id, open_since);
-            let answered = open.iter().filter(|id| answered.contains(id)).count() as i32;
+            let begun = self.open_attempts(limit.client_id, open);
+            let answered = begun.iter().filter(|id| answered.contains(id)).count() as i32;
             let waiting = client.callers_until.is_some_and(|end| !lease_is_over(end, self.now));
             let yields = if waiting { limit.yields } else { 0 };
-            let under_way = open.len() as i32 - answered.min(limit.concurrency) + yields;
+            let under_way = begun.len() as i32 - answered.min(limit.concurrency) + yields;
             let by_rate = match limit.interval {
                 None => f64::from(limit.concurrency),
                 Some(interval) => {
@@ -75,11 +75,11 @@ impl View<'_> {
     }
 
     /// The attempts of a client that have no verdict yet, and can still be under way.
-    fn open_attempts(&self, client_id: Uuid, since: OffsetDateTime) -> Vec<Uuid> {
-        let first = attempt::first_id(since);
+    fn open_attempts(&self, client_id: Uuid, open: Begun) -> Vec<Uuid> {
+        let ids = attempt::first_id(open.since)..attempt::first_id(open.before);
         let attempts = self.tables.open.iter().filter_map(|id| self.tables.attempts.get(id));
         let ours = attempts.filter(|attempt| attempt.client_id == client_id);
-        ours.filter(|attempt| attempt.id >= first).map(|attempt| attempt.id).collect()
+        ours.filter(|attempt| ids.contains(&attempt.id)).map(|attempt| attempt.id).collect()
     }
 
     /// `limit::call_for_room`.
