@@ -9,7 +9,7 @@ use crate::{
     server::app::refresh::engine::LEASE,
     tests::simulation::{
         executor::{MINUTE, Micros, SECOND},
-        provider::Rotation,
+        provider::{Excuse, Rotation},
         store::{Connection, lease_is_over, transaction::Key},
         world::State,
     },
@@ -170,7 +170,12 @@ impl State {
     fn is_unheard(&self, token: usize) -> bool {
         let mut requests = self.provider.requests.iter();
         self.provider.family_of(token).is_some()
-            || requests.any(|request| request.token == token && request.is_excused_by(LOSING))
+            || requests.any(|request| {
+                // Of two answers to a request that was doubled the first, with what it gave, comes to nobody.
+                let is_lost =
+                    request.is_excused_by(LOSING) || request.is_excused_by(&[Excuse::Duplicated]);
+                request.token == token && is_lost
+            })
     }
 
     /// Whether a token could be used.
