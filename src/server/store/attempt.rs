@@ -166,7 +166,9 @@ async fn doubted(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<(Uuid, Off
     Ok(rows.into_iter().map(|row| (row.id, row.finished_at)).collect())
 }
 
-/// Ends attempts that have this verdict so far; which of them.
+/// Ends attempts that have this verdict so far; which of them. What is written is looked up in the arrays, row
+/// by row: as a table to join with it would be gone through for each attempt, since PostgreSQL expects one
+/// attempt at most between two ids that are younger than its statistics.
 async fn end(
     conn: &mut PgConnection,
     endings: &[(Uuid, Uuid, Ending)],
@@ -178,14 +180,14 @@ async fn end(
     let column = Endings(endings);
     Ok(sqlx::query_scalar!(
         "UPDATE attempts a
-         SET finished_at = $1, verdict = e.verdict, error_class = e.error_class, status = e.status,
-             error_code = e.error_code, error_description = e.error_description,
-             generation_after = e.generation_after, fingerprint_after = e.fingerprint_after
-         FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[],
-                     $9::bigint[], $10::text[])
-              AS e (connection_id, id, verdict, error_class, status, error_code, error_description,
-                    generation_after, fingerprint_after)
-         WHERE a.connection_id = e.connection_id AND a.id = e.id AND a.id >= $11 AND a.id <= $12
+         SET (finished_at, verdict, error_class, status, error_code, error_description,
+              generation_after, fingerprint_after)
+             = (SELECT $1::timestamptz, ($4::text[])[e.place], ($5::text[])[e.place], ($6::int[])[e.place],
+                       ($7::text[])[e.place], ($8::text[])[e.place], ($9::bigint[])[e.place],
+                       ($10::text[])[e.place]
+                FROM (SELECT array_position($3::uuid[], a.id) AS place OFFSET 0) e)
+         WHERE a.connection_id = ANY ($2) AND a.id >= $11 AND a.id <= $12
+           AND array_position($3::uuid[], a.id) IS NOT NULL
            AND a.verdict IS NOT DISTINCT FROM $13
          RETURNING a.id",
         finished_at,
