@@ -68,26 +68,30 @@ pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
         Ok(false) => {}
         Err(error) => tracing::error!(error = format!("{error:#}"), "spreading failed"),
     }
-    let mut claims = Claims { app, claimed: claim(app, limit).await? };
+    let mut claims = Claims { app, claimed: claim(app, limit, false).await? };
     if let Err(error) = canary::due(app, |claimed| claims.claimed.push(claimed)).await {
         tracing::error!(error = format!("{error:#}"), "looking for canaries failed");
     }
     Ok(claims.begin())
 }
 
-/// [`begin_due`], for when there is room again for what was due before: nothing else is looked after.
+/// [`begin_due`], for when there is room again for what was due before: nothing else is looked after, and a
+/// portion is begun at a time.
 pub async fn fill_places(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
     let _seen = app.tasks().token();
     if app.stopping().is_cancelled() {
         return Ok(Vec::new());
     }
-    let claimed = claim(app, limit).await?;
+    let claimed = claim(app, limit, true).await?;
     Ok(Claims { app, claimed }.begin())
 }
 
-async fn claim(app: &App, limit: i64) -> Result<Vec<Claimed>> {
-    let due = claim::due(app, limit).await?;
+async fn claim(app: &App, limit: i64, in_portions: bool) -> Result<Vec<Claimed>> {
+    let due = claim::due(app, limit, in_portions).await?;
     app.flights().set_hungry(due.is_limited);
+    if due.is_cut {
+        app.tell_of_places();
+    }
     if due.was_busy {
         app.wake_worker_in(BUSY_LOOK);
     }

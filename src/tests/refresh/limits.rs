@@ -1,6 +1,7 @@
 //! Point 11: each client's limits are kept over all replicas and callers, and nobody else pays for
 //! them.
 
+use futures::FutureExt;
 use sqlx::PgPool;
 use time::Duration;
 use tokio::task::JoinHandle;
@@ -93,6 +94,25 @@ async fn concurrency_is_kept_over_replicas_and_callers(pool: PgPool) {
         left -= now;
     }
     assert_eq!(generations(&world, &ids).await, [2; 8]);
+}
+
+/// What is asked together is answered together, and is not to wait for one another a second time.
+#[sqlx::test]
+async fn places_that_came_free_are_filled_in_portions(pool: PgPool) {
+    let world = World::new(pool).await;
+    limited(&world, "wide", Some(40), None, 24).await;
+    world.pass(Duration::hours(1));
+    world.control().hold(Hold::BeforeProcessing);
+    let fill = || app::refresh::fill_places(&world.app, 100);
+    let mut begun = fill().await.unwrap();
+    assert_eq!(begun.len(), 16);
+    assert!(world.app.places().now_or_never().is_some(), "the next look follows at once");
+    begun.extend(fill().await.unwrap());
+    assert_eq!(begun.len(), 24);
+    assert!(world.app.places().now_or_never().is_none(), "nothing more is due");
+    world.control().until_held(24).await;
+    world.control().release();
+    futures::future::join_all(begun).await;
 }
 
 /// What is answered and not yet stored takes no place, where it is known; and does not pile up.

@@ -71,12 +71,29 @@ pub struct Due {
     pub claimed: Vec<Claimed>,
     /// There may be more, once something has ended.
     pub is_limited: bool,
+    /// As many as may be claimed at once: there are places for more.
+    pub is_cut: bool,
     /// Someone else was claiming for one of the clients at that moment.
     pub was_busy: bool,
 }
 
-/// Claims what is due, at most `limit`.
-pub async fn due(app: &App, limit: i64) -> Result<Due> {
+/// Of the places that clients have, one in so many is filled by a look for places that came free.
+///
+/// What is claimed together is asked together and, of a provider that takes its time, answered together: if
+/// all of it were claimed together again, all places would be empty while that is done, and the database idle
+/// until the next time.
+const PORTION: i64 = 4;
+/// Fewer are not worth a look.
+const LEAST_PORTION: i64 = 16;
+
+/// How many a look for places fills at most.
+fn portion(limits: &[Limit]) -> i64 {
+    let places: i64 = limits.iter().map(|limit| i64::from(limit.concurrency)).sum();
+    (places / PORTION).max(LEAST_PORTION)
+}
+
+/// Claims what is due, at most `limit`; a portion of it, if others are to follow soon.
+pub async fn due(app: &App, limit: i64, in_portions: bool) -> Result<Due> {
     let mut conn = app.pool().acquire().await?;
     upkeep::follow_clock(app, &mut conn).await?;
     let clients = store::client::list_due(&mut conn, app.database_now()).await?;
@@ -109,7 +126,8 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
     let rooms = room(app, &mut tx, &limits, &READY).await?;
     let was_busy = rooms.len() < wanting;
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
-    let nothing = Due { claimed: Vec::new(), is_limited: true, was_busy };
+    let nothing = Due { is_limited: true, was_busy, ..Due::default() };
+    let limit = if in_portions { limit.min(portion(&limits)) } else { limit };
     if rooms.is_empty() {
         return Ok(nothing);
     }
@@ -121,15 +139,16 @@ pub async fn due(app: &App, limit: i64) -> Result<Due> {
         return Ok(nothing);
     }
     let places: i64 = rooms.iter().map(|room| i64::from(room.room)).sum();
-    let is_limited = rooms.len() < wanting
-        || i64::try_from(leased.len()).is_ok_and(|count| count >= places.min(limit));
+    let count = i64::try_from(leased.len()).unwrap_or(i64::MAX);
+    let is_limited = rooms.len() < wanting || count >= places.min(limit);
+    let is_cut = in_portions && count >= limit && places > limit;
     failpoint::hit(failpoint::CLAIMED);
     spend(app, &mut tx, &limits, &leased).await?;
     let claimed =
         intend(app, &mut tx, leased, &callers, Trigger::Schedule, "worker", taken).await?;
     tx.commit().await?;
     failpoint::hit(failpoint::INTENDED);
-    Ok(Due { claimed, is_limited, was_busy })
+    Ok(Due { claimed, is_limited, is_cut, was_busy })
 }
 
 /// What came of asking for one connection.
