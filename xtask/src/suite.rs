@@ -2,15 +2,15 @@
 //! tests, and the torture of real processes in its short form. A step that fails does not keep the later ones from being looked at.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::closing_line::{self, Count};
 use crate::steps::step;
-use crate::{database, process, site, torture};
+use crate::{database, process, torture};
 
 pub fn run() -> Result<ExitCode> {
     let mut count = Count::default();
@@ -24,44 +24,42 @@ pub fn run() -> Result<ExitCode> {
         true
     };
 
+    // What the browser loads is built beside what serves it: each leaves a core idle for minutes.
+    let beside = thread::spawn(browser_half);
     keep("Formatting", &mut || process::check(process::cargo().args(["fmt", "--all", "--check"])));
     keep("Lints of the server", &mut || {
-        lint(&["--all-targets"])?;
-        lint(&["--package", "xtask", "--bin", "xtask", "--test", "closing_line"])
+        process::check(&mut lint(&["--all-targets"]))?;
+        process::check(&mut lint(&[
+            "--package",
+            "xtask",
+            "--bin",
+            "xtask",
+            "--test",
+            "closing_line",
+        ]))
     });
-    keep("Lints of the browser half", &mut || {
-        lint(&[
-            "--lib",
-            "--target=wasm32-unknown-unknown",
-            "--no-default-features",
-            "--features=hydrate",
-            "--target-dir=target/front",
-        ])
+    keep("Building the Rust tests", &mut || {
+        process::check(database::rust_tests("", &[]).args(TESTED).arg("--no-run"))
     });
-    // A workspace of its own, with its own list of crates: nothing else would tell that it does not build.
-    keep("Lints of the fuzzer", &mut || {
-        lint(&[
-            "--locked",
-            "--manifest-path=fuzz/Cargo.toml",
-            "--lib",
-            "--bins",
-            "--bench=provider",
-            "--target-dir=target/fuzz",
-        ])
-    });
+    let mut built = keep("Building what the torture kills", &mut || torture::build());
+    match beside.join() {
+        Ok(steps) => {
+            for (name, step) in steps {
+                built &= keep(name, &mut || step.tell());
+            }
+        }
+        Err(_) => bail!("whoever built the browser half broke off"),
+    }
+
     keep("Rust tests", &mut || {
         database::with_throwaway(|url| {
-            counted(&mut database::rust_tests(url, &[]), &mut count)?;
+            counted(database::rust_tests(url, &[]).args(TESTED), &mut count)?;
             Ok(ExitCode::SUCCESS)
         })?;
         let mut own = process::cargo();
         counted(own.args(["test", "--quiet", "--package", "xtask"]), &mut count)
     });
     keep("The torture's judge", &mut || counted(&mut torture::judge_tests(), &mut count));
-    let built = keep("Building what the browser tests and the torture run", &mut || {
-        site::build(true)?;
-        torture::build()
-    });
     if built {
         keep("Browser tests", &mut || {
             let mut playwright = process::command("npx");
@@ -87,8 +85,67 @@ pub fn run() -> Result<ExitCode> {
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn lint(args: &[&str]) -> Result<()> {
-    process::check(process::cargo().arg("clippy").args(args).args(["--", "-D", "warnings"]))
+/// Of the program that is tested and of the one that is tortured only one is built.
+const TESTED: [&str; 2] = ["--features", torture::FEATURE];
+
+/// A step that was done while others told what they did.
+struct Beside(Result<Output>);
+
+impl Beside {
+    fn done(command: &mut Command) -> Self {
+        let name = command.get_program().display().to_string();
+        Self(command.stdin(Stdio::null()).output().context(name))
+    }
+
+    fn tell(&self) -> Result<()> {
+        match &self.0 {
+            Err(error) => bail!("{error:#}"),
+            Ok(output) => {
+                std::io::stderr().write_all(&output.stderr)?;
+                std::io::stdout().write_all(&output.stdout)?;
+                ensure!(output.status.success(), "it ended with {}", output.status);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Lints and builds what shares no folder with the server.
+fn browser_half() -> Vec<(&'static str, Beside)> {
+    let mut lints = lint(&[
+        "--lib",
+        "--target=wasm32-unknown-unknown",
+        "--no-default-features",
+        "--features=hydrate",
+        "--target-dir=target/front",
+    ]);
+    // A workspace of its own, with its own list of crates: nothing else would tell that it does not build.
+    let mut fuzzer = lint(&[
+        "--locked",
+        "--manifest-path=fuzz/Cargo.toml",
+        "--lib",
+        "--bins",
+        "--bench=provider",
+        "--target-dir=target/fuzz",
+    ]);
+    // Not by cargo, which would wait for the server's folder.
+    let mut site = process::command(&own_path());
+    site.args(["site", "--release"]);
+    vec![
+        ("Lints of the browser half", Beside::done(&mut lints)),
+        ("Building the site", Beside::done(&mut site)),
+        ("Lints of the fuzzer", Beside::done(&mut fuzzer)),
+    ]
+}
+
+fn own_path() -> String {
+    std::env::current_exe().map_or_else(|_| "xtask".into(), |path| path.display().to_string())
+}
+
+fn lint(args: &[&str]) -> Command {
+    let mut cargo = process::cargo();
+    cargo.arg("clippy").args(args).args(["--", "-D", "warnings"]);
+    cargo
 }
 
 /// Runs a test runner, shows what it prints, and adds what its closing lines count.
