@@ -102,6 +102,9 @@ async fn places_that_came_free_are_filled_in_portions(pool: PgPool) {
     let world = World::new(pool).await;
     limited(&world, "wide", Some(40), None, 24).await;
     world.pass(Duration::hours(1));
+    for _ in 0..100 {
+        world.app.flights().took(Duration::milliseconds(100));
+    }
     world.control().hold(Hold::BeforeProcessing);
     let fill = || app::refresh::fill_places(&world.app, 100);
     let mut begun = fill().await.unwrap();
@@ -112,6 +115,17 @@ async fn places_that_came_free_are_filled_in_portions(pool: PgPool) {
     assert!(world.app.places().now_or_never().is_none(), "nothing more is due");
     world.control().until_held(24).await;
     world.control().release();
+    futures::future::join_all(begun).await;
+}
+
+/// Each claim costs the same, however few it finds.
+#[sqlx::test]
+async fn places_of_a_quick_provider_are_filled_at_once(pool: PgPool) {
+    let world = World::new(pool).await;
+    limited(&world, "wide", Some(40), None, 24).await;
+    world.pass(Duration::hours(1));
+    let begun = app::refresh::fill_places(&world.app, 100).await.unwrap();
+    assert_eq!(begun.len(), 24);
     futures::future::join_all(begun).await;
 }
 

@@ -79,10 +79,10 @@ pub struct Due {
 
 /// Of the places that clients have, one in so many is filled by a look for places that came free.
 ///
-/// What is claimed together is asked together and, of a provider that takes its time, answered together: if
-/// all of it were claimed together again, all places would be empty while that is done, and the database idle
-/// until the next time.
-const PORTION: i64 = 4;
+/// What is claimed together is asked together and, of providers that take their time, answered together: if all
+/// of it were claimed together again, all places would be empty while that is done, and the database idle until
+/// the next time. Where answers come at once, what costs is the number of claims.
+const PORTION: i64 = 8;
 /// Fewer are not worth a look.
 const LEAST_PORTION: i64 = 16;
 
@@ -127,6 +127,7 @@ pub async fn due(app: &App, limit: i64, in_portions: bool) -> Result<Due> {
     let was_busy = rooms.len() < wanting;
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
     let nothing = Due { is_limited: true, was_busy, ..Due::default() };
+    let in_portions = in_portions && app.flights().are_long();
     let limit = if in_portions { limit.min(portion(&limits)) } else { limit };
     if rooms.is_empty() {
         return Ok(nothing);

@@ -5,7 +5,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -27,11 +27,18 @@ struct Inner {
     answered: Mutex<HashSet<Uuid>>,
     /// Who asks for a refresh on demand, by client.
     asking: Mutex<HashMap<Uuid, Arc<Semaphore>>>,
+    /// How long a provider takes to answer, in microseconds; the latest calls count most.
+    call: AtomicU64,
     /// The worker found more due than there was room for.
     hungry: AtomicBool,
     /// It has as much in hand as it may.
     full: AtomicBool,
 }
+
+/// Of how many calls the average is.
+const CALLS: u64 = 64;
+/// In microseconds.
+const LONG: u64 = 20_000;
 
 /// How many of one client look for room at once, in this process: each look takes a connection to the
 /// database, of which others need some too.
@@ -110,6 +117,19 @@ impl Flights {
 
     pub fn is_full(&self) -> bool {
         self.0.full.load(Ordering::Relaxed)
+    }
+
+    /// Notes how long a provider took to answer.
+    pub fn took(&self, call: time::Duration) {
+        let took = u64::try_from(call.whole_microseconds()).unwrap_or_default();
+        // Of two at once one may be forgotten: it is an average.
+        let known = self.0.call.load(Ordering::Relaxed);
+        self.0.call.store(known - known / CALLS + took / CALLS, Ordering::Relaxed);
+    }
+
+    /// Whether providers take much longer to answer than it takes to claim.
+    pub fn are_long(&self) -> bool {
+        self.0.call.load(Ordering::Relaxed) >= LONG
     }
 
     /// Notes that an attempt asks its provider nothing more: its place at the client is free.

@@ -39,9 +39,10 @@ impl Ports for App {
 
     async fn ask(&self, task: &Task<Self::Caller>) -> Result<Grant, Refusal> {
         let (caller, leased) = (&task.caller, &task.leased);
+        let sent = self.elapsed();
         let variables = caller.filled(&leased.variables);
         let by_client = grant::by_client_credentials(&task.profile, leased.grant_type);
-        match &task.held {
+        let answer = match &task.held {
             Some(token) if !by_client => {
                 let scopes = super::decide::scopes_to_keep(leased);
                 let registration = caller.registration_for(&scopes, &variables);
@@ -51,7 +52,9 @@ impl Ports for App {
                 let registration = caller.registration_for(&leased.scopes_requested, &variables);
                 provider::token::client_credentials(self.http(), &registration).await
             }
-        }
+        };
+        self.flights().took(self.elapsed() - sent);
+        answer
     }
 
     fn answered(&self, attempt_id: Uuid) {
