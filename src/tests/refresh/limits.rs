@@ -106,16 +106,39 @@ async fn places_that_came_free_are_filled_in_portions(pool: PgPool) {
         world.app.flights().took(Duration::milliseconds(100));
     }
     world.control().hold(Hold::BeforeProcessing);
-    let fill = || app::refresh::fill_places(&world.app, 100);
-    let mut begun = fill().await.unwrap();
-    assert_eq!(begun.len(), 16);
-    assert!(world.app.places().now_or_never().is_some(), "the next look follows at once");
-    begun.extend(fill().await.unwrap());
-    assert_eq!(begun.len(), 24);
-    assert!(world.app.places().now_or_never().is_none(), "nothing more is due");
+    let (mut begun, mut portions) = (Vec::new(), Vec::new());
+    loop {
+        let portion = app::refresh::fill_places(&world.app, 100).await.unwrap();
+        portions.push(portion.len());
+        begun.extend(portion);
+        // Whether the next look follows at once.
+        if world.app.places().now_or_never().is_none() {
+            break;
+        }
+    }
+    assert_eq!(portions, [16, 8, 0]);
     world.control().until_held(24).await;
     world.control().release();
     futures::future::join_all(begun).await;
+}
+
+/// However old what others have due is, each client that has room is served by each look.
+#[sqlx::test]
+async fn a_portion_leaves_no_client_out(pool: PgPool) {
+    let world = World::new(pool).await;
+    for number in 0..17 {
+        limited(&world, &format!("old-{number}"), Some(2), None, 2).await;
+    }
+    world.pass(Duration::hours(1));
+    let (_, late) = limited(&world, "late", Some(2), None, 1).await;
+    world.pass(Duration::hours(1));
+    for _ in 0..100 {
+        world.app.flights().took(Duration::milliseconds(100));
+    }
+    let begun = app::refresh::fill_places(&world.app, 100).await.unwrap();
+    assert_eq!(begun.len(), 18);
+    futures::future::join_all(begun).await;
+    assert_eq!(generations(&world, &late).await, [2]);
 }
 
 /// Each claim costs the same, however few it finds.

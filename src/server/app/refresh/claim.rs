@@ -83,13 +83,14 @@ pub struct Due {
 /// of it were claimed together again, all places would be empty while that is done, and the database idle until
 /// the next time. Where answers come at once, what costs is the number of claims.
 const PORTION: i64 = 8;
-/// Fewer are not worth a look.
+/// A portion is no smaller than this, nor than one of each client that has room.
 const LEAST_PORTION: i64 = 16;
 
 /// How many a look for places fills at most.
-fn portion(limits: &[Limit]) -> i64 {
+fn portion(limits: &[Limit], rooms: &[Room]) -> i64 {
     let places: i64 = limits.iter().map(|limit| i64::from(limit.concurrency)).sum();
-    (places / PORTION).max(LEAST_PORTION)
+    let each = i64::try_from(rooms.len()).unwrap_or(i64::MAX);
+    (places / PORTION).max(LEAST_PORTION).max(each)
 }
 
 /// Claims what is due, at most `limit`; a portion of it, if others are to follow soon.
@@ -128,7 +129,7 @@ pub async fn due(app: &App, limit: i64, in_portions: bool) -> Result<Due> {
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
     let nothing = Due { is_limited: true, was_busy, ..Due::default() };
     let in_portions = in_portions && app.flights().are_long();
-    let limit = if in_portions { limit.min(portion(&limits)) } else { limit };
+    let limit = if in_portions { limit.min(portion(&limits, &rooms)) } else { limit };
     if rooms.is_empty() {
         return Ok(nothing);
     }
@@ -141,8 +142,9 @@ pub async fn due(app: &App, limit: i64, in_portions: bool) -> Result<Due> {
     }
     let places: i64 = rooms.iter().map(|room| i64::from(room.room)).sum();
     let count = i64::try_from(leased.len()).unwrap_or(i64::MAX);
-    let is_limited = rooms.len() < wanting || count >= places.min(limit);
-    let is_cut = in_portions && count >= limit && places > limit;
+    // Also where somebody else had one of them: the rest is not to wait for that.
+    let is_cut = in_portions && places > limit;
+    let is_limited = rooms.len() < wanting || is_cut || count >= places.min(limit);
     failpoint::hit(failpoint::CLAIMED);
     spend(app, &mut tx, &limits, &leased).await?;
     let claimed =
