@@ -11,6 +11,7 @@ use crate::{
         job::{Action, Job, JobState},
         problem::Obstacle,
     },
+    sandbox::Hold,
     server::{
         app::{
             self, Actor,
@@ -256,6 +257,31 @@ async fn what_waits_for_its_turn_does_not_fill_the_audit_log(pool: PgPool) {
     assert_eq!(run(&world.app).await, 1);
     assert_eq!(now(&world, &job).await.done, 2);
     assert_eq!(noted().await, [one.to_string(), other.to_string()], "the newest first");
+}
+
+/// The job is stopped while a provider is being asked: whoever worked at it leaves all as it is.
+#[sqlx::test]
+async fn what_was_asked_of_a_provider_is_in_the_audit_log_though_its_job_is_stopped(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    world.control().hold(Hold::BeforeAnswering);
+    let job = begin(&world, &admin, on(Action::Refresh, &[id])).await;
+    let working = tokio::spawn({
+        let app = world.app.clone();
+        async move { run(&app).await }
+    });
+    world.control().until_held(1).await;
+    app::job::stop(&world.app, &admin, job.id).await.unwrap();
+    working.abort();
+    assert!(working.await.is_err());
+    world.control().release();
+    world.until_count("SELECT count(*) FROM connections WHERE generation = 2", 1).await;
+    let noted = world.audit("connection.refresh").await;
+    assert_eq!(noted.len(), 1);
+    assert_eq!(noted[0].actor_label, email("chief"));
+    assert_eq!(noted[0].subject_id.as_deref(), Some(id.to_string().as_str()));
 }
 
 #[sqlx::test]

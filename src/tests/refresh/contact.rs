@@ -13,7 +13,10 @@ use uuid::Uuid;
 use crate::{
     domain::{attempt::Trigger, connection::State},
     server::{
-        app::{self, App, refresh::claim::One},
+        app::{
+            self, App,
+            refresh::{Ask, claim::One},
+        },
         clock::Clock,
     },
     tests::support::World,
@@ -154,7 +157,8 @@ async fn a_jump_of_the_databases_clock_takes_nothing_from_anyone(pool: PgPool) {
 async fn claim_one(app: &App, world: &World, id: Uuid) -> One {
     let connection = world.connection(id).await;
     let (client, generation) = (connection.client_id, connection.generation);
-    app::refresh::claim::one(app, id, client, generation, Trigger::Manual, "me").await.unwrap()
+    let ask = Ask::new(Trigger::Manual, &world.admin);
+    app::refresh::claim::one(app, id, client, generation, &ask).await.unwrap()
 }
 
 /// Whoever asks on demand finds such a jump as well.
