@@ -1,6 +1,6 @@
 //! Jobs take turns, and nobody has all of them.
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use time::Duration;
 use uuid::Uuid;
 
@@ -8,7 +8,7 @@ use super::{admin, begin, crowd, inherits, now, on, on_all, run};
 use crate::{
     domain::{
         access::Role,
-        job::{Action, Job, JobState},
+        job::{Action, Job, JobState, Outcome},
         problem::Obstacle,
     },
     sandbox::Hold,
@@ -17,7 +17,10 @@ use crate::{
             self, Actor,
             demo::{Life, Plan},
         },
-        store::{self, job::item},
+        store::{
+            self,
+            job::item::{self, Came},
+        },
     },
     tests::support::{World, email},
 };
@@ -147,13 +150,21 @@ async fn read(conn: &mut PgConnection) -> i64 {
     sqlx::query_scalar(sql).fetch_one(conn).await.expect("what was read")
 }
 
+/// How a query may be planned: for what is asked, or for anything.
+const PLANS: [&str; 2] = ["force_custom_plan", "force_generic_plan"];
+
+async fn planned(world: &World, plan: &str) -> Transaction<'static, Postgres> {
+    let mut tx = world.pool.begin().await.unwrap();
+    let plan = format!("SET LOCAL plan_cache_mode = {plan}");
+    sqlx::query(sqlx::AssertSqlSafe(plan)).execute(&mut *tx).await.unwrap();
+    tx
+}
+
 /// What is open in a job, after a number and but for some clients: which they are, and how many rows were read.
 async fn look(world: &World, job: &Job, after: i64, without: &[Uuid]) -> Vec<(Vec<i64>, i64)> {
     let mut looks = Vec::new();
-    for plan in ["force_custom_plan", "force_generic_plan"] {
-        let mut tx = world.pool.begin().await.unwrap();
-        let plan = format!("SET LOCAL plan_cache_mode = {plan}");
-        sqlx::query(sqlx::AssertSqlSafe(plan)).execute(&mut *tx).await.unwrap();
+    for plan in PLANS {
+        let mut tx = planned(world, plan).await;
         let before = read(&mut tx).await;
         let items = item::list_open(&mut tx, job.id, after, without, 32).await.unwrap();
         let rows = read(&mut tx).await - before;
@@ -200,6 +211,32 @@ async fn what_is_open_is_found_without_a_look_at_what_waits(pool: PgPool) {
     for (numbers, rows) in look(&world, &job, 1, &[]).await {
         assert_eq!((numbers.len(), numbers[0]), (13, 2991));
         assert!(rows < 60, "{rows} rows are read");
+    }
+}
+
+/// Nor is it when what came of some is written, before the planner knows how many there are.
+#[sqlx::test]
+async fn what_came_of_some_is_written_without_a_look_at_the_rest(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    crowd(&world, 3000).await;
+    let client = world.client("one", |_| {}).await;
+    let one = world.import(client).await;
+    begin(&world, &admin, on(Action::Pause, &[one])).await;
+    world.execute("ANALYZE job_items").await;
+    let job = begin(&world, &admin, on_all(Action::Refresh)).await;
+    let done = |number| Came { number, outcome: Outcome::Done, detail: String::new(), link: None };
+    let came: Vec<Came> = (41..44).map(done).collect();
+    for plan in PLANS {
+        let mut tx = planned(&world, plan).await;
+        let before = read(&mut tx).await;
+        item::record(&mut tx, job.id, &came, world.now()).await.unwrap();
+        let rows = read(&mut tx).await - before;
+        assert!(rows < 20, "{rows} rows are read");
+        let done =
+            "SELECT count(*) FROM job_items WHERE outcome = 'done' AND number BETWEEN 41 AND 43";
+        let done: i64 = sqlx::query_scalar(done).fetch_one(&mut *tx).await.unwrap();
+        assert_eq!(done, 3);
     }
 }
 

@@ -220,21 +220,26 @@ pub struct Link {
     pub sealed: Vec<u8>,
 }
 
-/// Writes what came of some; once.
+/// Writes what came of some; once. As long as the planner has not seen that a job has a million items it takes them
+/// for a few, and would look at each: so it is told between which numbers they lie, and is not asked for what is open,
+/// which would lead it to the index of that.
 pub async fn record(
     conn: &mut PgConnection,
     job_id: Uuid,
     came: &[Came],
     now: OffsetDateTime,
 ) -> Result<()> {
+    let numbers: Vec<i64> = came.iter().map(|one| one.number).collect();
+    let (first, last) = (numbers.iter().copied().min(), numbers.iter().copied().max());
     sqlx::query!(
         "UPDATE job_items i
          SET outcome = r.outcome, detail = r.detail, sealed_link = r.link, relink_id = r.relink_id, at = $6
          FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bytea[], $7::uuid[])
               AS r (number, outcome, detail, link, relink_id)
-         WHERE i.job_id = $1 AND i.number = r.number AND i.outcome IS NULL",
+         WHERE i.job_id = $1 AND i.number = r.number AND i.number BETWEEN $8 AND $9
+           AND i.at IS NULL",
         job_id,
-        &came.iter().map(|one| one.number).collect::<Vec<_>>(),
+        &numbers,
         &came.iter().map(|one| one.outcome.as_str()).collect::<Vec<_>>() as &[&str],
         &came.iter().map(|one| one.detail.as_str()).collect::<Vec<_>>() as &[&str],
         &came
@@ -243,7 +248,9 @@ pub async fn record(
             .collect::<Vec<_>>() as &[Option<&[u8]>],
         now,
         &came.iter().map(|one| one.link.as_ref().map(|link| link.relink_id)).collect::<Vec<_>>()
-            as &[Option<Uuid>]
+            as &[Option<Uuid>],
+        first,
+        last
     )
     .execute(conn)
     .await?;
