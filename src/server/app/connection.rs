@@ -37,7 +37,13 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Actor, App, Error, Result, audit, audit::Subject, client::effective, grant, refresh};
+use super::{
+    Actor, App, Error, Result, audit,
+    audit::Subject,
+    client::effective,
+    grant,
+    refresh::{self, Ask},
+};
 use crate::{
     domain::{
         access::Permission,
@@ -319,32 +325,18 @@ async fn ask_to_refresh(app: &App, actor: &Actor, id: Uuid, force: bool) -> Resu
     actor.require(Permission::ConnectionsRefresh)?;
     let mut tx = app.begin().await?;
     let connection = load(&mut tx, id).await?;
-    note_refresh(app, &mut tx, actor, &connection, force).await?;
+    let subject = Subject::new(id, connection.name());
+    refresh::ask::note(app, &mut tx, actor, subject, force).await?;
     tx.commit().await?;
-    refresh::now(app, &connection, Trigger::Manual, actor.label(), force).await
+    refresh::now(app, &connection, Ask::new(Trigger::Manual, actor), force).await
 }
 
 /// [`refresh`], as one of many. What has no turn is asked for again and again, so it comes to the audit log
-/// once there is an attempt.
+/// with its attempt.
 pub async fn refresh_in_turn(app: &App, actor: &Actor, id: Uuid) -> Result<Attempt> {
     actor.require(Permission::ConnectionsRefresh)?;
     let mut conn = app.pool().acquire().await?;
     let connection = load(&mut conn, id).await?;
     drop(conn);
-    let attempt = refresh::now(app, &connection, Trigger::Manual, actor.label(), false).await?;
-    let mut conn = app.pool().acquire().await?;
-    note_refresh(app, &mut conn, actor, &connection, false).await?;
-    Ok(attempt)
-}
-
-async fn note_refresh(
-    app: &App,
-    conn: &mut PgConnection,
-    actor: &Actor,
-    connection: &Connection,
-    force: bool,
-) -> Result<()> {
-    let subject = Subject::new(connection.id, connection.name());
-    let detail = json!({ "force": force });
-    audit::record(app, conn, actor, "connection.refresh", subject, detail).await
+    refresh::now(app, &connection, Ask::in_turn(actor, &connection), false).await
 }

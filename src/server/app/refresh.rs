@@ -5,6 +5,7 @@
 //! generation, so that a late answer changes nothing; when PostgreSQL does not take it, it waits in the
 //! journal. A refresh that has begun runs to its end even if whoever asked for it goes away.
 
+pub mod ask;
 mod canary;
 pub mod claim;
 pub mod contact;
@@ -30,13 +31,14 @@ use uuid::Uuid;
 use super::{App, Error, Result};
 use crate::{
     domain::{
-        attempt::{Attempt, Trigger, Verdict},
+        attempt::{Attempt, Verdict},
         client,
         connection::{Connection, State},
         problem::Obstacle,
     },
     server::store::{self, connection::lease},
 };
+pub use ask::Ask;
 use claim::{Claimed, One};
 pub use contact::Contact;
 pub use engine::LEASE;
@@ -168,13 +170,7 @@ async fn make(app: &App, claimed: Claimed) -> anyhow::Result<Verdict> {
 
 /// Refreshes one connection now, or joins the refresh that is under way or has just been. With `force`
 /// it is a request of its own, made after whatever is under way.
-pub async fn now(
-    app: &App,
-    connection: &Connection,
-    trigger: Trigger,
-    actor: &str,
-    force: bool,
-) -> Result<Attempt> {
+pub async fn now(app: &App, connection: &Connection, ask: Ask, force: bool) -> Result<Attempt> {
     refuse_dead(connection)?;
     refuse_unready(connection)?;
     let (asked, deadline) = (app.now(), Instant::now() + join::DEADLINE);
@@ -185,18 +181,20 @@ pub async fn now(
                 let swallows = force && !flight.forced;
                 join::landed(flight, deadline).await?;
                 if !swallows {
-                    return came_of(app, connection.id, connection.generation, asked)
+                    let attempt = came_of(app, connection.id, connection.generation, asked)
                         .await?
-                        .ok_or_else(nothing);
+                        .ok_or_else(nothing)?;
+                    ask.note_joined(app).await?;
+                    return Ok(attempt);
                 }
                 connection = again(app, connection.id).await?;
             }
             Ok(pilot) => {
                 // Claimed and made in a task of its own: once the intent is written, the request follows.
-                let (running, actor) = (app.clone(), actor.to_owned());
+                let running = app.clone();
                 let made = app.finish(async move {
                     let _pilot = pilot;
-                    claim_and_make(&running, connection, trigger, &actor, force, deadline).await
+                    claim_and_make(&running, connection, &ask, force, deadline).await
                 });
                 return tokio::time::timeout_at(deadline, made).await.unwrap_or_else(|_| {
                     Err(Error::unavailable(
@@ -211,8 +209,7 @@ pub async fn now(
 async fn claim_and_make(
     app: &App,
     mut connection: Connection,
-    trigger: Trigger,
-    actor: &str,
+    ask: &Ask,
     force: bool,
     deadline: Instant,
 ) -> Result<Attempt> {
@@ -231,7 +228,7 @@ async fn claim_and_make(
             return Err(Error::unavailable("Regrant is about to stop. Try again in a moment."));
         }
         let generation = connection.generation;
-        match claim::one(app, id, client_id, generation, trigger, actor).await? {
+        match claim::one(app, id, client_id, generation, ask).await? {
             One::Claimed(claimed) => {
                 drop(asks);
                 let (attempt_id, prepared) =
@@ -252,6 +249,7 @@ async fn claim_and_make(
                 asks = None;
                 join::until_free(app, id, deadline).await?;
                 if !force && let Some(attempt) = came_of(app, id, generation, asked).await? {
+                    ask.note_joined(app).await?;
                     return Ok(attempt);
                 }
                 if Instant::now() >= deadline {

@@ -132,8 +132,19 @@ pub async fn count_running(conn: &mut PgConnection, asker: &Asker<'_>) -> Result
     .await?)
 }
 
+/// Notes how many items a job has, and of which clients. All of them are there by then.
 pub async fn set_total(conn: &mut PgConnection, id: Uuid, total: i64) -> Result<()> {
-    sqlx::query!("UPDATE jobs SET total = $2 WHERE id = $1", id, total).execute(conn).await?;
+    sqlx::query!(
+        "UPDATE jobs
+         SET total = $2,
+             clients = ARRAY (SELECT DISTINCT client_id FROM job_items
+                              WHERE job_id = $1 AND client_id IS NOT NULL)
+         WHERE id = $1",
+        id,
+        total
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

@@ -231,20 +231,35 @@ pub async fn hold_fingerprints(conn: &mut PgConnection, fingerprints: &[String])
     Ok(())
 }
 
+/// A query with the condition that a connection `n` is dead and loses its refresh token to whoever brings it anew.
+/// Those that an answer which comes late would bring back keep theirs.
+macro_rules! ask_of_losers {
+    ($ask:ident!($($row:ty,)? $begin:literal, $end:literal), $argument:expr) => {
+        sqlx::$ask!(
+            $($row,)?
+            $begin
+                + "(n.state = 'needs_reauth' AND n.reason NOT IN ('rotation_lost', 'refresh_token_expired'))"
+                + $end,
+            $argument
+        )
+    };
+}
+
 /// Takes refresh tokens of these fingerprints from dead connections, which send them no more: whoever
-/// brings one anew may have it. Else the end of a dead one would revoke what lives elsewhere. Those that an
-/// answer which comes late would bring back keep theirs. What was taken waits for no incident's end.
+/// brings one anew may have it. Else the end of a dead one would revoke what lives elsewhere. What was taken
+/// waits for no incident's end.
 pub async fn take_from_dead(conn: &mut PgConnection, fingerprints: &[String]) -> Result<()> {
-    sqlx::query!(
-        "WITH taken AS (
-             UPDATE token_sets s SET sealed_refresh_token = NULL, fingerprint = NULL
-             FROM connections n
-             WHERE s.fingerprint = ANY ($1) AND s.superseded_at IS NULL
-               AND n.id = s.connection_id AND n.state = 'needs_reauth'
-               AND n.reason NOT IN ('rotation_lost', 'refresh_token_expired')
-             RETURNING s.connection_id
-         )
-         DELETE FROM suspects WHERE connection_id IN (SELECT connection_id FROM taken)",
+    ask_of_losers!(
+        query!(
+            "WITH taken AS (
+                 UPDATE token_sets s SET sealed_refresh_token = NULL, fingerprint = NULL
+                 FROM connections n
+                 WHERE s.fingerprint = ANY ($1) AND s.superseded_at IS NULL AND n.id = s.connection_id
+                   AND ",
+            " RETURNING s.connection_id
+             )
+             DELETE FROM suspects WHERE connection_id IN (SELECT connection_id FROM taken)"
+        ),
         fingerprints
     )
     .execute(conn)
@@ -261,13 +276,14 @@ pub struct Home {
 
 /// [`find_home`], of many: where those of these fingerprints are that are somewhere.
 pub async fn find_homes(conn: &mut PgConnection, fingerprints: &[String]) -> Result<Vec<Home>> {
-    Ok(sqlx::query_as!(
-        Home,
-        r#"SELECT s.fingerprint AS "fingerprint!",
-                  n.state = 'needs_reauth'
-                  AND n.reason NOT IN ('rotation_lost', 'refresh_token_expired') AS "is_dead!"
-           FROM token_sets s JOIN connections n ON n.id = s.connection_id
-           WHERE s.fingerprint = ANY ($1) AND s.superseded_at IS NULL"#,
+    Ok(ask_of_losers!(
+        query_as!(
+            Home,
+            r#"SELECT s.fingerprint AS "fingerprint!", "#,
+            r#" AS "is_dead!"
+               FROM token_sets s JOIN connections n ON n.id = s.connection_id
+               WHERE s.fingerprint = ANY ($1) AND s.superseded_at IS NULL"#
+        ),
         fingerprints
     )
     .fetch_all(conn)

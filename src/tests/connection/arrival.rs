@@ -5,17 +5,17 @@ use std::{
     net::Ipv4Addr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
 };
 
-use axum::{Json, Router, routing::get};
+use axum::{Json, Router, http::StatusCode, routing::get};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tempfile::TempDir;
 use time::Duration;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use uuid::Uuid;
 
 use crate::{
@@ -178,9 +178,13 @@ async fn killed_with_a_grant(world: &World, ready: Ready) -> TempDir {
 
 /// A process that starts on what another left.
 async fn start_on(world: &World, left: &TempDir) {
+    start_on_records(world, left, 1).await;
+}
+
+async fn start_on_records(world: &World, left: &TempDir, count: usize) {
     let next = world.replica("next").await;
     let found = with_journal(&next, left.path());
-    assert_eq!(found.iter().map(|leftover| leftover.entries.len()).sum::<usize>(), 1);
+    assert_eq!(found.iter().map(|leftover| leftover.entries.len()).sum::<usize>(), count);
     app::refresh::leftovers(&next, found).await;
     // The start waits for them a while only.
     while next.in_flight() > 0 {
@@ -469,52 +473,77 @@ async fn what_can_not_be_stored_is_held_on_to_for_an_hour(pool: PgPool) {
     assert_eq!(world.count(SETS).await, 0);
 }
 
-/// A provider that says whose a grant is when it is asked; it may fall silent.
-async fn userinfo(silent: Arc<AtomicBool>, asked: Arc<AtomicUsize>) -> String {
+/// A provider that says whose a grant is when it is asked.
+struct Teller {
+    answer: watch::Sender<u16>,
+    asked: AtomicUsize,
+}
+
+impl Teller {
+    /// It never answers.
+    const SILENCE: u16 = 0;
+    /// It answers when it is told what.
+    const HELD: u16 = 1;
+
+    /// It answers so from now on; how often it was asked.
+    fn answers(&self, status: u16) -> usize {
+        self.answer.send_replace(status);
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+async fn teller() -> (Arc<Teller>, String) {
+    let teller = Arc::new(Teller { answer: watch::Sender::new(200), asked: AtomicUsize::new(0) });
+    let asked = teller.clone();
     let answer = move || {
-        let (silent, asked) = (silent.clone(), asked.clone());
+        let teller = asked.clone();
         async move {
-            asked.fetch_add(1, Ordering::SeqCst);
-            if silent.load(Ordering::SeqCst) {
-                std::future::pending::<()>().await;
+            teller.asked.fetch_add(1, Ordering::SeqCst);
+            let mut answer = teller.answer.subscribe();
+            let answer = *answer.wait_for(|answer| *answer != Teller::HELD).await.unwrap();
+            match answer {
+                Teller::SILENCE => std::future::pending().await,
+                200 => Ok(Json(json!({ "sub": "account-1" }))),
+                status => Err(StatusCode::from_u16(status).unwrap()),
             }
-            Json(json!({ "sub": "account-1" }))
         }
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = Router::new().route("/me", get(answer));
     tokio::spawn(async move { axum::serve(listener, router).await });
-    format!("http://{address}/me")
+    (teller, format!("http://{address}/me"))
+}
+
+/// A connection whose account is known, to which its owner has consented again; the answer is about to come.
+async fn consented_again(world: &World, told_at: String) -> (Uuid, Ready) {
+    let client = client_with(world, |profile| {
+        profile.endpoints.userinfo = Some(told_at);
+        profile.response.id_token.clear();
+        let (from, pointer) = (IdentityOrigin::Userinfo, "/sub".into());
+        profile.response.account.id = vec![AccountSource { from, pointer }];
+    })
+    .await;
+    let ready = ready(world, client, Way::Page).await;
+    ask(world, &world.app, ready).await.unwrap();
+    let id = find(world, Way::Page).await.unwrap();
+    assert_eq!(world.connection(id).await.account_id.as_deref(), Some("account-1"));
+    world.pass(Duration::minutes(1));
+    let start = app::connection::authorize(&world.app, &world.admin, id).await.unwrap();
+    (id, page(world, start).await)
 }
 
 /// Its code is spent when the provider is asked whose it is: by then it is written down.
 #[sqlx::test]
 async fn what_has_no_account_yet_is_written_down_before_the_provider_is_asked(pool: PgPool) {
     let world = World::new(pool).await;
-    let (silent, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let address = userinfo(silent.clone(), asked.clone()).await;
-    let client = client_with(&world, |profile| {
-        profile.endpoints.userinfo = Some(address);
-        profile.response.id_token.clear();
-        let (from, pointer) = (IdentityOrigin::Userinfo, "/sub".into());
-        profile.response.account.id = vec![AccountSource { from, pointer }];
-    })
-    .await;
-    let ready = ready(&world, client, Way::Page).await;
-    ask(&world, &world.app, ready).await.unwrap();
-    let id = find(&world, Way::Page).await.unwrap();
-    assert_eq!(world.connection(id).await.account_id.as_deref(), Some("account-1"));
-
-    world.pass(Duration::minutes(1));
-    let start = app::connection::authorize(&world.app, &world.admin, id).await.unwrap();
-    let again = page(&world, start).await;
-    silent.store(true, Ordering::SeqCst);
-    let before = asked.load(Ordering::SeqCst);
+    let (teller, address) = teller().await;
+    let (id, again) = consented_again(&world, address).await;
+    let before = teller.answers(Teller::SILENCE);
     let (dying, dir) = (world.replica("dying").await, tempfile::tempdir().unwrap());
     with_journal(&dying, dir.path());
     let asking = ask(&world, &dying, again);
-    while asked.load(Ordering::SeqCst) == before {
+    while teller.asked.load(Ordering::SeqCst) == before {
         tokio::task::yield_now().await;
     }
     assert_eq!(dying.journal().unwrap().depth(), 1);
@@ -522,10 +551,50 @@ async fn what_has_no_account_yet_is_written_down_before_the_provider_is_asked(po
     asking.abort();
     assert_eq!(world.generation(id).await, 1);
 
-    silent.store(false, Ordering::SeqCst);
+    teller.answers(200);
     start_on(&world, &left).await;
     assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
-    assert!(asked.load(Ordering::SeqCst) > before + 1, "it is asked again");
+    assert!(teller.answers(200) > before + 1, "it is asked again");
+}
+
+/// Its account was found out, its process died, and by the next start the access token has ended: nobody can ask
+/// any more, and nobody has to. So it is if that start could not store it either, and was who had asked.
+#[sqlx::test]
+async fn whose_a_grant_is_is_written_down_when_it_is_known(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (teller, address) = teller().await;
+    let (id, again) = consented_again(&world, address).await;
+    let (dying, gone, dir) = dying(&world).await;
+    teller.answers(Teller::HELD);
+    world.execute(AWAY).await;
+    ask(&world, &dying, again);
+    until_journaled(&dying, 1).await;
+    let nameless = left_in(dir.path());
+    teller.answers(200);
+    until_journaled(&dying, 2).await;
+    gone.close().await;
+    let named = left_in(dir.path());
+
+    let gone = PgPoolOptions::new().connect_lazy_with((*world.pool.connect_options()).clone());
+    let next = world.replica_on(&gone, "next").await;
+    let found = with_journal(&next, nameless.path());
+    tokio::spawn({
+        let next = next.clone();
+        async move { app::refresh::leftovers(&next, found).await }
+    });
+    until_journaled(&next, 1).await;
+    gone.close().await;
+    let named_later = left_in(nameless.path());
+
+    world.execute(BACK).await;
+    world.pass(Duration::hours(2));
+    let asked = teller.answers(401);
+    for left in [named, named_later] {
+        start_on_records(&world, &left, 2).await;
+        assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
+    }
+    assert!(world.audit("connection.consent_failed").await.is_empty());
+    assert_eq!(teller.answers(401), asked);
 }
 
 /// What is here and not stored yet says so on its row, for as long as that takes.

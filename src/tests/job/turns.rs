@@ -1,6 +1,6 @@
 //! Jobs take turns, and nobody has all of them.
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use time::Duration;
 use uuid::Uuid;
 
@@ -8,15 +8,19 @@ use super::{admin, begin, crowd, inherits, now, on, on_all, run};
 use crate::{
     domain::{
         access::Role,
-        job::{Action, JobState},
+        job::{Action, Job, JobState, Outcome},
         problem::Obstacle,
     },
+    sandbox::Hold,
     server::{
         app::{
             self, Actor,
             demo::{Life, Plan},
         },
-        store,
+        store::{
+            self,
+            job::item::{self, Came},
+        },
     },
     tests::support::{World, email},
 };
@@ -139,24 +143,131 @@ async fn many_clients_that_wait_do_not_hold_up_those_behind_them(pool: PgPool) {
     assert_eq!(world.generation(one).await, 2);
 }
 
-/// One that is put off stands before all that are done.
+/// How many rows this transaction has read of what jobs work on, whether an index led to them or not.
+async fn read(conn: &mut PgConnection) -> i64 {
+    let sql = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
+               WHERE relname IN ('job_items', 'connections')";
+    sqlx::query_scalar(sql).fetch_one(conn).await.expect("what was read")
+}
+
+/// How a query may be planned: for what is asked, or for anything.
+const PLANS: [&str; 2] = ["force_custom_plan", "force_generic_plan"];
+
+async fn planned(world: &World, plan: &str) -> Transaction<'static, Postgres> {
+    let mut tx = world.pool.begin().await.unwrap();
+    let plan = format!("SET LOCAL plan_cache_mode = {plan}");
+    sqlx::query(sqlx::AssertSqlSafe(plan)).execute(&mut *tx).await.unwrap();
+    tx
+}
+
+/// What is open in a job, after a number and but for some clients: which they are, and how many rows were read.
+async fn look(world: &World, job: &Job, after: i64, without: &[Uuid]) -> Vec<(Vec<i64>, i64)> {
+    let mut looks = Vec::new();
+    for plan in PLANS {
+        let mut tx = planned(world, plan).await;
+        let before = read(&mut tx).await;
+        let items = item::list_open(&mut tx, job.id, after, without, 32).await.unwrap();
+        let rows = read(&mut tx).await - before;
+        looks.push((items.into_iter().map(|item| item.number).collect(), rows));
+    }
+    looks
+}
+
+/// A block of one client waits, and what is another's lies behind it.
 #[sqlx::test]
-async fn what_is_open_is_found_by_index(pool: PgPool) {
+async fn what_is_open_is_found_without_a_look_at_what_waits(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    let waits = crowd(&world, 3000).await;
+    let free = world.client("free", |_| {}).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(world.import(free).await);
+    }
+    // Then the planner knows of one job, and nothing of the other.
+    begin(&world, &admin, on(Action::Pause, &ids)).await;
+    world.execute("ANALYZE job_items").await;
+    let job = begin(&world, &admin, on_all(Action::Refresh)).await;
+    let behind = "UPDATE job_items SET number = number + 5000
+                  WHERE client = 'Client free' AND job_id = (SELECT id FROM jobs WHERE action = 'refresh')";
+    world.execute(behind).await;
+    for statistics in ["SELECT 1", "ANALYZE"] {
+        world.execute(statistics).await;
+        for (numbers, rows) in look(&world, &job, 0, &[waits]).await {
+            assert_eq!(numbers.len(), 3);
+            assert!(numbers.iter().all(|number| *number > 5000), "{numbers:?}");
+            assert!(rows < 20, "{rows} rows are read");
+        }
+        for (numbers, rows) in look(&world, &job, 32, &[]).await {
+            assert!(numbers.into_iter().eq(33..65), "in order, whoever's they are");
+            assert!(rows < 120, "{rows} rows are read");
+        }
+        assert!(
+            look(&world, &job, 0, &[waits, free]).await.iter().all(|(none, _)| none.is_empty())
+        );
+    }
+    // One that is put off stands before all that are done.
+    world.execute("UPDATE job_items SET outcome = 'done' WHERE number BETWEEN 2 AND 2990").await;
+    for (numbers, rows) in look(&world, &job, 1, &[]).await {
+        assert_eq!((numbers.len(), numbers[0]), (13, 2991));
+        assert!(rows < 60, "{rows} rows are read");
+    }
+}
+
+/// Nor is it when what came of some is written, before the planner knows how many there are.
+#[sqlx::test]
+async fn what_came_of_some_is_written_without_a_look_at_the_rest(pool: PgPool) {
     let world = World::new(pool).await;
     let admin = admin(&world).await;
     crowd(&world, 3000).await;
-    begin(&world, &admin, on_all(Action::Refresh)).await;
-    world.execute("UPDATE job_items SET outcome = 'done' WHERE number BETWEEN 2 AND 2990").await;
+    let client = world.client("one", |_| {}).await;
+    let one = world.import(client).await;
+    begin(&world, &admin, on(Action::Pause, &[one])).await;
     world.execute("ANALYZE job_items").await;
-    let ask = "SELECT number FROM job_items
-               WHERE job_id = (SELECT id FROM jobs) AND number > 1 AND outcome IS NULL
-               ORDER BY number LIMIT 32";
-    let plan: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("EXPLAIN {ask}")))
-        .fetch_all(&world.pool)
-        .await
-        .unwrap();
-    let plan = plan.join("\n");
-    assert!(plan.contains("job_items_open"), "{plan}");
+    let job = begin(&world, &admin, on_all(Action::Refresh)).await;
+    let done = |number| Came { number, outcome: Outcome::Done, detail: String::new(), link: None };
+    let came: Vec<Came> = (41..44).map(done).collect();
+    for plan in PLANS {
+        let mut tx = planned(&world, plan).await;
+        let before = read(&mut tx).await;
+        item::record(&mut tx, job.id, &came, world.now()).await.unwrap();
+        let rows = read(&mut tx).await - before;
+        assert!(rows < 20, "{rows} rows are read");
+        let done =
+            "SELECT count(*) FROM job_items WHERE outcome = 'done' AND number BETWEEN 41 AND 43";
+        let done: i64 = sqlx::query_scalar(done).fetch_one(&mut *tx).await.unwrap();
+        assert_eq!(done, 3);
+    }
+}
+
+/// It wrote down of none whose it is.
+#[sqlx::test]
+async fn what_an_older_version_chose_is_done_as_well(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    let (paused, free) = (world.client("one", |_| {}).await, world.client("two", |_| {}).await);
+    let mut ids = Vec::new();
+    for client in [paused, free, paused, free] {
+        ids.push(world.import(client).await);
+    }
+    let gone = world.import(free).await;
+    ids.push(gone);
+    pause(&world, paused).await;
+    let job = begin(&world, &admin, on(Action::Refresh, &ids)).await;
+    world.execute("UPDATE jobs SET clients = '{}'").await;
+    world.execute("UPDATE job_items SET client_id = NULL").await;
+    app::connection::delete(&world.app, &admin, gone, false).await.unwrap();
+    assert_eq!(run(&world.app).await, 0);
+    let halfway = now(&world, &job).await;
+    assert_eq!((halfway.done, halfway.skipped, halfway.worked()), (2, 1, 3));
+    let mut conn = world.pool.acquire().await.unwrap();
+    let left = item::list_open(&mut conn, job.id, 0, &[free], 9).await.unwrap();
+    assert_eq!(left.len(), 2);
+    assert!(item::list_open(&mut conn, job.id, 0, &[paused], 9).await.unwrap().is_empty());
+    store::client::limit::end_pause(&mut conn, paused).await.unwrap();
+    world.pass(Duration::seconds(61));
+    assert_eq!(run(&world.app).await, 1);
+    assert_eq!(now(&world, &job).await.done, 4);
 }
 
 /// Whoever reads the audit log sees who refreshed what, and not how often a job came by in vain.
@@ -183,6 +294,31 @@ async fn what_waits_for_its_turn_does_not_fill_the_audit_log(pool: PgPool) {
     assert_eq!(run(&world.app).await, 1);
     assert_eq!(now(&world, &job).await.done, 2);
     assert_eq!(noted().await, [one.to_string(), other.to_string()], "the newest first");
+}
+
+/// The job is stopped while a provider is being asked: whoever worked at it leaves all as it is.
+#[sqlx::test]
+async fn what_was_asked_of_a_provider_is_in_the_audit_log_though_its_job_is_stopped(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    world.control().hold(Hold::BeforeAnswering);
+    let job = begin(&world, &admin, on(Action::Refresh, &[id])).await;
+    let working = tokio::spawn({
+        let app = world.app.clone();
+        async move { run(&app).await }
+    });
+    world.control().until_held(1).await;
+    app::job::stop(&world.app, &admin, job.id).await.unwrap();
+    working.abort();
+    assert!(working.await.is_err());
+    world.control().release();
+    world.until_count("SELECT count(*) FROM connections WHERE generation = 2", 1).await;
+    let noted = world.audit("connection.refresh").await;
+    assert_eq!(noted.len(), 1);
+    assert_eq!(noted[0].actor_label, email("chief"));
+    assert_eq!(noted[0].subject_id.as_deref(), Some(id.to_string().as_str()));
 }
 
 #[sqlx::test]

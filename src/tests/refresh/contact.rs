@@ -1,66 +1,20 @@
 //! Points 1 and 4 by the database's own clock: what a holder left is taken over only when whoever may
 //! still hold an answer has had the time to bring it.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicI64, Ordering},
-};
+use std::sync::atomic::Ordering;
 
 use sqlx::PgPool;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 use uuid::Uuid;
 
 use crate::{
     domain::{attempt::Trigger, connection::State},
-    server::{
-        app::{self, App, refresh::claim::One},
-        clock::Clock,
+    server::app::{
+        self, App,
+        refresh::{Ask, claim::One},
     },
-    tests::support::World,
+    tests::support::{Told, World},
 };
-
-/// The system's clock as a process sees it, but for the time that passes: that is told.
-struct Told {
-    seconds: AtomicI64,
-    /// So many pass whenever it is asked.
-    each: AtomicI64,
-    /// How far the time of day is ahead.
-    ahead: AtomicI64,
-    /// How far it is off when it is next compared with the database's.
-    off: Mutex<Duration>,
-}
-
-impl Told {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            seconds: AtomicI64::new(0),
-            each: AtomicI64::new(0),
-            ahead: AtomicI64::new(0),
-            off: Mutex::new(Duration::ZERO),
-        })
-    }
-
-    fn pass(&self, seconds: i64) {
-        self.seconds.fetch_add(seconds, Ordering::Relaxed);
-    }
-}
-
-impl Clock for Told {
-    fn now(&self) -> OffsetDateTime {
-        let ahead = Duration::seconds(self.ahead.load(Ordering::Relaxed));
-        crate::server::clock::SystemClock::new().now() + ahead
-    }
-
-    fn elapsed(&self) -> Duration {
-        let each = self.each.load(Ordering::Relaxed);
-        Duration::seconds(self.seconds.fetch_add(each, Ordering::Relaxed))
-    }
-
-    fn agree(&self, _shared: OffsetDateTime) -> Duration {
-        let ahead = Duration::seconds(self.ahead.load(Ordering::Relaxed));
-        std::mem::take(&mut *self.off.lock().unwrap()) + ahead
-    }
-}
 
 /// Connections whose holder's lease is over, by the database's clock.
 const ORPHANED: &str = "UPDATE connections SET lease_id = gen_random_uuid(),
@@ -77,14 +31,6 @@ async fn look(app: &App) -> usize {
     app::refresh::run_due(app, 10).await.unwrap()
 }
 
-/// The database answers for long enough, though slowly: that is no silence.
-fn keep_in_touch(clock: &Told, app: &App) {
-    for _ in 0..3 {
-        clock.pass(5);
-        app.database_was_heard();
-    }
-}
-
 #[sqlx::test]
 async fn what_others_left_is_taken_over_after_a_while(pool: PgPool) {
     let world = World::new(pool).await;
@@ -92,7 +38,7 @@ async fn what_others_left_is_taken_over_after_a_while(pool: PgPool) {
     let clock = Told::new();
     let app = world.replica_by(clock.clone(), "another").await;
     assert_eq!(look(&app).await, 0, "it has only just come");
-    keep_in_touch(&clock, &app);
+    clock.keep_in_touch(&app);
     assert_eq!(look(&app).await, 1);
     assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
 
@@ -101,7 +47,7 @@ async fn what_others_left_is_taken_over_after_a_while(pool: PgPool) {
     assert_eq!(look(&app).await, 0, "the database was away");
     clock.pass(15);
     assert_eq!(look(&app).await, 0, "it was away again at once");
-    keep_in_touch(&clock, &app);
+    clock.keep_in_touch(&app);
     assert_eq!(look(&app).await, 1);
 }
 
@@ -119,7 +65,7 @@ async fn a_lease_of_another_time_is_over(pool: PgPool) {
     let clock = Told::new();
     let app = world.replica_by(clock.clone(), "another").await;
     look(&app).await;
-    keep_in_touch(&clock, &app);
+    clock.keep_in_touch(&app);
     *clock.off.lock().unwrap() = Duration::hours(-1);
     app::upkeep::check_clock(&app).await.unwrap();
     assert_eq!(look(&app).await, 0, "whoever lives has the time to prolong it");
@@ -128,7 +74,7 @@ async fn a_lease_of_another_time_is_over(pool: PgPool) {
         0
     );
     for _ in 0..4 {
-        keep_in_touch(&clock, &app);
+        clock.keep_in_touch(&app);
     }
     assert_eq!(look(&app).await, 1);
     assert_eq!((world.state(id).await, world.generation(id).await), (State::Active, 2));
@@ -142,7 +88,7 @@ async fn a_jump_of_the_databases_clock_takes_nothing_from_anyone(pool: PgPool) {
     let clock = Told::new();
     let app = world.replica_by(clock.clone(), "another").await;
     look(&app).await;
-    keep_in_touch(&clock, &app);
+    clock.keep_in_touch(&app);
     *clock.off.lock().unwrap() = Duration::hours(-1);
     assert_eq!(look(&app).await, 0);
     for taken in [0, 0, 0, 0, 0, 0, 1] {
@@ -154,7 +100,8 @@ async fn a_jump_of_the_databases_clock_takes_nothing_from_anyone(pool: PgPool) {
 async fn claim_one(app: &App, world: &World, id: Uuid) -> One {
     let connection = world.connection(id).await;
     let (client, generation) = (connection.client_id, connection.generation);
-    app::refresh::claim::one(app, id, client, generation, Trigger::Manual, "me").await.unwrap()
+    let ask = Ask::new(Trigger::Manual, &world.admin);
+    app::refresh::claim::one(app, id, client, generation, &ask).await.unwrap()
 }
 
 /// Whoever asks on demand finds such a jump as well.
@@ -165,7 +112,7 @@ async fn a_jump_takes_nothing_from_anyone_on_demand(pool: PgPool) {
     let clock = Told::new();
     let app = world.replica_by(clock.clone(), "another").await;
     look(&app).await;
-    keep_in_touch(&clock, &app);
+    clock.keep_in_touch(&app);
     *clock.off.lock().unwrap() = Duration::hours(-1);
     for _ in 0..7 {
         assert!(matches!(claim_one(&app, &world, id).await, One::Taken));
@@ -184,7 +131,7 @@ async fn a_jump_is_seen_through_slow_answers(pool: PgPool) {
         let clock = Told::new();
         let app = world.replica_by(clock.clone(), "another").await;
         look(&app).await;
-        keep_in_touch(&clock, &app);
+        clock.keep_in_touch(&app);
         clock.each.store(2, Ordering::Relaxed);
         clock.ahead.store(ahead, Ordering::Relaxed);
         app::upkeep::check_clock(&app).await.unwrap();
@@ -203,7 +150,7 @@ async fn who_was_kept_waiting_takes_nothing_from_others_who_were(pool: PgPool) {
     let clock = Told::new();
     let app = world.replica_by(clock.clone(), "another").await;
     assert_eq!(look(&app).await, 0, "it has only just come");
-    keep_in_touch(&clock, &app);
+    clock.keep_in_touch(&app);
     let mut other = world.pool.begin().await.unwrap();
     sqlx::query("LOCK TABLE connections IN SHARE MODE").execute(&mut *other).await.unwrap();
     let looking = tokio::spawn({
@@ -217,7 +164,7 @@ async fn who_was_kept_waiting_takes_nothing_from_others_who_were(pool: PgPool) {
     other.rollback().await.unwrap();
     assert_eq!(looking.await.unwrap(), 0);
     assert_eq!(look(&app).await, 0);
-    keep_in_touch(&clock, &app);
+    clock.keep_in_touch(&app);
     assert_eq!(look(&app).await, 1);
 }
 
@@ -262,7 +209,7 @@ async fn who_wants_what_others_left_waits_for_it(pool: PgPool) {
     }
     assert!(!asking.is_finished());
     assert_eq!((world.refreshes().len(), world.generation(id).await), (0, 1));
-    keep_in_touch(&clock, &app);
+    clock.keep_in_touch(&app);
     asking.await.unwrap().unwrap();
     assert_eq!(world.generation(id).await, 2);
 }

@@ -6,13 +6,13 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        attempt::Verdict,
+        attempt::{Trigger, Verdict},
         connection::{Reason, State},
     },
     sandbox::{Client, Fault, Hold},
     server::app::{
-        self,
-        refresh::{LEASE, intent::UNDER_WAY},
+        self, Actor,
+        refresh::{Ask, LEASE, intent::UNDER_WAY},
     },
     tests::support::World,
 };
@@ -161,8 +161,8 @@ async fn a_button_whose_holder_died_is_followed_up_when_the_lease_ends(pool: PgP
     let process =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     process.spawn(async move {
-        use crate::domain::attempt::Trigger;
-        app::refresh::now(&dying, &connection, Trigger::Manual, "someone", false).await
+        let ask = Ask::new(Trigger::Manual, &Actor::Operator);
+        app::refresh::now(&dying, &connection, ask, false).await
     });
     world.control().until_held(1).await;
     process.shutdown_background();

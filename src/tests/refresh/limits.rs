@@ -17,7 +17,7 @@ use crate::{
     sandbox::{Fault, Hold, Rule},
     server::app::{
         self, App,
-        refresh::{claim::One, intent::UNDER_WAY},
+        refresh::{Ask, claim::One, intent::UNDER_WAY},
     },
     tests::support::World,
 };
@@ -484,10 +484,11 @@ async fn who_looks_for_room_waits_for_no_other(pool: PgPool) {
     let (client, ids) = limited(&world, "one", None, None, 1).await;
     let mut other = world.pool.begin().await.unwrap();
     sqlx::query("SELECT FROM clients FOR UPDATE").execute(&mut *other).await.unwrap();
-    let claim = app::refresh::claim::one(&world.app, ids[0], client, 1, Trigger::Manual, "me");
+    let ask = Ask::new(Trigger::Manual, &world.admin);
+    let claim = app::refresh::claim::one(&world.app, ids[0], client, 1, &ask);
     let one = tokio::time::timeout(std::time::Duration::from_secs(10), claim).await;
     assert!(matches!(one.expect("it waits for the other"), Ok(One::NoRoom)));
     other.rollback().await.unwrap();
-    let one = app::refresh::claim::one(&world.app, ids[0], client, 1, Trigger::Manual, "me").await;
+    let one = app::refresh::claim::one(&world.app, ids[0], client, 1, &ask).await;
     assert!(matches!(one, Ok(One::Claimed(_))));
 }

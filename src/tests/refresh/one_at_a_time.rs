@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use crate::{
     domain::attempt::{Trigger, Verdict},
     sandbox::{Fault, Hold},
-    server::app::{self, Actor, App},
+    server::app::{self, Actor, App, refresh::Ask},
     tests::support::World,
 };
 
@@ -77,10 +77,11 @@ async fn who_comes_late_joins_instead_of_refreshing_again(pool: PgPool) {
     let client = world.client("one", |_| {}).await;
     let id = world.import(client).await;
     let as_seen = world.connection(id).await;
-    let first = app::refresh::now(&world.app, &as_seen, Trigger::Manual, "a", false).await.unwrap();
+    let ask = |trigger| Ask::new(trigger, &world.admin);
+    let first = app::refresh::now(&world.app, &as_seen, ask(Trigger::Manual), false).await.unwrap();
     // The second looked before the first had its answer, and claims only now.
     let second =
-        app::refresh::now(&world.app, &as_seen, Trigger::Demand, "b", false).await.unwrap();
+        app::refresh::now(&world.app, &as_seen, ask(Trigger::Demand), false).await.unwrap();
     assert_eq!(second.id, first.id);
     assert_eq!(world.refreshes().len(), 1);
 }

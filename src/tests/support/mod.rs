@@ -2,6 +2,7 @@
 //! whatever a real one would.
 
 mod browser;
+mod clock;
 pub mod journal;
 mod people;
 mod program;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 
 pub use self::{
     browser::{Browser, Ear, Page, form_of},
+    clock::Told,
     people::{PASSWORD, email},
     program::Program,
     provider::{PROVIDER, SECRET, new_connection},

@@ -2,6 +2,7 @@
 //! exists nowhere else. What PostgreSQL does not take at once is written down beside it, and offered
 //! until it is taken: by this process, or by the next start.
 
+mod kept;
 pub(in crate::server::app) mod record;
 pub(in crate::server::app) mod replay;
 
@@ -24,12 +25,13 @@ use super::{
 use crate::server::{
     app::{
         client::{Caller, Made},
-        refresh::{JOURNAL_AFTER, JOURNAL_PATIENCE, PARTING, replay as journal, save},
+        refresh::{JOURNAL_AFTER, PARTING, save},
     },
-    journal::{self as journal_file, Record},
+    journal,
     provider::{Account, Grant, account},
     store,
 };
+use kept::Kept;
 
 /// For how long whoever consented waits to be told what came of it. It goes on after that.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,7 +50,7 @@ const HOLD_ON_FOR: time::Duration = time::Duration::hours(1);
 /// Who stores a grant asks whose it is within that time; after it, whoever's turn it is.
 pub(super) const NAMED_WITHIN: time::Duration = time::Duration::minutes(2);
 /// Who offers it again finds what the journal wrote too late for whoever waited.
-const _: () = assert!(journal_file::KEPT.as_secs() > 2 * RETRY_HOPELESS.as_secs());
+const _: () = assert!(journal::KEPT.as_secs() > 2 * RETRY_HOPELESS.as_secs());
 /// How long a process that is to end goes on offering a grant that it could write down nowhere.
 const LAST_TRIES: Duration = Duration::from_secs(60);
 
@@ -98,15 +100,6 @@ pub(super) fn is_nameless(given: &Grant, caller: &Caller) -> bool {
     given.account.is_none() && account::is_told_by_userinfo(&caller.profile)
 }
 
-/// Where it is while it is not stored.
-enum Kept {
-    /// In memory only.
-    Nowhere,
-    Journal(Record),
-    /// In the journal of a process that ended.
-    Before,
-}
-
 /// Stores what a provider gave and says whose it is; what came of it. `None`: it is not stored yet, and
 /// will be. Where the provider's answer does not say whose it is, that is asked: before it is stored if
 /// there is an account to compare with, else after.
@@ -127,7 +120,7 @@ async fn receive_within(
     let (running, (settled, is_settled)) = (app.clone(), oneshot::channel());
     let concluding = app
         .tasks()
-        .spawn(async move { conclude(&running, arrival, &caller, Kept::Nowhere, settled).await });
+        .spawn(async move { conclude(&running, arrival, &caller, Kept::nowhere(), settled).await });
     // Answered or dropped, it is over.
     if timeout(patience, is_settled).await.is_err() {
         return Ok(None);
@@ -145,7 +138,7 @@ async fn conclude(
 ) -> Result<Option<Settled>> {
     let settled = loop {
         if arrival.is_known && arrival.is_nameless(caller) {
-            write_down(app, &arrival, &mut kept).await;
+            kept.write_down(app, &arrival).await;
             arrival.given.account = identify_patiently(app, caller, &arrival.given).await;
         }
         match store(app, &arrival, caller, &mut kept).await {
@@ -158,8 +151,8 @@ async fn conclude(
             settled => break settled,
         }
     };
-    if let (Kept::Journal(record), Ok(Some(_)) | Err(_)) = (kept, &settled) {
-        record.settle();
+    if !matches!(settled, Ok(None)) {
+        kept.settle();
     }
     drop(tell);
     if let Ok(Some(Settled { outcome: Outcome::Done, home: Some(id), .. })) = &settled
@@ -177,7 +170,7 @@ async fn store(
     caller: &Caller,
     kept: &mut Kept,
 ) -> Result<Option<Settled>> {
-    let (mut is_again, mut wait) = (matches!(kept, Kept::Before), RETRY);
+    let (mut is_again, mut wait) = (kept.is_before, RETRY);
     let (mut held_on_at, mut stopping_since) = (app.now(), None);
     let mut refused_since = None;
     loop {
@@ -196,15 +189,15 @@ async fn store(
             settled => return settled,
         }
         is_again = true;
-        if matches!(kept, Kept::Nowhere) {
-            write_down(app, arrival, kept).await;
-        }
+        kept.write_down(app, arrival).await;
         if app.stopping().is_cancelled() {
             let since = *stopping_since.get_or_insert_with(Instant::now);
-            let longest = match kept {
-                Kept::Nowhere => LAST_TRIES,
-                Kept::Journal(_) => PARTING.unsigned_abs(),
-                Kept::Before => Duration::ZERO,
+            let longest = if kept.is_nowhere() {
+                LAST_TRIES
+            } else if kept.is_before {
+                Duration::ZERO
+            } else {
+                PARTING.unsigned_abs()
             };
             if since.elapsed() >= longest {
                 return Ok(None);
@@ -236,9 +229,9 @@ async fn offer_and_keep(
     tokio::select! {
         biased;
         settled = &mut offering => return settled,
-        () = sleep(JOURNAL_AFTER), if matches!(kept, Kept::Nowhere) => {}
+        () = sleep(JOURNAL_AFTER), if kept.lacks(arrival) => {}
     }
-    let mut writing = pin!(write_down(app, arrival, kept));
+    let mut writing = pin!(kept.write_down(app, arrival));
     tokio::select! {
         biased;
         () = &mut writing => offering.await,
@@ -313,16 +306,6 @@ async fn settle(
             }
             settled
         }
-    }
-}
-
-async fn write_down(app: &App, arrival: &Arrival, kept: &mut Kept) {
-    if !matches!(kept, Kept::Nowhere) {
-        return;
-    }
-    match timeout(JOURNAL_PATIENCE, journal::keep(app, record::write(app, arrival))).await {
-        Ok(record) => *kept = record.map_or(Kept::Nowhere, Kept::Journal),
-        Err(_) => tracing::error!(arrival = %arrival.id, "the journal's disk does not answer"),
     }
 }
 

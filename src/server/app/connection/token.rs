@@ -14,7 +14,9 @@ use crate::{
     },
     server::{
         app::{
-            Actor, App, Error, Result, api_key, grant, keys, refresh, refresh::turn, token_reader,
+            Actor, App, Error, Result, api_key, grant, keys,
+            refresh::{self, Ask, turn},
+            token_reader,
         },
         secret::token,
         store::{self, token_set::Held},
@@ -123,7 +125,7 @@ async fn refresh_now(app: &App, actor: &Actor, held: &Held) -> Result<()> {
     if connection.generation != held.generation {
         return Ok(());
     }
-    refresh::now(app, &connection, Trigger::Demand, actor.label(), false).await.map(drop)
+    refresh::now(app, &connection, Ask::new(Trigger::Demand, actor), false).await.map(drop)
 }
 
 /// Whether a reader's wish is worth a request: not for more life than a fresh token has, and not

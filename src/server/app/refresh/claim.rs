@@ -9,6 +9,7 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{
+    ask::Ask,
     engine::{LEASE, Task},
     intent::{self, Orphans, UNDER_WAY},
     save,
@@ -164,14 +165,7 @@ pub enum One {
 }
 
 /// Claims one connection that holds the token set of `generation`, due or not.
-pub async fn one(
-    app: &App,
-    id: Uuid,
-    client_id: Uuid,
-    generation: i64,
-    trigger: Trigger,
-    actor: &str,
-) -> Result<One> {
+pub async fn one(app: &App, id: Uuid, client_id: Uuid, generation: i64, ask: &Ask) -> Result<One> {
     let mut tx = app.begin().await?;
     let caller = Caller::load(app, &mut tx, client_id, Vec::new()).await;
     let limits = [intent::limit(client_id, profile_of(&caller))];
@@ -193,7 +187,9 @@ pub async fn one(
     failpoint::hit(failpoint::CLAIMED);
     spend(app, &mut tx, &limits, std::slice::from_ref(&leased)).await?;
     let callers = HashMap::from([(client_id, caller)]);
+    let (trigger, actor) = (ask.trigger, ask.actor.as_str());
     let claimed = intend(app, &mut tx, vec![leased], &callers, trigger, actor, taken).await?;
+    ask.note(app, &mut tx).await?;
     tx.commit().await?;
     failpoint::hit(failpoint::INTENDED);
     match claimed.into_iter().next() {

@@ -94,6 +94,7 @@ pub async fn leftovers(app: &App, found: Vec<Leftover>) {
     for leftover in found {
         left.push(read(app, leftover).await);
     }
+    arrival::replay::leave_newest(left.iter_mut().map(|one| &mut one.arrivals));
     // A grant without a refresh token goes on with the stored one, which an outcome may have replaced: so
     // it comes after all that is known of its connection, whichever journal holds that.
     let busy: HashSet<Uuid> = left.iter().flat_map(Left::waits_for).collect();

@@ -12,9 +12,9 @@ use crate::{
 /// Takes connections into a job, in the order they are given. How many there are.
 pub async fn insert_chosen(conn: &mut PgConnection, job_id: Uuid, ids: &[Uuid]) -> Result<i64> {
     let done = sqlx::query!(
-        "INSERT INTO job_items (job_id, number, connection_id, label, client)
+        "INSERT INTO job_items (job_id, number, connection_id, label, client, client_id)
          SELECT $1, row_number() OVER (ORDER BY chosen.place), n.id,
-                coalesce(nullif(n.label, ''), n.account_label, n.account_id, n.external_id, ''), c.name
+                coalesce(nullif(n.label, ''), n.account_label, n.account_id, n.external_id, ''), c.name, c.id
          FROM unnest($2::uuid[]) WITH ORDINALITY AS chosen (id, place)
          JOIN connections n ON n.id = chosen.id
          JOIN clients c ON c.id = n.client_id",
@@ -107,6 +107,20 @@ impl TryFrom<ItemRow> for Item {
     }
 }
 
+/// Items `i`, and what is known of their connections now.
+macro_rules! select {
+    ($items:literal, $tail:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            ItemRow,
+            r#"SELECT i.number, i.connection_id, i.label, i.client, i.outcome, i.detail, i.sealed_link, i.at,
+                      coalesce(n.account_label, n.account_id) AS "account?",
+                      n.external_id AS "external_id?", n.client_id AS "client_id?"
+               FROM "# + $items + " LEFT JOIN connections n ON n.id = i.connection_id " + $tail
+            $(, $argument)*
+        )
+    };
+}
+
 /// Those that come after a number, in order.
 pub async fn list(
     conn: &mut PgConnection,
@@ -114,13 +128,9 @@ pub async fn list(
     after: i64,
     limit: i64,
 ) -> Result<Vec<Item>> {
-    sqlx::query_as!(
-        ItemRow,
-        r#"SELECT i.number, i.connection_id, i.label, i.client, i.outcome, i.detail, i.sealed_link, i.at,
-                  coalesce(n.account_label, n.account_id) AS "account?", n.external_id AS "external_id?",
-                  n.client_id AS "client_id?"
-           FROM job_items i LEFT JOIN connections n ON n.id = i.connection_id
-           WHERE i.job_id = $1 AND i.number > $2 ORDER BY i.number LIMIT $3"#,
+    select!(
+        "job_items i",
+        "WHERE i.job_id = $1 AND i.number > $2 ORDER BY i.number LIMIT $3",
         job_id,
         after,
         limit
@@ -132,7 +142,9 @@ pub async fn list(
     .collect()
 }
 
-/// Those that come after a number and have no outcome yet, in order, but for those of some clients.
+/// Those that come after a number and have no outcome yet, in order, but for those of some clients. The first of each
+/// other client is looked up, so that the cost does not depend on how many are left out; what comes first of all is of
+/// clients whose own first do. Each step is held to its index: what the planner knows of a job may be older than that.
 pub async fn list_open(
     conn: &mut PgConnection,
     job_id: Uuid,
@@ -140,15 +152,33 @@ pub async fn list_open(
     without: &[Uuid],
     limit: i64,
 ) -> Result<Vec<Item>> {
-    sqlx::query_as!(
-        ItemRow,
-        r#"SELECT i.number, i.connection_id, i.label, i.client, i.outcome, i.detail, i.sealed_link, i.at,
-                  coalesce(n.account_label, n.account_id) AS "account?", n.external_id AS "external_id?",
-                  n.client_id AS "client_id?"
-           FROM job_items i LEFT JOIN connections n ON n.id = i.connection_id
-           WHERE i.job_id = $1 AND i.number > $2 AND i.outcome IS NULL
-             AND (n.client_id = ANY ($3::uuid[])) IS NOT TRUE
-           ORDER BY i.number LIMIT $4"#,
+    select!(
+        "(SELECT o.number
+          FROM (SELECT theirs.number
+                FROM (SELECT c.id
+                      FROM jobs j
+                      CROSS JOIN unnest(j.clients) AS c (id)
+                      CROSS JOIN LATERAL (
+                          SELECT number FROM job_items
+                          WHERE job_id = $1 AND client_id = c.id AND outcome IS NULL AND number > $2
+                          ORDER BY number LIMIT 1) first
+                      WHERE j.id = $1 AND c.id <> ALL ($3::uuid[])
+                      ORDER BY first.number LIMIT $4) c
+                CROSS JOIN LATERAL (
+                    SELECT number FROM job_items
+                    WHERE job_id = $1 AND client_id = c.id AND outcome IS NULL AND number > $2
+                    ORDER BY number LIMIT $4) theirs
+                UNION ALL
+                -- Of a job that an older version made.
+                (SELECT u.number
+                 FROM job_items u LEFT JOIN connections m ON m.id = u.connection_id
+                 WHERE (SELECT clients = '{}' FROM jobs WHERE id = $1)
+                   AND u.job_id = $1 AND u.client_id IS NULL AND u.outcome IS NULL AND u.number > $2
+                   AND (m.client_id = ANY ($3)) IS NOT TRUE
+                 ORDER BY u.client_id, u.number LIMIT $4)) o
+          ORDER BY o.number LIMIT $4) o
+         CROSS JOIN LATERAL (SELECT * FROM job_items WHERE job_id = $1 AND number = o.number LIMIT 1) i",
+        "ORDER BY i.number",
         job_id,
         after,
         without,
@@ -163,13 +193,9 @@ pub async fn list_open(
 
 /// The first that could not be done, in order.
 pub async fn list_failed(conn: &mut PgConnection, job_id: Uuid, limit: i64) -> Result<Vec<Item>> {
-    sqlx::query_as!(
-        ItemRow,
-        r#"SELECT i.number, i.connection_id, i.label, i.client, i.outcome, i.detail, i.sealed_link, i.at,
-                  coalesce(n.account_label, n.account_id) AS "account?", n.external_id AS "external_id?",
-                  n.client_id AS "client_id?"
-           FROM job_items i LEFT JOIN connections n ON n.id = i.connection_id
-           WHERE i.job_id = $1 AND i.outcome = 'failed' ORDER BY i.number LIMIT $2"#,
+    select!(
+        "job_items i",
+        "WHERE i.job_id = $1 AND i.outcome = 'failed' ORDER BY i.number LIMIT $2",
         job_id,
         limit
     )
@@ -194,21 +220,26 @@ pub struct Link {
     pub sealed: Vec<u8>,
 }
 
-/// Writes what came of some; once.
+/// Writes what came of some; once. As long as the planner has not seen that a job has a million items it takes them
+/// for a few, and would look at each: so it is told between which numbers they lie, and is not asked for what is open,
+/// which would lead it to the index of that.
 pub async fn record(
     conn: &mut PgConnection,
     job_id: Uuid,
     came: &[Came],
     now: OffsetDateTime,
 ) -> Result<()> {
+    let numbers: Vec<i64> = came.iter().map(|one| one.number).collect();
+    let (first, last) = (numbers.iter().copied().min(), numbers.iter().copied().max());
     sqlx::query!(
         "UPDATE job_items i
          SET outcome = r.outcome, detail = r.detail, sealed_link = r.link, relink_id = r.relink_id, at = $6
          FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bytea[], $7::uuid[])
               AS r (number, outcome, detail, link, relink_id)
-         WHERE i.job_id = $1 AND i.number = r.number AND i.outcome IS NULL",
+         WHERE i.job_id = $1 AND i.number = r.number AND i.number BETWEEN $8 AND $9
+           AND i.at IS NULL",
         job_id,
-        &came.iter().map(|one| one.number).collect::<Vec<_>>(),
+        &numbers,
         &came.iter().map(|one| one.outcome.as_str()).collect::<Vec<_>>() as &[&str],
         &came.iter().map(|one| one.detail.as_str()).collect::<Vec<_>>() as &[&str],
         &came
@@ -217,7 +248,9 @@ pub async fn record(
             .collect::<Vec<_>>() as &[Option<&[u8]>],
         now,
         &came.iter().map(|one| one.link.as_ref().map(|link| link.relink_id)).collect::<Vec<_>>()
-            as &[Option<Uuid>]
+            as &[Option<Uuid>],
+        first,
+        last
     )
     .execute(conn)
     .await?;

@@ -95,9 +95,9 @@ pub async fn insert_items(
     now: OffsetDateTime,
 ) -> Result<i64> {
     let done = sqlx::query!(
-        "INSERT INTO job_items (job_id, number, connection_id, label, client)
+        "INSERT INTO job_items (job_id, number, connection_id, label, client, client_id)
          SELECT $1, row_number() OVER (ORDER BY s.number), n.id,
-                coalesce(nullif(n.label, ''), n.account_label, n.account_id, n.external_id, ''), c.name
+                coalesce(nullif(n.label, ''), n.account_label, n.account_id, n.external_id, ''), c.name, c.id
          FROM job_customers($2, $3) AS s
          JOIN connections n ON n.id = s.connection_id
          JOIN clients c ON c.id = n.client_id

@@ -22,6 +22,12 @@ const FORM: u32 = 1;
 /// It belongs to no generation yet, and no refresh to this one.
 const GENERATION: i64 = 0;
 
+/// A grant is written down once more when it is known whose it is. The journal tells the two apart as it does
+/// generations.
+pub(super) fn revision(arrival: &Arrival) -> i64 {
+    GENERATION + i64::from(arrival.given.account.is_some())
+}
+
 #[derive(Serialize, Deserialize)]
 struct Written {
     kind: String,
@@ -68,7 +74,7 @@ pub(super) fn write(app: &App, arrival: &Arrival) -> anyhow::Result<Entry> {
         purpose: arrival.purpose.clone(),
         given: seal(app, arrival.id, &arrival.given)?,
     };
-    journal::seal(app, arrival.id, GENERATION, &written)
+    journal::seal(app, arrival.id, revision(arrival), &written)
 }
 
 fn seal(app: &App, id: Uuid, given: &Grant) -> anyhow::Result<Sealed> {

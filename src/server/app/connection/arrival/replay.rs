@@ -1,13 +1,30 @@
 //! Arrivals that earlier processes left in their journals.
 
+use std::collections::HashMap;
+
 use tokio::{
     sync::oneshot,
     task::JoinHandle,
     time::{sleep, timeout},
 };
 
-use super::{Arrival, Kept, RETRY_CAP, conclude, hold_on, in_time, is_final};
+use super::{Arrival, Kept, RETRY_CAP, conclude, hold_on, in_time, is_final, record};
 use crate::server::app::{App, Error, Result, client::Caller, refresh::save};
+
+/// Of what was written down once more when its account was known, leaves that alone.
+pub(in crate::server::app) fn leave_newest<'a>(
+    found: impl IntoIterator<Item = &'a mut Vec<Arrival>>,
+) {
+    let found: Vec<_> = found.into_iter().collect();
+    let mut newest = HashMap::new();
+    for arrival in found.iter().flat_map(|arrivals| arrivals.iter()) {
+        let known = newest.entry(arrival.id).or_default();
+        *known = record::revision(arrival).max(*known);
+    }
+    for arrivals in found {
+        arrivals.retain(|arrival| newest.get(&arrival.id) == Some(&record::revision(arrival)));
+    }
+}
 
 /// Begins to store what was left; whether it is over is what the task says in the end. Who reads records
 /// keeps them until then.
@@ -36,8 +53,8 @@ async fn bring(app: &App, arrival: Arrival) -> Result<bool> {
     hold_on(app, &arrival).await;
     let Some(caller) = load(app, &arrival).await? else { return Ok(false) };
     let (tell, _) = oneshot::channel();
-    let id = arrival.id;
-    let settled = conclude(app, arrival, &caller, Kept::Before, tell).await?;
+    let (id, kept) = (arrival.id, Kept::before(&arrival));
+    let settled = conclude(app, arrival, &caller, kept, tell).await?;
     if let Some(settled) = &settled {
         tracing::info!(arrival = %id, outcome = settled.outcome.as_str(), "replayed");
     }

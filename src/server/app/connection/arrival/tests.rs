@@ -19,7 +19,7 @@ use crate::{
         connection::{account, flow},
         refresh::flights::Hand,
     },
-    tests::support::{World, new_connection},
+    tests::support::{Told, World, new_connection},
 };
 
 fn granted(world: &World, response: &serde_json::Value) -> Grant {
@@ -170,6 +170,37 @@ async fn what_goes_on_with_a_token_waits_for_its_refresh_whatever_clocks_say(poo
     drop(hand);
     let settled = settle::settle(&world.app, &mut conn, &consent, &caller, &given, false).await;
     assert_eq!(settled.unwrap(), Some(Settled::done(id)));
+}
+
+/// The same of another replica: it has the time to prolong its lease, or to bring its answer.
+#[sqlx::test]
+async fn what_goes_on_with_a_token_waits_for_whoever_may_still_refresh_it(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    let lease = "UPDATE connections SET lease_id = gen_random_uuid(),
+                        leased_until = clock_timestamp() - interval '1 second'";
+    world.execute(lease).await;
+    let response = world.token_response(client, "alice").await;
+    let account = world.connection(id).await.account_id;
+    let account = account.map(|id| Account { id, label: None });
+    world.pass(time::Duration::minutes(1));
+    let given = Grant { account, refresh_token: None, ..granted(&world, &response) };
+    let (consent, caller) = (consent(id), caller(&world, client).await);
+    let clock = Told::new();
+    let app = world.replica_by(clock.clone(), "another").await;
+    let settled = async || {
+        let mut conn = world.pool.acquire().await.unwrap();
+        settle::settle(&app, &mut conn, &consent, &caller, &given, false).await.unwrap()
+    };
+    assert_eq!(settled().await, None, "it has only just come");
+    clock.keep_in_touch(&app);
+    *clock.off.lock().unwrap() = time::Duration::hours(-1);
+    for _ in 0..7 {
+        assert_eq!(settled().await, None, "the database's clock jumped");
+        clock.pass(3);
+    }
+    assert_eq!(settled().await, Some(Settled::done(id)));
 }
 
 /// The refresh token that was to go on can't be read any more: the grant is worth keeping without it.
