@@ -129,15 +129,27 @@ pub async fn import(
     arrival::name(app, id, &caller, &given).await;
     let registration = caller.registration();
     let odd = token::unreadable_expiries(&registration, response, obtained_at)
-        .map(|at| FieldProblem::new("token_response", unreadable_expiry(at)));
+        .map(unreadable_expiry)
+        .chain(
+            token::over_for_good(&registration, response, &given, obtained_at).map(over_for_good),
+        )
+        .map(|odd| FieldProblem::new("token_response", odd))
+        .collect::<Vec<_>>();
     let connection = super::get(app, &Actor::System, id).await?;
     let unread = unread::first(response, &given, connection.access_expires_at.is_some())
         .map(|name| FieldProblem::new("token_response", unread(&name)));
-    Ok((connection, odd.chain(unread).collect()))
+    Ok((connection, odd.into_iter().chain(unread).collect()))
 }
 
 pub(in crate::server::app) fn unreadable_expiry(at: &str) -> String {
     format!("the expiry at {at} can't be read")
+}
+
+pub(in crate::server::app) fn over_for_good(at: &str) -> String {
+    format!(
+        "the expiry at {at} is 0: the token is over, and there is no refresh token to renew it. Leave the expiry \
+         out if the token has no end"
+    )
 }
 
 pub(in crate::server::app) fn unread(name: &str) -> String {
