@@ -102,7 +102,8 @@ pub struct NewConnection {
     variables: BTreeMap<String, String>,
     /// The client's scopes unless said.
     scopes: Option<Vec<String>>,
-    /// With `import`, and only then: the token response as the provider gave it.
+    /// With `import`, and only then: the token response as the provider gave it. One whose `expires_in` is 0
+    /// is over and is renewed at once.
     #[schema(value_type = Option<Object>, write_only)]
     token_response: Option<Value>,
     /// With `import`: when the provider gave it. Expiries count from then; from now unless said.
@@ -154,7 +155,8 @@ pub struct CreatedConnection {
     /// What to tell the person with the other device.
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<DeviceAuthorization>,
-    /// What was taken and is odd: an expiry in `token_response` that can't be read.
+    /// What was taken and is odd: an expiry in `token_response` that can't be read, or that is 0 where nothing
+    /// can renew the token.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<FieldProblem>,
 }
