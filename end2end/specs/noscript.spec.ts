@@ -4,7 +4,7 @@ import { connectAccount, registerClient } from "../support/furnish.js";
 import { type House, startHouse } from "../support/house.js";
 import { ADMIN, becomeFirstAdmin, crawl, fact, section, signIn } from "../support/people.js";
 import { type AuthorizationServer, consent, startProvider } from "../support/provider.js";
-import { visitor } from "../support/watch.js";
+import { hydrated, visitor } from "../support/watch.js";
 
 test.describe.configure({ mode: "serial" });
 
@@ -43,6 +43,18 @@ test("login, and what is wrong with one", async () => {
   await page.getByRole("button", { name: "Sign in" }).click();
   // Back where one wanted to go.
   await expect(page).toHaveURL(`${house.url}/connections?state=active`);
+});
+
+test("what a script needs is fetched where one runs, and once", async ({ browser }) => {
+  for (const script of [true, false]) {
+    const other = await visitor(browser, house, { javaScriptEnabled: script });
+    const asked: string[] = [];
+    other.page.on("request", (request) => asked.push(/\.(js|wasm)$/.exec(new URL(request.url()).pathname)?.[1] ?? ""));
+    await other.page.goto("/login", { waitUntil: "networkidle" });
+    if (script) await hydrated(other.page);
+    expect(asked.filter(Boolean).sort()).toEqual(script ? ["js", "wasm"] : []);
+    await other.context.close();
+  }
 });
 
 test("a form says which field is wrong, beside it", async () => {

@@ -136,7 +136,21 @@ pub struct Occasions {
     #[serde(with = "time::serde::rfc3339")]
     pub since: OffsetDateTime,
     /// Clients of providers that end every grant when the secret is replaced.
-    pub secrets: Vec<Share>,
+    pub secrets: Vec<SecretShare>,
+}
+
+/// A client whose connections end with its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretShare {
+    pub client_id: Uuid,
+    pub client: String,
+    /// How many connections it has.
+    pub count: i64,
+    /// When its secret took the place of another.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub replaced_at: Option<OffsetDateTime>,
+    /// How many of them came to need a person since then, and do still.
+    pub dead: i64,
 }
 
 /// Since when: `day` and `week` are those just past, else it is a date. A week unless said.

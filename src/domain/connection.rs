@@ -71,7 +71,7 @@ impl std::str::FromStr for GrantType {
 /// A connection as people and programs see it: everything but the tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "ssr", schema(as = Connection))]
+#[cfg_attr(feature = "ssr", schema(as = ConnectionFacts))]
 pub struct Connection {
     pub id: Uuid,
     pub client_id: Uuid,

@@ -23,6 +23,12 @@ pub struct Import {
     pub rows: i64,
     /// Rows that became connections; in a dry run, that would have.
     pub imported: i64,
+    /// Of those, the ones with neither a refresh token nor an expiry: nothing renews them, and they count as
+    /// alive however long that is not so any more.
+    pub without_end: i64,
+    /// Of those, the ones whose access token is over. It is renewed at once where that can be done without a
+    /// person.
+    pub expired: i64,
     /// Rows whose `external_id` the client has already.
     pub skipped: i64,
     /// Rows with a problem.

@@ -62,7 +62,9 @@ pub use overview::{
     client_remedy, clock, day_in_short, due, ending, endings, first_consents, group, group_line,
     group_name, held_up, in_all, month_in_short, more_needed, overdue, scale, short,
 };
-pub use people::{NOBODY_YET, PASSWORD_SET, SETUP_OVER, SETUP_UNKNOWN, new_password, role, scope};
+pub use people::{
+    HAND_OVER, NOBODY_YET, PASSWORD_SET, SETUP_OVER, SETUP_UNKNOWN, new_password, role, scope,
+};
 pub use provider::{
     IMPORT_ONLY, SAMPLE_PROVIDER, SAMPLE_PROVIDERS, authentication, beginning, choice, discovered,
     encoding, pkce, profile_in_use, refresh_lifetime, renewal, rotation,

@@ -21,7 +21,7 @@ pub async fn list(
     #[server(default)] paging: Paging,
 ) -> Answer<ConnectionList> {
     let (app, actor) = crate::server::http::caller::actor().await?;
-    app.call(crate::server::app::connection::look(&app, &actor, &filter, &paging)).await
+    app.call(crate::server::app::connection::list(&app, &actor, &filter, &paging)).await
 }
 
 #[server(prefix = "/rpc", endpoint = "connection/get")]

@@ -40,7 +40,7 @@ async fn all(world: &World) -> Vec<Connection> {
         let paging = Paging { cursor, limit: Some(200) };
         let filter = ConnectionFilter::default();
         let page = app::connection::list(&world.app, &Actor::System, &filter, &paging).await;
-        let page = page.expect("a page");
+        let page = page.expect("a list").page;
         found.extend(page.items);
         cursor = page.next;
         if cursor.is_none() {

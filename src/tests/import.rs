@@ -1,6 +1,7 @@
 //! Many connections at once: whole batches, no row twice, no row's trouble another's.
 
 mod ends;
+mod lifetimes;
 mod nothing;
 mod pages;
 

@@ -30,7 +30,7 @@ async fn look(world: &World, over: Scale) -> Overview {
 /// How many a filter lets through, and when what is asked by `at` happens to them, in their order.
 async fn listed(world: &World, filter: &ConnectionFilter) -> (i64, Vec<Uuid>) {
     let paging = Paging { cursor: None, limit: Some(200) };
-    let list = app::connection::look(&world.app, &Actor::System, filter, &paging).await.unwrap();
+    let list = app::connection::list(&world.app, &Actor::System, filter, &paging).await.unwrap();
     let Count::Exactly(count) = list.count else { panic!("{filter:?} lets too many through") };
     (count, list.page.items.into_iter().map(|one| one.id).collect())
 }

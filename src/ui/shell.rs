@@ -18,6 +18,16 @@ pub struct Assets {
 
 const BOOT: &str = include_str!("boot.js");
 
+/// Asks for the files of the script before the script itself is read. It is a script, so that nothing is fetched
+/// where none runs.
+fn ahead(js: &str, wasm: &str) -> String {
+    format!(
+        "for(const link of[{{rel:\"modulepreload\",href:{js:?}}},{{rel:\"preload\",as:\"fetch\",\
+         type:\"application/wasm\",crossOrigin:\"anonymous\",href:{wasm:?}}}])\
+         document.head.append(Object.assign(document.createElement(\"link\"),link))"
+    )
+}
+
 /// The whole document.
 pub fn shell(assets: Assets) -> impl IntoView {
     let Assets { js, wasm, css } = assets;
@@ -27,6 +37,11 @@ pub fn shell(assets: Assets) -> impl IntoView {
     let language = visit.map_or("en", |visit| visit.language.tag());
     // What a visitor came by is a secret.
     let referrer = if visit.is_some() { "no-referrer" } else { "same-origin" };
+    // Above the style sheet, for which a script below it would wait.
+    let ahead = scripted.then(|| {
+        let ahead = ahead(&js, &wasm);
+        view! { <script nonce=use_nonce()>{ahead}</script> }
+    });
     let bootstrap = format!("import start,* as parts from {js:?};const wasm={wasm:?};{BOOT}");
     // Only islands are handed over with their data; the rest of the page is final.
     if let Some(context) = Owner::current_shared_context() {
@@ -41,19 +56,12 @@ pub fn shell(assets: Assets) -> impl IntoView {
                 <meta name="color-scheme" content="light dark"/>
                 <meta name="referrer" content=referrer/>
                 <meta name="robots" content="noindex, nofollow"/>
+                {ahead}
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="stylesheet" href=css/>
                 {scripted
                     .then(|| {
                         view! {
-                            <link rel="modulepreload" href=js/>
-                            <link
-                                rel="preload"
-                                href=wasm
-                                r#as="fetch"
-                                r#type="application/wasm"
-                                crossorigin="anonymous"
-                            />
                             <script type="module" nonce=use_nonce()>
                                 {bootstrap}
                             </script>

@@ -74,9 +74,9 @@ pub fn occasion(occasion: Occasion) -> &'static str {
              everyone whom it threw out; each gets a link to come back by."
         }
         Occasion::Secret => {
-            "These providers end every grant of a client when its secret is replaced. Once you have \
-             replaced one, all its customers have to come back; until then their connections work and \
-             need no link."
+            "The providers of these clients end every connection of a client when its secret is replaced, \
+             and all its customers have to come back. Whoever came to need a person since then gets a link. \
+             Where no secret was replaced the connections work and need none."
         }
     }
 }
@@ -88,7 +88,9 @@ pub fn no_occasion(occasion: Occasion) -> &'static str {
             "The owner of every connection was asked for all that its client asks for today."
         }
         Occasion::Outage => "No connection came to need a person since then.",
-        Occasion::Secret => "No client of yours is at a provider that does so.",
+        Occasion::Secret => {
+            "No connection is at a provider that is known to end them all when a client's secret is replaced."
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What came of an import.
 
+use super::grouped;
 use crate::domain::import::{Import, ImportState};
 
 /// That nothing of a file was taken, because there is nothing in it that could be.
@@ -42,5 +43,37 @@ pub fn import(import: &Import) -> (bool, String) {
         many => text.push_str(&format!(", {many} have a problem")),
     }
     text.push('.');
+    for more in [without_end(import.without_end), expired(import.expired)].into_iter().flatten() {
+        text.push(' ');
+        text.push_str(&more);
+    }
     (import.state != ImportState::Broken && import.failed == 0, text)
+}
+
+/// Rows that nothing renews, and of which no end is known.
+fn without_end(count: i64) -> Option<String> {
+    let (they, theirs) = match count {
+        ..=0 => return None,
+        1 => (
+            "1 of them brings".into(),
+            "it can't be renewed, and counts as alive even when it is over",
+        ),
+        many => (
+            format!("{} of them bring", grouped(many)),
+            "they can't be renewed, and count as alive even when they are over",
+        ),
+    };
+    Some(format!("{they} neither a refresh token nor an expiry: {theirs}."))
+}
+
+/// Rows whose access token is over.
+fn expired(count: i64) -> Option<String> {
+    let they = match count {
+        ..=0 => return None,
+        1 => "1 of them has an access token that is over".into(),
+        many => format!("{} of them have access tokens that are over", grouped(many)),
+    };
+    Some(format!(
+        "{they}: with a refresh token they are refreshed at once, without one they need a person."
+    ))
 }

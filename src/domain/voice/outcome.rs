@@ -173,8 +173,9 @@ pub fn notice(notice: Notice) -> Page {
         Notice::UnreadableExpiry => (
             "Imported, but an expiry can't be read",
             "The token response says when a token ends in a way that this provider's profile does \
-             not know. What Regrant goes by instead stands below. If that is wrong, correct the \
-             response or the profile, delete this connection and import it again.",
+             not know, or says 0 and holds no refresh token. What Regrant goes by instead stands below. \
+             If that is wrong, correct the response or the profile, delete this connection and import it \
+             again.",
             false,
         ),
     };

@@ -38,6 +38,9 @@ pub fn new_password(user: &User) -> String {
 /// What is said when that is done.
 pub const PASSWORD_SET: &str = "Set. Their sessions have ended; give them the new password.";
 
+/// What is said of a password that somebody gives to another.
+pub const HAND_OVER: &str = "Hand it over by a safe way; they can change it in their profile.";
+
 /// What stands above the login where nobody can sign in yet.
 pub const NOBODY_YET: &str = "Nobody can sign in yet. Regrant's log shows, at each start, an address at \
                               which the first admin is made.";

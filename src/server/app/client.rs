@@ -3,6 +3,7 @@
 mod caller;
 pub mod check;
 pub mod rehearsal;
+mod resume;
 pub(super) mod scopes;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,6 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sqlx::PgConnection;
-use time::Duration;
 use uuid::Uuid;
 
 use super::{Actor, App, Error, Result, audit, audit::Subject, connection, incident};
@@ -29,11 +29,8 @@ use crate::{
 };
 
 pub use caller::{Caller, Made};
-
-/// What waited for a client resumes within this time, spread evenly.
-pub(super) const RESUME_SPREAD: Duration = Duration::minutes(2);
-/// How many of them are spread at once.
-const RESUME_BATCH: i64 = 5_000;
+pub use resume::spread_some;
+pub(super) use resume::{RESUME_SPREAD, resume};
 
 /// A registration to be kept.
 pub struct NewClient {
@@ -293,38 +290,6 @@ pub(super) async fn reject_credentials(
         tracing::warn!(client = %id, name, "the provider refuses this client");
     }
     Ok(())
-}
-
-/// Has what is overdue spread, now that the client is well again.
-pub(super) async fn resume(app: &App, conn: &mut PgConnection, id: Uuid) -> Result<()> {
-    store::client::limit::begin_resuming(conn, id, app.now()).await?;
-    app.wake_worker();
-    Ok(())
-}
-
-/// Spreads some of what is overdue at clients that are well again: a batch of each, so that no
-/// transaction is long. Whether there may be more.
-pub async fn spread_some(app: &App) -> Result<bool> {
-    let mut conn = app.pool().acquire().await?;
-    let mut more = false;
-    for (id, since) in store::client::limit::list_resuming(&mut conn).await? {
-        let spread = RESUME_SPREAD.as_seconds_f64();
-        let done = store::connection::lease::resume_some(
-            &mut conn,
-            id,
-            since,
-            app.database_now(),
-            spread,
-            RESUME_BATCH,
-        )
-        .await?;
-        if done == RESUME_BATCH.unsigned_abs() {
-            more = true;
-        } else {
-            store::client::limit::end_resuming(&mut conn, id, since).await?;
-        }
-    }
-    Ok(more)
 }
 
 /// Refuses what the client could not prove with who it is.

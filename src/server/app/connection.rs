@@ -69,17 +69,8 @@ const READERS_SHOWN: u32 = 10;
 /// How much of what was done with it.
 const AUDIT_SHOWN: u32 = 5;
 
+/// A page of what a filter lets through, and how many there are.
 pub async fn list(
-    app: &App,
-    actor: &Actor,
-    filter: &ConnectionFilter,
-    paging: &Paging,
-) -> Result<Page<Connection>> {
-    Ok(look(app, actor, filter, paging).await?.page)
-}
-
-/// [`list`], and how many there are.
-pub async fn look(
     app: &App,
     actor: &Actor,
     filter: &ConnectionFilter,

@@ -29,12 +29,30 @@ pub(super) enum Expiry {
 
 /// The first of `sources` in `response` that says something. Durations count from `sent_at`.
 pub(super) fn read(response: &Value, sources: &[ExpirySource], sent_at: OffsetDateTime) -> Expiry {
+    first(response, sources, sent_at).map_or(Expiry::Silent, |(_, expiry)| expiry)
+}
+
+fn first<'s>(
+    response: &Value,
+    sources: &'s [ExpirySource],
+    sent_at: OffsetDateTime,
+) -> Option<(&'s ExpirySource, Expiry)> {
     sources
         .iter()
-        .filter_map(|source| Some((response.pointer(&source.pointer)?, source.form)))
-        .map(|(value, form)| one(value, form, sent_at))
-        .find(|expiry| *expiry != Expiry::Silent)
-        .unwrap_or(Expiry::Silent)
+        .filter_map(|source| Some((source, response.pointer(&source.pointer)?)))
+        .map(|(source, value)| (source, one(value, source.form, sent_at)))
+        .find(|(_, expiry)| *expiry != Expiry::Silent)
+}
+
+/// Where `response` says that no time is left, if that is what counts. A date of zero is no date.
+pub(super) fn zero<'s>(
+    response: &Value,
+    sources: &'s [ExpirySource],
+    sent_at: OffsetDateTime,
+) -> Option<&'s str> {
+    let (source, expiry) = first(response, sources, sent_at)?;
+    let lasts = matches!(source.form, ExpiryForm::Seconds | ExpiryForm::Auto);
+    (lasts && expiry == Expiry::Zero).then_some(source.pointer.as_str())
 }
 
 /// Where `response` says something of an expiry that nobody can read.

@@ -1,4 +1,6 @@
-//! The calls that end in tokens.
+//! The calls that end in tokens. What somebody else obtained is read in [`import`].
+
+mod import;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use secrecy::SecretString;
@@ -8,7 +10,6 @@ use time::OffsetDateTime;
 use super::{
     Error, Grant, Http, Refusal, Registration, classify,
     dialect::{self, Given, Prepared},
-    expiry,
     guard::{Answer, Failure},
     jwt,
     redact::Redactor,
@@ -21,6 +22,8 @@ use crate::{
     },
     server::clock::Rng,
 };
+
+pub use import::{import, over_for_good, unreadable_expiries};
 
 /// What is asked of the token endpoint.
 #[derive(Clone, Copy)]
@@ -109,42 +112,6 @@ pub async fn client_credentials(
 ) -> Result<Grant, Refusal> {
     let (grant, _) = ask(http, registration, Intent::ClientCredentials, None).await?;
     Ok(grant)
-}
-
-/// Reads a token response that somebody else obtained, as the provider gave it. Its refusal says
-/// what is missing and was never sent.
-pub fn import(
-    registration: &Registration<'_>,
-    response: &Value,
-    obtained_at: OffsetDateTime,
-) -> Result<Grant, Refusal> {
-    let issuer = registration.issuer()?;
-    let expected = jwt::Expected {
-        issuer: issuer.as_deref(),
-        client_id: registration.client_id,
-        nonce: None,
-        now: obtained_at,
-    };
-    response::grant(registration, response, Origin::Beginning, obtained_at, &expected)
-        .map(|(grant, _)| grant)
-        .ok_or_else(|| {
-            let places = registration.profile.response.access_token.join(" or ");
-            let message = format!("the response has no access token at {places}");
-            Refusal::unsent(ErrorClass::RequestRefused, message)
-        })
-}
-
-/// Where a token response says something of an expiry that nobody can read. It costs no token; but
-/// whoever hands it over can mend it before it counts as living for ever.
-pub fn unreadable_expiries<'p>(
-    registration: &Registration<'p>,
-    response: &Value,
-    obtained_at: OffsetDateTime,
-) -> impl Iterator<Item = &'p str> {
-    let dialect = &registration.profile.response;
-    [&dialect.expiry, &dialect.refresh_expiry]
-        .into_iter()
-        .filter_map(move |sources| expiry::unreadable(response, sources, obtained_at))
 }
 
 /// The request that `intent` is at this provider.

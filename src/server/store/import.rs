@@ -17,6 +17,8 @@ struct ImportRow {
     total_bytes: Option<i64>,
     rows: i64,
     imported: i64,
+    without_end: i64,
+    expired: i64,
     skipped: i64,
     failed: i64,
     problems: serde_json::Value,
@@ -45,6 +47,8 @@ impl TryFrom<ImportRow> for Import {
             total_bytes: row.total_bytes,
             rows: row.rows,
             imported: row.imported,
+            without_end: row.without_end,
+            expired: row.expired,
             skipped: row.skipped,
             failed: row.failed,
             problems: serde_json::from_value(row.problems)?,
@@ -93,6 +97,8 @@ pub struct Progress {
     /// How far the file is read, this batch included.
     pub read_bytes: i64,
     pub imported: i64,
+    pub without_end: i64,
+    pub expired: i64,
     pub skipped: i64,
     pub failed: i64,
     pub problems: Vec<RowProblem>,
@@ -119,6 +125,7 @@ pub async fn add(
         "UPDATE imports
          SET rows = rows + $2 + $3 + $4, imported = imported + $2, skipped = skipped + $3,
              failed = failed + $4, read_bytes = greatest(read_bytes, $5),
+             without_end = without_end + $8, expired = expired + $9,
              beat_at = coalesce($7::timestamptz, clock_timestamp()),
              problems = CASE WHEN $6::jsonb = '[]' THEN problems ELSE (
                  SELECT jsonb_agg(problem ORDER BY place)
@@ -132,7 +139,9 @@ pub async fn add(
         progress.failed,
         progress.read_bytes,
         problems,
-        beat_at
+        beat_at,
+        progress.without_end,
+        progress.expired
     )
     .execute(conn)
     .await?;
@@ -199,8 +208,8 @@ pub async fn end_silent(
 pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> {
     sqlx::query_as!(
         ImportRow,
-        "SELECT id, client_id, dry_run, state, read_bytes, total_bytes, rows, imported, skipped, failed,
-                problems, detail, begun_at, ended_at, file_name
+        "SELECT id, client_id, dry_run, state, read_bytes, total_bytes, rows, imported, without_end, expired,
+                skipped, failed, problems, detail, begun_at, ended_at, file_name
          FROM imports WHERE id = $1",
         id
     )
@@ -214,8 +223,8 @@ pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> {
 pub async fn list(conn: &mut PgConnection, client_id: Uuid) -> Result<Vec<Import>> {
     sqlx::query_as!(
         ImportRow,
-        r#"SELECT id, client_id, dry_run, state, read_bytes, total_bytes, rows, imported, skipped, failed,
-                  '[]'::jsonb AS "problems!", detail, begun_at, ended_at, file_name
+        r#"SELECT id, client_id, dry_run, state, read_bytes, total_bytes, rows, imported, without_end, expired,
+                  skipped, failed, '[]'::jsonb AS "problems!", detail, begun_at, ended_at, file_name
            FROM imports WHERE client_id = $1 ORDER BY id DESC LIMIT 20"#,
         client_id
     )

@@ -6,7 +6,7 @@ use time::Duration;
 
 use super::makers;
 use crate::{
-    domain::access::Scope,
+    domain::{access::Scope, connection::Standing},
     tests::support::{Program, World},
 };
 
@@ -141,6 +141,51 @@ async fn filters_choose(pool: PgPool) {
         walk(&admin, &of_first, 50, "/action").await,
         ["connection.update", "connection.import"]
     );
+}
+
+/// The word on a connection is the word it is found by.
+#[sqlx::test]
+async fn each_connection_stands_as_the_filter_says(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let (one, refused) = (world.client("one", |_| {}).await, world.client("two", |_| {}).await);
+    let mut paths = Vec::new();
+    for account in ["a", "b", "c", "d", "e"] {
+        let path = admin.import(&world, one).await;
+        admin.patch(&path, &json!({ "label": account })).await.ok();
+        paths.push(path);
+    }
+    paths.push(admin.import(&world, refused).await);
+    let pending = json!({ "client_id": one, "grant": "authorization_code" });
+    let begun = admin.post("/connections", &pending).await.ok();
+    assert_eq!(begun["standing"], "pending");
+    let paused = admin.press(&format!("{}/pause", paths[4])).await.ok();
+    assert_eq!(paused["standing"], "paused");
+    for sql in [
+        "UPDATE connections SET state = 'needs_reauth', reason = 'revoked', due_at = NULL WHERE label = 'b'",
+        "UPDATE connections SET state = 'retrying', failures = 1 WHERE label = 'c'",
+        "UPDATE connections SET needs_human_by = timestamptz '2026-03-03 00:00+00' WHERE label = 'd'",
+        "UPDATE clients SET state = 'credentials_rejected' WHERE name = 'Client two'",
+    ] {
+        world.execute(sql).await;
+    }
+    let whole = admin.get("/connections").await.ok();
+    let whole = whole["items"].as_array().unwrap();
+    for standing in Standing::ALL {
+        let word = json!(standing);
+        let page = admin.get(&format!("/connections?standing={}", standing.as_str())).await.ok();
+        let found = page["items"].as_array().unwrap();
+        let stand: Vec<_> = whole.iter().filter(|one| one["standing"] == word).collect();
+        assert_eq!(found.iter().collect::<Vec<_>>(), stand, "{standing:?}");
+        assert_eq!(found.len(), usize::from(standing != Standing::Disconnected), "{standing:?}");
+        for one in found {
+            let path = format!("/connections/{}", one["id"].as_str().unwrap());
+            assert_eq!(admin.get(&path).await.ok()["standing"], word);
+        }
+    }
+    let soon = &admin.get("/overview").await.ok()["needs_human"];
+    let soon: Vec<_> = soon.as_array().unwrap().iter().map(|one| &one["standing"]).collect();
+    assert_eq!(soon, ["needs-person", "soon"]);
 }
 
 /// What it would go on with has no place in another order: nothing would follow, and whoever reads the list

@@ -39,7 +39,7 @@ async fn walk(world: &World, filter: &ConnectionFilter, limit: u32) -> (Vec<Conn
     let (mut found, mut cursor) = (Vec::new(), None);
     loop {
         let paging = Paging { cursor, limit: Some(limit) };
-        let list = app::connection::look(&world.app, &Actor::System, filter, &paging).await;
+        let list = app::connection::list(&world.app, &Actor::System, filter, &paging).await;
         let list = list.expect("a page");
         found.extend(list.page.items);
         cursor = list.page.next;

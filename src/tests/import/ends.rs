@@ -88,6 +88,7 @@ async fn what_was_replaced_here_is_not_taken_once_more(pool: PgPool) {
         app::connection::list(&world.app, &world.admin, &Default::default(), &Default::default())
             .await
             .unwrap()
+            .page
             .items[0]
             .id;
     app::connection::refresh(&world.app, &world.admin, id).await.expect("a refresh");

@@ -332,6 +332,48 @@ async fn who_is_at_a_provider_that_ends_grants_with_the_secret_is_told(pool: PgP
     assert_eq!(told, [(harsh, 2)]);
 }
 
+/// Nobody needs a link because a secret could be replaced.
+#[sqlx::test]
+async fn links_are_offered_to_those_whom_a_new_secret_threw_out(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.provider("harsh", |profile| profile.policy.replacing_secret_revokes_grants = true).await;
+    let client = world.client_of("harsh", "one", |_| {}).await;
+    let ids = [world.import_of(client, "alice").await, world.import_of(client, "bob").await];
+    let die = async |id: Uuid| {
+        let sql =
+            "UPDATE connections SET state = 'needs_reauth', reason = 'revoked', due_at = NULL,
+                          state_since = $2 WHERE id = $1";
+        let died = sqlx::query(sql).bind(id).bind(world.now()).execute(&world.pool);
+        died.await.expect("it died");
+    };
+    let told = async || {
+        let found = app::campaign::occasions(&world.app, &world.admin, world.now()).await.unwrap();
+        found.secrets.iter().map(|one| (one.count, one.replaced_at, one.dead)).collect::<Vec<_>>()
+    };
+    // One that died before has nothing to do with it.
+    die(ids[0]).await;
+    assert_eq!(told().await, [(2, None, 0)]);
+    world.pass(Duration::days(8));
+    let mut support = world.sign_in(Role::Support).await;
+    let page = support.get("/relinks/many").await.text;
+    assert!(page.contains("never") && !page.contains("Create links"), "{page}");
+
+    let secret = Some("another secret".to_owned().into());
+    app::client::replace_secret(&world.app, &world.admin, client, secret).await.expect("it");
+    let replaced = world.now();
+    assert_eq!(told().await, [(2, Some(replaced), 0)]);
+    world.pass(Duration::seconds(1));
+    die(ids[1]).await;
+    assert_eq!(told().await, [(2, Some(replaced), 1)]);
+    let page = support.get("/relinks/many?since=2099-01-01").await.text;
+    assert!(page.contains("Create links for 1 connection of"), "{page}");
+    let since = page.split("dead_since=").nth(1).and_then(|rest| rest.split(['&', '"']).next());
+    let program = world.program(&[Scope::ConnectionsRead]).await;
+    let found = program.get(&format!("/connections?dead_since={}", since.unwrap())).await.ok();
+    assert_eq!(found["items"][0]["id"], json!(ids[1]));
+    assert_eq!(found["items"].as_array().map(Vec::len), Some(1));
+}
+
 #[sqlx::test]
 async fn more_clients_are_no_more_questions(pool: PgPool) {
     let world = World::new(pool).await;

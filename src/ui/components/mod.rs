@@ -10,4 +10,5 @@ pub mod head;
 pub mod lifeline;
 pub mod moment;
 pub mod notice;
+pub mod password;
 pub mod status;

@@ -3,14 +3,15 @@
 use leptos::{prelude::*, server_fn::ServerFn};
 
 use crate::{
-    domain::{user::PASSWORD_MIN, voice},
+    domain::voice,
     rpc::session::{ChangePassword, Logout},
     ui::{
         components::{
             badge::RoleTag,
-            field::{Submit, Text},
+            field::Submit,
             head::{head, section},
             notice::Answered,
+            password::{NewPassword, OwnPassword},
         },
         patterns::{
             action::{Doing, PlainForm, action_form},
@@ -43,24 +44,8 @@ pub fn Page() -> impl IntoView {
             <div class="pair">
                 {section("Change your password", "Ends your other sessions.", view! {
                     {action_form(doing, "form", view! {
-                        <Text
-                            name="current"
-                            label="Present password"
-                            kind="password"
-                            trouble=doing.trouble
-                            required=true
-                            autocomplete="current-password"
-                        />
-                        <Text
-                            name="new"
-                            label="New password"
-                            kind="password"
-                            trouble=doing.trouble
-                            required=true
-                            autocomplete="new-password"
-                            minlength=PASSWORD_MIN
-                            help=format!("At least {PASSWORD_MIN} characters.")
-                        />
+                        <OwnPassword name="current" label="Present password" trouble=doing.trouble/>
+                        <NewPassword name="new" label="New password" trouble=doing.trouble/>
                         <div class="actions">
                             <Submit label="Change password" pending=doing.pending/>
                         </div>

@@ -5,10 +5,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use crate::{
-    domain::{
-        user::{PASSWORD_MIN, SetupLink},
-        voice,
-    },
+    domain::{user::SetupLink, voice},
     rpc::{
         self,
         session::{Login as LoginFn, Setup as SetupFn},
@@ -18,6 +15,7 @@ use crate::{
             field::{Submit, Text},
             head::link as link_to,
             notice::Answered,
+            password::{NewPassword, OwnPassword},
         },
         layout::Door,
         path,
@@ -53,14 +51,7 @@ pub fn Login() -> impl IntoView {
                     required=true
                     autocomplete="username"
                 />
-                <Text
-                    name="password"
-                    label="Password"
-                    kind="password"
-                    trouble=doing.trouble
-                    required=true
-                    autocomplete="current-password"
-                />
+                <OwnPassword name="password" label="Password" trouble=doing.trouble/>
                 {next.map(|next| view! { <input type="hidden" name="next" value=next/> })}
                 <div class="actions">
                     <Submit label="Sign in" weight="primary"/>
@@ -104,16 +95,7 @@ fn first_admin(token: String, doing: Doing<SetupFn>) -> AnyView {
                 required=true
                 autocomplete="username"
             />
-            <Text
-                name="password"
-                label="Password"
-                kind="password"
-                trouble=doing.trouble
-                required=true
-                autocomplete="new-password"
-                minlength=PASSWORD_MIN
-                help=format!("At least {PASSWORD_MIN} characters. A few words in a row are fine.")
-            />
+            <NewPassword name="password" label="Password" trouble=doing.trouble more="A few words in a row are fine."/>
             <div class="actions">
                 <Submit label="Create the first admin" weight="primary"/>
             </div>

@@ -52,11 +52,16 @@ pub fn discovered(profile: &Profile, again: bool) -> AnyView {
 pub fn instead(profile: &Profile) -> Option<AnyView> {
     profile.is_for_any_server().then(|| {
         view! {
-            <p>
-                {link(path::DISCOVERY, "", "Discover it by its issuer address")} " · "
-                {link(path::provider_copy(&profile.slug), "", "Copy as custom")}
-            </p>
+            <ul class="links">
+                <li>{by_issuer()}</li>
+                <li>{link(path::provider_copy(&profile.slug), "", "Copy as custom")}</li>
+            </ul>
         }
         .into_any()
     })
+}
+
+/// The way to a provider's own profile by its issuer.
+pub fn by_issuer() -> AnyView {
+    link(path::DISCOVERY, "", "Discover it by its issuer address").into_any()
 }

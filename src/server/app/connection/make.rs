@@ -1,6 +1,8 @@
 //! Connections made without a consent page: from a token response obtained elsewhere, or with the
 //! client's own credentials.
 
+mod activate;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +17,6 @@ use super::{
 use crate::{
     domain::{
         access::Permission,
-        attempt::Verdict,
         connection::{Connection, GrantType},
         problem::{FieldProblem, Obstacle},
         provider,
@@ -25,13 +26,14 @@ use crate::{
     server::{
         app::{
             client::{Caller, scopes},
-            error, grant, keys,
+            error,
         },
-        provider::{Grant, Refusal, token, unread},
-        secret::seal,
+        provider::{Refusal, token, unread},
         store::{self, Of},
     },
 };
+
+pub(super) use activate::activate;
 
 /// A connection to be made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -129,15 +131,27 @@ pub async fn import(
     arrival::name(app, id, &caller, &given).await;
     let registration = caller.registration();
     let odd = token::unreadable_expiries(&registration, response, obtained_at)
-        .map(|at| FieldProblem::new("token_response", unreadable_expiry(at)));
+        .map(unreadable_expiry)
+        .chain(
+            token::over_for_good(&registration, response, &given, obtained_at).map(over_for_good),
+        )
+        .map(|odd| FieldProblem::new("token_response", odd))
+        .collect::<Vec<_>>();
     let connection = super::get(app, &Actor::System, id).await?;
     let unread = unread::first(response, &given, connection.access_expires_at.is_some())
         .map(|name| FieldProblem::new("token_response", unread(&name)));
-    Ok((connection, odd.chain(unread).collect()))
+    Ok((connection, odd.into_iter().chain(unread).collect()))
 }
 
 pub(in crate::server::app) fn unreadable_expiry(at: &str) -> String {
     format!("the expiry at {at} can't be read")
+}
+
+pub(in crate::server::app) fn over_for_good(at: &str) -> String {
+    format!(
+        "the expiry at {at} is 0: the token is over, and there is no refresh token to renew it. Leave the expiry \
+         out if the token has no end"
+    )
 }
 
 pub(in crate::server::app) fn unread(name: &str) -> String {
@@ -310,105 +324,6 @@ pub(super) async fn insert_as(
     store::connection::make::begin_anew(conn, &row).await?;
     store::relink::end_open(conn, id, Ended::Replaced, app.now()).await?;
     Ok(id)
-}
-
-/// Gives a connection its next generation from a grant that did not come by refreshing. `false`:
-/// the generation has moved.
-pub(super) async fn activate(
-    app: &App,
-    conn: &mut PgConnection,
-    connection: &Connection,
-    caller: &Caller,
-    given: &Grant,
-    consented_at: Option<OffsetDateTime>,
-) -> Result<bool> {
-    let kept = kept_refresh_token(app, conn, connection, given).await?;
-    let before = grant::Before {
-        grant_type: connection.grant_type,
-        has_refresh_token: kept.is_some(),
-        obtained_at: kept.as_ref().and(connection.obtained_at),
-        refresh_expires_at: kept.as_ref().and(connection.refresh_expires_at),
-        consented_at,
-    };
-    let dates = grant::dates(app, &caller.profile, &before, given);
-    let generation = connection.generation + 1;
-    let none = grant::Extras::new();
-    let set = grant::seal(app, connection.id, generation, given, kept.as_ref(), &none)?;
-    // A holder that died left its attempt open, and nobody has looked since.
-    let lost_attempt_id = match &kept {
-        Some(_) => {
-            let (id, before) = (connection.id, connection.generation);
-            let client = [connection.client_id];
-            let abandoned =
-                store::attempt::abandon(conn, &client, &[id], Uuid::nil(), Uuid::nil(), app.now())
-                    .await?;
-            if !abandoned.is_empty() {
-                let count = i64::try_from(abandoned.len()).unwrap_or(i64::MAX);
-                let ended = [(Verdict::InDoubt, count)];
-                store::attempt_window::add(conn, &ended, app.replica(), app.now()).await?;
-            }
-            abandoned
-                .into_iter()
-                .filter(|attempt| attempt.generation_before == before)
-                .map(|attempt| attempt.id)
-                .max()
-        }
-        None => None,
-    };
-    let facts = store::connection::make::TokenFacts {
-        generation,
-        scopes_granted: given.scopes.as_deref(),
-        has_refresh_token: set.sealed_refresh_token.is_some(),
-        keeps_refresh_token: kept.is_some(),
-        lost_attempt_id,
-        obtained_at: given.obtained_at,
-        access_expires_at: dates.clock.access_expires_at,
-        refresh_expires_at: dates.clock.refresh_expires_at,
-        needs_human_by: dates.needs_human_by,
-        due_at: dates.due_at,
-        consented_at,
-        account_id: given.account.as_ref().map(|account| account.id.as_str()),
-        account_label: given.account.as_ref().and_then(|account| account.label.as_deref()),
-    };
-    if !store::connection::make::activate(conn, connection.id, &facts, app.now()).await? {
-        return Ok(false);
-    }
-    store::token_set::replace(conn, &[&set]).await?;
-    let is_somebodys = connection.grant_type != GrantType::ClientCredentials;
-    if is_somebodys && connection.account_id.is_none() && arrival::is_nameless(given, caller) {
-        let (client, ask_at) = (connection.client_id, app.now() + arrival::NAMED_WITHIN);
-        store::account_question::insert(conn, client, &[connection.id], ask_at).await?;
-    }
-    Ok(true)
-}
-
-/// Some providers give a refresh token only at the first consent; the one we hold goes on then,
-/// unless it is known to be dead.
-async fn kept_refresh_token(
-    app: &App,
-    conn: &mut PgConnection,
-    connection: &Connection,
-    given: &Grant,
-) -> Result<Option<secrecy::SecretString>> {
-    use crate::domain::connection::State;
-    if given.refresh_token.is_some()
-        || matches!(connection.state, State::NeedsReauth { .. } | State::Disconnected)
-    {
-        return Ok(None);
-    }
-    let (id, generation) = (connection.id, connection.generation);
-    let set = store::token_set::find(conn, id, generation).await?;
-    let Some(sealed) = set.and_then(|set| set.sealed_refresh_token) else { return Ok(None) };
-    let place = grant::refresh_place(id, generation);
-    match keys::open_text(app, conn, place, &sealed).await {
-        // Nobody can use it any more, and what came need not be lost for that.
-        Err(Error::Internal(error)) if error.is::<seal::Error>() => {
-            let error = format!("{error:#}");
-            tracing::error!(connection = %id, error, "the refresh token that is held is lost");
-            Ok(None)
-        }
-        opened => opened.map(Some),
-    }
 }
 
 pub(super) fn check(new: &NewConnection) -> Result<()> {

@@ -192,6 +192,10 @@ fn check(job: &Job, fillable: &Fillable<'_>, row: Row) -> Result<Imported> {
     if let Some(at) = unreadable.next() {
         return Err(Error::invalid("token_response", make::unreadable_expiry(at)));
     }
+    if let Some(at) = token::over_for_good(&registration, &row.token_response, &given, obtained_at)
+    {
+        return Err(Error::invalid("token_response", make::over_for_good(at)));
+    }
     let before = grant::Before {
         grant_type: GrantType::Import,
         has_refresh_token: false,

@@ -128,10 +128,21 @@ fn misfit(at: RowPlace, text: &[u8]) -> RowProblem {
     match serde_path_to_error::deserialize::<_, Row>(&mut reader) {
         Ok(_) => RowProblem::new(at, "", "is no import row"),
         Err(error) => {
-            let (field, message) = explain(error.path(), &error.inner().to_string());
+            let said = error.inner().to_string();
+            let (field, mut message) = explain(error.path(), &said);
+            if let Some(known) = known_fields(&said) {
+                message = format!("{message}; a row may have {known}");
+            }
             RowProblem::new(at, &field, &message).of(external_id)
         }
     }
+}
+
+/// The fields that there are, out of what serde says of one that there is not.
+fn known_fields(said: &str) -> Option<String> {
+    let (_, known) = said.strip_prefix("unknown field ")?.split_once(" expected one of ")?;
+    let names: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    Some(names.join(", "))
 }
 
 fn csv(
@@ -482,6 +493,8 @@ mod tests {
         let (rows, _) = rows(Format::Ndjson, row);
         let told = rows[0].as_ref().err().unwrap();
         assert_eq!((&*told.field, told.external_id.as_deref()), ("lable", Some("7")));
-        assert_eq!(told.message, "is no field that is known here");
+        let known = "external_id, label, tags, variables, scopes, obtained_at, token_response";
+        let wanted = format!("is no field that is known here; a row may have {known}");
+        assert_eq!(told.message, wanted);
     }
 }

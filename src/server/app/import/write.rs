@@ -10,20 +10,24 @@ use super::{
     Job,
     read::{Batch, Placed},
 };
-use crate::server::{
-    app::{
-        Result,
-        audit::{self, Subject},
-        connection::{ON_ITS_WAY, changed},
-    },
-    provider::account,
-    store::{
-        self,
-        connection::{
-            bulk,
-            bulk::{Imported, Standing},
+use crate::{
+    domain::connection::GrantType,
+    server::{
+        app::{
+            Result,
+            audit::{self, Subject},
+            connection::{ON_ITS_WAY, changed},
+            grant,
         },
-        import::Progress,
+        provider::account,
+        store::{
+            self,
+            connection::{
+                bulk,
+                bulk::{Imported, Standing},
+            },
+            import::Progress,
+        },
     },
 };
 
@@ -39,17 +43,28 @@ pub(super) async fn batch(job: &Job, batch: Batch) -> Result<bool> {
         ..Progress::default()
     };
     let sifted = sift(job, &mut tx, batch.rows, &mut progress).await?;
-    progress.imported = count(sifted.rows.len());
+    let mut taken: Vec<&Imported> = sifted.rows.iter().collect();
     if !job.dry_run && !sifted.rows.is_empty() {
         let stored = insert(job, &mut tx, &sifted).await?;
-        progress.imported = count(stored);
-        progress.skipped += count(sifted.rows.len() - stored);
+        taken.retain(|row| stored.contains(&row.id));
+        progress.skipped += count(sifted.rows.len() - taken.len());
     }
+    progress.imported = count(taken.len());
+    progress.without_end = count(taken.iter().filter(|row| is_without_end(job, row)).count());
+    let now = job.app.now();
+    let is_over = |row: &&&Imported| row.access_expires_at.is_some_and(|end| end <= now);
+    progress.expired = count(taken.iter().filter(is_over).count());
     let ours = store::import::add(&mut tx, job.id, &progress, job.app.database_now()).await?;
     if ours {
         tx.commit().await?;
     }
     Ok(ours)
+}
+
+/// Whether nothing renews a row, and nobody knows when it ends.
+fn is_without_end(job: &Job, row: &Imported) -> bool {
+    let renewable = grant::renewable(&job.caller.profile, GrantType::Import, row.has_refresh_token);
+    row.access_expires_at.is_none() && !renewable
 }
 
 /// What of a batch is to be stored.
@@ -118,8 +133,8 @@ async fn sift(
 }
 
 /// Inserts rows, some in place of what was abandoned, but those whose external id somebody else was
-/// faster with; says how many.
-async fn insert(job: &Job, conn: &mut PgConnection, sifted: &Sifted) -> Result<usize> {
+/// faster with; says which.
+async fn insert(job: &Job, conn: &mut PgConnection, sifted: &Sifted) -> Result<HashSet<Uuid>> {
     let Sifted { rows, abandoned, dead } = sifted;
     let (client, now) = (&job.caller.client, job.app.now());
     if !job.caller.confirm_beside(conn).await? {
@@ -143,7 +158,7 @@ async fn insert(job: &Job, conn: &mut PgConnection, sifted: &Sifted) -> Result<u
     let subject = Subject::new(client.id, &client.name);
     let detail = json!({ "import": job.id, "connections": sets.len() });
     audit::record(&job.app, conn, &job.actor, "connection.import_many", subject, detail).await?;
-    Ok(sets.len())
+    Ok(stored)
 }
 
 /// Takes the refresh tokens that are about to be stored from the dead connections which have them; what is not

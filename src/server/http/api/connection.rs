@@ -1,6 +1,7 @@
 //! Connections: seeing, making, changing and ending them. What keeps them alive is in [`upkeep`].
 
 mod device;
+mod seen;
 mod token_reader;
 mod upkeep;
 
@@ -24,13 +25,15 @@ use super::{
 use crate::{
     domain::{
         access::Permission,
-        connection::{Connection, ConnectionFilter, ConnectionPatch, Told},
+        connection::{ConnectionFilter, ConnectionPatch, Told},
         device::DeviceAuthorization,
         page::Page,
         problem::FieldProblem,
     },
     server::app::{self, App, connection},
 };
+
+pub use seen::Seen;
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -49,14 +52,15 @@ pub fn routes() -> OpenApiRouter<App> {
     tag = "connections",
     extensions(("x-permission" = json!(Permission::ConnectionsRead))),
     params(ConnectionFilter, PageQuery),
-    responses((status = 200, description = "A page of connections", body = Page<Connection>))
+    responses((status = 200, description = "A page of connections", body = Page<Seen>))
 )]
 async fn list(
     State(app): State<App>,
     Caller(actor): Caller,
     Query(Both(filter, page)): Query<Both<ConnectionFilter, PageQuery>>,
-) -> Result<Json<Page<Connection>>, Problem> {
-    Ok(Json(connection::list(&app, &actor, &filter, &page.paging()?).await?))
+) -> Result<Json<Page<Seen>>, Problem> {
+    let found = connection::list(&app, &actor, &filter, &page.paging()?).await?;
+    Ok(Json(found.page.map(|one| Seen::at(one, found.as_of))))
 }
 
 /// How the connection comes by its tokens.
@@ -98,7 +102,8 @@ pub struct NewConnection {
     variables: BTreeMap<String, String>,
     /// The client's scopes unless said.
     scopes: Option<Vec<String>>,
-    /// With `import`, and only then: the token response as the provider gave it.
+    /// With `import`, and only then: the token response as the provider gave it. One whose `expires_in` is 0
+    /// is over and is renewed at once.
     #[schema(value_type = Option<Object>, write_only)]
     token_response: Option<Value>,
     /// With `import`: when the provider gave it. Expiries count from then; from now unless said.
@@ -142,7 +147,7 @@ impl NewConnection {
 #[derive(Serialize, ToSchema)]
 pub struct CreatedConnection {
     #[serde(flatten)]
-    connection: Connection,
+    connection: Seen,
     /// Where consent begins: open it in the browser of whoever consents. It works once, for half an
     /// hour.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,7 +155,8 @@ pub struct CreatedConnection {
     /// What to tell the person with the other device.
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<DeviceAuthorization>,
-    /// What was taken and is odd: an expiry in `token_response` that can't be read.
+    /// What was taken and is odd: an expiry in `token_response` that can't be read, or that is 0 where nothing
+    /// can renew the token.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<FieldProblem>,
 }
@@ -218,6 +224,7 @@ async fn create(
         }
     };
     let location = format!("/connections/{}", connection.id);
+    let connection = Seen::now(&app, connection);
     let created = CreatedConnection { connection, authorization_url, device, warnings };
     Ok(Created(location, created))
 }
@@ -229,14 +236,14 @@ async fn create(
     tag = "connections",
     extensions(("x-permission" = json!(Permission::ConnectionsRead))),
     params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The connection", body = Connection))
+    responses((status = 200, description = "The connection", body = Seen))
 )]
 async fn get(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
-) -> Result<Json<Connection>, Problem> {
-    Ok(Json(connection::get(&app, &actor, id).await?))
+) -> Result<Json<Seen>, Problem> {
+    Ok(Json(Seen::now(&app, connection::get(&app, &actor, id).await?)))
 }
 
 /// Change what a connection is called
@@ -251,7 +258,7 @@ async fn get(
     params(("id" = Uuid, Path)),
     request_body = ConnectionPatch,
     responses(
-        (status = 200, description = "The connection", body = Connection),
+        (status = 200, description = "The connection", body = Seen),
         (status = 409, description = "Tokens would be sent elsewhere, or consent to other scopes was given")
     )
 )]
@@ -260,8 +267,8 @@ async fn update(
     Caller(actor): Caller,
     Id(id): Id,
     Json(patch): Json<ConnectionPatch>,
-) -> Result<Json<Connection>, Problem> {
-    Ok(Json(connection::update(&app, &actor, id, patch).await?))
+) -> Result<Json<Seen>, Problem> {
+    Ok(Json(Seen::now(&app, connection::update(&app, &actor, id, patch).await?)))
 }
 
 /// What is to happen at the provider.

@@ -8,9 +8,9 @@ use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{auth::Caller, json::Json, problem::Problem, query::Query};
+use super::{auth::Caller, connection::Seen, json::Json, problem::Problem, query::Query};
 use crate::{
-    domain::{access::Permission, client::Client, connection::Connection, overview},
+    domain::{access::Permission, client::Client, overview},
     server::app::{self, App},
 };
 
@@ -30,7 +30,7 @@ pub struct Overview {
     /// How many connections need a human now or within seven days.
     needs_human_count: i64,
     /// Those of them that are told by themselves, soonest first.
-    needs_human: Vec<Connection>,
+    needs_human: Vec<Seen>,
     /// Those of them that are told together: many of one client for the same cause. With
     /// `needs_human` at most a dozen, the soonest.
     needs_human_groups: Vec<overview::NeedsHumanGroup>,
@@ -71,11 +71,13 @@ async fn get(
     let over = asked.over.unwrap_or_default();
     let found = app::overview::get(&app, &actor, over).await?;
     let counts = found.counts.into_iter().map(|(standing, count)| (standing.as_str(), count));
+    let seen = |one| Seen::at(one, found.as_of);
+    let needs_human = found.needs_human.into_iter().map(seen);
     Ok(Json(Overview {
         as_of: found.as_of,
         counts: counts.collect(),
         needs_human_count: found.needs_human_count,
-        needs_human: found.needs_human,
+        needs_human: needs_human.collect(),
         needs_human_groups: found.needs_human_groups,
         clients_in_trouble: found.clients_in_trouble,
         expiries: found.expiries,

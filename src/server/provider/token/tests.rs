@@ -7,7 +7,7 @@ use time::macros::datetime;
 
 use super::*;
 use crate::{
-    domain::provider::{AccountSource, Extra, IdentityOrigin},
+    domain::provider::{AccountSource, ExpiryForm, Extra, IdentityOrigin},
     server::provider::{
         Account, Catalog, account, guard,
         revoke::revoke,
@@ -528,4 +528,69 @@ proptest! {
     fn any_body_is_read(body in prop::collection::vec(any::<u8>(), 0..300), kind in prop::option::of("[ -~]{0,30}")) {
         response::body(&body, kind.as_deref());
     }
+}
+
+/// What was kept for a while and says zero is over; a server that answers so says nothing.
+#[tokio::test]
+async fn zero_is_over_where_it_is_handed_in_and_silence_where_it_is_answered() {
+    let body = r#"{"access_token":"a","refresh_token":"r","expires_in":0}"#;
+    let (answered, _) = refreshed(Act::json(200, body)).await;
+    assert_eq!(answered.unwrap().access_expires_at, None);
+
+    let exp = NOW + time::Duration::hours(2);
+    let itself = jwt(&json!({ "exp": exp.unix_timestamp() }));
+    let owned = Owned::at("https://service.example");
+    let mut ageing = Owned::at("https://service.example");
+    ageing.profile.lifetimes.access_seconds = Some(3600);
+    let mut dated = Owned::at("https://service.example");
+    dated.profile.response.expiry[0].form = ExpiryForm::EpochSeconds;
+    let at = Some("/expires_in");
+    for (owned, response, end, for_good) in [
+        (
+            &owned,
+            json!({ "access_token": "a", "refresh_token": "r", "expires_in": 0 }),
+            Some(NOW),
+            None,
+        ),
+        (
+            &owned,
+            json!({ "access_token": "a", "refresh_token": "r", "expires_in": "0" }),
+            Some(NOW),
+            None,
+        ),
+        (&owned, json!({ "access_token": "a", "refresh_token": "r" }), None, None),
+        (&owned, json!({ "access_token": "a", "expires_in": 0 }), None, at),
+        (&owned, json!({ "access_token": itself, "expires_in": 0 }), Some(exp), None),
+        (
+            &ageing,
+            json!({ "access_token": "a", "refresh_token": "r", "expires_in": 0 }),
+            Some(NOW),
+            None,
+        ),
+        // No date is no end that was.
+        (&dated, json!({ "access_token": "a", "refresh_token": "r", "expires_in": 0 }), None, None),
+    ] {
+        let registration = owned.registration();
+        let given = import(&registration, &response, NOW).unwrap();
+        assert_eq!(given.access_expires_at, end, "{response}");
+        assert_eq!(over_for_good(&registration, &response, &given, NOW), for_good, "{response}");
+    }
+}
+
+/// Some write it as a number that is no time.
+#[test]
+fn tokens_without_an_end_are_taken_as_their_provider_gives_them() {
+    for (slug, expires_in) in [("mailchimp", json!(0)), ("egnyte", json!(-1))] {
+        let owned = preset(slug);
+        let registration = owned.registration();
+        let response = json!({ "access_token": "a", "expires_in": expires_in });
+        let given = import(&registration, &response, NOW).unwrap();
+        assert_eq!(given.access_expires_at, None, "{slug}");
+        assert_eq!(over_for_good(&registration, &response, &given, NOW), None, "{slug}");
+        assert_eq!(unreadable_expiries(&registration, &response, NOW).next(), None, "{slug}");
+    }
+    let owned = Owned::at("https://service.example");
+    let response = json!({ "access_token": "a", "expires_in": -1 });
+    let registration = owned.registration();
+    assert_eq!(unreadable_expiries(&registration, &response, NOW).next(), Some("/expires_in"));
 }

@@ -9,15 +9,11 @@ use sqlx::PgConnection;
 use time::{OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
-use self::rest::Rest;
 use super::ConnectionRow;
 use crate::{
-    domain::connection::{Connection, ConnectionFilter, Reason, SOON, Sort, Standing, StateName},
+    domain::connection::{Connection, Sort},
     server::store::Result,
 };
-
-/// How far is counted.
-pub const COUNTED: i64 = 2_000;
 
 /// What has no such time comes last, in either direction.
 const LAST: OffsetDateTime = datetime!(9999-01-01 0:00 UTC);
@@ -50,36 +46,6 @@ pub fn after(connection: &Connection, sort: Sort) -> After {
     }
 }
 
-/// What a filter asks for, as the table can be asked.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    /// In one of these.
-    states: Option<Vec<String>>,
-    clients: Option<Vec<Uuid>>,
-    label: Option<String>,
-    owner: Option<String>,
-    tags: Option<Vec<String>>,
-    expires: Span,
-    refresh_expires: Span,
-    needs_human: Span,
-    reason: Option<&'static str>,
-    drift: bool,
-    dead_since: Option<OffsetDateTime>,
-    standing: Option<&'static str>,
-    /// What needs a person by then stands as *soon*.
-    soon: OffsetDateTime,
-    now: OffsetDateTime,
-    /// Where what rests is.
-    rest: Option<Rest>,
-    /// One of these.
-    ids: Option<Vec<Uuid>>,
-    /// Patterns of what is searched, where that was not found out beforehand.
-    patterns: [Option<String>; 3],
-}
-
-/// From, and before.
-type Span = (Option<OffsetDateTime>, Option<OffsetDateTime>);
-
 /// These connections, in no order.
 pub async fn of(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Connection>> {
     select!("WHERE n.id = ANY ($1)", ids)
@@ -88,105 +54,6 @@ pub async fn of(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Connection>
         .into_iter()
         .map(TryInto::try_into)
         .collect()
-}
-
-/// How many connections are asked for, and how they are found.
-pub struct Found {
-    wanted: Wanted,
-    /// `None`: more than [`COUNTED`].
-    pub count: Option<i64>,
-}
-
-impl Wanted {
-    fn of(filter: &ConnectionFilter, clients: Option<Vec<Uuid>>, now: OffsetDateTime) -> Self {
-        // What a standing implies of what there are indexes for.
-        let implied: Option<&[StateName]> = filter.standing.and_then(|standing| match standing {
-            Standing::Alive | Standing::Soon => Some(&[StateName::Active] as &[_]),
-            Standing::Retrying => Some(&[StateName::Retrying, StateName::InDoubt]),
-            Standing::NeedsPerson => Some(&[StateName::NeedsReauth]),
-            Standing::Pending => Some(&[StateName::Pending]),
-            Standing::Disconnected => Some(&[StateName::Disconnected]),
-            Standing::ClientRefused | Standing::Paused => None,
-        });
-        let states = match (filter.state, implied) {
-            (None, None) => None,
-            (Some(state), None) => Some(vec![state]),
-            (asked, Some(implied)) => {
-                let is_asked = |state: &StateName| asked.is_none_or(|asked| asked == *state);
-                Some(implied.iter().copied().filter(is_asked).collect())
-            }
-        };
-        let (human_after, mut human_before) = (filter.needs_human_after, filter.needs_human_before);
-        if filter.standing == Some(Standing::Soon) {
-            // Its moment itself counts.
-            let end = now + SOON + time::Duration::microseconds(1);
-            human_before = Some(human_before.map_or(end, |before| before.min(end)));
-        }
-        Self {
-            states: states.map(|states| states.iter().map(|one| one.as_str().to_owned()).collect()),
-            clients,
-            label: filter.label.clone(),
-            owner: filter.owner.clone(),
-            tags: filter.tag.clone().map(|tag| vec![tag]),
-            expires: (filter.expires_after, filter.expires_before),
-            refresh_expires: (filter.refresh_expires_after, filter.refresh_expires_before),
-            needs_human: (human_after, human_before),
-            reason: filter.reason.map(Reason::as_str),
-            drift: filter.drift,
-            dead_since: filter.dead_since,
-            standing: filter.standing.map(Standing::as_str),
-            soon: now + SOON,
-            now,
-            rest: None,
-            ids: None,
-            patterns: [
-                filter.q.as_deref().map(pattern),
-                filter.label.as_deref().map(contained),
-                filter.owner.as_deref().map(contained),
-            ],
-        }
-    }
-
-    /// Whether the search alone says what is found.
-    fn is_only_searched(&self) -> bool {
-        self.states.is_none()
-            && self.standing.is_none()
-            && self.clients.is_none()
-            && !self.drift
-            && self.dead_since.is_none()
-            && self.reason.is_none()
-            && [self.expires, self.refresh_expires, self.needs_human]
-                .iter()
-                .all(|(from, before)| from.is_none() && before.is_none())
-    }
-
-    fn is_searched(&self) -> bool {
-        self.tags.is_some() || self.patterns.iter().any(Option::is_some)
-    }
-}
-
-/// What holds a text. One of a letter or two is looked for where words begin: no index knows where else
-/// it stands.
-fn pattern(text: &str) -> String {
-    match text.chars().count() {
-        0..=2 => format!("% {}%", escaped(text)),
-        _ => contained(text),
-    }
-}
-
-fn contained(text: &str) -> String {
-    format!("%{}%", escaped(text))
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for char in text.chars() {
-        if matches!(char, '%' | '_' | '\\') {
-            escaped.push('\\');
-        }
-        escaped.push(char);
-    }
-    escaped
 }
 
 /// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$17`, what
@@ -266,14 +133,18 @@ macro_rules! filtered {
     };
 }
 
-pub mod choose;
-mod rest;
-
 macro_rules! scalar {
     ($first:literal $(+ $more:literal)* $(, $argument:expr)*) => {
         sqlx::query_scalar!($first $(+ $more)* $(, $argument)*)
     };
 }
+
+pub mod choose;
+mod count;
+mod rest;
+mod wanted;
+
+pub use count::{COUNTED, Found, count};
 
 /// A page by one order: gathered and sorted, or walked along the order's index.
 macro_rules! ordered {
@@ -400,105 +271,4 @@ pub async fn plan_by_values(conn: &mut PgConnection) -> Result<()> {
         .fetch_one(conn)
         .await?;
     Ok(())
-}
-
-/// Finds out how many connections a filter lets through now. `clients`: those that are asked for.
-pub async fn count(
-    conn: &mut PgConnection,
-    filter: &ConnectionFilter,
-    clients: Option<Vec<Uuid>>,
-    now: OffsetDateTime,
-) -> Result<Found> {
-    let mut wanted = Wanted::of(filter, clients, now);
-    if filter.standing == Some(Standing::Paused) {
-        wanted.rest = Some(rest::find(conn, now).await?);
-    }
-    if let Some(external_id) = &filter.external_id {
-        wanted.ids = Some(named(conn, external_id, wanted.clients.as_deref()).await?);
-    } else if wanted.is_searched() {
-        let ids = search(conn, &wanted).await?;
-        let found = i64::try_from(ids.len()).ok().filter(|found| *found <= COUNTED);
-        let only = wanted.is_only_searched();
-        if found.is_some() {
-            wanted.ids = Some(ids);
-            (wanted.patterns, wanted.tags) = Default::default();
-            (wanted.label, wanted.owner) = Default::default();
-        }
-        if only {
-            return Ok(Found { wanted, count: found });
-        }
-    }
-    if wanted.drift {
-        let ids = drifted(conn, &wanted).await?;
-        if i64::try_from(ids.len()).is_ok_and(|found| found <= COUNTED) {
-            wanted.ids = Some(ids);
-            wanted.drift = false;
-        }
-    }
-    let count = filtered!(
-        scalar,
-        wanted,
-        COUNTED + 1,
-        "SELECT count(*) FROM (SELECT FROM connections n WHERE ",
-        " LIMIT $17) AS few"
-    )
-    .fetch_one(conn)
-    .await?
-    .unwrap_or_default();
-    Ok(Found { wanted, count: (count <= COUNTED).then_some(count) })
-}
-
-/// What has an external id: at most one of each of these clients, or of all.
-async fn named(
-    conn: &mut PgConnection,
-    external_id: &str,
-    clients: Option<&[Uuid]>,
-) -> Result<Vec<Uuid>> {
-    // By the index of each client's external ids.
-    Ok(sqlx::query_scalar!(
-        "SELECT id FROM connections
-         WHERE external_id = $1 AND client_id = ANY (coalesce($2::uuid[], ARRAY (SELECT id FROM clients)))",
-        external_id,
-        clients
-    )
-    .fetch_all(conn)
-    .await?)
-}
-
-/// What was asked for less than its client asks for now, up to one more than is counted; among those that were
-/// found before, and of the clients that are asked for.
-async fn drifted(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> {
-    Ok(sqlx::query_scalar!(
-        "SELECT n.id
-         FROM clients c JOIN scopes_asked a ON a.client_id = c.id AND NOT a.scopes @> c.scopes
-         JOIN connections n ON n.client_id = c.id AND n.scopes_requested = a.scopes
-         WHERE n.state NOT IN ('pending', 'disconnected') AND n.grant_type <> 'client_credentials'
-           AND ($1::uuid[] IS NULL OR c.id = ANY ($1)) AND ($2::uuid[] IS NULL OR n.id = ANY ($2))
-         LIMIT $3",
-        wanted.clients.as_deref(),
-        wanted.ids.as_deref(),
-        COUNTED + 1
-    )
-    .fetch_all(conn)
-    .await?)
-}
-
-/// What holds the texts where they are looked for, and the tags, up to one more than is counted.
-async fn search(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> {
-    let [one, two, three] = &wanted.patterns;
-    Ok(sqlx::query_scalar!(
-        "SELECT connection_id FROM connection_search
-         WHERE ($1::text IS NULL OR text LIKE lower($1))
-           AND ($2::text IS NULL OR (text LIKE lower($2) AND label LIKE lower($2)))
-           AND ($3::text IS NULL OR (text LIKE lower($3) AND owner LIKE lower($3)))
-           AND ($4::text[] IS NULL OR tags @> $4)
-         LIMIT $5",
-        one.as_deref(),
-        two.as_deref(),
-        three.as_deref(),
-        wanted.tags.as_deref(),
-        COUNTED + 1
-    )
-    .fetch_all(conn)
-    .await?)
 }

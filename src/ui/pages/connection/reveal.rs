@@ -15,9 +15,10 @@ use crate::{
     rpc::{self, connection::Reveal},
     ui::{
         components::{
-            field::{Submit, Text},
+            field::Submit,
             head::{head, link},
             notice::Answered,
+            password::OwnPassword,
         },
         path,
         patterns::{
@@ -31,14 +32,7 @@ use crate::{
 pub fn ask(connection: &Connection, doing: Doing<Reveal>) -> AnyView {
     let fields = view! {
         {hidden("id", connection.id)}
-        <Text
-            name="password"
-            label="Your password"
-            kind="password"
-            trouble=doing.trouble
-            required=true
-            autocomplete="current-password"
-        />
+        <OwnPassword name="password" label="Your password" trouble=doing.trouble/>
         <div class="actions">
             <Submit label="Show the access token" pending=doing.pending/>
         </div>

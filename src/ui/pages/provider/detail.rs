@@ -16,7 +16,7 @@ use crate::{
         path,
         patterns::{
             action::{Doing, button_form, hidden},
-            discover::instead,
+            discover::by_issuer,
             load::{May, loaded},
         },
     },
@@ -44,14 +44,16 @@ fn show(entry: ProviderEntry, may: &May, saved: bool, delete: Doing<Delete>) -> 
     .into_iter()
     .filter_map(|(name, href)| {
         let href = href.clone().filter(|href| href.starts_with("https://"))?;
-        Some(view! {
-            <li>
-                <a href=href rel="noreferrer noopener" target="_blank">
-                    {name}
-                </a>
-            </li>
-        })
+        let link = view! {
+            <a href=href rel="noreferrer noopener" target="_blank">
+                {name}
+            </a>
+        };
+        Some(link.into_any())
     })
+    // The other way, to copy it, is above.
+    .chain((may_write && profile.is_for_any_server()).then(by_issuer))
+    .map(|link| view! { <li>{link}</li> })
     .collect::<Vec<_>>();
     let json = profile::json(&profile);
     view! {
@@ -75,8 +77,7 @@ fn show(entry: ProviderEntry, may: &May, saved: bool, delete: Doing<Delete>) -> 
             {if custom { "A custom provider" } else { "A preset that ships with Regrant" }} ", known as "
             <code>{slug.clone()}</code> {used_by(clients)}
         </p>
-        <ul class="links">{links}</ul>
-        {may_write.then(|| instead(&profile))}
+        {(!links.is_empty()).then(|| view! { <ul class="links">{links}</ul> })}
         {profile::profile(&profile)}
         <details class="fold">
             <summary>"The whole profile as JSON"</summary>

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         access::Permission,
+        campaign::SecretShare,
         connection::ConnectionFilter,
         job::Share,
         page::Count,
@@ -15,7 +16,10 @@ use crate::{
     },
     rpc,
     ui::{
-        components::head::{head, link, section},
+        components::{
+            head::{head, link, section},
+            moment::day_or_never,
+        },
         path,
         patterns::load::{May, loaded},
     },
@@ -38,7 +42,6 @@ pub fn Many() -> impl IntoView {
             dead_since: Some(from),
             ..ConnectionFilter::default()
         };
-        let secret = |client| ConnectionFilter { client, ..ConnectionFilter::default() };
         view! {
             {head("Links for many", Some(("Relink desk", path::RELINKS)), ())}
             <p class="lead">{voice::CAMPAIGN}</p>
@@ -54,7 +57,7 @@ pub fn Many() -> impl IntoView {
             {section(
                 "A new client secret",
                 "",
-                concerned(Occasion::Secret, occasions.secrets, secret, &may),
+                with_their_secret(occasions.secrets, &may),
             )}
         }
     })
@@ -101,8 +104,7 @@ fn concerned(
     let makes = may.allows(Permission::ConnectionsRelink);
     let name = voice::occasion_name(occasion);
     let total: i64 = shares.iter().map(|share| share.count).sum();
-    // Each secret is replaced by itself.
-    let all = (makes && shares.len() > 1 && occasion != Occasion::Secret).then(|| {
+    let all = (makes && shares.len() > 1).then(|| {
         let label = format!("Create links for all {}", voice::grouped(total));
         view! {
             <p class="actions">
@@ -115,18 +117,7 @@ fn concerned(
         .map(|share| {
             let filter = filter(Some(share.client_id));
             let count = voice::connections(Count::Exactly(share.count));
-            let begin = makes.then(|| {
-                let label = format!("Create links for {count} of {}", share.client);
-                view! {
-                    <a
-                        class="button is-small"
-                        href=path::campaign_new(name, &filter)
-                        aria-label=label
-                    >
-                        "Create links"
-                    </a>
-                }
-            });
+            let begin = makes.then(|| begin(name, &filter, &count, &share.client));
             view! {
                 <tr>
                     <td>{share.client}</td>
@@ -151,6 +142,71 @@ fn concerned(
             </table>
         </div>
         {all}
+    }
+    .into_any()
+}
+
+/// The way to the links of one client's connections.
+fn begin(name: &str, filter: &ConnectionFilter, count: &str, client: &str) -> AnyView {
+    let label = format!("Create links for {count} of {client}");
+    view! {
+        <a class="button is-small" href=path::campaign_new(name, filter) aria-label=label>
+            "Create links"
+        </a>
+    }
+    .into_any()
+}
+
+/// The clients whose connections end with their secret. Each secret is replaced by itself, and as long as it is
+/// not, nobody needs a link.
+fn with_their_secret(shares: Vec<SecretShare>, may: &May) -> AnyView {
+    if shares.is_empty() {
+        let none = voice::no_occasion(Occasion::Secret);
+        return view! { <p class="quiet">{none}</p> }.into_any();
+    }
+    let makes = may.allows(Permission::ConnectionsRelink);
+    let name = voice::occasion_name(Occasion::Secret);
+    let rows = shares
+        .into_iter()
+        .map(|share| {
+            let client = Some(share.client_id);
+            let all = ConnectionFilter { client, ..ConnectionFilter::default() };
+            let dead = ConnectionFilter { dead_since: share.replaced_at, ..all.clone() };
+            let count = |count| voice::connections(Count::Exactly(count));
+            let concerned = share.dead > 0;
+            let who = match concerned {
+                true => link(path::connections(&dead), "", count(share.dead)).into_any(),
+                false => view! { <span class="quiet">"nobody"</span> }.into_any(),
+            };
+            let begin =
+                (makes && concerned).then(|| begin(name, &dead, &count(share.dead), &share.client));
+            view! {
+                <tr>
+                    <td>{share.client}</td>
+                    <td>{link(path::connections(&all), "", count(share.count))}</td>
+                    <td>{day_or_never(share.replaced_at)}</td>
+                    <td>{who}</td>
+                    <td>{begin}</td>
+                </tr>
+            }
+        })
+        .collect::<Vec<_>>();
+    view! {
+        <p class="lead">{voice::occasion(Occasion::Secret)}</p>
+        <div class="scroll" tabindex="0" role="region" aria-label=name>
+            <table class="table is-narrow">
+                <thead>
+                    <tr>
+                        <th scope="col">"Client"</th>
+                        <th scope="col">"Connections"</th>
+                        <th scope="col">"Secret replaced"</th>
+                        <th scope="col">"Need a person since"</th>
+                        <th scope="col">"What to do"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
     }
     .into_any()
 }

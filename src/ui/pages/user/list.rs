@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     domain::{
         access::{Permission, Role},
-        user::{PASSWORD_MIN, User},
+        user::User,
         voice::{self, Empty},
     },
     rpc::{
@@ -20,6 +20,7 @@ use crate::{
             head::{head, link, section},
             moment::{Day, day_or_never},
             notice::{Answered, nothing},
+            password::NewPassword,
         },
         path,
         patterns::{
@@ -177,18 +178,7 @@ fn add(doing: Doing<Create>) -> AnyView {
                     value=Role::Support.as_str()
                     help=help
                 />
-                <Text
-                    name="password"
-                    label="First password"
-                    kind="password"
-                    trouble=doing.trouble
-                    required=true
-                    autocomplete="new-password"
-                    minlength=PASSWORD_MIN
-                    help=format!(
-                        "At least {PASSWORD_MIN} characters. Hand it over by a safe way; they can change it in their profile.",
-                    )
-                />
+                <NewPassword name="password" label="First password" trouble=doing.trouble more=voice::HAND_OVER/>
                 <div class="actions">
                     <Submit label="Add user" pending=doing.pending weight="primary"/>
                 </div>

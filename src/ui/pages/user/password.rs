@@ -4,17 +4,14 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use crate::{
-    domain::{
-        access::Permission,
-        user::{PASSWORD_MIN, User},
-        voice,
-    },
+    domain::{access::Permission, user::User, voice},
     rpc::{self, user::SetPassword},
     ui::{
         components::{
-            field::{Submit, Text},
+            field::Submit,
             head::{head, link},
             notice::Answered,
+            password::{NewPassword, OwnPassword},
         },
         path,
         patterns::{
@@ -58,26 +55,8 @@ pub fn Password() -> impl IntoView {
 fn form(user: &User, doing: Doing<SetPassword>) -> AnyView {
     let fields = view! {
         {hidden("id", user.id)}
-        <Text
-            name="password"
-            label="New password"
-            kind="password"
-            trouble=doing.trouble
-            required=true
-            autocomplete="new-password"
-            minlength=PASSWORD_MIN
-            help=format!(
-                "At least {PASSWORD_MIN} characters. Hand it over by a safe way; they can change it in their profile.",
-            )
-        />
-        <Text
-            name="own"
-            label="Your own password"
-            kind="password"
-            trouble=doing.trouble
-            required=true
-            autocomplete="current-password"
-        />
+        <NewPassword name="password" label="New password" trouble=doing.trouble more=voice::HAND_OVER/>
+        <OwnPassword name="own" label="Your own password" trouble=doing.trouble/>
         <div class="actions">
             <Submit label="Set password" pending=doing.pending weight="primary"/>
         </div>

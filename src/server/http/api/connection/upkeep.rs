@@ -11,14 +11,12 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    domain::{
-        access::Permission, attempt::Attempt, connection::Connection, introspection::Introspection,
-        page::Page,
-    },
+    domain::{access::Permission, attempt::Attempt, introspection::Introspection, page::Page},
     server::{
         app::{App, api_key, connection},
         http::api::{
             auth::{Caller, Presented},
+            connection::Seen,
             json::{Id, Json},
             list::PageQuery,
             problem::Problem,
@@ -86,14 +84,14 @@ pub struct AccessToken {
     tag = "connections",
     extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
     params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The connection", body = Connection))
+    responses((status = 200, description = "The connection", body = Seen))
 )]
 async fn pause(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
-) -> Result<Json<Connection>, Problem> {
-    Ok(Json(connection::pause(&app, &actor, id).await?))
+) -> Result<Json<Seen>, Problem> {
+    Ok(Json(Seen::now(&app, connection::pause(&app, &actor, id).await?)))
 }
 
 /// Resume a connection
@@ -105,14 +103,14 @@ async fn pause(
     tag = "connections",
     extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
     params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The connection", body = Connection))
+    responses((status = 200, description = "The connection", body = Seen))
 )]
 async fn resume(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
-) -> Result<Json<Connection>, Problem> {
-    Ok(Json(connection::resume(&app, &actor, id, None).await?))
+) -> Result<Json<Seen>, Problem> {
+    Ok(Json(Seen::now(&app, connection::resume(&app, &actor, id, None).await?)))
 }
 
 /// Get a live access token

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Found;
 use crate::{
-    domain::job::Share,
+    domain::campaign::SecretShare,
     server::store::{Result, job::Chosen},
 };
 
@@ -36,13 +36,20 @@ pub async fn shares(conn: &mut PgConnection, found: &Found) -> Result<Vec<Chosen
     .await?)
 }
 
-/// How many connections each of some clients has, the most first.
-pub async fn shares_of_clients(conn: &mut PgConnection, clients: &[Uuid]) -> Result<Vec<Share>> {
+/// How many connections each of some clients has, and how many of them came to need a person since its secret
+/// was replaced; where most did comes first.
+pub async fn shares_by_secret(
+    conn: &mut PgConnection,
+    clients: &[Uuid],
+) -> Result<Vec<SecretShare>> {
     Ok(sqlx::query_as!(
-        Share,
-        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!"
+        SecretShare,
+        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!",
+                  CASE WHEN c.secret_generation > 1 THEN c.secret_set_at END AS replaced_at,
+                  count(*) FILTER (WHERE c.secret_generation > 1 AND n.state = 'needs_reauth'
+                                   AND n.state_since >= c.secret_set_at) AS "dead!"
            FROM connections n JOIN clients c ON c.id = n.client_id
-           WHERE n.client_id = ANY ($1) GROUP BY c.id ORDER BY 3 DESC, lower(c.name)"#,
+           WHERE n.client_id = ANY ($1) GROUP BY c.id ORDER BY 5 DESC, 3 DESC, lower(c.name)"#,
         clients
     )
     .fetch_all(conn)

@@ -1,0 +1,122 @@
+//! How many connections a filter lets through, found out before any of them is listed.
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{rest, wanted::Wanted};
+use crate::{
+    domain::connection::{ConnectionFilter, Standing},
+    server::store::Result,
+};
+
+/// How far is counted.
+pub const COUNTED: i64 = 2_000;
+
+/// How many connections are asked for, and how they are found.
+pub struct Found {
+    pub(super) wanted: Wanted,
+    /// `None`: more than [`COUNTED`].
+    pub count: Option<i64>,
+}
+
+/// Finds out how many connections a filter lets through now. `clients`: those that are asked for.
+pub async fn count(
+    conn: &mut PgConnection,
+    filter: &ConnectionFilter,
+    clients: Option<Vec<Uuid>>,
+    now: OffsetDateTime,
+) -> Result<Found> {
+    let mut wanted = Wanted::of(filter, clients, now);
+    if filter.standing == Some(Standing::Paused) {
+        wanted.rest = Some(rest::find(conn, now).await?);
+    }
+    if let Some(external_id) = &filter.external_id {
+        wanted.ids = Some(named(conn, external_id, wanted.clients.as_deref()).await?);
+    } else if wanted.is_searched() {
+        let ids = search(conn, &wanted).await?;
+        let found = i64::try_from(ids.len()).ok().filter(|found| *found <= COUNTED);
+        let only = wanted.is_only_searched();
+        if found.is_some() {
+            wanted.ids = Some(ids);
+            (wanted.patterns, wanted.tags) = Default::default();
+            (wanted.label, wanted.owner) = Default::default();
+        }
+        if only {
+            return Ok(Found { wanted, count: found });
+        }
+    }
+    if wanted.drift {
+        let ids = drifted(conn, &wanted).await?;
+        if i64::try_from(ids.len()).is_ok_and(|found| found <= COUNTED) {
+            wanted.ids = Some(ids);
+            wanted.drift = false;
+        }
+    }
+    let count = filtered!(
+        scalar,
+        wanted,
+        COUNTED + 1,
+        "SELECT count(*) FROM (SELECT FROM connections n WHERE ",
+        " LIMIT $17) AS few"
+    )
+    .fetch_one(conn)
+    .await?
+    .unwrap_or_default();
+    Ok(Found { wanted, count: (count <= COUNTED).then_some(count) })
+}
+
+/// What has an external id: at most one of each of these clients, or of all.
+async fn named(
+    conn: &mut PgConnection,
+    external_id: &str,
+    clients: Option<&[Uuid]>,
+) -> Result<Vec<Uuid>> {
+    // By the index of each client's external ids.
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM connections
+         WHERE external_id = $1 AND client_id = ANY (coalesce($2::uuid[], ARRAY (SELECT id FROM clients)))",
+        external_id,
+        clients
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// What was asked for less than its client asks for now, up to one more than is counted; among those that were
+/// found before, and of the clients that are asked for.
+async fn drifted(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT n.id
+         FROM clients c JOIN scopes_asked a ON a.client_id = c.id AND NOT a.scopes @> c.scopes
+         JOIN connections n ON n.client_id = c.id AND n.scopes_requested = a.scopes
+         WHERE n.state NOT IN ('pending', 'disconnected') AND n.grant_type <> 'client_credentials'
+           AND ($1::uuid[] IS NULL OR c.id = ANY ($1)) AND ($2::uuid[] IS NULL OR n.id = ANY ($2))
+         LIMIT $3",
+        wanted.clients.as_deref(),
+        wanted.ids.as_deref(),
+        COUNTED + 1
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// What holds the texts where they are looked for, and the tags, up to one more than is counted.
+async fn search(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> {
+    let [one, two, three] = &wanted.patterns;
+    Ok(sqlx::query_scalar!(
+        "SELECT connection_id FROM connection_search
+         WHERE ($1::text IS NULL OR text LIKE lower($1))
+           AND ($2::text IS NULL OR (text LIKE lower($2) AND label LIKE lower($2)))
+           AND ($3::text IS NULL OR (text LIKE lower($3) AND owner LIKE lower($3)))
+           AND ($4::text[] IS NULL OR tags @> $4)
+         LIMIT $5",
+        one.as_deref(),
+        two.as_deref(),
+        three.as_deref(),
+        wanted.tags.as_deref(),
+        COUNTED + 1
+    )
+    .fetch_all(conn)
+    .await?)
+}
