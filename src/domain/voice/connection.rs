@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{day, error_class, exact, relative, span};
+use super::{ago, day, error_class, exact, relative, span};
 use crate::domain::{
     client,
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
@@ -115,13 +115,6 @@ pub fn headline(connection: &Connection, as_of: OffsetDateTime) -> String {
         },
         (Standing::Pending, _) => "Waiting for consent.".into(),
         (Standing::Disconnected, _) => "Disconnected.".into(),
-    }
-}
-
-fn ago(at: OffsetDateTime, as_of: OffsetDateTime) -> String {
-    match relative(at, as_of) {
-        now if now == "now" => "just now".into(),
-        ago => ago,
     }
 }
 
