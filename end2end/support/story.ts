@@ -81,6 +81,15 @@ export class Story {
     await this.at(title);
   }
 
+  /** By the list of places, which a button opens where there is no room for it. */
+  async go(place: string): Promise<void> {
+    const menu = this.page.getByRole("button", { name: /Menu$/ });
+    if (await menu.isVisible()) await this.press(menu);
+    const places = this.page.getByRole("navigation", { name: "Main" });
+    await this.press(places.getByRole("link", { name: place, exact: true }));
+    await this.at(place);
+  }
+
   async press(control: Locator): Promise<void> {
     await handy(control);
     await control.click();
@@ -110,9 +119,10 @@ export class Story {
     }).toPass({ timeout: 20_000 });
   }
 
-  /** Takes its picture. */
+  /** Takes its picture, from the top: what sticks to the screen's edge stands where it belongs. */
   async see(what: string): Promise<void> {
     await this.fits();
+    await this.page.evaluate(() => scrollTo({ top: 0, behavior: "instant" }));
     this.pictures += 1;
     const file = `${this.name}-${this.pictures}-${what}-${seatName(this.seat)}.png`;
     await this.page.screenshot({ path: join(screenshots, "stories", file), fullPage: true });
@@ -137,7 +147,8 @@ export class Story {
   }
 
   private async fits(): Promise<void> {
-    await hydrated(this.page);
+    // A provider's page needs no script.
+    if (this.page.url().startsWith(this.house.url)) await hydrated(this.page);
     const sideways = await this.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     expect(sideways, `${this.page.url()} is wider than the screen`).toBeLessThanOrEqual(0);
   }

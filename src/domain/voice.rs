@@ -52,7 +52,7 @@ pub use job::{
 };
 pub use lifeline::{lifeline, mark};
 pub use list::{FILTER_SAVED, connections, grouped, sort, unread};
-pub use moment::{day, exact, relative, span, stretch, until};
+pub use moment::{ago, day, exact, relative, span, stretch, until};
 pub use outcome::{
     AWAY, COPIED, NOT_COPIED, Notice, OTHER_SCOPES, Page, UNDONE, consent_failed, held, notice,
     see_fields, stale, unsaved,

@@ -65,7 +65,6 @@ const SHOWN: &[&str] = &[
     "client/check",
     "client/create",
     "client/replace_secret",
-    "client/update",
     "connection/connect",
     "connection/connect_device",
     "connection/exchange",
@@ -77,7 +76,6 @@ const SHOWN: &[&str] = &[
     "connection/refresh",
     "connection/relink",
     "connection/reveal",
-    "connection/update",
     "dry_run/read",
     "job/create",
     "job/stop",
@@ -89,7 +87,6 @@ const SHOWN: &[&str] = &[
     "session/login",
     "session/logout",
     "session/setup",
-    "user/create",
     "user/set_password",
 ];
 /// Those that do one thing or its opposite.
@@ -135,6 +132,16 @@ async fn what_was_done_is_said_on_the_page_that_follows(pool: PgPool) {
     for (page, function, form, words) in [
         (
             "/users",
+            "user/create",
+            vec![
+                ("email", "colleague@example.test"),
+                ("role", "support"),
+                ("password", "a first password 1"),
+            ],
+            "Added.",
+        ),
+        (
+            "/users",
             "user/set_role",
             vec![("id", &*somebody), ("role", "auditor")],
             "The role is changed",
@@ -163,6 +170,7 @@ async fn what_was_done_is_said_on_the_page_that_follows(pool: PgPool) {
             vec![("id", &client), ("disabled", "false")],
             "Switched on",
         ),
+        (&connections, "connection/update", vec![("id", &connection), ("label", "One")], "Saved."),
         (&connections, "connection/pause", vec![("id", &connection)], "It rests"),
         (&connections, "connection/resume", vec![("id", &connection)], "kept alive again"),
         (&connections, "connection/disconnect", vec![("id", &connection)], "Disconnected"),

@@ -4,7 +4,7 @@ mod why;
 
 use time::OffsetDateTime;
 
-use super::{relative, span};
+use super::{ago, relative, span};
 use crate::domain::{
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
     device::DeviceState,
@@ -117,13 +117,6 @@ pub fn headline(connection: &Connection, as_of: OffsetDateTime) -> String {
         },
         (Standing::Pending, _) => "Waiting for consent.".into(),
         (Standing::Disconnected, _) => "Disconnected.".into(),
-    }
-}
-
-fn ago(at: OffsetDateTime, as_of: OffsetDateTime) -> String {
-    match relative(at, as_of) {
-        now if now == "now" => "just now".into(),
-        ago => ago,
     }
 }
 

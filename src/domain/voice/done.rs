@@ -11,6 +11,7 @@ pub fn done(action: &str) -> Option<&'static str> {
         }
         "brand/set_logo" => "The picture is the logo now. The page behind a relink shows it.",
         "client/delete" => "The client is deleted.",
+        "client/update" => "Saved.",
         "client/switched_off" => {
             "Switched off. None of its connections is refreshed until it is on again."
         }
@@ -18,6 +19,7 @@ pub fn done(action: &str) -> Option<&'static str> {
         "connection/disconnect" => "Disconnected. Its tokens are forgotten.",
         "connection/pause" => "It rests: it is not refreshed by itself until somebody resumes it.",
         "connection/resume" => "It is kept alive again.",
+        "connection/update" => "Saved.",
         "incident/condemn" => {
             "Those that were refused need a person now. All others are refreshed again."
         }
@@ -29,6 +31,7 @@ pub fn done(action: &str) -> Option<&'static str> {
         "rehearsal/drop" => "Forgotten. The secret in use stays as it was.",
         "relink/revoke" => "Revoked. The link opens nothing from now on.",
         "saved_filter/delete" => "The saved filter is deleted.",
+        "user/create" => "Added. They can sign in with the first password.",
         "user/let_in" => "They can sign in again.",
         "user/set_role" => "The role is changed. It holds from their next step on.",
         "user/shut_out" => "They can no longer sign in, and their sessions have ended.",

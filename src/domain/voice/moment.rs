@@ -18,6 +18,14 @@ pub fn relative(at: OffsetDateTime, as_of: OffsetDateTime) -> String {
     }
 }
 
+/// What is behind: "5 minutes ago", "just now".
+pub fn ago(at: OffsetDateTime, as_of: OffsetDateTime) -> String {
+    match relative(at, as_of) {
+        now if now == "now" => "just now".into(),
+        ago => ago,
+    }
+}
+
 /// "2 hours", in the largest unit of which there are at least two, or one exactly.
 pub fn span(length: Duration) -> String {
     const MINUTE: i64 = 60;

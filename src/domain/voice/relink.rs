@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::relative;
+use super::{ago, relative};
 use crate::domain::{
     client::StateName,
     connection::{Connection, State},
@@ -81,7 +81,7 @@ pub fn relink_revoke() -> &'static str {
 /// Where a relink stands, for the staff who sent it.
 pub fn relink(relink: &Relink, service: &str, as_of: OffsetDateTime) -> Advice {
     let when = |at: Option<OffsetDateTime>| {
-        at.map(|at| format!(" {}", relative(at, as_of))).unwrap_or_default()
+        at.map(|at| format!(" {}", ago(at, as_of))).unwrap_or_default()
     };
     let stage = Stage::of(relink, as_of);
     let back = when(relink.returned_at.or(relink.left_at));
@@ -115,12 +115,12 @@ pub fn relink(relink: &Relink, service: &str, as_of: OffsetDateTime) -> Advice {
             format!("The time for giving consent at {service} ran out{back}. Nothing was changed.")
         }
         Stage::Expired => {
-            format!("The link expired {} and works no longer.", relative(relink.expires_at, as_of))
+            format!("The link expired {} and works no longer.", ago(relink.expires_at, as_of))
         }
         Stage::Replaced => {
-            format!("A newer link took its place {}.", relative(relink.expires_at, as_of))
+            format!("A newer link took its place {}.", ago(relink.expires_at, as_of))
         }
-        Stage::Revoked => format!("It was called off {}.", relative(relink.expires_at, as_of)),
+        Stage::Revoked => format!("It was called off {}.", ago(relink.expires_at, as_of)),
     };
     let well = match stage {
         Stage::Done => Some(true),

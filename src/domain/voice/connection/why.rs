@@ -2,12 +2,11 @@
 
 use time::OffsetDateTime;
 
-use super::ago;
 use crate::domain::{
     client,
     connection::{Connection, GrantType, Reason, Standing, State},
     provider::{Lifetimes, RefreshLifetime},
-    voice::{day, error_class, exact, relative, span},
+    voice::{ago, day, error_class, exact, relative, span},
 };
 
 /// Why it stands as it does, in plain words, with what comes next.

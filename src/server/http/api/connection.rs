@@ -103,7 +103,7 @@ pub struct NewConnection {
     /// The client's scopes unless said.
     scopes: Option<Vec<String>>,
     /// With `import`, and only then: the token response as the provider gave it. One whose `expires_in` is 0
-    /// is over and is renewed at once.
+    /// is over, and is renewed at once where something renews it.
     #[schema(value_type = Option<Object>, write_only)]
     token_response: Option<Value>,
     /// With `import`: when the provider gave it. Expiries count from then; from now unless said.

@@ -119,8 +119,9 @@ fn show(
                 " since "
                 <Day at=client.state_since/>
             </p>
-            {(!is_doubtful)
-                .then(|| view! { <p class="as-known">{voice::client_state(client.state)}</p> })}
+            <p class="as-known" class:is-unproved=is_doubtful>
+                {voice::client_state(client.state)}
+            </p>
             // Shown in the place of both, for as long as the refusal stands above.
             {(client.state == StateName::Ready)
                 .then(|| view! { <p class="not-met">{voice::NOT_MET_YET}</p> })}
@@ -297,7 +298,7 @@ fn edit(client: &Client, profile: &Profile, update: Doing<Update>) -> AnyView {
         <div class="actions">
             <Submit label="Save" pending=update.pending/>
         </div>
-        <Answered trouble=update.trouble done=update.done("Saved.")/>
+        <Answered trouble=update.trouble/>
     };
     action_form(update, "form", fields)
 }

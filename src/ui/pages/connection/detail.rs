@@ -22,7 +22,7 @@ use crate::{
         relink::CreatedRelink,
         voice::{self, Empty},
     },
-    rpc::{self, connection::Introspect},
+    rpc,
     ui::{
         components::{
             badge::StandingBadge,
@@ -33,7 +33,6 @@ use crate::{
         },
         path,
         patterns::{
-            action::{Doing, button_form, hidden},
             attempts::{attempts, own_words},
             audit, device,
             lineage::lineage,
@@ -112,10 +111,8 @@ fn show(
                 may,
                 doings,
                 history.items.first(),
-                Ways { offers_page, offers_device, waits_for_code },
+                Ways { offers_page, offers_device, can_be_asked, waits_for_code },
             )}
-            {(can_be_asked && may.allows(Permission::ConnectionsRefresh))
-                .then(|| ask(&connection, &provider_name, doings.introspect))}
             {move || {
                 relinked
                     .get()
@@ -166,16 +163,6 @@ fn show(
         {may.allows(Permission::ConnectionsWrite).then(|| manage(&connection, &variables, doings))}
     }
     .into_any()
-}
-
-/// Asking the provider how the tokens are.
-fn ask(connection: &Connection, provider: &str, doing: Doing<Introspect>) -> AnyView {
-    button_form(
-        doing,
-        hidden("id", connection.id),
-        format!("Ask {provider} how its tokens are"),
-        "",
-    )
 }
 
 /// What the provider's consent page came to, if the browser has just been there.

@@ -76,11 +76,13 @@ impl Doings {
     }
 }
 
-/// The ways in which consent can be given.
+/// What can be had of the provider: the ways in which consent can be given, and whether it can be asked how
+/// the tokens are.
 #[derive(Clone, Copy)]
 pub struct Ways {
     pub offers_page: bool,
     pub offers_device: bool,
+    pub can_be_asked: bool,
     /// Whether a code for another device waits to be typed.
     pub waits_for_code: bool,
 }
@@ -93,7 +95,7 @@ pub fn actions(
     may: &May,
     doings: Doings,
     newest: Option<&Attempt>,
-    Ways { offers_page, offers_device, waits_for_code }: Ways,
+    Ways { offers_page, offers_device, can_be_asked, waits_for_code }: Ways,
 ) -> AnyView {
     let id = || hidden("id", connection.id);
     let next = voice::next(connection, as_of);
@@ -142,6 +144,10 @@ pub fn actions(
         None => button_form(doings.pause, id(), "Pause", ""),
     });
     let rests = rests.filter(|_| connection.state != State::Disconnected);
+    let ask = (can_be_asked && may.allows(Permission::ConnectionsRefresh)).then(|| {
+        let label = format!("Ask {provider} how its tokens are");
+        button_form(doings.introspect, id(), label, "")
+    });
     let provider = provider.to_owned();
     let refreshed = doings.refresh.answer();
     let before = newest.filter(|_| doings.refresh.before).cloned();
@@ -159,7 +165,9 @@ pub fn actions(
         [refresh, relink, reauthorize, device, rests]
     };
     view! {
-        <div class="actions">{mend} {pause} {replace} {first.into_iter().flatten().collect::<Vec<_>>()}</div>
+        <div class="actions">
+            {mend} {pause} {replace} {first.into_iter().flatten().collect::<Vec<_>>()} {ask}
+        </div>
         <div aria-live="polite" data-kept="">{told}</div>
     }
     .into_any()
@@ -171,7 +179,7 @@ pub fn manage(connection: &Connection, variables: &[Variable], doings: Doings) -
     let edit = section("Edit", "", edit);
     let disconnect = (connection.state != State::Disconnected)
         .then(|| section("Disconnect", "", disconnect(connection, doings.disconnect)));
-    (edit, disconnect).into_any()
+    view! { <div class="pair">{edit} {disconnect}</div> }.into_any()
 }
 
 fn edit(connection: &Connection, variables: &[Variable], update: Doing<Update>) -> AnyView {
@@ -217,7 +225,7 @@ fn edit(connection: &Connection, variables: &[Variable], update: Doing<Update>) 
         <div class="actions">
             <Submit label="Save" pending=update.pending/>
         </div>
-        <Answered trouble=update.trouble done=update.done("Saved.")/>
+        <Answered trouble=update.trouble/>
     };
     action_form(update, "form", fields)
 }

@@ -81,7 +81,7 @@ fn show(
     };
     view! {
         {head(entry.connection.clone(), Some(("Relink desk", path::RELINKS)), ())}
-        <p class="sub">
+        <p class="sub lead">
             {link(path::connection(connection), "", entry.service.clone())} " · " {about}
         </p>
         {handed.map(|handed| hand_over(handed, as_of))}

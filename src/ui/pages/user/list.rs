@@ -182,7 +182,7 @@ fn add(doing: Doing<Create>) -> AnyView {
                 <div class="actions">
                     <Submit label="Add user" pending=doing.pending weight="primary"/>
                 </div>
-                <Answered trouble=doing.trouble done=doing.done("Added.")/>
+                <Answered trouble=doing.trouble/>
             })}
         })}
     }
