@@ -18,8 +18,9 @@ pub fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     if result.is_ok() {
         note(name, took);
     }
+    // With its name: others may have begun meanwhile.
     eprintln!(
-        "    {} after {:.1} s",
+        "    {} after {:.1} s: {name}",
         if result.is_ok() { "done" } else { "FAILED" },
         took.as_secs_f64()
     );
