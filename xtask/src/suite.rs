@@ -39,7 +39,7 @@ pub fn run() -> Result<ExitCode> {
         ]))
     });
     keep("Building the Rust tests", &mut || {
-        process::check(database::rust_tests("", &[]).args(TESTED).arg("--no-run"))
+        process::check(database::build_rust_tests().args(TESTED))
     });
     let mut built = keep("Building what the torture kills", &mut || torture::build());
     let beside = beside.join().unwrap_or_else(|_| vec![(SITE, false)]);
