@@ -162,7 +162,8 @@ async fn each_connection_stands_as_the_filter_says(pool: PgPool) {
     let paused = admin.press(&format!("{}/pause", paths[4])).await.ok();
     assert_eq!(paused["standing"], "paused");
     for sql in [
-        "UPDATE connections SET state = 'needs_reauth', reason = 'revoked', due_at = NULL WHERE label = 'b'",
+        "UPDATE connections SET state = 'needs_reauth', reason = 'revoked', due_at = NULL,
+                needs_human_by = timestamptz '2026-03-01 00:00+00' WHERE label = 'b'",
         "UPDATE connections SET state = 'retrying', failures = 1 WHERE label = 'c'",
         "UPDATE connections SET needs_human_by = timestamptz '2026-03-03 00:00+00' WHERE label = 'd'",
         "UPDATE clients SET state = 'credentials_rejected' WHERE name = 'Client two'",

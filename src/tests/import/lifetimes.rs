@@ -45,7 +45,7 @@ async fn an_expiry_of_zero_is_over_and_needs_something_to_be_renewed_by(pool: Pg
     let found = app::connection::list(&world.app, &world.admin, &filter, &paging);
     let one = found.await.unwrap().page.items.remove(0);
     assert_eq!((one.generation, one.state), (2, State::Active), "it is refreshed at once");
-    assert_eq!(one.access_expires_at, Some(world.now() + Duration::hours(1)));
+    assert_eq!(one.access_expires_at, Some(world.now() + Duration::minutes(10)));
 
     // One response by itself may be the last there is, so it is taken, and said.
     let new =
