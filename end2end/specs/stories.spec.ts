@@ -138,6 +138,7 @@ async function addColleague(story: Story): Promise<void> {
   await story.fill(form.getByLabel("First password"), first);
   await story.pick(form.getByLabel("Role"), "support");
   await story.press(form.getByRole("button", { name: "Add user" }));
+  await expect(page.getByText("Added. They can sign in")).toBeVisible();
   await expect(page.getByRole("row", { name: email })).toBeVisible();
   await story.see("added");
 
