@@ -143,7 +143,7 @@ async fn the_schema_of_a_profile_is_served_and_its_name_is_no_slug(pool: PgPool)
 async fn when_a_person_is_needed_is_told_of_what_lives(pool: PgPool) {
     let world = World::new(pool).await;
     let nobody = world.program_with(None).await;
-    let schema = &nobody.contract.0["components"]["schemas"]["Connection"];
+    let schema = &nobody.contract.0["components"]["schemas"]["ConnectionFacts"];
     let about = schema["properties"]["needs_human_by"]["description"].as_str().unwrap();
     assert!(about.contains("`pending`"), "{about}");
 }
