@@ -83,7 +83,7 @@ pub fn run() -> Result<ExitCode> {
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Of the program that is tested and of the one that is tortured only one is built.
+/// The tests are built with the points at which the torture kills, as the program is.
 const TESTED: [&str; 2] = ["--features", torture::FEATURE];
 
 const SITE: &str = "Building the site";

@@ -72,7 +72,7 @@ pub struct Due {
     pub claimed: Vec<Claimed>,
     /// There may be more, once something has ended.
     pub is_limited: bool,
-    /// As many as may be claimed at once: there are places for more.
+    /// It is a portion, and there are places for more: the next look follows at once.
     pub is_cut: bool,
     /// Someone else was claiming for one of the clients at that moment.
     pub was_busy: bool,
