@@ -30,25 +30,22 @@ pub fn test(args: &[String]) -> Result<ExitCode> {
 
 /// The command that runs them: cargo nextest where it is installed, else cargo test.
 pub fn rust_tests(url: &str, args: &[String]) -> Command {
-    let mut cargo = rust_tests_of_any_kind();
-    cargo.arg("--no-fail-fast").args(args).env("DATABASE_URL", url);
-    cargo
-}
-
-/// The command that only builds them.
-pub fn build_rust_tests() -> Command {
-    let mut cargo = rust_tests_of_any_kind();
-    cargo.arg("--no-run");
-    cargo
-}
-
-fn rust_tests_of_any_kind() -> Command {
     let mut cargo = process::cargo();
     if process::answers(process::cargo().args(["nextest", "--version"])) {
         cargo.args(["nextest", "run"]);
     } else {
         cargo.args(["test", "--lib", "--bins"]);
     }
+    let offline = if is_live() { "false" } else { "true" };
+    cargo.arg("--no-fail-fast").args(args).env("DATABASE_URL", url).env("SQLX_OFFLINE", offline);
+    cargo
+}
+
+/// The command that builds them, and the server beside them. Built by itself it would be built once more:
+/// tests turn on features of what both stand on.
+pub fn build_rust_tests() -> Command {
+    let mut cargo = process::cargo();
+    cargo.args(["build", "--lib", "--bins", "--tests"]);
     cargo.env("SQLX_OFFLINE", if is_live() { "false" } else { "true" });
     cargo
 }

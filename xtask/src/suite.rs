@@ -38,10 +38,9 @@ pub fn run() -> Result<ExitCode> {
             "closing_line",
         ]))
     });
-    keep("Building the Rust tests", &mut || {
+    let mut built = keep("Building the server and its tests", &mut || {
         process::check(database::build_rust_tests().args(TESTED))
     });
-    let mut built = keep("Building what the torture kills", &mut || torture::build());
     let beside = beside.join().unwrap_or_else(|_| vec![(SITE, false)]);
     built &= beside.contains(&(SITE, true));
 
