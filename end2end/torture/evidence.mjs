@@ -19,6 +19,6 @@ export function wiresAndDeaths(world) {
   return {
     wires: of((replica) => replica.provider.wires),
     cuts: of((replica) => replica.provider.cuts),
-    deaths: of((replica) => deaths(replica).map((life) => ({ at: life.to, how: life.how }))),
+    deaths: of((replica) => deaths(replica).map((life) => ({ at: life.to, how: life.how, connection: life.connection }))),
   };
 }

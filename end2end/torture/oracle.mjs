@@ -16,6 +16,9 @@
 /** Who is killed within so long after an answer may not have recorded it. On an idle machine it is a
  * matter of milliseconds; two cores under load take longer. */
 const RECORD_MS = 2000;
+/** Who died at a named point on the way from an answer to its record had recorded nothing of it, however long
+ * that took. A lease would be over soon after this. */
+const UNRECORDED_MS = 30_000;
 /** A `Retry-After` in whole seconds, by clocks that are read at either end. */
 const RETRY_SLACK_MS = 300;
 
@@ -23,9 +26,10 @@ const RETRY_SLACK_MS = 300;
  * @param history lines of the provider's log
  * @param wires   { replica, port, from }: whose connection a port was
  * @param cuts    { port, at, kind }: an answer that the wire kept
- * @param deaths  { replica, at }: kills, not stops
+ * @param deaths  { replica, at, connection }: kills, not stops; and of which connection the answer was at
+ *                which it killed itself, where that is known
  * @param jumps   { replica, from, to }: when a clock was wrong
- * @param held    { family, state, reason, at_out, suspended }: connections in the end, and how many of
+ * @param held    { id, family, state, reason, at_out, suspended }: connections in the end, and how many of
  *                their verdicts an incident suspended
  * @param heldAt  when that was read; what came later tells nothing of it
  * @param seen    { family, at_out, at }: access tokens that readers were given
@@ -45,6 +49,7 @@ export function judge({ history, wires, cuts, deaths, jumps = [], held, heldAt =
 
   const byToken = group(requests.filter((request) => request.rt_in), "rt_in");
   const families = trace(history, byToken);
+  for (const death of deaths) markUnrecorded(death, requests, families, held);
   const suspended = new Map();
   for (const { family, suspended: verdicts } of held) {
     for (const { rt_out } of families.get(family) ?? []) suspended.set(rt_out, verdicts ?? 0);
@@ -128,6 +133,16 @@ function whyLost(request, deaths) {
   );
   if (died) return "kill";
   return request.hung_up ? "hung up" : null;
+}
+
+/** The answer that a process had in its memory only when it killed itself there. */
+function markUnrecorded({ replica, at, connection }, requests, families, held) {
+  const family = connection && held.find(({ id }) => id === connection)?.family;
+  const tokens = new Set(families.get(family)?.map(({ rt_out }) => rt_out));
+  const isIt = ({ replica: asker, rt_in, t1 }) =>
+    asker === replica && tokens.has(rt_in) && t1 <= at && at - t1 <= UNRECORDED_MS;
+  const struck = requests.findLast(isIt);
+  if (struck) struck.lost ??= "kill";
 }
 
 function overlaps(list, report) {

@@ -77,6 +77,16 @@ test("an answer that the provider, the wire or a kill took explains a loss, and 
   assert.deepEqual(said(history(null), dead(), { deaths: [{ replica: "two", at: 500 }] }), ["I2", "I4"]);
 });
 
+test("who killed itself over an answer had not recorded it, however late that was", () => {
+  const history = () => [grant(0, 100), refuse(0, 60_000)];
+  const held = [{ ...dead()[0], id: "connection" }];
+  const death = (more) => ({ deaths: [{ replica: "one", at: 9000, ...more }] });
+  assert.deepEqual(said(history(), held, death({ connection: "connection" })), []);
+  assert.deepEqual(said(history(), held, death({ connection: "another" })), ["I2", "I4"]);
+  assert.deepEqual(said(history(), held, death({ connection: "connection", at: 50_000 })), ["I2", "I4"]);
+  assert.deepEqual(said(history(), held, death({ connection: "connection", replica: "two" })), ["I2", "I4"]);
+});
+
 test("a cut belongs to the request that was under way on its port", () => {
   const history = [grant(0, 100), grant(1, 200), refuse(1, 60_000)];
   assert.deepEqual(said(history, dead(), { cuts: [{ port: PORT, at: 111, kind: "reset_answer" }] }), ["I2", "I4"]);

@@ -87,7 +87,8 @@ export class Replica {
     );
     const { code, signal } = await child.ended;
     life.to = now();
-    const reached = this.failpoints()[before];
+    const [reached, connection] = this.failpoints()[before]?.split(" ") ?? [];
+    life.connection = connection;
     life.how = reached ? `failpoint ${reached}` : (this.how ?? `ended by itself: ${signal ?? code}`);
     life.reached = reached ?? null;
     this.how = null;

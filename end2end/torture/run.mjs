@@ -64,7 +64,8 @@ async function run() {
   say(`${seeder.seeded} connections on ${options.replicas} replicas; faults from now on`);
 
   const plagues = new Plagues(world, note);
-  const leases = new Leases(world.postgres, note, () => plagues.isShaken());
+  // The worker leaves one place to whoever waits for a token.
+  const leases = new Leases(world.postgres, note, options.concurrency - 1, () => plagues.isShaken());
   const callers = new Callers(world, seeded(options.seed, "callers"));
   const looking = [leases.run(), callers.run(options.callers), seeder.run()];
   await world.ask("PUT", { faults: FAULTS });

@@ -3,7 +3,11 @@
 //! Built only with the feature `failpoints`; without it [`hit`] is nothing. With it, a process that
 //! finds `REGRANT_FAILPOINT=sealed:3` kills itself when it comes to `sealed` for the third time;
 //! after the colon a number with a point (`sealed:0.05`) is a chance at each time. If
-//! `REGRANT_FAILPOINT_LOG` names a file, the point's name is appended to it just before.
+//! `REGRANT_FAILPOINT_LOG` names a file, the point's name is appended to it just before, and after a
+//! blank the connection whose answer is lost by that, where it is one.
+
+#[cfg(not(feature = "failpoints"))]
+use uuid::Uuid;
 
 /// A refresh is leased, in a transaction that is not committed.
 pub const CLAIMED: &str = "claimed";
@@ -31,8 +35,13 @@ pub const REPLAYED: &str = "replayed";
 #[inline]
 pub fn hit(_name: &'static str) {}
 
+/// Says that the code has come to the point `name` with an answer about a connection that is in memory only.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+pub fn hit_with_answer(_name: &'static str, _connection_id: Uuid) {}
+
 #[cfg(feature = "failpoints")]
-pub use armed::hit;
+pub use armed::{hit, hit_with_answer};
 
 #[cfg(feature = "failpoints")]
 mod armed {
@@ -50,6 +59,8 @@ mod armed {
         unistd::Pid,
     };
 
+    use uuid::Uuid;
+
     use crate::server::clock::{Rng, SystemRng};
 
     static ARMED: LazyLock<Option<Failpoint>> =
@@ -57,19 +68,27 @@ mod armed {
 
     /// Says that the code has come to the point `name`, which may be the end of the process.
     pub fn hit(name: &'static str) {
-        if let Some(armed) = ARMED.as_ref()
-            && armed.name == name
-            && armed.fires(SystemRng.fraction())
-        {
+        if is_it(name) {
             die(name);
         }
     }
 
-    fn die(name: &str) -> ! {
+    /// [`hit`] with an answer about a connection that is in memory only.
+    pub fn hit_with_answer(name: &'static str, connection_id: Uuid) {
+        if is_it(name) {
+            die(&format!("{name} {connection_id}"));
+        }
+    }
+
+    fn is_it(name: &str) -> bool {
+        ARMED.as_ref().is_some_and(|armed| armed.name == name && armed.fires(SystemRng.fraction()))
+    }
+
+    fn die(last_words: &str) -> ! {
         let log = std::env::var_os("REGRANT_FAILPOINT_LOG")
             .and_then(|path| OpenOptions::new().create(true).append(true).open(path).ok());
         if let Some(mut log) = log {
-            let _ = writeln!(log, "{name}");
+            let _ = writeln!(log, "{last_words}");
         }
         // No destructor runs and nothing is flushed, as after `kill -9`.
         let _ = kill(Pid::this(), Signal::SIGKILL);

@@ -166,7 +166,7 @@ pub async fn run<P: Ports>(ports: &P, task: &Task<P::Caller>) -> anyhow::Result<
     failpoint::hit(failpoint::SENDING);
     let answer = ports.ask(task).await;
     ports.answered(task.attempt_id);
-    failpoint::hit(failpoint::ANSWERED);
+    failpoint::hit_with_answer(failpoint::ANSWERED, task.leased.id);
     let outcome = match answer {
         Ok(grant) => {
             let set = ports.seal(task, &grant)?;
@@ -174,7 +174,7 @@ pub async fn run<P: Ports>(ports: &P, task: &Task<P::Caller>) -> anyhow::Result<
         }
         Err(refusal) => decide::set_back(task, &refusal, ports.now(), ports.jitter()),
     };
-    failpoint::hit(failpoint::SEALED);
+    failpoint::hit_with_answer(failpoint::SEALED, task.leased.id);
     Ok(conclude(ports, &outcome, task.ends).await)
 }
 
