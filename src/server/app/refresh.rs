@@ -90,7 +90,7 @@ pub async fn fill_places(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
 
 async fn claim(app: &App, limit: i64, in_portions: bool) -> Result<Vec<Claimed>> {
     let due = claim::due(app, limit, in_portions).await?;
-    app.flights().set_hungry(due.is_limited);
+    app.flights().set_hungry(due.hungry);
     if due.is_cut {
         app.tell_of_places();
     }

@@ -321,6 +321,33 @@ pub async fn list_due(conn: &mut PgConnection, now: Option<OffsetDateTime>) -> R
     .collect()
 }
 
+/// Which of `ids` may be asked for something, as they are now: [`list_due`] for when it is known who has
+/// something due.
+pub async fn list_ready(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+    now: Option<OffsetDateTime>,
+) -> Result<Vec<Stored>> {
+    sqlx::query_as!(
+        ClientRow,
+        r#"SELECT id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,
+                  secret_set_at, sealed_next_secret, next_secret_generation, next_secret_set_at, rehearsals,
+                  next_secret_detail, rehearsal_at, scopes, variables, state, state_since, state_detail,
+                  NULL AS "incident: Json<Incident>", paused_until, 0::bigint AS "connections!",
+                  created_at, updated_at
+           FROM clients
+           WHERE id = ANY ($1) AND state = 'ready' AND resuming_since IS NULL
+             AND (paused_until IS NULL OR paused_until <= coalesce($2::timestamptz, statement_timestamp()))"#,
+        ids,
+        now
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(TryInto::try_into)
+    .collect()
+}
+
 /// [`find`], without counting the client's connections.
 pub async fn find_bare(conn: &mut PgConnection, id: Uuid) -> Result<Option<Stored>> {
     sqlx::query_as!(

@@ -143,7 +143,10 @@ async fn refresh_loop(app: App) {
             }
             () = std::future::ready(()), if full || gathered => Look::Places,
             () = app.places() => {
-                tokio::time::sleep(GATHER).await;
+                // Where answers take their time, an empty place costs more than a look.
+                if !app.flights().are_long() {
+                    tokio::time::sleep(GATHER).await;
+                }
                 Look::Places
             }
         };

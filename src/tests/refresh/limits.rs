@@ -141,6 +141,30 @@ async fn a_portion_leaves_no_client_out(pool: PgPool) {
     assert_eq!(generations(&world, &late).await, [2]);
 }
 
+/// Who fills places knows who waits for them, and asks only what became of those since.
+#[sqlx::test]
+async fn places_are_filled_by_who_waits_for_them(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (narrow, ids) = limited(&world, "narrow", Some(2), None, 6).await;
+    world.pass(Duration::hours(1));
+    assert_eq!(look(&world.app).await, 2);
+    let (_, later) = limited(&world, "later", None, None, 1).await;
+    world.pass(Duration::hours(1));
+    let fill = || app::refresh::fill_places(&world.app, 100);
+    futures::future::join_all(fill().await.unwrap()).await;
+    assert_eq!(generations(&world, &later).await, [1], "it waits for nothing");
+    sqlx::query("UPDATE clients SET state = 'disabled' WHERE id = $1")
+        .bind(narrow)
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    assert!(fill().await.unwrap().is_empty());
+    assert_eq!(look(&world.app).await, 1);
+    assert_eq!(generations(&world, &later).await, [2]);
+    let renewed = generations(&world, &ids).await.into_iter().filter(|at| *at > 1).count();
+    assert_eq!(renewed, 4);
+}
+
 /// Each claim costs the same, however few it finds.
 #[sqlx::test]
 async fn places_of_a_quick_provider_are_filled_at_once(pool: PgPool) {

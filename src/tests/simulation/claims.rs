@@ -73,7 +73,7 @@ impl View<'_> {
 #[derive(Debug, PartialEq)]
 pub struct Found<L = Vec<Leased>> {
     pub leased: L,
-    pub is_limited: bool,
+    pub hungry: Vec<Uuid>,
     pub was_busy: bool,
 }
 
@@ -97,8 +97,9 @@ pub async fn claim_due(
     let rooms = tx.run("look for room", |view| view.room(limits, &READY, open, answered)).await?;
     let was_busy = rooms.len() < limits.len();
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
+    let clients = || limits.iter().map(|limit| limit.client_id).collect();
     if rooms.is_empty() {
-        return Ok(Found { leased: Vec::new(), is_limited: true, was_busy });
+        return Ok(Found { leased: Vec::new(), hungry: clients(), was_busy });
     }
     let claim = |view: &mut View<'_>| Ok(view.claim_due(lease, &rooms, except, limit));
     let leased = tx.run("claim what is due", claim).await?;
@@ -106,7 +107,8 @@ pub async fn claim_due(
     let is_limited = rooms.len() < limits.len()
         || leased.is_empty()
         || leased.len() >= limit.min(usize::try_from(places).unwrap_or_default());
-    Ok(Found { leased, is_limited, was_busy })
+    let hungry = if is_limited { clients() } else { Vec::new() };
+    Ok(Found { leased, hungry, was_busy })
 }
 
 /// Leases one connection, if there is room: `None` if someone else has it, and whether there is.
@@ -215,7 +217,7 @@ impl Process {
         self.follow_clock();
         let lease = self.lease();
         if clients.is_empty() {
-            return Ok(Found { leased: Vec::new(), is_limited: false, was_busy: false });
+            return Ok(Found { leased: Vec::new(), hungry: Vec::new(), was_busy: false });
         }
         let limit_of = |client: &Known| intent::limit(client.id, Some(&client.profile));
         let limits: Vec<Limit> =
@@ -226,15 +228,16 @@ impl Process {
         let answered = self.flights.answered();
         let hands = Hands { except: &in_hand, answered: &answered };
         let found = claim_due(&mut tx, lease, &limits, hands, limit, self.under_way()).await?;
-        let Found { leased, is_limited, was_busy } = found;
+        let Found { leased, hungry, was_busy } = found;
         if !self.may_keep(&leased, taken) {
-            return Ok(Found { leased: Vec::new(), is_limited: true, was_busy });
+            let hungry = limits.iter().map(|limit| limit.client_id).collect();
+            return Ok(Found { leased: Vec::new(), hungry, was_busy });
         }
         let leased = match leased.is_empty() {
             true => Vec::new(),
             false => self.intend(tx, &limits, &clients, leased, Trigger::Schedule, taken).await?,
         };
-        Ok(Found { leased, is_limited, was_busy })
+        Ok(Found { leased, hungry, was_busy })
     }
 
     /// `claim::one`.

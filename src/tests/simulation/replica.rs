@@ -232,7 +232,7 @@ impl Process {
                 self.contact.kept_waiting(self.elapsed());
             }
             if let Some(Ok(due)) = due {
-                self.flights.set_hungry(due.is_limited);
+                self.flights.set_hungry(due.hungry);
                 if due.was_busy {
                     let process = self.clone();
                     self.spawn(async move {

@@ -70,8 +70,8 @@ pub fn lease_of_one(app: &App, id: Uuid) -> Lease {
 #[derive(Default)]
 pub struct Due {
     pub claimed: Vec<Claimed>,
-    /// There may be more, once something has ended.
-    pub is_limited: bool,
+    /// Whose connections were looked for, where there may be more once something has ended.
+    pub hungry: Vec<Uuid>,
     /// It is a portion, and there are places for more: the next look follows at once.
     pub is_cut: bool,
     /// Someone else was claiming for one of the clients at that moment.
@@ -94,16 +94,22 @@ fn portion(limits: &[Limit], rooms: &[Room]) -> i64 {
     (places / PORTION).max(LEAST_PORTION).max(each)
 }
 
-/// Claims what is due, at most `limit`; a portion of it, if others are to follow soon.
-pub async fn due(app: &App, limit: i64, in_portions: bool) -> Result<Due> {
+/// Claims what is due, at most `limit`. If it is `again`, for places that came free: a portion, if others are to
+/// follow soon, and of the clients that are hungry for them. Who has something due costs more to find than
+/// to claim it.
+pub async fn due(app: &App, limit: i64, again: bool) -> Result<Due> {
     let mut conn = app.pool().acquire().await?;
     upkeep::follow_clock(app, &mut conn).await?;
-    let clients = store::client::list_due(&mut conn, app.database_now()).await?;
+    let (now, known) = (app.database_now(), app.flights().hungry());
+    let clients = match again && !known.is_empty() {
+        true => store::client::list_ready(&mut conn, &known, now).await?,
+        false => store::client::list_due(&mut conn, now).await?,
+    };
     let lease = new_lease(app);
     if clients.is_empty() {
         return Ok(Due::default());
     }
-    let wanting = clients.len();
+    let wanting: Vec<Uuid> = clients.iter().map(|client| client.id).collect();
     let mut callers = HashMap::new();
     let mut profiles: HashMap<String, Arc<Profile>> = HashMap::new();
     let mut limits = Vec::with_capacity(clients.len());
@@ -126,33 +132,33 @@ pub async fn due(app: &App, limit: i64, in_portions: bool) -> Result<Due> {
     let taken = app.elapsed();
     let mut tx = conn.begin().await?;
     let rooms = room(app, &mut tx, &limits, &READY).await?;
-    let was_busy = rooms.len() < wanting;
+    let was_busy = rooms.len() < wanting.len();
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
-    let nothing = Due { is_limited: true, was_busy, ..Due::default() };
-    let in_portions = in_portions && app.flights().are_long();
+    let in_portions = again && app.flights().are_long();
     let limit = if in_portions { limit.min(portion(&limits, &rooms)) } else { limit };
     if rooms.is_empty() {
-        return Ok(nothing);
+        return Ok(Due { hungry: wanting, was_busy, ..Due::default() });
     }
     let in_hand: Vec<Uuid> = app.flights().held().into_iter().map(|(id, _)| id).collect();
     let leased = lease::claim_due(&mut tx, lease, &rooms, &in_hand, limit).await?;
     if leased.is_empty() || !may_keep(app, &mut tx, &leased, taken).await? {
         // At once, not when somebody next needs the connection: others wait for the client.
         tx.rollback().await?;
-        return Ok(nothing);
+        return Ok(Due { hungry: wanting, was_busy, ..Due::default() });
     }
     let places: i64 = rooms.iter().map(|room| i64::from(room.room)).sum();
     let count = i64::try_from(leased.len()).unwrap_or(i64::MAX);
     // Also where somebody else had one of them: the rest is not to wait for that.
     let is_cut = in_portions && places > limit;
-    let is_limited = rooms.len() < wanting || is_cut || count >= places.min(limit);
+    let is_limited = rooms.len() < wanting.len() || is_cut || count >= places.min(limit);
     failpoint::hit(failpoint::CLAIMED);
     spend(app, &mut tx, &limits, &leased).await?;
     let claimed =
         intend(app, &mut tx, leased, &callers, Trigger::Schedule, "worker", taken).await?;
     tx.commit().await?;
     failpoint::hit(failpoint::INTENDED);
-    Ok(Due { claimed, is_limited, is_cut, was_busy })
+    let hungry = if is_limited { wanting } else { Vec::new() };
+    Ok(Due { claimed, hungry, is_cut, was_busy })
 }
 
 /// What came of asking for one connection.

@@ -29,8 +29,8 @@ struct Inner {
     asking: Mutex<HashMap<Uuid, Arc<Semaphore>>>,
     /// How long a provider takes to answer, in microseconds; the latest calls count most.
     call: AtomicU64,
-    /// The worker found more due than there was room for.
-    hungry: AtomicBool,
+    /// Clients of which the worker found more due than there was room for.
+    hungry: Mutex<Vec<Uuid>>,
     /// It has as much in hand as it may.
     full: AtomicBool,
 }
@@ -105,9 +105,14 @@ impl Flights {
         }
     }
 
-    /// Whether the worker is to look again as soon as an answer has come.
-    pub fn set_hungry(&self, hungry: bool) {
-        self.0.hungry.store(hungry, Ordering::Relaxed);
+    /// Says of which clients the worker is to look again for what is due as soon as an answer has come.
+    pub fn set_hungry(&self, clients: Vec<Uuid>) {
+        *lock(&self.0.hungry) = clients;
+    }
+
+    /// Which clients those are.
+    pub fn hungry(&self) -> Vec<Uuid> {
+        lock(&self.0.hungry).clone()
     }
 
     /// Whether the worker is to look again as soon as something has ended.
@@ -142,8 +147,9 @@ impl Flights {
         lock(&self.0.answered).iter().copied().collect()
     }
 
+    /// Whether there are any.
     pub fn is_hungry(&self) -> bool {
-        self.0.hungry.load(Ordering::Relaxed)
+        !lock(&self.0.hungry).is_empty()
     }
 
     /// Who may look for room at a client.
