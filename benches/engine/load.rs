@@ -36,6 +36,9 @@ pub struct Plan {
     /// A text that each answer has to hold
     #[arg(long)]
     holds: String,
+    /// Tell of so many paths by themselves, those with the slowest answers
+    #[arg(long, default_value_t = 0)]
+    slowest: usize,
 }
 
 /// Asks for paths, which stand on standard input, in a mixed order. Fails when an answer is no success.
@@ -45,7 +48,7 @@ pub fn run(plan: &Plan) -> anyhow::Result<()> {
     ensure!(!paths.is_empty(), "no paths on standard input");
     let begin = Instant::now() + WARM_UP;
     let end = begin + Duration::from_secs(plan.seconds);
-    let drive = |first: usize| -> anyhow::Result<Vec<f64>> {
+    let drive = |first: usize| -> anyhow::Result<Vec<(usize, f64)>> {
         runtime::Builder::new_current_thread().enable_io().build()?.block_on(async {
             let mut callers = JoinSet::new();
             for number in (first..connections).step_by(THREADS) {
@@ -56,21 +59,22 @@ pub fn run(plan: &Plan) -> anyhow::Result<()> {
                     let mut times = Vec::new();
                     while Instant::now() < end {
                         let sent = Instant::now();
-                        connection.ask(requests.next(), &holds).await?;
+                        let (path, request) = requests.next();
+                        connection.ask(request, &holds).await?;
                         let heard = Instant::now();
                         if (begin..end).contains(&heard) {
-                            times.push((heard - sent).as_secs_f64() * 1_000_000.0);
+                            times.push((path, (heard - sent).as_secs_f64() * 1_000_000.0));
                         }
                     }
                     anyhow::Ok(times)
                 });
             }
-            let times: anyhow::Result<Vec<Vec<f64>>> =
+            let times: anyhow::Result<Vec<Vec<(usize, f64)>>> =
                 callers.join_all().await.into_iter().collect();
             Ok(times?.concat())
         })
     };
-    let mut times = thread::scope(|scope| -> anyhow::Result<Vec<f64>> {
+    let times = thread::scope(|scope| -> anyhow::Result<Vec<(usize, f64)>> {
         let threads: Vec<_> =
             (0..THREADS).map(|number| scope.spawn(move || drive(number))).collect();
         let mut all = Vec::new();
@@ -79,12 +83,39 @@ pub fn run(plan: &Plan) -> anyhow::Result<()> {
         }
         Ok(all)
     })?;
-    times.sort_by(f64::total_cmp);
     let rate = times.len() as f64 / (end - begin).as_secs_f64();
-    let within = |part: f64| times.get((times.len() as f64 * part) as usize).copied();
-    let (median, tail) = within(0.5).zip(within(0.99)).context("nothing was answered")?;
+    let (median, tail) =
+        quantiles(times.iter().map(|(_, time)| *time)).context("nothing was answered")?;
     println!("{rate} {median} {tail}");
+    tell_slowest(&times, &paths, plan.slowest);
     Ok(())
+}
+
+/// The median, and what 99 of 100 do not exceed.
+fn quantiles(times: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let mut times: Vec<f64> = times.collect();
+    times.sort_by(f64::total_cmp);
+    let within = |part: f64| times.get((times.len() as f64 * part) as usize).copied();
+    within(0.5).zip(within(0.99))
+}
+
+fn tell_slowest(times: &[(usize, f64)], paths: &[String], most: usize) {
+    if most == 0 {
+        return;
+    }
+    let mut by_path = vec![Vec::new(); paths.len()];
+    for (path, time) in times {
+        by_path[*path].push(*time);
+    }
+    let mut told: Vec<_> = by_path
+        .into_iter()
+        .zip(paths)
+        .filter_map(|(times, path)| Some((quantiles(times.into_iter())?, path)))
+        .collect();
+    told.sort_by(|((one, _), _), ((other, _), _)| other.total_cmp(one));
+    for ((median, tail), path) in told.into_iter().take(most) {
+        println!("{median} {tail} {path}");
+    }
 }
 
 /// What a token's answer holds.
@@ -134,17 +165,18 @@ impl Requests {
         }
     }
 
-    fn next(&mut self) -> &str {
+    /// The place of the path among all, and what is sent.
+    fn next(&mut self) -> (usize, &str) {
         // xorshift64 (Marsaglia 2003).
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;
-        let path = &self.paths[self.state as usize % self.paths.len()];
+        let place = self.state as usize % self.paths.len();
         self.text.clear();
-        for part in [&self.head, path, &self.tail] {
+        for part in [&self.head, &self.paths[place], &self.tail] {
             self.text.push_str(part);
         }
-        &self.text
+        (place, &self.text)
     }
 }
 

@@ -331,7 +331,9 @@ fn server_settings(home: &Home, settings: Settings) -> Vec<String> {
         format!("unix_socket_directories=\"{socket_dir}\""),
         "unix_socket_permissions=0700".to_owned(),
         format!("max_connections={}", settings.max_connections),
-        "shared_buffers=32MB".to_owned(),
+        // As PostgreSQL itself would have it; memory is taken as it is used. With less, lists of a hundred
+        // thousand connections write other pages out to read their own.
+        "shared_buffers=128MB".to_owned(),
         "max_wal_size=256MB".to_owned(),
         format!("fsync={}", on(settings.durable)),
         format!("full_page_writes={}", on(settings.durable)),

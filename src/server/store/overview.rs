@@ -56,8 +56,8 @@ pub async fn count(
 /// How much expires from each of these moments up to the next one.
 pub async fn expiries(conn: &mut PgConnection, edges: &[OffsetDateTime]) -> Result<Vec<Tally>> {
     let (Some(from), Some(until)) = (edges.first(), edges.last()) else { return Ok(Vec::new()) };
-    // One pass over what expires, not one to each span. The indexes are on the times with an end of time
-    // for what has none.
+    // One pass over what expires, not one to each span. The index of access tokens is on their times with an end
+    // of time for what has none.
     let rows = sqlx::query!(
         r#"SELECT 'access' AS "kind!", width_bucket(access_expires_at, $1::timestamptz[]) AS "at!",
                   count(*) AS "count!"
@@ -68,14 +68,12 @@ pub async fn expiries(conn: &mut PgConnection, edges: &[OffsetDateTime]) -> Resu
            UNION ALL
            SELECT 'refresh', width_bucket(refresh_expires_at, $1), count(*)
            FROM connections
-           WHERE coalesce(refresh_expires_at, timestamptz '9999-01-01 00:00+00') >= $2
-             AND coalesce(refresh_expires_at, timestamptz '9999-01-01 00:00+00') < $3
+           WHERE refresh_expires_at >= $2 AND refresh_expires_at < $3
            GROUP BY 2
            UNION ALL
            SELECT 'human', width_bucket(needs_human_by, $1), count(*)
            FROM connections
-           WHERE coalesce(needs_human_by, timestamptz '9999-01-01 00:00+00') >= $2
-             AND coalesce(needs_human_by, timestamptz '9999-01-01 00:00+00') < $3
+           WHERE needs_human_by >= $2 AND needs_human_by < $3
            GROUP BY 2"#,
         edges,
         from,
@@ -131,7 +129,7 @@ pub async fn needs_human(
                   (array_agg(n.needs_human_by ORDER BY n.needs_human_by, n.id))[1:$2] AS "times!",
                   (sum(count(*)) OVER ())::bigint AS "all!"
            FROM connections n JOIN clients c ON c.id = n.client_id
-           WHERE coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00') < $1 AND c.state <> 'disabled'
+           WHERE n.needs_human_by < $1 AND c.state <> 'disabled'
            GROUP BY c.id, 4, 5 ORDER BY 7, c.id LIMIT $3"#,
         soon,
         first,

@@ -7,7 +7,7 @@ use time::Duration;
 use uuid::Uuid;
 
 use crate::{
-    domain::connection::{ConnectionFilter, Sort, Standing},
+    domain::connection::{Connection, ConnectionFilter, Sort, Standing, State, StateName},
     server::store::connection::list,
     tests::support::World,
 };
@@ -18,10 +18,11 @@ const TWENTY_THOUSAND_MORE: &str = "
     FROM connections, generate_series(1, 20000)
     WHERE client_id = (SELECT id FROM clients WHERE name = 'Client on')";
 
-/// How many rows of connections this transaction has read, whether an index led to them or not.
+/// How many rows of connections, and of what is searched of them, this transaction has read, whether an index led
+/// to them or not.
 async fn read(conn: &mut PgConnection) -> i64 {
-    let sql = "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables
-               WHERE relname = 'connections'";
+    let sql = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
+               WHERE relname IN ('connections', 'connection_search')";
     sqlx::query_scalar(sql).fetch_one(conn).await.expect("what was read")
 }
 
@@ -75,4 +76,108 @@ async fn what_is_rare_is_found_without_a_look_at_the_rest(pool: PgPool) {
             }
         }
     }
+}
+
+/// A page of a house where much is dead, and how many rows of connections and of what is searched are read for it.
+async fn page_of(world: &World, filter: &ConnectionFilter, sort: Sort) -> (Vec<Connection>, i64) {
+    let mut tx = world.pool.begin().await.unwrap();
+    list::plan_by_values(&mut tx).await.unwrap();
+    let found = list::count(&mut tx, filter, None, world.now()).await.unwrap();
+    assert_eq!(found.count, None, "more than is counted");
+    let before = read(&mut tx).await;
+    let page = list::page(&mut tx, &found, sort, None, 50).await.unwrap();
+    let rows = read(&mut tx).await - before;
+    assert_eq!(page.len(), 50);
+    (page, rows)
+}
+
+/// The times of the dead are behind them, so they are the first in these orders.
+#[sqlx::test]
+async fn the_dead_are_passed_over_by_index_when_the_living_are_listed(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("on", |_| {}).await;
+    world.import(client).await;
+    world.execute(TWENTY_THOUSAND_MORE).await;
+    world
+        .execute(
+            "UPDATE connections
+             SET state = 'needs_reauth', reason = 'revoked', needs_human_by = state_since - interval '1 day',
+                 access_expires_at = state_since - interval '1 day', refresh_expires_at = state_since, due_at = NULL
+             WHERE id IN (SELECT id FROM connections ORDER BY right(id::text, 12) LIMIT 9000)",
+        )
+        .await;
+    world.execute("ANALYZE").await;
+    for sort in [Sort::NeedsHumanBy, Sort::Expires, Sort::RefreshExpires] {
+        for filter in [
+            ConnectionFilter { state: Some(StateName::Active), ..Default::default() },
+            ConnectionFilter { standing: Some(Standing::Alive), ..Default::default() },
+        ] {
+            let (page, rows) = page_of(&world, &filter, sort).await;
+            assert!(rows < 200, "{rows} rows are read by {sort:?}");
+            assert!(page.iter().all(|one| one.state == State::Active));
+        }
+    }
+    // Page by page, what has such a time and then what has none, each once.
+    for sort in [Sort::NeedsHumanBy, Sort::RefreshExpires] {
+        let mut tx = world.pool.begin().await.unwrap();
+        let all = ConnectionFilter::default();
+        let found = list::count(&mut tx, &all, None, world.now()).await.unwrap();
+        let (mut keys, mut after) = (Vec::new(), None);
+        loop {
+            let page = list::page(&mut tx, &found, sort, after.as_ref(), 997).await.unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some(list::after(last, sort));
+            keys.extend(page.iter().map(|one| {
+                let key = list::after(one, sort);
+                (key.at, key.id)
+            }));
+        }
+        assert_eq!(keys.len(), 20_001);
+        assert!(keys.is_sorted_by(|one, other| one < other), "{sort:?}");
+        assert!(keys[8_999].0 < keys[9_000].0);
+    }
+}
+
+/// What many hold is looked for in the rows that are walked along, and not beside them once more.
+#[sqlx::test]
+async fn a_common_text_is_found_in_the_rows_themselves(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("on", |_| {}).await;
+    world.import(client).await;
+    world.execute(TWENTY_THOUSAND_MORE).await;
+    // Every fifth, in no order; the text is in one place or another.
+    for (column, place) in
+        [("label", 0), ("account_label", 1), ("account_id", 2), ("external_id", 3)]
+    {
+        let text = format!(
+            "UPDATE connections SET {column} = left(md5(id::text), 12) || ' Harbour'
+             WHERE ('x' || left(md5(id::text), 7))::bit(28)::int % 20 = {place}"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&world.pool).await.unwrap();
+    }
+    world.execute("UPDATE connections SET label = md5(id::text) WHERE label = ''").await;
+    world.execute("ANALYZE").await;
+    let text = |q: &str| ConnectionFilter { q: Some(q.into()), ..Default::default() };
+    for sort in Sort::ALL {
+        let (page, rows) = page_of(&world, &text("harbOUR"), sort).await;
+        assert!(rows < 700, "{rows} rows are read by {sort:?}");
+        let holds = |text: Option<&str>| text.is_some_and(|text| text.contains("Harbour"));
+        for one in &page {
+            let texts = [
+                one.account_label.as_deref(),
+                one.account_id.as_deref(),
+                one.external_id.as_deref(),
+            ];
+            assert!(holds(Some(&one.label)) || texts.into_iter().any(holds), "{one:?}");
+        }
+    }
+    // The beginning of a word, the first of a text among them.
+    let (page, _) = page_of(&world, &text("ha"), Sort::Label).await;
+    let begins = |text: Option<&str>| text.is_some_and(|text| format!(" {text}").contains(" Ha"));
+    assert!(page.iter().all(|one| {
+        begins(Some(&one.label))
+            || [&one.account_label, &one.account_id, &one.external_id]
+                .into_iter()
+                .any(|text| begins(text.as_deref()))
+    }));
 }

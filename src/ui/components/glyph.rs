@@ -67,10 +67,16 @@ pub fn mark(kind: MarkKind) -> AnyView {
 
 pub fn shape((path, filled): Shape) -> AnyView {
     let class = if filled { "glyph is-filled" } else { "glyph" };
+    let path = format!(r#"<path d="{path}" fill-rule="evenodd"></path>"#);
     view! {
-        <svg class=class viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">
-            <path d=path fill-rule="evenodd"></path>
-        </svg>
+        <svg
+            class=class
+            viewBox="0 0 12 12"
+            width="12"
+            height="12"
+            aria-hidden="true"
+            inner_html=path
+        ></svg>
     }
     .into_any()
 }

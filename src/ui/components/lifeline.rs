@@ -2,7 +2,10 @@
 //!
 //! The access token is a thick bar, solid where it is left and hollow where it is spent; how far
 //! renewal reaches is a thin rail with an end cap; a person's moment is a diamond. Positions are
-//! percentages in attributes, so that a line fits any width without a script or a style in place.
+//! percentages in attributes, so that a line fits any width without a script or a style in place. What is drawn
+//! is written as text: a list draws fifty, and views of its parts would take a third of what the page takes.
+
+use std::fmt::Write;
 
 use leptos::prelude::*;
 use time::OffsetDateTime;
@@ -27,14 +30,18 @@ pub fn row(life: &Life, standing: Standing) -> AnyView {
             data-state=standing.as_str()
             role="img"
             aria-label=voice::lifeline(life)
-        >
-            <line class="ll-now" x1=pc(NOW) x2=pc(NOW) y1="0" y2="100%"></line>
-            <svg y="50%" overflow="visible">
-                {body(&drawn, false)}
-            </svg>
-        </svg>
+            inner_html=small(&body(&drawn, false))
+        ></svg>
     }
     .into_any()
+}
+
+/// What is drawn in a row, with *now* behind it.
+fn small(drawn: &str) -> String {
+    let now = pc(NOW);
+    format!(
+        r#"<line class="ll-now" x1="{now}" x2="{now}" y1="0" y2="100%"></line><svg y="50%" overflow="visible">{drawn}</svg>"#
+    )
 }
 
 /// Small, for a row that stands for many: from when the first of them needs a person to when the last
@@ -123,9 +130,7 @@ pub fn large(life: &Life, standing: Standing) -> AnyView {
                 <g class="ll-scene">
                     {ticks} <line class="ll-now" x1=pc(NOW) x2=pc(NOW) y1="72" y2="116"></line>
                     {labels}
-                    <svg y="94" overflow="visible">
-                        {body(&drawn, true)}
-                    </svg>
+                    <svg y="94" overflow="visible" inner_html=body(&drawn, true)></svg>
                 </g>
             </svg>
             <figcaption>{key(&drawn, life)}</figcaption>
@@ -157,13 +162,19 @@ fn label(mark: &Mark, life: &Life) -> Option<AnyView> {
     )
 }
 
-fn body(drawn: &Lifeline, large: bool) -> AnyView {
-    let segments = drawn.segments.iter().map(|each| segment(each, large)).collect::<Vec<_>>();
-    let marks = drawn.marks.iter().map(|mark| self::mark(mark, large)).collect::<Vec<_>>();
-    (segments, marks).into_any()
+/// Numbers and names of ours, so that nothing needs escaping.
+fn body(drawn: &Lifeline, large: bool) -> String {
+    let mut text = String::with_capacity(1024);
+    for each in &drawn.segments {
+        segment(&mut text, each, large);
+    }
+    for each in &drawn.marks {
+        mark(&mut text, each, large);
+    }
+    text
 }
 
-fn segment(segment: &Segment, large: bool) -> AnyView {
+fn segment(text: &mut String, segment: &Segment, large: bool) {
     let half = if large { 7 } else { 4 };
     let (class, half) = match segment.kind {
         SegmentKind::AccessBehind => ("ll-behind", half),
@@ -173,25 +184,30 @@ fn segment(segment: &Segment, large: bool) -> AnyView {
     };
     let (from, to) = (pc(segment.from), pc(segment.to));
     if segment.kind == SegmentKind::Dead {
-        return view! { <line class=class x1=from x2=to y1="0" y2="0"></line> }.into_any();
+        add(
+            text,
+            format_args!(r#"<line class="{class}" x1="{from}" x2="{to}" y1="0" y2="0"></line>"#),
+        );
+        return;
     }
     let width = pc((segment.to - segment.from).max(0.004));
-    let bar = view! {
-        <rect class=class x=from y=-half width=width height=2 * half></rect>
-    };
-    let end = segment.open.then(|| {
-        view! {
-            <svg x="100%" overflow="visible">
-                <path class="ll-open" d="M-7 -5 L-2 0 L-7 5"></path>
-            </svg>
-        }
-    });
-    (bar, end).into_any()
+    let height = 2 * half;
+    add(
+        text,
+        format_args!(
+            r#"<rect class="{class}" x="{from}" y="-{half}" width="{width}" height="{height}"></rect>"#
+        ),
+    );
+    if segment.open {
+        text.push_str(
+            r#"<svg x="100%" overflow="visible"><path class="ll-open" d="M-7 -5 L-2 0 L-7 5"></path></svg>"#,
+        );
+    }
 }
 
-fn mark(mark: &Mark, large: bool) -> AnyView {
+fn mark(text: &mut String, mark: &Mark, large: bool) {
     let path = match (mark.kind, large) {
-        (MarkKind::Obtained, _) | (MarkKind::AccessEnds, false) => return ().into_any(),
+        (MarkKind::Obtained, _) | (MarkKind::AccessEnds, false) => return,
         (MarkKind::AccessEnds, true) => "M0 -10V10",
         (MarkKind::Refreshed, _) => "M0 -10V-3",
         (MarkKind::Failed, _) => "M-3.5 -12l7 7 M3.5 -12l-7 7",
@@ -202,12 +218,18 @@ fn mark(mark: &Mark, large: bool) -> AnyView {
         (MarkKind::NeedsHuman, true) => "M0 -8l8 8l-8 8l-8 -8z",
         (MarkKind::NeedsHuman, false) => "M0 -5.5l5.5 5.5l-5.5 5.5l-5.5 -5.5z",
     };
-    view! {
-        <svg x=pc(mark.position) overflow="visible">
-            <path class="ll-mark" data-mark=name(mark.kind) d=path></path>
-        </svg>
-    }
-    .into_any()
+    let (x, name) = (pc(mark.position), name(mark.kind));
+    add(
+        text,
+        format_args!(
+            r#"<svg x="{x}" overflow="visible"><path class="ll-mark" data-mark="{name}" d="{path}"></path></svg>"#
+        ),
+    );
+}
+
+/// A text takes whatever is written into it.
+fn add(text: &mut String, what: std::fmt::Arguments<'_>) {
+    let _ = text.write_fmt(what);
 }
 
 fn key(drawn: &Lifeline, life: &Life) -> AnyView {

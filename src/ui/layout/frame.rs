@@ -62,7 +62,7 @@ pub fn Frame() -> impl IntoView {
                     "Regrant"
                 </A>
                 <Transition>
-                    {move || Suspend::new(async move {
+                    {Suspend::new(async move {
                         match session.0.await {
                             Ok(Some(viewer)) => rail(viewer, here),
                             Ok(None) | Err(_) => ().into_any(),

@@ -10,7 +10,7 @@ use crate::{
         voice,
     },
     ui::{
-        components::{badge::StandingBadge, head::link, lifeline, moment::Ago},
+        components::{badge::StandingBadge, lifeline, moment::Ago},
         path,
     },
 };
@@ -95,7 +95,7 @@ pub fn row(connection: Connection, as_of: OffsetDateTime) -> AnyView {
             <StandingBadge standing/>
         </div>
         <div class="board-name">
-            {link(path::connection(connection.id), "", name)}
+            <a href=path::connection(connection.id)>{name}</a>
             <p title=about>
                 {connection.client_name} {account.map(|account| format!(" · {account}"))}
             </p>

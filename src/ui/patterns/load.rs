@@ -1,5 +1,8 @@
 //! Showing what the server answered. The page waits for it on the server, so that it is whole
 //! without a script; in the browser the old content stays until the new is there.
+//!
+//! What is shown stands in no closure: Leptos goes through what waits once more when all is there, and a
+//! closure would make the page anew for that.
 
 use leptos::prelude::*;
 use leptos_router::{components::Redirect, hooks::use_location};
@@ -46,7 +49,7 @@ impl May {
 /// Shows what `resource` holds, for whoever is signed in.
 pub fn loaded<T, V>(
     resource: Resource<Answer<T>>,
-    show: impl Fn(T, May) -> V + Clone + Send + Sync + 'static,
+    show: impl FnOnce(T, May) -> V + Send + 'static,
 ) -> impl IntoView
 where
     T: Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static,
@@ -55,16 +58,13 @@ where
     let session = expect_context::<Session>();
     view! {
         <Transition fallback=waiting>
-            {move || {
-                let show = show.clone();
-                Suspend::new(async move {
-                    match (resource.await, session.0.await) {
-                        (Ok(value), Ok(Some(viewer))) => show(value, May(viewer)).into_any(),
-                        (Err(problem), _) | (_, Err(problem)) => trouble(problem),
-                        (Ok(_), Ok(None)) => to_login(),
-                    }
-                })
-            }}
+            {Suspend::new(async move {
+                match (resource.await, session.0.await) {
+                    (Ok(value), Ok(Some(viewer))) => show(value, May(viewer)).into_any(),
+                    (Err(problem), _) | (_, Err(problem)) => trouble(problem),
+                    (Ok(_), Ok(None)) => to_login(),
+                }
+            })}
         </Transition>
     }
 }
@@ -72,7 +72,7 @@ where
 /// The same for a page that needs no login.
 pub fn loaded_for_anyone<T, V>(
     resource: Resource<Answer<T>>,
-    show: impl Fn(T) -> V + Clone + Send + Sync + 'static,
+    show: impl FnOnce(T) -> V + Send + 'static,
 ) -> impl IntoView
 where
     T: Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static,
@@ -80,15 +80,12 @@ where
 {
     view! {
         <Transition fallback=waiting>
-            {move || {
-                let show = show.clone();
-                Suspend::new(async move {
-                    match resource.await {
-                        Ok(value) => show(value).into_any(),
-                        Err(problem) => trouble(problem),
-                    }
-                })
-            }}
+            {Suspend::new(async move {
+                match resource.await {
+                    Ok(value) => show(value).into_any(),
+                    Err(problem) => trouble(problem),
+                }
+            })}
         </Transition>
     }
 }

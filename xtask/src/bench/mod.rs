@@ -9,6 +9,7 @@ mod late;
 mod load;
 mod machine;
 mod pages;
+mod processor;
 mod program;
 mod provider;
 mod ratio;

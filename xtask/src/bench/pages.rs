@@ -1,17 +1,22 @@
 //! How long pages take with a full house behind them: a demo with as many connections as
 //! `regrant demo --size` makes, its worker at work, and ten people who never pause.
 
+use std::fmt::Write;
+
 use anyhow::{Context, Result};
 
 use super::ground::{Database, Ground};
 use super::load::Load;
+use super::processor;
 use super::program::{self, Server};
-use super::ratio::{Aim, Line, Series};
+use super::ratio::{self, Aim, Line, Series};
 use super::weight;
 
 const PEOPLE: usize = 10;
 /// How many connections are looked at in detail.
 const LOOKED_AT: usize = 500;
+/// Of how many addresses of a kind it is told by themselves.
+const TOLD: usize = 3;
 
 pub fn measure(ground: &Ground) -> Result<Vec<Line>> {
     let size = ground.effort.stored[1];
@@ -26,6 +31,7 @@ pub fn measure(ground: &Ground) -> Result<Vec<Line>> {
     lines.extend(weight::lines(server.address, &cookie, &pages)?);
     for (name, paths) in kinds {
         let (mut medians, mut tails) = (Series::default(), Series::default());
+        let mut slowest = Vec::new();
         for _ in 0..ground.effort.rounds {
             let load = Load {
                 address: server.address,
@@ -33,10 +39,12 @@ pub fn measure(ground: &Ground) -> Result<Vec<Line>> {
                 connections: PEOPLE,
                 holds: "</html>",
                 paths: &paths,
+                slowest: if paths.contains('\n') { TOLD } else { 0 },
             };
             let heard = load.run(ground, &database)?;
             medians.push(heard.median / 1000.0);
             tails.push(heard.tail / 1000.0);
+            slowest = heard.slowest;
         }
         let line = |what: String, product, aim| Line {
             what,
@@ -49,7 +57,13 @@ pub fn measure(ground: &Ground) -> Result<Vec<Line>> {
             medians,
             50.0,
         ));
-        lines.push(line("the same, within which 99 of 100 are there".into(), tails, 150.0));
+        let mut tail = "the same, within which 99 of 100 are there".to_owned();
+        for (median, within, path) in slowest {
+            let cost = processor::milliseconds(&server, &database, &cookie, &path)?;
+            let [median, within, cost] = [median / 1000.0, within / 1000.0, cost].map(ratio::short);
+            write!(tail, "\n        {median} / {within}, of the processors alone {cost}   {path}")?;
+        }
+        lines.push(line(tail, tails, 150.0));
     }
     server.stop()?;
     Ok(lines)

@@ -76,6 +76,10 @@ impl Server {
         Ok(server)
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How many refreshes it has saved since it began.
     pub fn refreshed(&self) -> Result<f64> {
         let (_, text) = get(self.address, "/metrics")?;

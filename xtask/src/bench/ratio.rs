@@ -123,7 +123,7 @@ pub fn print(lines: &[Line]) {
 }
 
 /// Three digits that matter.
-fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
         ..10.0 => format!("{value:.2}"),

@@ -50,6 +50,7 @@ pub fn measure(ground: &Ground) -> Result<Vec<Line>> {
             connections: CONNECTIONS,
             holds: "\"access_token\":\"",
             paths: &paths,
+            slowest: 0,
         };
         let heard = load.run(ground, &database)?;
         rates.push(heard.rate);

@@ -57,12 +57,16 @@ pub async fn of(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Connection>
 }
 
 /// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$17`, what
-/// else there is comes from `$24` on. The rule of `Connection::standing` stands here for rows.
+/// else there is comes from `$24` on. The rule of `Connection::standing` stands here for rows. One state is asked for
+/// as one, since only so it is looked for within an index that has it behind what is put in order. What is searched
+/// stands as it does in `connection_search`. This and the rule stand in a CASE so that the planner does not take them for
+/// rare: what is rare was found beforehand, or is led to by what it implies.
 macro_rules! filtered {
     ($ask:ident, $wanted:expr, $limit:expr, $begin:literal $(+ $more:literal)*, $end:literal
      $(+ $then:literal)* $(, $argument:expr)*) => {
         $ask!(
-            $begin $(+ $more)* + "($1::text[] IS NULL OR n.state = ANY ($1))
+            $begin $(+ $more)* + "($1::text[] IS NULL OR (cardinality($1) = 1 AND n.state = ($1)[1])
+                  OR (cardinality($1) > 1 AND n.state = ANY ($1)))
              AND ($2::uuid[] IS NULL OR n.client_id = ANY ($2))
              AND ($3::text IS NULL OR position(lower($3) IN lower(n.label)) > 0)
              AND ($4::text IS NULL OR position(lower($4) IN lower(coalesce(n.account_label, ''))) > 0
@@ -72,24 +76,20 @@ macro_rules! filtered {
                   AND coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00') >= $6))
              AND ($7::timestamptz IS NULL
                   OR coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00') < $7)
-             AND ($8::timestamptz IS NULL OR (n.refresh_expires_at IS NOT NULL
-                  AND coalesce(n.refresh_expires_at, timestamptz '9999-01-01 00:00+00') >= $8))
-             AND ($9::timestamptz IS NULL
-                  OR coalesce(n.refresh_expires_at, timestamptz '9999-01-01 00:00+00') < $9)
-             AND ($10::timestamptz IS NULL OR (n.needs_human_by IS NOT NULL
-                  AND coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00') >= $10))
-             AND ($11::timestamptz IS NULL
-                  OR coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00') < $11)
+             AND ($8::timestamptz IS NULL OR n.refresh_expires_at >= $8)
+             AND ($9::timestamptz IS NULL OR n.refresh_expires_at < $9)
+             AND ($10::timestamptz IS NULL OR n.needs_human_by >= $10)
+             AND ($11::timestamptz IS NULL OR n.needs_human_by < $11)
              AND ($12::text IS NULL OR n.reason = $12)
              AND ($13::uuid[] IS NULL OR n.id = ANY ($13))
-             AND ($14::text IS NULL OR EXISTS (SELECT FROM connection_search s
-                                               WHERE s.connection_id = n.id AND s.text LIKE lower($14)))
+             AND ($14::text IS NULL OR CASE WHEN lower(E'\\n ' || concat_ws(E'\\n ', n.label, n.account_label,
+                      n.account_id, n.external_id)) LIKE lower($14) THEN true ELSE false END)
              AND (NOT $15::boolean OR (n.state NOT IN ('pending', 'disconnected')
                   AND n.grant_type <> 'client_credentials'
                   AND EXISTS (SELECT FROM clients k
                               WHERE k.id = n.client_id AND NOT n.scopes_requested @> k.scopes)))
              AND ($16::timestamptz IS NULL OR (n.state = 'needs_reauth' AND n.state_since >= $16))
-             AND ($18::text IS NULL OR $18 = CASE
+             AND ($18::text IS NULL OR CASE WHEN $18 = CASE
                   WHEN n.state = 'disconnected' THEN 'disconnected'
                   WHEN n.paused_at IS NOT NULL
                        OR n.client_id IN (SELECT k.id FROM clients k WHERE k.state = 'disabled') THEN 'paused'
@@ -102,7 +102,7 @@ macro_rules! filtered {
                   WHEN n.state = 'needs_reauth' THEN 'needs-person'
                   WHEN n.state <> 'active' THEN 'retrying'
                   WHEN n.needs_human_by <= $19 THEN 'soon'
-                  ELSE 'alive' END)
+                  ELSE 'alive' END THEN true ELSE false END)
              AND ($21::uuid[] IS NULL OR n.paused_at IS NOT NULL OR n.client_id = ANY ($21)
                   OR (n.client_id = ANY ($22) AND n.due_at < $23))" + $end $(+ $then)*,
             $wanted.states.as_deref(),
@@ -150,32 +150,7 @@ pub use count::{COUNTED, Found, count};
 macro_rules! ordered {
     ($found:expr, $limit:expr, $conn:expr, $key:literal, $beyond:literal, $direction:literal, $id:expr, $at:expr) => {
         match $found.count {
-            Some(_) => {
-                filtered!(
-                    select,
-                    $found.wanted,
-                    $limit,
-                    "JOIN (WITH found AS MATERIALIZED (SELECT n.id, "
-                        + $key
-                        + " AS key FROM connections n WHERE ",
-                    ") SELECT id, key FROM found
-                   WHERE $24::uuid IS NULL OR (key, id) "
-                        + $beyond
-                        + " ORDER BY key "
-                        + $direction
-                        + ", id "
-                        + $direction
-                        + " LIMIT $17) AS page ON page.id = n.id
-                 ORDER BY page.key "
-                        + $direction
-                        + ", page.id "
-                        + $direction,
-                    $id,
-                    $at
-                )
-                .fetch_all($conn)
-                .await?
-            }
+            Some(_) => gathered!($found, $limit, $conn, $key, $beyond, $direction, $id, $at),
             None => {
                 filtered!(
                     select,
@@ -203,6 +178,86 @@ macro_rules! ordered {
     };
 }
 
+macro_rules! gathered {
+    ($found:expr, $limit:expr, $conn:expr, $key:literal, $beyond:literal, $direction:literal, $id:expr, $at:expr) => {
+        filtered!(
+            select,
+            $found.wanted,
+            $limit,
+            "JOIN (WITH found AS MATERIALIZED (SELECT n.id, "
+                + $key
+                + " AS key FROM connections n WHERE ",
+            ") SELECT id, key FROM found
+                   WHERE $24::uuid IS NULL OR (key, id) "
+                + $beyond
+                + " ORDER BY key "
+                + $direction
+                + ", id "
+                + $direction
+                + " LIMIT $17) AS page ON page.id = n.id
+                 ORDER BY page.key "
+                + $direction
+                + ", page.id "
+                + $direction,
+            $id,
+            $at
+        )
+        .fetch_all($conn)
+        .await?
+    };
+}
+
+/// [`ordered`], by a time that only some have. Its index knows these alone, so that a refresh of the others writes
+/// nothing into it; behind them come the others by id.
+macro_rules! ordered_by_some {
+    ($found:expr, $limit:expr, $conn:expr, $column:literal, $key:literal, $id:expr, $at:expr) => {
+        if $found.count.is_some() {
+            gathered!($found, $limit, $conn, $key, "> ($25, $24)", "", $id, $at)
+        } else {
+            let is_behind = $at == Some(LAST);
+            let mut rows = Vec::new();
+            if !is_behind {
+                rows = filtered!(
+                    select,
+                    $found.wanted,
+                    $limit,
+                    "WHERE ",
+                    " AND "
+                        + $column
+                        + " IS NOT NULL AND ($24::uuid IS NULL OR ("
+                        + $column
+                        + ", n.id) > ($25, $24)) ORDER BY "
+                        + $column
+                        + ", n.id LIMIT $17",
+                    $id,
+                    $at
+                )
+                .fetch_all(&mut *$conn)
+                .await?;
+            }
+            let left = $limit - i64::try_from(rows.len()).unwrap_or(i64::MAX);
+            if left > 0 {
+                let id = if is_behind { $id } else { None };
+                rows.extend(
+                    filtered!(
+                        select,
+                        $found.wanted,
+                        left,
+                        "WHERE ",
+                        " AND "
+                            + $column
+                            + " IS NULL AND ($24::uuid IS NULL OR n.id > $24) ORDER BY n.id LIMIT $17",
+                        id
+                    )
+                    .fetch_all($conn)
+                    .await?,
+                );
+            }
+            rows
+        }
+    };
+}
+
 /// What is found, from `after` on.
 pub async fn page(
     conn: &mut PgConnection,
@@ -217,13 +272,12 @@ pub async fn page(
     let rows = match sort {
         // The ids are UUIDv7: they are made in the order of time.
         Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($24, $25)", "DESC", id, id),
-        Sort::NeedsHumanBy => ordered!(
+        Sort::NeedsHumanBy => ordered_by_some!(
             found,
             limit,
             conn,
+            "n.needs_human_by",
             "coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00')",
-            "> ($25, $24)",
-            "",
             id,
             at
         ),
@@ -237,13 +291,12 @@ pub async fn page(
             id,
             at
         ),
-        Sort::RefreshExpires => ordered!(
+        Sort::RefreshExpires => ordered_by_some!(
             found,
             limit,
             conn,
+            "n.refresh_expires_at",
             "coalesce(n.refresh_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($25, $24)",
-            "",
             id,
             at
         ),
@@ -265,10 +318,13 @@ pub async fn page(
 }
 
 /// Plans what follows in this transaction by the values it is asked with: which plan is good depends on
-/// how rare they are.
+/// how rare they are. Each is made for a page, which nobody else's processors are started for.
 pub async fn plan_by_values(conn: &mut PgConnection) -> Result<()> {
-    sqlx::query!("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
-        .fetch_one(conn)
-        .await?;
+    sqlx::query!(
+        "SELECT set_config('plan_cache_mode', 'force_custom_plan', true) AS plans,
+                set_config('max_parallel_workers_per_gather', '0', true) AS workers"
+    )
+    .fetch_one(conn)
+    .await?;
     Ok(())
 }
