@@ -334,7 +334,8 @@ fn server_settings(home: &Home, settings: Settings) -> Vec<String> {
         // As PostgreSQL itself would have it; memory is taken as it is used. With less, lists of a hundred
         // thousand connections write other pages out to read their own.
         "shared_buffers=128MB".to_owned(),
-        "max_wal_size=256MB".to_owned(),
+        // Likewise: after each checkpoint whole pages are written, and many refreshes fill 256 MB in seconds.
+        "max_wal_size=1GB".to_owned(),
         format!("fsync={}", on(settings.durable)),
         format!("full_page_writes={}", on(settings.durable)),
         format!("synchronous_commit={}", on(settings.durable)),
