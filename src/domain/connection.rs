@@ -150,6 +150,11 @@ impl Connection {
         }
     }
 
+    /// Whose it is at the provider, once known, as a person says it.
+    pub fn account(&self) -> Option<&str> {
+        self.account_label.as_deref().or(self.account_id.as_deref())
+    }
+
     /// What a person sees: the client's trouble over the connection's own state.
     pub fn standing(&self, as_of: OffsetDateTime) -> Standing {
         match (&self.state, self.client_state) {

@@ -70,8 +70,8 @@ pub use provider::{
     encoding, pkce, profile_in_use, refresh_lifetime, renewal, rotation,
 };
 pub use relink::{
-    Advice, DROP_LOGO, brand, brand_contrast, more_found, no_relink, relink, relink_refused,
-    relink_revoke, relink_show, relink_word, renewed,
+    Advice, DROP_LOGO, UNKNOWN_ACCOUNT, brand, brand_contrast, more_found, no_relink, relink,
+    relink_refused, relink_revoke, relink_show, relink_word, renewed, unknown_account,
 };
 pub use token::{more_readers, reader, reveal, revealed, revealed_before, revealed_for, times};
 

@@ -3,6 +3,7 @@
 mod campaign;
 mod desk;
 mod refused;
+mod unknown;
 mod visit;
 
 use axum::http::StatusCode;

@@ -183,6 +183,7 @@ fn all() -> Vec<String> {
     said.push(checking("Cronofy"));
     said.extend(client::StateName::ALL.into_iter().flat_map(|state| relink_refused(state, "A")));
     said.extend([first_consents(1), first_consents(2), client_paused(AS_OF)]);
+    said.push(UNKNOWN_ACCOUNT.into());
     said.extend([FIRST_CONSENT, END_PAUSE, PAUSED_CONNECTIONS, OTHER_SCOPES].map(str::to_owned));
     said.push(job_refused(&["A".into(), "B".into()]));
     said.extend(Way::ALL.map(|way| check_way(way).into()));
@@ -212,8 +213,10 @@ fn all() -> Vec<String> {
     for outcome in Outcome::ALL.map(Some).into_iter().chain([None]) {
         for ended in [None, Some(Ended::Replaced), Some(Ended::Revoked)] {
             let one = Relink { outcome, ended, ..link.clone() };
-            let advice = relink(&one, "Cronofy", AS_OF);
-            said.extend([advice.happened, advice.say.into()]);
+            for account in [None, Some("alice@example.com")] {
+                let advice = relink(&one, account, "Cronofy", AS_OF);
+                said.extend([advice.happened, advice.say.into()]);
+            }
         }
     }
     said.extend(Stage::ALL.map(|stage| relink_word(stage).into()));

@@ -146,7 +146,7 @@ fn show(
         )}
         {(may_relink || !sent.is_empty())
             .then(|| {
-                section("Relinks", "", relinks::relinks(&sent, &service, as_of))
+                section("Relinks", "", relinks::relinks(&sent, connection.account(), &service, as_of))
             })}
         {may
             .allows(Permission::AuditRead)

@@ -103,7 +103,10 @@ pub fn actions(
     let consent = (offers_page || offers_device)
         && connection.state != State::Disconnected
         && next != Next::MendClient;
-    let relink = (consent && may.allows(Permission::ConnectionsRelink)).then(|| {
+    let sends = consent && may.allows(Permission::ConnectionsRelink);
+    let no_relink = voice::no_relink(connection).filter(|_| sends);
+    let mind = voice::unknown_account(connection).filter(|_| sends);
+    let relink = (sends && no_relink.is_none()).then(|| {
         // While a code waits, typing it is what is to be done.
         let weight = if next == Next::Consent && !waits_for_code { "primary" } else { "" };
         button_form(doings.relink, id(), "Create a relink", weight)
@@ -168,6 +171,8 @@ pub fn actions(
         <div class="actions">
             {mend} {pause} {replace} {first.into_iter().flatten().collect::<Vec<_>>()} {ask}
         </div>
+        {no_relink.map(|why| view! { <p class="sub">"No relink can be made. " {why}</p> })}
+        {mind.map(|mind| view! { <p class="sub">{mind}</p> })}
         <div aria-live="polite" data-kept="">{told}</div>
     }
     .into_any()
