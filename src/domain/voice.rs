@@ -40,7 +40,7 @@ pub use client::{
 };
 pub use connection::{
     GENERATION, LINEAGE, Next, client_pause, device, drift, grant_type, headline, in_short,
-    meaning, next, ran_out, reason, reason_name, state_name, told, why,
+    meaning, next, no_moment, ran_out, reason, reason_name, state_name, told, why,
 };
 pub use done::done;
 pub use empty::{Empty, empty};
@@ -60,7 +60,7 @@ pub use outcome::{
 pub use overview::{
     FIRST_CONSENT, MORE_CLIENTS, RELINK_ALL, attempts, between, bucket, client_cause,
     client_remedy, clock, day_in_short, due, ending, endings, first_consents, group, group_line,
-    group_name, held_up, in_all, month_in_short, more_needed, overdue, scale, short,
+    group_name, held_up, in_all, month_in_short, more_needed, overdue, scale, short, unseen_ends,
 };
 pub use people::{
     HAND_OVER, NOBODY_YET, PASSWORD_SET, SETUP_OVER, SETUP_UNKNOWN, new_password, role, scope,

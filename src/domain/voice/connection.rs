@@ -84,12 +84,16 @@ pub fn reason_name(reason: Reason) -> &'static str {
     }
 }
 
-/// Whether it is alive and until when: the first line of its page.
-pub fn headline(connection: &Connection, as_of: OffsetDateTime) -> String {
+/// Whether it is alive and until when: the first line of its page. `endless`: access tokens of its provider have
+/// no end.
+pub fn headline(connection: &Connection, endless: bool, as_of: OffsetDateTime) -> String {
     let by = connection.needs_human_by;
     match (connection.standing(as_of), &connection.state) {
         (Standing::Alive, _) => match by {
             Some(by) => format!("Alive. A person is needed {}.", relative(by, as_of)),
+            None if connection.may_end_unseen() && !endless => {
+                "Alive, but nobody knows until when.".into()
+            }
             None => "Alive, with no end in sight.".into(),
         },
         (Standing::Soon, _) => match by {
@@ -161,6 +165,12 @@ pub fn in_short(connection: &Connection, as_of: OffsetDateTime) -> String {
             };
             format!("{what} {}.", ago(*since, as_of))
         }
+        (Standing::Alive, _) if connection.may_end_unseen() => {
+            "Works, but nothing renews it, and no end of it is known.".into()
+        }
+        (Standing::Alive, _) if !connection.renews() => {
+            "Works until its access token ends. Nothing renews it.".into()
+        }
         (Standing::Soon, _) if connection.has_refresh_token => "The refresh token runs out.".into(),
         (Standing::Soon, _) => "The token runs out and can't be renewed.".into(),
         (Standing::Paused, _) if let Some(until) = connection.held_until(as_of) => {
@@ -168,6 +178,11 @@ pub fn in_short(connection: &Connection, as_of: OffsetDateTime) -> String {
         }
         (standing, _) => meaning(standing).into(),
     }
+}
+
+/// When a person is needed, where no moment is known.
+pub fn no_moment(connection: &Connection) -> &'static str {
+    if connection.may_end_unseen() { "no end known" } else { "not in sight" }
 }
 
 /// How it came to be.

@@ -79,6 +79,8 @@ fn show(
         audit: done,
         offers_page,
         offers_device,
+        can_be_refreshed,
+        endless,
         can_be_asked,
         extras,
         told,
@@ -102,7 +104,7 @@ fn show(
         })}
         {notice(&done.items, &connection)}
         <div class="status" data-state=standing.as_str()>
-            <p class="headline">{voice::headline(&connection, as_of)}</p>
+            <p class="headline">{voice::headline(&connection, endless, as_of)}</p>
             {device.and_then(|device| device::waiting(&device, &connection, &provider_name, as_of))}
             {actions(
                 &connection,
@@ -111,7 +113,7 @@ fn show(
                 may,
                 doings,
                 history.items.first(),
-                Ways { offers_page, offers_device, can_be_asked, waits_for_code },
+                Ways { offers_page, offers_device, can_be_refreshed, can_be_asked, waits_for_code },
             )}
             {move || {
                 relinked
@@ -123,7 +125,7 @@ fn show(
         {(!disconnected).then(|| lifeline::large(&life, standing))}
         <div class="why">
             <p>
-                {voice::why(&connection, &provider_name, as_of)}
+                {voice::why(&connection, &provider_name, endless, as_of)}
                 {told.map(|told| format!(" {}", voice::told(told, &provider_name)))}
                 {lost.map(|lost| format!(" {lost}"))}
                 {ran_out.map(|why| format!(" {why}"))}
@@ -279,12 +281,12 @@ fn facts(
                 view! { <span class="quiet">"there is none"</span> }.into_any()
             },
         ),
-        ("Next refresh", when(connection.held_until(as_of).or(connection.due_at), "none planned")),
+        ("Next refresh", when(connection.refresh_at(as_of), "none planned")),
         (
             "Needs a person",
             match connection.state {
                 State::Pending => voice::FIRST_CONSENT.into_any(),
-                _ => when(dead_since.or(connection.needs_human_by), "not in sight"),
+                _ => when(dead_since.or(connection.needs_human_by), voice::no_moment(connection)),
             },
         ),
         ("Generation", connection.generation.into_any()),

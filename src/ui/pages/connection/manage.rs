@@ -82,6 +82,7 @@ impl Doings {
 pub struct Ways {
     pub offers_page: bool,
     pub offers_device: bool,
+    pub can_be_refreshed: bool,
     pub can_be_asked: bool,
     /// Whether a code for another device waits to be typed.
     pub waits_for_code: bool,
@@ -95,7 +96,7 @@ pub fn actions(
     may: &May,
     doings: Doings,
     newest: Option<&Attempt>,
-    Ways { offers_page, offers_device, can_be_asked, waits_for_code }: Ways,
+    Ways { offers_page, offers_device, can_be_refreshed, can_be_asked, waits_for_code }: Ways,
 ) -> AnyView {
     let id = || hidden("id", connection.id);
     let next = voice::next(connection, as_of);
@@ -127,7 +128,7 @@ pub fn actions(
             };
             button_form(doings.device, id(), label, "")
         });
-    let refreshable = connection.generation > 0
+    let refreshable = can_be_refreshed
         && matches!(
             connection.state,
             State::Active | State::Retrying { .. } | State::InDoubt { .. }
