@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use sqlx::PgPool;
+use time::Duration;
 use uuid::Uuid;
 
 use crate::{
@@ -76,4 +77,16 @@ async fn what_has_no_end_is_told_so_where_the_provider_says_it(pool: PgPool) {
     let told = page(&mut admin, id).await;
     assert!(told.contains("Alive, with no end in sight."), "{told}");
     assert!(told.contains("the access tokens of Service lasting have no end"), "{told}");
+}
+
+#[sqlx::test]
+async fn what_is_not_held_does_not_end(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.provider("short", |profile| profile.lifetimes.refresh_seconds = Some(86_400)).await;
+    let client = world.client_of("short", "one", |_| {}).await;
+    let without = import(&world, client, json!({ "access_token": "a", "expires_in": 9 })).await;
+    assert_eq!(without.refresh_expires_at, None);
+    let response = json!({ "access_token": "b", "expires_in": 9, "refresh_token": "r" });
+    let with = import(&world, client, response).await;
+    assert_eq!(with.refresh_expires_at, Some(world.now() + Duration::days(1)));
 }
