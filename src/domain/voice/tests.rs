@@ -466,6 +466,19 @@ fn what_differs_from_what_was_asked_is_said_with_what_to_do() {
     assert_eq!(drift(&unknown, "Cronofy"), None, "the provider has not said");
 }
 
+/// Nobody is told of a scope that brings a refresh token; where none came, it was not granted.
+#[test]
+fn what_brought_no_refresh_token_was_not_granted() {
+    let asked = granted_of("openid offline_access read", "read");
+    assert_eq!(drift(&asked, "Cronofy"), None);
+    let without = Connection { has_refresh_token: false, ..asked };
+    assert_eq!(without.drift().unwrap().missing, ["offline_access"]);
+    let own = Connection { grant_type: GrantType::ClientCredentials, ..without.clone() };
+    assert_eq!(own.drift(), None, "it needs none");
+    let gone = Connection { state: State::Disconnected, ..without };
+    assert_eq!(gone.drift(), None, "it holds nothing any more");
+}
+
 /// By whether there is a refresh token, whether the access token has an end, and whether the provider says that
 /// it has none: the first line, whether a refresh is ahead, and how far the line is drawn.
 #[test]
