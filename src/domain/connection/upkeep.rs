@@ -20,4 +20,10 @@ impl Connection {
     pub fn may_end_unseen(&self) -> bool {
         self.state == State::Active && !self.renews() && self.access_expires_at.is_none()
     }
+
+    /// Whether its refresh token was handed in, and none has brought anything since: it may never have been
+    /// good.
+    pub fn never_renewed(&self) -> bool {
+        self.grant_type == GrantType::Import && self.generation == 1
+    }
 }

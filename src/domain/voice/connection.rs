@@ -156,6 +156,9 @@ pub fn in_short(connection: &Connection, as_of: OffsetDateTime) -> String {
     match (connection.standing(as_of), &connection.state) {
         (Standing::NeedsPerson, State::NeedsReauth { reason, since }) => {
             let what = match reason {
+                Reason::Revoked if connection.never_renewed() => {
+                    "The refresh token that was imported was refused"
+                }
                 Reason::Revoked => "Consent was withdrawn",
                 Reason::RefreshTokenExpired => "The refresh token ran out",
                 Reason::RotationLost => "A new token was lost on the way",

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         access::{Role, Scope},
-        connection::Connection,
+        connection::{Connection, Reason},
         overview::Scale,
         provider::Renewal,
     },
@@ -89,4 +89,27 @@ async fn what_is_not_held_does_not_end(pool: PgPool) {
     let response = json!({ "access_token": "b", "expires_in": 9, "refresh_token": "r" });
     let with = import(&world, client, response).await;
     assert_eq!(with.refresh_expires_at, Some(world.now() + Duration::days(1)));
+}
+
+/// Nobody need have withdrawn anything.
+#[sqlx::test]
+async fn a_refresh_token_that_never_worked_may_have_been_mistyped(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let worked = world.import(client).await;
+    world.until_due(worked).await;
+    world.tick().await;
+    world.sandbox.revoke_account("alice");
+    let response = json!({ "access_token": "a", "expires_in": 60, "refresh_token": "mistyped" });
+    let never = import(&world, client, response).await.id;
+    world.until_due(worked).await;
+    world.tick().await;
+    for id in [worked, never] {
+        assert_eq!(world.reason(id).await, Some(Reason::Revoked));
+    }
+    let told = page(&mut admin, never).await;
+    assert!(told.contains("it never worked here") && told.contains("mistyped"), "{told}");
+    let told = page(&mut admin, worked).await;
+    assert!(told.contains("consent was withdrawn, the password"), "{told}");
 }

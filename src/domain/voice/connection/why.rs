@@ -72,6 +72,17 @@ fn cause(connection: &Connection, provider: &str, endless: bool, as_of: OffsetDa
             if *attempts == 1 { "time" } else { "times" },
         ),
         (_, State::InDoubt { .. }) => in_doubt(connection, provider, account, as_of),
+        (_, State::NeedsReauth { reason: Reason::Revoked, since })
+            if connection.never_renewed() =>
+        {
+            format!(
+                "{provider} refused the refresh token that was imported, {}, and it never worked here. It may \
+                 have been mistyped or cut short, used up elsewhere, or given to another client; or \
+                 consent was withdrawn. Import the right one as another connection, or send a relink to the \
+                 account's owner.",
+                ago(*since, as_of)
+            )
+        }
         (_, State::NeedsReauth { reason: cause, since }) => {
             reason(*cause, provider, account, &ago(*since, as_of))
         }
