@@ -247,6 +247,8 @@ pub struct ConnectionDetail {
     pub variables: Vec<super::provider::Variable>,
     /// The newest attempts first.
     pub attempts: super::page::Page<super::attempt::Attempt>,
+    /// The newest consents that brought it tokens.
+    pub consents: Vec<super::lineage::Consent>,
     pub relinks: Vec<super::relink::Relink>,
     /// Whoever read its token, the last one first.
     pub readers: super::page::Page<super::token_reader::TokenReader>,

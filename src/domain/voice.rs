@@ -39,8 +39,9 @@ pub use client::{
     next_secret, replace_at_once, sample_refused, unread_field, unreadable_expiry,
 };
 pub use connection::{
-    GENERATION, LINEAGE, Next, client_pause, device, drift, grant_type, headline, in_short,
-    meaning, next, no_moment, ran_out, reason, reason_name, state_name, told, why,
+    GENERATION, LINEAGE, Next, client_pause, comes_by, consented, device, drift, grant_type,
+    headline, in_short, meaning, next, no_moment, ran_out, reason, reason_name, state_name, told,
+    why,
 };
 pub use done::done;
 pub use empty::{Empty, empty};

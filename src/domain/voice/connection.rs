@@ -4,10 +4,11 @@ mod why;
 
 use time::OffsetDateTime;
 
-use super::{ago, relative, span};
+use super::{ago, day, relative, span};
 use crate::domain::{
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
     device::DeviceState,
+    lineage::Consent,
 };
 
 pub use why::{client_pause, ran_out, reason, why};
@@ -196,6 +197,27 @@ pub fn grant_type(grant: GrantType) -> &'static str {
         GrantType::Import => "an import",
         GrantType::DeviceCode => "a person's consent on another device",
         GrantType::TokenExchange => "the exchange of another token",
+    }
+}
+
+/// [`grant_type`], and how it was last brought back since. `consents`: those that brought it tokens.
+pub fn comes_by(connection: &Connection, consents: &[Consent]) -> String {
+    let first = grant_type(connection.grant_type);
+    let since = consents.iter().filter(|consent| consent.generation > 1);
+    match since.max_by_key(|consent| consent.generation) {
+        Some(Consent { by_relink: true, at, .. }) => format!("{first}, re-linked on {}", day(*at)),
+        Some(Consent { at, .. }) => format!("{first}, authorized again on {}", day(*at)),
+        None => first.into(),
+    }
+}
+
+/// How consent brought a generation.
+pub fn consented(generation: i64, by_relink: bool) -> &'static str {
+    match (generation, by_relink) {
+        (1, false) => "with the first consent",
+        (1, true) => "with the first consent, by a relink",
+        (_, true) => "with consent given anew, by a relink",
+        (_, false) => "with consent given anew",
     }
 }
 

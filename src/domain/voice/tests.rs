@@ -12,6 +12,7 @@ use crate::domain::{
     client,
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
     lifeline::{Life, MarkKind, SegmentKind, draw},
+    lineage::Consent,
     overview::{AttemptBucket, Cause, Ending, NeedsHumanGroup, Scale},
     provider::{Lifetimes, RefreshLifetime},
     refusal::ErrorClass,
@@ -195,6 +196,11 @@ fn all() -> Vec<String> {
     said.extend(client::StateName::ALL.into_iter().flat_map(|state| relink_refused(state, "A")));
     said.extend([first_consents(1), first_consents(2), client_paused(AS_OF)]);
     said.extend([unseen_ends(1), unseen_ends(2), UNKNOWN_ACCOUNT.into()]);
+    for by_relink in [false, true] {
+        let consent = Consent { generation: 2, at: AS_OF, by_relink, fingerprint: None };
+        said.push(comes_by(&connection(State::Active), &[consent]));
+        said.extend([1, 2].map(|generation| consented(generation, by_relink).into()));
+    }
     said.extend([FIRST_CONSENT, END_PAUSE, PAUSED_CONNECTIONS, OTHER_SCOPES].map(str::to_owned));
     said.push(job_refused(&["A".into(), "B".into()]));
     said.extend(Way::ALL.map(|way| check_way(way).into()));

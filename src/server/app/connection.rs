@@ -52,6 +52,7 @@ use crate::{
             Connection, ConnectionDetail, ConnectionFilter, ConnectionList, ConnectionPatch, Sort,
             Standing,
         },
+        lineage::Consent,
         page::{Count, Page, Paging},
         problem::Obstacle,
         provider::merged,
@@ -178,6 +179,7 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
         provider_name: provider.name.clone(),
         variables: provider.connection_variables(&client.variables).cloned().collect(),
         attempts: audit::page(attempts, ATTEMPTS_SHOWN, |attempt| attempt.id.to_string()),
+        consents: consents(&mut conn, &connection).await?,
         relinks: store::relink::list(&mut conn, id).await?,
         readers: audit::page(readers, READERS_SHOWN, |reader| reader.id.to_string()),
         audit: audit::page(done, AUDIT_SHOWN, |entry| entry.id.to_string()),
@@ -193,6 +195,17 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
         device,
         connection,
     })
+}
+
+/// The newest consents that brought it tokens, and the fingerprint of the one that it lives on.
+async fn consents(conn: &mut PgConnection, connection: &Connection) -> Result<Vec<Consent>> {
+    let (id, generation) = (connection.id, connection.generation);
+    let mut consents = store::audit::consents(conn, id, i64::from(ATTEMPTS_SHOWN)).await?;
+    if let Some(present) = consents.iter_mut().find(|consent| consent.generation == generation) {
+        let set = store::token_set::find(conn, id, generation).await?;
+        present.fingerprint = set.and_then(|set| set.fingerprint);
+    }
+    Ok(consents)
 }
 
 /// The history, newest first.

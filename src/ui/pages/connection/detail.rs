@@ -18,6 +18,7 @@ use crate::{
         device::DeviceState,
         introspection::Liveness,
         lifeline::Life,
+        lineage::lineage as generations,
         provider::Variable,
         relink::CreatedRelink,
         voice::{self, Empty},
@@ -74,6 +75,7 @@ fn show(
         provider_name,
         variables,
         attempts: history,
+        consents,
         relinks: sent,
         readers,
         audit: done,
@@ -132,8 +134,15 @@ fn show(
             </p>
             {last_error(&connection, &provider_name, as_of)}
         </div>
-        {section("Facts", "", facts(&connection, &variables, extras, &provider_name, as_of))}
-        {section("Lineage", voice::LINEAGE, lineage(&history.items, as_of))}
+        {section("Facts", "", facts(
+            &connection,
+            voice::comes_by(&connection, &consents),
+            &variables,
+            extras,
+            &provider_name,
+            as_of,
+        ))}
+        {section("Lineage", voice::LINEAGE, lineage(generations(&history.items, &consents), as_of))}
         {section("Refreshes", "Newest first", view! {
             {attempts(&history.items, &provider_name, as_of)}
         })}
@@ -222,6 +231,7 @@ fn last_error(connection: &Connection, provider: &str, as_of: OffsetDateTime) ->
 
 fn facts(
     connection: &Connection,
+    comes_by: String,
     variables: &[Variable],
     extras: Vec<(String, String)>,
     provider: &str,
@@ -269,7 +279,7 @@ fn facts(
             }
             .into_any(),
         ),
-        ("Comes by", voice::grant_type(connection.grant_type).into_any()),
+        ("Comes by", comes_by.into_any()),
         ("Access token ends", when(connection.access_expires_at, "not known")),
         (
             "Refresh token ends",
