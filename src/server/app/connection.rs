@@ -42,7 +42,7 @@ use super::{
     audit::Subject,
     client::effective,
     grant,
-    refresh::{self, Ask},
+    refresh::{self, Ask, Asker},
 };
 use crate::{
     domain::{
@@ -335,7 +335,8 @@ async fn ask_to_refresh(app: &App, actor: &Actor, id: Uuid, force: bool) -> Resu
     let subject = Subject::new(id, connection.name());
     refresh::ask::note(app, &mut tx, actor, subject, force).await?;
     tx.commit().await?;
-    refresh::now(app, &connection, Ask::new(Trigger::Manual, actor), force).await
+    let (ask, asker) = (Ask::new(Trigger::Manual, actor), Asker::of(actor, &connection));
+    refresh::asked(app, connection, ask, asker, force).await
 }
 
 /// [`refresh`], as one of many. What has no turn is asked for again and again, so it comes to the audit log
@@ -345,5 +346,6 @@ pub async fn refresh_in_turn(app: &App, actor: &Actor, id: Uuid) -> Result<Attem
     let mut conn = app.pool().acquire().await?;
     let connection = load(&mut conn, id).await?;
     drop(conn);
-    refresh::now(app, &connection, Ask::in_turn(actor, &connection), false).await
+    let (ask, asker) = (Ask::in_turn(actor, &connection), Asker::in_turn(actor, &connection));
+    refresh::asked(app, connection, ask, asker, false).await
 }
