@@ -13,6 +13,7 @@ pub mod filter;
 mod standing;
 mod state;
 mod told;
+mod upkeep;
 
 pub use drift::{Drift, is_seldom_told};
 pub use filter::{ConnectionFilter, Sort};
@@ -108,7 +109,8 @@ pub struct Connection {
     pub access_expires_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
     pub refresh_expires_at: Option<OffsetDateTime>,
-    /// When the worker looks at it next.
+    /// When the worker looks at it next: to refresh it; or, where nothing renews it, to see that its access
+    /// token has ended.
     #[serde(with = "time::serde::rfc3339::option")]
     pub due_at: Option<OffsetDateTime>,
     /// Since when it rests: it is not refreshed by itself.
@@ -148,6 +150,11 @@ impl Connection {
         } else {
             &self.label
         }
+    }
+
+    /// Whose it is at the provider, once known, as a person says it.
+    pub fn account(&self) -> Option<&str> {
+        self.account_label.as_deref().or(self.account_id.as_deref())
     }
 
     /// What a person sees: the client's trouble over the connection's own state.
@@ -240,6 +247,8 @@ pub struct ConnectionDetail {
     pub variables: Vec<super::provider::Variable>,
     /// The newest attempts first.
     pub attempts: super::page::Page<super::attempt::Attempt>,
+    /// The newest consents that brought it tokens.
+    pub consents: Vec<super::lineage::Consent>,
     pub relinks: Vec<super::relink::Relink>,
     /// Whoever read its token, the last one first.
     pub readers: super::page::Page<super::token_reader::TokenReader>,
@@ -249,6 +258,10 @@ pub struct ConnectionDetail {
     pub offers_page: bool,
     /// Whether consent can be given anew with a code on another device.
     pub offers_device: bool,
+    /// Whether the provider can be asked for new tokens: what it says of renewal counts.
+    pub can_be_refreshed: bool,
+    /// Whether access tokens of the provider have no end.
+    pub endless: bool,
     /// Whether there are tokens, and the provider can be asked about them (RFC 7662).
     pub can_be_asked: bool,
     /// What the provider said beside the tokens and is no secret, by name.

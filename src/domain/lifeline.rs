@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     attempt::{Attempt, Verdict},
-    connection::{Connection, GrantType, State},
+    connection::{Connection, State},
 };
 
 /// Where *now* stands.
@@ -69,10 +69,7 @@ impl Life {
             connection.state,
             State::Active | State::Retrying { .. } | State::InDoubt { .. }
         );
-        let renewable = living
-            && (connection.has_refresh_token
-                || connection.grant_type == GrantType::ClientCredentials);
-        let reach = match (renewable, connection.refresh_expires_at) {
+        let reach = match (living && connection.renews(), connection.refresh_expires_at) {
             (false, _) => Reach::Nowhere,
             (true, Some(end)) => Reach::Until(end),
             (true, None) => Reach::Open,
@@ -82,7 +79,7 @@ impl Life {
             as_of,
             obtained_at: connection.obtained_at.filter(|_| held),
             access_expires_at: connection.access_expires_at.filter(|_| held),
-            due_at: connection.held_until(as_of).or(connection.due_at).filter(|_| living),
+            due_at: connection.refresh_at(as_of).filter(|_| living),
             needs_human_by: connection.needs_human_by.filter(|_| living),
             reach,
             dead_since,
@@ -221,7 +218,8 @@ fn segments(life: &Life) -> Vec<Segment> {
                 open: beyond(end),
             }),
             Some(_) => {}
-            None if life.dead_since.is_none() => drawn.push(Segment {
+            // Of what nothing renews nobody can say how far it goes.
+            None if life.reach != Reach::Nowhere => drawn.push(Segment {
                 kind: SegmentKind::AccessLeft,
                 from: NOW,
                 to: 1.0,

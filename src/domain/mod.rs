@@ -18,6 +18,7 @@ pub mod introspection;
 pub mod job;
 pub mod language;
 pub mod lifeline;
+pub mod lineage;
 pub mod overview;
 pub mod page;
 pub mod problem;

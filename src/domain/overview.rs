@@ -23,6 +23,9 @@ pub struct Overview {
     pub as_of: OffsetDateTime,
     /// How many connections stand how; those with none are absent.
     pub counts: Vec<(Standing, i64)>,
+    /// How many of the living nothing renews, and no end of them is known: they can be over at any time, and
+    /// need a person then.
+    pub unseen_ends: i64,
     /// What needs a human now or next, soonest first, but what is told together.
     pub needs_human: Vec<Connection>,
     /// What needs a human now or next and is told together, soonest first.

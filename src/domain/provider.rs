@@ -134,6 +134,11 @@ impl Profile {
         self.variables.iter().any(|variable| variable.choices.is_empty() && whole(variable))
     }
 
+    /// Whether its access tokens have no end. Some responses write zero for that, or less.
+    pub fn is_endless(&self) -> bool {
+        self.renewal == Renewal::None && self.lifetimes.access_seconds.is_none()
+    }
+
     pub fn allows(&self, grant: GrantType) -> bool {
         self.grants.contains(&grant)
     }

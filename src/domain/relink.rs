@@ -56,6 +56,8 @@ pub struct RelinkEntry {
     pub stage: Stage,
     /// The connection's name.
     pub connection: String,
+    /// Whose consent is wanted, and once it is done, who gave it. Null: not known; whoever gives consent
+    /// becomes the connection's account.
     pub account: Option<String>,
     /// Your own key for the connection.
     pub external_id: Option<String>,
@@ -126,6 +128,9 @@ pub struct CreatedRelink {
     pub url: String,
     #[serde(with = "time::serde::rfc3339")]
     pub expires_at: OffsetDateTime,
+    /// Whose consent is wanted. Null: not known; whoever gives consent becomes the connection's account.
+    #[serde(default)]
+    pub account: Option<String>,
 }
 
 /// A relink just made, and ways to hand it over.

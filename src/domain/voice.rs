@@ -39,8 +39,9 @@ pub use client::{
     next_secret, replace_at_once, sample_refused, unread_field, unreadable_expiry,
 };
 pub use connection::{
-    GENERATION, LINEAGE, Next, client_pause, device, drift, grant_type, headline, in_short,
-    meaning, next, ran_out, reason, reason_name, state_name, told, why,
+    GENERATION, LINEAGE, Next, client_pause, comes_by, consented, device, drift, grant_type,
+    headline, in_short, meaning, next, no_moment, ran_out, reason, reason_name, state_name, told,
+    why,
 };
 pub use done::done;
 pub use empty::{Empty, empty};
@@ -60,7 +61,7 @@ pub use outcome::{
 pub use overview::{
     FIRST_CONSENT, MORE_CLIENTS, RELINK_ALL, attempts, between, bucket, client_cause,
     client_remedy, clock, day_in_short, due, ending, endings, first_consents, group, group_line,
-    group_name, held_up, in_all, month_in_short, more_needed, overdue, scale, short,
+    group_name, held_up, in_all, month_in_short, more_needed, overdue, scale, short, unseen_ends,
 };
 pub use people::{
     HAND_OVER, NOBODY_YET, PASSWORD_SET, SETUP_OVER, SETUP_UNKNOWN, new_password, role, scope,
@@ -70,8 +71,8 @@ pub use provider::{
     encoding, pkce, profile_in_use, refresh_lifetime, renewal, rotation,
 };
 pub use relink::{
-    Advice, DROP_LOGO, brand, brand_contrast, more_found, no_relink, relink, relink_refused,
-    relink_revoke, relink_show, relink_word, renewed,
+    Advice, DROP_LOGO, UNKNOWN_ACCOUNT, brand, brand_contrast, more_found, no_relink, relink,
+    relink_refused, relink_revoke, relink_show, relink_word, renewed, unknown_account,
 };
 pub use token::{more_readers, reader, reveal, revealed, revealed_before, revealed_for, times};
 

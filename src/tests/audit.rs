@@ -79,3 +79,47 @@ async fn the_page_says_in_words_what_was_done(pool: PgPool) {
     assert!(page.text.contains("/download/audit.csv?action=connection."), "{}", page.text);
     assert!(!page.text.contains("Registered a client"), "{}", page.text);
 }
+
+/// Who asked is told before the answer comes, and what came of it after.
+#[sqlx::test]
+async fn what_came_of_a_refresh_that_was_asked_for_is_told(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    let ends = r#"{ "access_token": "a", "expires_in": 3600 }"#;
+    let never = world.import_text(client, ends.into()).await.unwrap().id;
+    let program = world.program(&[Scope::ConnectionsRefresh]).await;
+    let reader = world.program(&[Scope::AuditRead]).await;
+    let refresh = async |id, status| {
+        let page = program.press(&format!("/connections/{id}/refresh")).await;
+        assert_eq!(page.status, status, "{}", page.text);
+        let from = world.now().format(&Rfc3339).unwrap();
+        world.pass(Duration::seconds(1));
+        let entries = reader.get(&format!("/audit?action=connection.refresh&from={from}")).await;
+        let items = entries.ok()["items"].as_array().unwrap().clone();
+        assert_eq!(items.len(), 2, "{items:?}");
+        assert!(items.iter().any(|one| one["action"] == "connection.refresh"), "{items:?}");
+        let came = items.into_iter().find(|one| one["action"] != "connection.refresh").unwrap();
+        (came["action"].to_string(), came["detail"].clone())
+    };
+    let (action, detail) = refresh(id, StatusCode::OK).await;
+    assert_eq!(action, "\"connection.refreshed\"");
+    assert_eq!(detail["outcome"], "refreshed");
+    world.sandbox.revoke_account("alice");
+    for (id, status, outcome) in [
+        (id, StatusCode::OK, "condemned"),
+        (id, StatusCode::CONFLICT, "reauth_required"),
+        (never, StatusCode::CONFLICT, "no_tokens"),
+    ] {
+        let (action, detail) = refresh(id, status).await;
+        assert_eq!(action, "\"connection.refresh_failed\"");
+        assert_eq!(detail["outcome"], outcome, "{detail}");
+        let said = if outcome == "condemned" { "provider_said" } else { "why" };
+        assert!(detail[said].is_string(), "{detail}");
+    }
+    let file = reader.get("/exports/audit?format=csv&action=connection.refresh_failed").await.text;
+    assert!(file.lines().count() == 4 && file.contains("no_tokens"), "{file}");
+    let mut auditor = world.sign_in(Role::Auditor).await;
+    let page = auditor.get(&format!("/connections/{never}")).await.text;
+    assert!(page.contains("Saw that a refresh came to nothing"), "{page}");
+}

@@ -13,3 +13,4 @@ mod live;
 mod rare;
 mod reveal;
 mod scopes;
+mod upkeep;

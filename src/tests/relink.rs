@@ -3,6 +3,7 @@
 mod campaign;
 mod desk;
 mod refused;
+mod unknown;
 mod visit;
 
 use axum::http::StatusCode;
@@ -88,6 +89,11 @@ async fn support_makes_a_link_and_whoever_opens_it_brings_the_connection_back(po
     world.until_due(id).await;
     world.tick().await;
     assert_eq!(world.generation(id).await, 3);
+    // The page tells where the tokens in between came from.
+    let page = support.get(&format!("/connections/{id}")).await.text;
+    for part in ["with the first consent", "with consent given anew, by a relink", "re-linked on"] {
+        assert!(page.contains(part), "{part} is missing in {page}");
+    }
     let entries = world.audit("connection.reauthorized").await;
     assert_eq!(entries[0].actor_kind, "relink");
     assert_eq!(world.audit("relink.create").await[0].actor_label, "support@people.test");

@@ -20,13 +20,15 @@ pub fn is_seldom_told(scope: &str) -> bool {
 impl Connection {
     /// `None`: they are the same, or the provider has not said what it grants.
     pub fn drift(&self) -> Option<Drift<'_>> {
-        if self.generation == 0 || self.scopes_granted.is_empty() {
+        if !self.holds_tokens() || self.scopes_granted.is_empty() {
             return None;
         }
         let (asked, granted) = (&self.scopes_requested, &self.scopes_granted);
+        // Where nothing renews it, what was to bring a refresh token was not granted in silence.
+        let is_tacit = |scope: &str| is_seldom_told(scope) && (scope == "openid" || self.renews());
         let missing: Vec<&str> = asked
             .iter()
-            .filter(|scope| !granted.contains(scope) && !is_seldom_told(scope))
+            .filter(|scope| !granted.contains(scope) && !is_tacit(scope))
             .map(String::as_str)
             .collect();
         let more: Vec<&str> =

@@ -4,10 +4,11 @@ mod why;
 
 use time::OffsetDateTime;
 
-use super::{ago, relative, span};
+use super::{ago, day, relative, span};
 use crate::domain::{
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
     device::DeviceState,
+    lineage::Consent,
 };
 
 pub use why::{client_pause, ran_out, reason, why};
@@ -84,12 +85,16 @@ pub fn reason_name(reason: Reason) -> &'static str {
     }
 }
 
-/// Whether it is alive and until when: the first line of its page.
-pub fn headline(connection: &Connection, as_of: OffsetDateTime) -> String {
+/// Whether it is alive and until when: the first line of its page. `endless`: access tokens of its provider have
+/// no end.
+pub fn headline(connection: &Connection, endless: bool, as_of: OffsetDateTime) -> String {
     let by = connection.needs_human_by;
     match (connection.standing(as_of), &connection.state) {
         (Standing::Alive, _) => match by {
             Some(by) => format!("Alive. A person is needed {}.", relative(by, as_of)),
+            None if connection.may_end_unseen() && !endless => {
+                "Alive, but nobody knows until when.".into()
+            }
             None => "Alive, with no end in sight.".into(),
         },
         (Standing::Soon, _) => match by {
@@ -152,6 +157,9 @@ pub fn in_short(connection: &Connection, as_of: OffsetDateTime) -> String {
     match (connection.standing(as_of), &connection.state) {
         (Standing::NeedsPerson, State::NeedsReauth { reason, since }) => {
             let what = match reason {
+                Reason::Revoked if connection.never_renewed() => {
+                    "The refresh token that was imported was refused"
+                }
                 Reason::Revoked => "Consent was withdrawn",
                 Reason::RefreshTokenExpired => "The refresh token ran out",
                 Reason::RotationLost => "A new token was lost on the way",
@@ -160,6 +168,12 @@ pub fn in_short(connection: &Connection, as_of: OffsetDateTime) -> String {
                 Reason::ScopeMissing => "A permission is missing",
             };
             format!("{what} {}.", ago(*since, as_of))
+        }
+        (Standing::Alive, _) if connection.may_end_unseen() => {
+            "Works, but nothing renews it, and no end of it is known.".into()
+        }
+        (Standing::Alive, _) if !connection.renews() => {
+            "Works until its access token ends. Nothing renews it.".into()
         }
         (Standing::Soon, _) if connection.has_refresh_token => "The refresh token runs out.".into(),
         (Standing::Soon, _) => "The token runs out and can't be renewed.".into(),
@@ -170,6 +184,11 @@ pub fn in_short(connection: &Connection, as_of: OffsetDateTime) -> String {
     }
 }
 
+/// When a person is needed, where no moment is known.
+pub fn no_moment(connection: &Connection) -> &'static str {
+    if connection.may_end_unseen() { "no end known" } else { "not in sight" }
+}
+
 /// How it came to be.
 pub fn grant_type(grant: GrantType) -> &'static str {
     match grant {
@@ -178,6 +197,27 @@ pub fn grant_type(grant: GrantType) -> &'static str {
         GrantType::Import => "an import",
         GrantType::DeviceCode => "a person's consent on another device",
         GrantType::TokenExchange => "the exchange of another token",
+    }
+}
+
+/// [`grant_type`], and how it was last brought back since. `consents`: those that brought it tokens.
+pub fn comes_by(connection: &Connection, consents: &[Consent]) -> String {
+    let first = grant_type(connection.grant_type);
+    let since = consents.iter().filter(|consent| consent.generation > 1);
+    match since.max_by_key(|consent| consent.generation) {
+        Some(Consent { by_relink: true, at, .. }) => format!("{first}, re-linked on {}", day(*at)),
+        Some(Consent { at, .. }) => format!("{first}, authorized again on {}", day(*at)),
+        None => first.into(),
+    }
+}
+
+/// How consent brought a generation.
+pub fn consented(generation: i64, by_relink: bool) -> &'static str {
+    match (generation, by_relink) {
+        (1, false) => "with the first consent",
+        (1, true) => "with the first consent, by a relink",
+        (_, true) => "with consent given anew, by a relink",
+        (_, false) => "with consent given anew",
     }
 }
 

@@ -120,7 +120,7 @@ pub fn empty(place: Empty) -> (&'static str, &'static str) {
         ),
         Empty::Lineage => (
             "No later generation yet",
-            "Which token came from which will stand here, once this connection is refreshed.",
+            "Which token came from which will stand here, once this connection is refreshed or authorized again.",
         ),
         Empty::TokenReaders => (
             "Nobody read its token yet",

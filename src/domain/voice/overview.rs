@@ -246,6 +246,15 @@ pub fn first_consents(count: i64) -> String {
     }
 }
 
+/// How many may be over before anybody can be told.
+pub fn unseen_ends(count: i64) -> String {
+    let they = match count {
+        1 => "1 connection works, but nothing renews it".into(),
+        many => format!("{} connections work, but nothing renews them", grouped(many)),
+    };
+    format!("{they}, and no end is known: a person is needed when somebody finds that it is over.")
+}
+
 /// How many need a person beside those that are shown.
 pub fn more_needed(count: i64) -> String {
     match count {

@@ -78,8 +78,22 @@ pub fn relink_revoke() -> &'static str {
     "The link stops working at once, also for whoever has opened it. The connection stays as it is."
 }
 
-/// Where a relink stands, for the staff who sent it.
-pub fn relink(relink: &Relink, service: &str, as_of: OffsetDateTime) -> Advice {
+/// What is to be minded with a link of a connection whose account is not known.
+pub const UNKNOWN_ACCOUNT: &str = "Regrant does not know whose account this is: whoever gives consent by the link becomes it. Send it to the \
+     owner and nobody else, and look afterwards who it was.";
+
+/// The same before a link is made. `None`: the account is known, or no link is made.
+pub fn unknown_account(connection: &Connection) -> Option<&'static str> {
+    (connection.account().is_none() && no_relink(connection).is_none()).then_some(UNKNOWN_ACCOUNT)
+}
+
+/// Where a relink stands, for the staff who sent it. `account`: the connection's, where that is known.
+pub fn relink(
+    relink: &Relink,
+    account: Option<&str>,
+    service: &str,
+    as_of: OffsetDateTime,
+) -> Advice {
     let when = |at: Option<OffsetDateTime>| {
         at.map(|at| format!(" {}", ago(at, as_of))).unwrap_or_default()
     };
@@ -95,7 +109,10 @@ pub fn relink(relink: &Relink, service: &str, as_of: OffsetDateTime) -> Advice {
         Stage::Consented => {
             format!("They gave consent at {service}, and it is being made good.")
         }
-        Stage::Done => format!("The connection came back to life{}.", when(relink.used_at)),
+        Stage::Done => {
+            let who = account.map(|account| format!(", as {account}")).unwrap_or_default();
+            format!("The connection came back to life{}{who}.", when(relink.used_at))
+        }
         Stage::WrongAccount => {
             format!("They came back{back} with another account. Nothing was changed.")
         }

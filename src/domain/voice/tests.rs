@@ -11,7 +11,8 @@ use crate::domain::{
     check::{CredentialCheck, Doubt, Finding, Said, Way},
     client,
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
-    lifeline::{Life, MarkKind},
+    lifeline::{Life, MarkKind, SegmentKind, draw},
+    lineage::Consent,
     overview::{AttemptBucket, Cause, Ending, NeedsHumanGroup, Scale},
     provider::{Lifetimes, RefreshLifetime},
     refusal::ErrorClass,
@@ -118,6 +119,18 @@ fn checks() -> Vec<CredentialCheck> {
     clear.chain(Doubt::ALL.map(|doubt| of(Finding::Unknown, Some(doubt), true))).collect()
 }
 
+/// What can be said of a connection.
+fn say_all(one: &Connection, said: &mut Vec<String>) {
+    for endless in [false, true] {
+        said.push(headline(one, endless, AS_OF));
+        said.push(why(one, "Cronofy", endless, AS_OF));
+    }
+    said.push(in_short(one, AS_OF));
+    said.push(lifeline(&Life::of(one, &[], AS_OF)));
+    said.push(no_moment(one).into());
+    said.extend(no_relink(one));
+}
+
 /// Everything that can be said.
 fn all() -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
@@ -134,11 +147,10 @@ fn all() -> Vec<String> {
                     let until = AS_OF + Duration::hours(2);
                     let paused = Connection { client_paused_until: Some(until), ..one.clone() };
                     for one in [one, paused] {
-                        said.push(headline(&one, AS_OF));
-                        said.push(why(&one, "Cronofy", AS_OF));
-                        said.push(in_short(&one, AS_OF));
-                        said.push(lifeline(&Life::of(&one, &[], AS_OF)));
-                        said.extend(no_relink(&one));
+                        say_all(&one, &mut said);
+                        let imported = GrantType::Import;
+                        let one = Connection { generation: 1, grant_type: imported, ..one };
+                        say_all(&Connection { access_expires_at: None, ..one }, &mut said);
                     }
                 }
             }
@@ -183,6 +195,12 @@ fn all() -> Vec<String> {
     said.push(checking("Cronofy"));
     said.extend(client::StateName::ALL.into_iter().flat_map(|state| relink_refused(state, "A")));
     said.extend([first_consents(1), first_consents(2), client_paused(AS_OF)]);
+    said.extend([unseen_ends(1), unseen_ends(2), UNKNOWN_ACCOUNT.into()]);
+    for by_relink in [false, true] {
+        let consent = Consent { generation: 2, at: AS_OF, by_relink, fingerprint: None };
+        said.push(comes_by(&connection(State::Active), &[consent]));
+        said.extend([1, 2].map(|generation| consented(generation, by_relink).into()));
+    }
     said.extend([FIRST_CONSENT, END_PAUSE, PAUSED_CONNECTIONS, OTHER_SCOPES].map(str::to_owned));
     said.push(job_refused(&["A".into(), "B".into()]));
     said.extend(Way::ALL.map(|way| check_way(way).into()));
@@ -212,8 +230,10 @@ fn all() -> Vec<String> {
     for outcome in Outcome::ALL.map(Some).into_iter().chain([None]) {
         for ended in [None, Some(Ended::Replaced), Some(Ended::Revoked)] {
             let one = Relink { outcome, ended, ..link.clone() };
-            let advice = relink(&one, "Cronofy", AS_OF);
-            said.extend([advice.happened, advice.say.into()]);
+            for account in [None, Some("alice@example.com")] {
+                let advice = relink(&one, account, "Cronofy", AS_OF);
+                said.extend([advice.happened, advice.say.into()]);
+            }
         }
     }
     said.extend(Stage::ALL.map(|stage| relink_word(stage).into()));
@@ -293,7 +313,7 @@ fn everything_is_said_and_in_words_that_need_no_standard() {
 #[test]
 fn a_dead_grant_is_told_with_who_what_when_and_what_next() {
     let state = State::NeedsReauth { reason: Reason::Revoked, since: AS_OF - Duration::hours(2) };
-    let told = why(&connection(state), "Cronofy", AS_OF);
+    let told = why(&connection(state), "Cronofy", false, AS_OF);
     for part in ["Cronofy", "alice@example.com", "2 hours ago", "withdrawn", "Send a relink"] {
         assert!(told.contains(part), "{part} is missing in {told}");
     }
@@ -305,7 +325,7 @@ fn the_clients_trouble_stands_over_the_connections_own() {
     let one =
         Connection { client_state: client::StateName::CredentialsRejected, ..connection(state) };
     assert_eq!(next(&one, AS_OF), Next::MendClient);
-    assert!(why(&one, "Cronofy", AS_OF).contains("Accounting"));
+    assert!(why(&one, "Cronofy", false, AS_OF).contains("Accounting"));
 }
 
 #[test]
@@ -452,6 +472,52 @@ fn what_differs_from_what_was_asked_is_said_with_what_to_do() {
     assert_eq!(drift(&unknown, "Cronofy"), None, "the provider has not said");
 }
 
+/// Nobody is told of a scope that brings a refresh token; where none came, it was not granted.
+#[test]
+fn what_brought_no_refresh_token_was_not_granted() {
+    let asked = granted_of("openid offline_access read", "read");
+    assert_eq!(drift(&asked, "Cronofy"), None);
+    let without = Connection { has_refresh_token: false, ..asked };
+    assert_eq!(without.drift().unwrap().missing, ["offline_access"]);
+    let own = Connection { grant_type: GrantType::ClientCredentials, ..without.clone() };
+    assert_eq!(own.drift(), None, "it needs none");
+    let gone = Connection { state: State::Disconnected, ..without };
+    assert_eq!(gone.drift(), None, "it holds nothing any more");
+}
+
+/// By whether there is a refresh token, whether the access token has an end, and whether the provider says that
+/// it has none: the first line, whether a refresh is ahead, and how far the line is drawn.
+#[test]
+fn what_nothing_renews_is_told_alike_everywhere() {
+    let (sight, nobody) = ("Alive, with no end in sight.", "Alive, but nobody knows until when.");
+    let hour = Some(AS_OF + Duration::hours(1));
+    for (has_refresh_token, access_expires_at, endless, said, is_refreshed, open) in [
+        (true, hour, false, sight, true, false),
+        (true, None, false, sight, true, true),
+        (false, None, false, nobody, false, false),
+        (false, None, true, sight, false, false),
+    ] {
+        let one = Connection { has_refresh_token, access_expires_at, ..connection(State::Active) };
+        assert_eq!(headline(&one, endless, AS_OF), said);
+        let life = Life::of(&one, &[], AS_OF);
+        assert_eq!(life.due_at.is_some(), is_refreshed);
+        assert_eq!(lifeline(&life).contains("next refresh"), is_refreshed);
+        let left = |kind| kind == SegmentKind::AccessLeft;
+        let line = draw(&life);
+        assert_eq!(line.segments.iter().any(|one| left(one.kind) && one.open), open);
+        let unseen = !has_refresh_token && access_expires_at.is_none();
+        assert_eq!(one.may_end_unseen(), unseen);
+        assert_eq!(no_moment(&one) == "not in sight", !unseen);
+        assert_eq!(in_short(&one, AS_OF) == meaning(Standing::Alive), has_refresh_token);
+    }
+    let own = Connection {
+        grant_type: GrantType::ClientCredentials,
+        has_refresh_token: false,
+        ..connection(State::Active)
+    };
+    assert!(own.renews() && own.refresh_at(AS_OF).is_some());
+}
+
 #[test]
 fn the_answer_that_was_lost_is_the_first_with_the_token_that_is_held() {
     let before = Attempt { generation_before: 2, ..unheard(9) };
@@ -481,12 +547,12 @@ fn a_doubt_is_explained() {
         due_at: Some(AS_OF + Duration::minutes(4)),
         ..connection(State::InDoubt { attempt_id: Uuid::nil() })
     };
-    let said = why(&doubtful, "Cronofy", AS_OF);
+    let said = why(&doubtful, "Cronofy", false, AS_OF);
     for told in
         ["the answer was lost", "asks again in 4 minutes", "nothing is lost", "If it refuses"]
     {
         assert!(said.contains(told), "{told}: {said}");
     }
     let now = Connection { due_at: Some(AS_OF), ..doubtful };
-    assert!(why(&now, "Cronofy", AS_OF).contains("is about to ask again"));
+    assert!(why(&now, "Cronofy", false, AS_OF).contains("is about to ask again"));
 }

@@ -34,6 +34,8 @@ pub struct Texts {
     pub by_code: &'static str,
     pub which_account: &'static str,
     pub which_account_help: &'static str,
+    /// Where nobody knows whose it is to be.
+    pub any_account: &'static str,
     pub once: &'static str,
     pub go_on: &'static str,
     pub go_on_again: &'static str,
@@ -132,7 +134,7 @@ pub fn mail(language: Language, handed: &HandedRelink) -> (String, String) {
         handed.house.as_ref().map(|_| texts.mail_house),
         Some(body),
         Some(texts.mail_way),
-        handed.account.as_ref().map(|_| texts.mail_account),
+        Some(if handed.account.is_some() { texts.mail_account } else { texts.any_account }),
     ];
     let first: Vec<&str> = first.into_iter().flatten().collect();
     let first = first.join(" ");
@@ -186,6 +188,7 @@ mod tests {
             texts.by_code,
             texts.which_account,
             texts.which_account_help,
+            texts.any_account,
             texts.once,
             texts.go_on,
             texts.go_on_again,
@@ -248,6 +251,7 @@ mod tests {
                 id: uuid::Uuid::nil(),
                 url: "https://r.test/relink/x".into(),
                 expires_at: datetime!(2026-03-04 12:30 UTC),
+                account: Some("alice@example.com".into()),
             },
             service: "Cronofy".into(),
             account: Some("a…@example.com".into()),

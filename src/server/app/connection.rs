@@ -42,7 +42,7 @@ use super::{
     audit::Subject,
     client::effective,
     grant,
-    refresh::{self, Ask},
+    refresh::{self, Ask, Asker},
 };
 use crate::{
     domain::{
@@ -52,6 +52,7 @@ use crate::{
             Connection, ConnectionDetail, ConnectionFilter, ConnectionList, ConnectionPatch, Sort,
             Standing,
         },
+        lineage::Consent,
         page::{Count, Page, Paging},
         problem::Obstacle,
         provider::merged,
@@ -178,11 +179,15 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
         provider_name: provider.name.clone(),
         variables: provider.connection_variables(&client.variables).cloned().collect(),
         attempts: audit::page(attempts, ATTEMPTS_SHOWN, |attempt| attempt.id.to_string()),
+        consents: consents(&mut conn, &connection).await?,
         relinks: store::relink::list(&mut conn, id).await?,
         readers: audit::page(readers, READERS_SHOWN, |reader| reader.id.to_string()),
         audit: audit::page(done, AUDIT_SHOWN, |entry| entry.id.to_string()),
         offers_page: connection.can_reauthorize() && provider.offers_page(&values),
         offers_device: connection.can_reauthorize() && provider.offers_code(&values),
+        can_be_refreshed: connection.holds_tokens()
+            && grant::renewable(&provider, connection.grant_type, connection.has_refresh_token),
+        endless: provider.is_endless(),
         can_be_asked: connection.holds_tokens() && provider.endpoints.introspection.is_some(),
         extras: token::open_extras(app, &mut conn, &provider, connection.id).await?,
         told: ending::told(&mut conn, &connection).await?,
@@ -190,6 +195,17 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
         device,
         connection,
     })
+}
+
+/// The newest consents that brought it tokens, and the fingerprint of the one that it lives on.
+async fn consents(conn: &mut PgConnection, connection: &Connection) -> Result<Vec<Consent>> {
+    let (id, generation) = (connection.id, connection.generation);
+    let mut consents = store::audit::consents(conn, id, i64::from(ATTEMPTS_SHOWN)).await?;
+    if let Some(present) = consents.iter_mut().find(|consent| consent.generation == generation) {
+        let set = store::token_set::find(conn, id, generation).await?;
+        present.fingerprint = set.and_then(|set| set.fingerprint);
+    }
+    Ok(consents)
 }
 
 /// The history, newest first.
@@ -319,7 +335,8 @@ async fn ask_to_refresh(app: &App, actor: &Actor, id: Uuid, force: bool) -> Resu
     let subject = Subject::new(id, connection.name());
     refresh::ask::note(app, &mut tx, actor, subject, force).await?;
     tx.commit().await?;
-    refresh::now(app, &connection, Ask::new(Trigger::Manual, actor), force).await
+    let (ask, asker) = (Ask::new(Trigger::Manual, actor), Asker::of(actor, &connection));
+    refresh::asked(app, connection, ask, asker, force).await
 }
 
 /// [`refresh`], as one of many. What has no turn is asked for again and again, so it comes to the audit log
@@ -329,5 +346,6 @@ pub async fn refresh_in_turn(app: &App, actor: &Actor, id: Uuid) -> Result<Attem
     let mut conn = app.pool().acquire().await?;
     let connection = load(&mut conn, id).await?;
     drop(conn);
-    refresh::now(app, &connection, Ask::in_turn(actor, &connection), false).await
+    let (ask, asker) = (Ask::in_turn(actor, &connection), Asker::in_turn(actor, &connection));
+    refresh::asked(app, connection, ask, asker, false).await
 }

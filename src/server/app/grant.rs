@@ -139,7 +139,7 @@ pub(super) fn dates_with(profile: &Profile, before: &Before, grant: &Grant, jitt
     let clock = TokenClock {
         obtained_at: grant.obtained_at,
         access_expires_at: grant.access_expires_at,
-        refresh_expires_at: refresh_end(profile, before, grant),
+        refresh_expires_at: refresh_end(profile, before, grant).filter(|_| has_refresh_token),
         renewable: renewable(profile, before.grant_type, has_refresh_token),
     };
     policy.fixed |= before.shows_fixed_end(&clock);

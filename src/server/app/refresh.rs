@@ -38,7 +38,7 @@ use crate::{
     },
     server::store::{self, connection::lease},
 };
-pub use ask::Ask;
+pub use ask::{Ask, Asker};
 use claim::{Claimed, One};
 pub use contact::Contact;
 pub use engine::LEASE;
@@ -166,6 +166,26 @@ async fn make(app: &App, claimed: Claimed) -> anyhow::Result<Verdict> {
     )
     .increment(1);
     Ok(verdict)
+}
+
+/// [`now`], and what came of it in the audit log, though whoever asked may be gone by then.
+pub async fn asked(
+    app: &App,
+    connection: Connection,
+    ask: Ask,
+    asker: Asker,
+    force: bool,
+) -> Result<Attempt> {
+    let running = app.clone();
+    app.finish(async move {
+        let came = now(&running, &connection, ask, force).await;
+        if let Err(error) = asker.note(&running, &came).await {
+            let (id, error) = (connection.id, format!("{error:#}"));
+            tracing::error!(connection = %id, error, "what came of a refresh is not in the audit log");
+        }
+        came
+    })
+    .await
 }
 
 /// Refreshes one connection now, or joins the refresh that is under way or has just been. With `force`

@@ -126,6 +126,7 @@ pub async fn create_for(
         id: relink.id,
         url: app.address(&format!("relink/{}", secret.expose_secret())),
         expires_at: relink.expires_at,
+        account: connection.account().map(Into::into),
     })
 }
 
@@ -192,7 +193,7 @@ pub async fn invitation(app: &App, given: &str) -> Result<Invitation> {
         return Ok(Invitation::NotNow);
     }
     let Ways { profile, page, .. } = ways(app, &mut conn, &connection).await?;
-    let account = connection.account_label.as_deref().or(connection.account_id.as_deref());
+    let account = connection.account();
     let consent = match device {
         _ if page => Consent::Page,
         // What the provider said is for the staff.

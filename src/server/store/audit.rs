@@ -5,7 +5,10 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{Result, first_id};
-use crate::domain::audit::{AuditEntry, AuditFilter};
+use crate::domain::{
+    audit::{AuditEntry, AuditFilter},
+    lineage::Consent,
+};
 
 pub async fn insert(conn: &mut PgConnection, entry: &AuditEntry) -> Result<()> {
     sqlx::query!(
@@ -76,6 +79,27 @@ pub async fn of_subject(
         "SELECT id, at, actor_kind, actor_id, actor_label, action, subject_id, subject_label, detail
          FROM audit WHERE subject_id = $1 ORDER BY id DESC LIMIT $2",
         subject_id,
+        limit
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// The newest consents that brought a connection tokens.
+pub async fn consents(
+    conn: &mut PgConnection,
+    connection_id: Uuid,
+    limit: i64,
+) -> Result<Vec<Consent>> {
+    Ok(sqlx::query_as!(
+        Consent,
+        r#"SELECT (detail->>'generation')::bigint AS "generation!", at, actor_kind = 'relink' AS "by_relink!",
+                  NULL AS "fingerprint?: String"
+           FROM audit
+           WHERE subject_id = $1 AND action IN ('connection.connected', 'connection.reauthorized')
+             AND detail ? 'generation'
+           ORDER BY id DESC LIMIT $2"#,
+        connection_id.to_string(),
         limit
     )
     .fetch_all(conn)

@@ -13,12 +13,14 @@ use crate::domain::{
 
 /// How many connections there are of each state, by the state of their client; of the active ones,
 /// how many need a human before `soon`. What comes due before the end of a pause that the client's
-/// provider asked for is paused too.
+/// provider asked for is paused too. What nothing renews and has no known end (`Connection::may_end_unseen`) is
+/// counted by itself.
 pub struct Count {
     pub state: StateName,
     pub client_state: client::StateName,
     pub soon: bool,
     pub paused: bool,
+    pub unseen: bool,
     pub count: i64,
 }
 
@@ -32,9 +34,11 @@ pub async fn count(
                   n.paused_at IS NOT NULL
                   OR coalesce(c.state = 'ready' AND c.paused_until > $2 AND n.due_at < c.paused_until
                               AND n.state IN ('active', 'retrying', 'in_doubt'), false) AS "paused!",
+                  n.state = 'active' AND n.access_expires_at IS NULL
+                  AND NOT n.has_refresh_token AND n.grant_type <> 'client_credentials' AS "unseen!",
                   count(*) AS "count!"
            FROM connections n JOIN clients c ON c.id = n.client_id
-           GROUP BY 1, 2, 3, 4"#,
+           GROUP BY 1, 2, 3, 4, 5"#,
         soon,
         now
     )
@@ -47,6 +51,7 @@ pub async fn count(
             client_state: row.client_state.parse()?,
             soon: row.soon,
             paused: row.paused,
+            unseen: row.unseen,
             count: row.count,
         })
     })
@@ -156,7 +161,8 @@ pub async fn needs_human(
     Ok((all, alike.collect::<Result<_>>()?))
 }
 
-/// How many refreshes are due in each of `buckets` spans of `width` from `from` on, and before.
+/// How many refreshes are due in each of `buckets` spans of `width` from `from` on, and before. What nothing
+/// renews is due to be looked at, and never refreshed.
 pub async fn refreshes(
     conn: &mut PgConnection,
     from: OffsetDateTime,
@@ -167,6 +173,7 @@ pub async fn refreshes(
         r#"SELECT date_bin(make_interval(secs => $2), n.due_at, $1) AS "from!", count(*) AS "due!"
            FROM clients c JOIN connections n ON n.client_id = c.id
            WHERE c.state = 'ready' AND n.due_at < $1 + $3::int * make_interval(secs => $2)
+             AND (n.has_refresh_token OR n.grant_type = 'client_credentials')
            GROUP BY 1"#,
         from,
         width.as_seconds_f64(),

@@ -494,6 +494,7 @@ async fn each_link_has_its_mail(pool: PgPool) {
                 id: Uuid::nil(),
                 url: world.app.address(&format!("relink/{}", token(ids[1]))),
                 expires_at: links_end(&world, ids[1]).await,
+                account: Some("bob@example.com".into()),
             },
             service: "Service strict".into(),
             account: Some(mask("bob@example.com")),

@@ -100,8 +100,10 @@ fn needed(overview: &Overview, may: &May) -> AnyView {
         let href = path::connections_that_are(Standing::Pending);
         view! { <p class="more">{link(href, "", voice::first_consents(pending))}</p> }
     });
+    let unseen = (overview.unseen_ends > 0)
+        .then(|| view! { <p class="more">{voice::unseen_ends(overview.unseen_ends)}</p> });
     if ones.is_empty() && groups.is_empty() {
-        return view! { {nothing(Empty::NeedsHuman, ())} {pending} }.into_any();
+        return view! { {nothing(Empty::NeedsHuman, ())} {unseen} {pending} }.into_any();
     }
     let more = overview.hidden_needs();
     let more = (more > 0).then(|| {
@@ -111,6 +113,7 @@ fn needed(overview: &Overview, may: &May) -> AnyView {
     view! {
         {needs(ones, groups, overview.as_of, may)}
         {more}
+        {unseen}
         {pending}
     }
     .into_any()

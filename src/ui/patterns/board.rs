@@ -88,7 +88,9 @@ pub fn row(connection: Connection, as_of: OffsetDateTime) -> AnyView {
         (Standing::Disconnected, _) => view! { <span class="quiet">"–"</span> }.into_any(),
         (Standing::Pending, _) => view! { <strong>{voice::FIRST_CONSENT}</strong> }.into_any(),
         (_, Some(by)) => view! { <Ago at=by as_of/> }.into_any(),
-        (_, None) => view! { <span class="quiet">"not in sight"</span> }.into_any(),
+        (_, None) => {
+            view! { <span class="quiet">{voice::no_moment(&connection)}</span> }.into_any()
+        }
     };
     view! {
         <div class="board-state">

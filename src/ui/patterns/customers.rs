@@ -79,7 +79,8 @@ pub fn stragglers(stragglers: Vec<Straggler>, as_of: OffsetDateTime) -> AnyView 
     let rows = stragglers
         .into_iter()
         .map(|Straggler { entry, say, .. }| {
-            let happened = voice::relink(&entry.relink, &entry.service, as_of).happened;
+            let account = entry.account.as_deref();
+            let happened = voice::relink(&entry.relink, account, &entry.service, as_of).happened;
             let account = entry.account.filter(|account| *account != entry.connection);
             view! {
                 <li class="found">

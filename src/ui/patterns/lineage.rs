@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::{
     domain::{
-        attempt::Attempt,
+        lineage::{Came, Generation},
         voice::{self, Empty},
     },
     ui::components::{moment::Ago, notice::nothing},
@@ -15,29 +15,29 @@ use crate::{
 /// So much of a fingerprint is told apart at a glance.
 const SHOWN: usize = 12;
 
-/// The generations that refreshes brought, of these attempts, the newest first.
-pub fn lineage(attempts: &[Attempt], as_of: OffsetDateTime) -> AnyView {
-    let rows = attempts
-        .iter()
-        .filter_map(|attempt| {
-            let generation = attempt.generation_after?;
-            let (before, after) = (&attempt.fingerprint_before, &attempt.fingerprint_after);
-            let at = attempt.finished_at.unwrap_or(attempt.started_at);
-            Some(view! {
-                <li>
-                    <span class="tag">"Generation " {generation}</span>
-                    {fingerprint(after.as_deref())}
-                    <span>{voice::renewed(before.as_deref(), after.as_deref())}</span>
-                    <span class="quiet">
-                        "from generation " {attempt.generation_before} ", " <Ago at as_of/>
-                    </span>
-                </li>
-            })
-        })
-        .collect::<Vec<_>>();
-    if rows.is_empty() {
+pub fn lineage(generations: Vec<Generation<'_>>, as_of: OffsetDateTime) -> AnyView {
+    if generations.is_empty() {
         return nothing(Empty::Lineage, ());
     }
+    let rows = generations
+        .into_iter()
+        .map(|Generation { number, at, fingerprint: print, came }| {
+            let (how, from) = match came {
+                Came::Refresh { from, before } => (voice::renewed(before, print), Some(from)),
+                Came::Consent { by_relink } => (voice::consented(number, by_relink), None),
+            };
+            view! {
+                <li>
+                    <span class="tag">"Generation " {number}</span>
+                    {fingerprint(print)}
+                    <span>{how}</span>
+                    <span class="quiet">
+                        {from.map(|from| format!("from generation {from}, "))} <Ago at as_of/>
+                    </span>
+                </li>
+            }
+        })
+        .collect::<Vec<_>>();
     view! { <ul class="lines">{rows}</ul> }.into_any()
 }
 

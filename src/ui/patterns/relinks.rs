@@ -21,7 +21,12 @@ use crate::{
 };
 
 /// A connection's own.
-pub fn relinks(relinks: &[Relink], service: &str, as_of: OffsetDateTime) -> AnyView {
+pub fn relinks(
+    relinks: &[Relink],
+    account: Option<&str>,
+    service: &str,
+    as_of: OffsetDateTime,
+) -> AnyView {
     if relinks.is_empty() {
         return nothing(Empty::Relinks, ());
     }
@@ -31,7 +36,7 @@ pub fn relinks(relinks: &[Relink], service: &str, as_of: OffsetDateTime) -> AnyV
             view! {
                 <li>
                     {stage(Stage::of(relink, as_of))}
-                    <span>{voice::relink(relink, service, as_of).happened}</span>
+                    <span>{voice::relink(relink, account, service, as_of).happened}</span>
                     <span class="quiet">
                         "made by " {relink.created_by.clone()} " on " <Day at=relink.created_at/>
                         " · " {link(path::relink_watch(relink.id), "", "watch")}
@@ -48,7 +53,8 @@ pub fn entries(entries: Vec<RelinkEntry>, as_of: OffsetDateTime) -> AnyView {
     let rows = entries
         .into_iter()
         .map(|entry| {
-            let happened = voice::relink(&entry.relink, &entry.service, as_of).happened;
+            let account = entry.account.as_deref();
+            let happened = voice::relink(&entry.relink, account, &entry.service, as_of).happened;
             let account = entry.account.filter(|account| *account != entry.connection);
             view! {
                 <li class="found">
@@ -91,7 +97,7 @@ pub fn stage(stage: Stage) -> AnyView {
 
 /// Where a link stands, and what to say to the customer.
 pub fn advice(entry: &RelinkEntry, as_of: OffsetDateTime) -> AnyView {
-    let advice = voice::relink(&entry.relink, &entry.service, as_of);
+    let advice = voice::relink(&entry.relink, entry.account.as_deref(), &entry.service, as_of);
     let state = match advice.well {
         Some(true) => "alive",
         Some(false) => "needs-person",
@@ -100,9 +106,12 @@ pub fn advice(entry: &RelinkEntry, as_of: OffsetDateTime) -> AnyView {
     let first = voice::relink_refused(entry.client_state, &entry.client);
     let say = first.filter(|_| entry.stage != Stage::Done).unwrap_or_else(|| advice.say.to_owned());
     let detail = entry.relink.detail.clone().filter(|_| !entry.stage.is_over());
+    let mind =
+        (entry.account.is_none() && !entry.stage.is_over()).then_some(voice::UNKNOWN_ACCOUNT);
     view! {
         <div class="status" data-state=state role="status">
             <p class="headline">{advice.happened}</p>
+            {mind.map(|mind| view! { <p>{mind}</p> })}
             <dl class="facts is-last">
                 <div>
                     <dt>"Say"</dt>

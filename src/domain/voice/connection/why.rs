@@ -9,9 +9,15 @@ use crate::domain::{
     voice::{ago, day, error_class, exact, relative, span},
 };
 
-/// Why it stands as it does, in plain words, with what comes next.
-pub fn why(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> String {
-    let mut told = cause(connection, provider, as_of);
+/// Why it stands as it does, in plain words, with what comes next. `endless`: access tokens of the provider have
+/// no end.
+pub fn why(
+    connection: &Connection,
+    provider: &str,
+    endless: bool,
+    as_of: OffsetDateTime,
+) -> String {
+    let mut told = cause(connection, provider, endless, as_of);
     let standing = connection.standing(as_of);
     if let Some(end) = connection.access_expires_at.filter(|end| *end > as_of)
         && !matches!(standing, Standing::Alive | Standing::Soon | Standing::Disconnected)
@@ -24,7 +30,7 @@ pub fn why(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> St
     told
 }
 
-fn cause(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> String {
+fn cause(connection: &Connection, provider: &str, endless: bool, as_of: OffsetDateTime) -> String {
     let account = connection.account_label.as_deref().unwrap_or_else(|| connection.name());
     let client = &connection.client_name;
     match (connection.client_state, &connection.state) {
@@ -58,6 +64,7 @@ fn cause(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> Stri
             "It was made, but nobody has given consent at {provider} yet. Go there now, or send a \
              relink to the account's owner."
         ),
+        (_, State::Active) if connection.may_end_unseen() => unseen(provider, endless),
         (_, State::Active) => alive(connection, provider, as_of),
         (_, State::Retrying { attempts, last_error, .. }) => format!(
             "{} Tried {attempts} {} so far; Regrant goes on by itself.",
@@ -65,6 +72,17 @@ fn cause(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> Stri
             if *attempts == 1 { "time" } else { "times" },
         ),
         (_, State::InDoubt { .. }) => in_doubt(connection, provider, account, as_of),
+        (_, State::NeedsReauth { reason: Reason::Revoked, since })
+            if connection.never_renewed() =>
+        {
+            format!(
+                "{provider} refused the refresh token that was imported, {}, and it never worked here. It may \
+                 have been mistyped or cut short, used up elsewhere, or given to another client; or \
+                 consent was withdrawn. Import the right one as another connection, or send a relink to the \
+                 account's owner.",
+                ago(*since, as_of)
+            )
+        }
         (_, State::NeedsReauth { reason: cause, since }) => {
             reason(*cause, provider, account, &ago(*since, as_of))
         }
@@ -115,11 +133,24 @@ pub fn client_pause(provider: &str, client: &str, until: OffsetDateTime) -> Stri
     )
 }
 
+/// What nothing renews, and of which no end is known.
+fn unseen(provider: &str, endless: bool) -> String {
+    match endless {
+        true => format!(
+            "It needs no refresh: the access tokens of {provider} have no end. It works until access is \
+             removed there."
+        ),
+        false => format!(
+            "It works until its access token ends, and nobody knows when that is: Regrant holds no refresh token \
+             of {provider} for it and was told of no end, so it can neither renew it nor warn anybody. Connect \
+             it anew, or import it again with what is missing."
+        ),
+    }
+}
+
 fn alive(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> String {
-    let renews =
-        connection.has_refresh_token || connection.grant_type == GrantType::ClientCredentials;
     let renewal = match connection.due_at {
-        _ if !renews => "It works until its access token ends.".into(),
+        _ if !connection.renews() => "It works until its access token ends.".into(),
         Some(due) if due > as_of => format!("Regrant refreshes it {}.", relative(due, as_of)),
         Some(_) => "Regrant is about to refresh it.".into(),
         None => "It needs no refresh.".into(),
@@ -136,9 +167,6 @@ fn alive(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> Stri
         ),
         (None, GrantType::ClientCredentials) => {
             " It belongs to the client itself, so nobody has to give consent.".into()
-        }
-        (None, _) if !connection.has_refresh_token => {
-            format!(" {provider} gave no refresh token, and Regrant does not know when that is.")
         }
         (None, _) if connection.refresh_expires_at.is_some() => {
             " As long as it is refreshed in time, it goes on for ever as far as Regrant knows."

@@ -30,6 +30,7 @@ pub static TEXTS: Texts = Texts {
     which_account: "Verwenden Sie dieses Konto",
     which_account_help: "Ein Teil ist verdeckt, denn ein Link kann in falsche Hände geraten. Mit \
                          einem anderen Konto wird nichts geändert.",
+    any_account: "Verbunden wird das Konto, mit dem Sie sich bei {service} anmelden.",
     once: "Der Link gilt einmal. Bis Sie zustimmen, wird nichts geändert.",
     go_on: "Weiter zu {service}",
     go_on_again: "Mit dem richtigen Konto noch einmal versuchen",

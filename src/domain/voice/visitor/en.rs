@@ -30,6 +30,7 @@ pub static TEXTS: Texts = Texts {
     which_account: "Use this account",
     which_account_help: "Some of it is hidden, since a link may go astray. With another account \
                          nothing is changed.",
+    any_account: "The account that you sign in with at {service} is the one that will be connected.",
     once: "The link works once. Nothing is changed until you allow it.",
     go_on: "Continue to {service}",
     go_on_again: "Try again with the right account",

@@ -48,8 +48,12 @@ pub async fn export(
                 let entry = one.entry;
                 let connection = connections.get(&entry.relink.connection_id)?;
                 let url = one.link.filter(|_| !relink::stops_consent(entry.client_state))?;
-                let made =
-                    CreatedRelink { id: entry.relink.id, url, expires_at: entry.relink.expires_at };
+                let made = CreatedRelink {
+                    id: entry.relink.id,
+                    url,
+                    expires_at: entry.relink.expires_at,
+                    account: entry.account.clone(),
+                };
                 let handed = relink::to_hand_over(made, &entry, connection, &brand);
                 let (subject, text) = visitor::mail(language, &handed);
                 Some(Mail {

@@ -100,7 +100,7 @@ pub(super) async fn see(
             }
             _ => None,
         };
-        let say = voice::relink(&entry.relink, &entry.service, app.now()).say.to_owned();
+        let say = voice::relink(&entry.relink, None, &entry.service, app.now()).say.to_owned();
         seen.push(Straggler { number: one.number, entry, say, link });
     }
     Ok(seen)

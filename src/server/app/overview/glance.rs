@@ -29,6 +29,7 @@ pub const BEHIND: Duration = Duration::DAY;
 pub struct Glance {
     pub as_of: OffsetDateTime,
     pub counts: Vec<(Standing, i64)>,
+    pub unseen_ends: i64,
     pub needs: Needs,
     /// What runs out, between the edges of all scales.
     pub expiries: Vec<Tally>,
@@ -45,9 +46,12 @@ async fn take(app: &App) -> Result<Glance> {
     // To the second, so that it stands well in addresses.
     let now = app.now().truncate_to_second();
     let mut conn = app.pool().acquire().await?;
-    let mut counts: Vec<(Standing, i64)> = Vec::new();
+    let (mut counts, mut unseen_ends) = (Vec::<(Standing, i64)>::new(), 0);
     for row in store::overview::count(&mut conn, now, now + SOON).await? {
         let standing = standing(&row);
+        if standing == Standing::Alive && row.unseen {
+            unseen_ends += row.count;
+        }
         match counts.iter_mut().find(|(known, _)| *known == standing) {
             Some((_, count)) => *count += row.count,
             None => counts.push((standing, row.count)),
@@ -56,6 +60,7 @@ async fn take(app: &App) -> Result<Glance> {
     Ok(Glance {
         as_of: now,
         counts,
+        unseen_ends,
         needs: need::count(&mut conn, now).await?,
         expiries: store::overview::expiries(&mut conn, &all_edges(now)).await?,
         refreshes: store::overview::refreshes(&mut conn, now, DUE_BUCKET, DUE_BUCKETS).await?,

@@ -1,15 +1,20 @@
 //! Who asks for a refresh, and what the audit log says of it. Where that is written once there is an attempt, it is
-//! written with the intent: whoever asked may be gone when the answer comes, and the provider was asked.
+//! written with the intent: whoever asked may be gone when the answer comes, and the provider was asked. What came
+//! of it is an entry of its own, since nothing that stands in the log is changed.
 
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    domain::{attempt::Trigger, connection::Connection},
+    domain::{
+        attempt::{Attempt, Trigger, Verdict},
+        connection::Connection,
+    },
     server::app::{
-        Actor, App, Result,
+        Actor, App, Error, Result,
         audit::{self, Party, Subject, Who},
+        error::Conflict,
     },
 };
 
@@ -26,6 +31,59 @@ struct Noted {
     label: String,
 }
 
+impl Noted {
+    fn of(actor: &Actor, connection: &Connection) -> Self {
+        Self { who: actor.into(), id: connection.id, label: connection.name().to_owned() }
+    }
+}
+
+/// Whom a refresh that was asked for is to be answered to.
+pub struct Asker {
+    noted: Noted,
+    /// It is one of many, and what has no turn is asked for again.
+    in_turn: bool,
+}
+
+impl Asker {
+    pub fn of(actor: &Actor, connection: &Connection) -> Self {
+        Self { noted: Noted::of(actor, connection), in_turn: false }
+    }
+
+    pub fn in_turn(actor: &Actor, connection: &Connection) -> Self {
+        Self { in_turn: true, ..Self::of(actor, connection) }
+    }
+
+    /// Writes what came of it.
+    pub(super) async fn note(&self, app: &App, came: &Result<Attempt>) -> Result<()> {
+        let (action, detail) = match came {
+            Ok(Attempt {
+                verdict: verdict @ Some(Verdict::Refreshed | Verdict::Superseded),
+                ..
+            }) => (REFRESHED, json!({ "outcome": verdict })),
+            Ok(Attempt { verdict, error_code, .. }) => {
+                (FAILED, json!({ "outcome": verdict, "provider_said": error_code }))
+            }
+            Err(Error::Conflict(Conflict { obstacle, why })) => {
+                (FAILED, json!({ "outcome": obstacle, "why": why }))
+            }
+            Err(Error::ReauthRequired(reason)) => {
+                (FAILED, json!({ "outcome": "reauth_required", "why": reason }))
+            }
+            Err(_) if self.in_turn => return Ok(()),
+            Err(error) => {
+                let problem = error.problem();
+                (FAILED, json!({ "outcome": problem.code, "why": problem.message }))
+            }
+        };
+        let mut conn = app.pool().acquire().await?;
+        let Noted { who, id, label } = &self.noted;
+        audit::record(app, &mut conn, who, action, Subject::new(id, label), detail).await
+    }
+}
+
+const REFRESHED: &str = "connection.refreshed";
+const FAILED: &str = "connection.refresh_failed";
+
 impl Ask {
     /// Of this nothing is written, or it was before.
     pub fn new(trigger: Trigger, actor: &Actor) -> Self {
@@ -34,8 +92,7 @@ impl Ask {
 
     /// One of many, which may have no turn for long: it is written once there is an attempt.
     pub fn in_turn(actor: &Actor, connection: &Connection) -> Self {
-        let (id, label) = (connection.id, connection.name().to_owned());
-        let noted = Some(Noted { who: actor.into(), id, label });
+        let noted = Some(Noted::of(actor, connection));
         Self { noted, ..Self::new(Trigger::Manual, actor) }
     }
 

@@ -27,6 +27,9 @@ pub struct Overview {
     /// How many connections stand how: `alive`, `soon`, `retrying`, `needs-person`,
     /// `client-refused`, `paused`, `pending`, `disconnected`. Those with none are absent.
     counts: BTreeMap<&'static str, i64>,
+    /// How many of the living nothing renews, and no end of them is known: they can be over at any time, and
+    /// need a human then. Not counted below.
+    unseen_ends: i64,
     /// How many connections need a human now or within seven days.
     needs_human_count: i64,
     /// Those of them that are told by themselves, soonest first.
@@ -76,6 +79,7 @@ async fn get(
     Ok(Json(Overview {
         as_of: found.as_of,
         counts: counts.collect(),
+        unseen_ends: found.unseen_ends,
         needs_human_count: found.needs_human_count,
         needs_human: needs_human.collect(),
         needs_human_groups: found.needs_human_groups,

@@ -65,7 +65,7 @@ pub fn unreadable_expiries<'p>(
     let unreadable = |sources| expiry::unreadable(response, sources, obtained_at);
     let says_never = |at: &&str| {
         let said = response.pointer(at).and_then(Value::as_f64);
-        is_endless(profile) && said.is_some_and(|number| number <= 0.0)
+        profile.is_endless() && said.is_some_and(|number| number <= 0.0)
     };
     let access = unreadable(&profile.response.expiry).filter(|at| !says_never(at));
     access.into_iter().chain(unreadable(&profile.response.refresh_expiry))
@@ -80,12 +80,7 @@ fn over<'p>(
     let zero = expiry::zero(response, &profile.response.expiry, obtained_at)?;
     let token = response::text(response, &profile.response.access_token)?;
     let says_itself = jwt::claims(token).as_ref().and_then(jwt::expiry).is_some();
-    (!says_itself && !is_endless(profile)).then_some(zero)
-}
-
-/// Whether tokens have no end at a provider. Some write zero for that, or less.
-fn is_endless(profile: &Profile) -> bool {
-    profile.renewal == Renewal::None && profile.lifetimes.access_seconds.is_none()
+    (!says_itself && !profile.is_endless()).then_some(zero)
 }
 
 fn is_renewable(profile: &Profile, given: &Grant) -> bool {

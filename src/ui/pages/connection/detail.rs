@@ -18,6 +18,7 @@ use crate::{
         device::DeviceState,
         introspection::Liveness,
         lifeline::Life,
+        lineage::lineage as generations,
         provider::Variable,
         relink::CreatedRelink,
         voice::{self, Empty},
@@ -74,11 +75,14 @@ fn show(
         provider_name,
         variables,
         attempts: history,
+        consents,
         relinks: sent,
         readers,
         audit: done,
         offers_page,
         offers_device,
+        can_be_refreshed,
+        endless,
         can_be_asked,
         extras,
         told,
@@ -102,7 +106,7 @@ fn show(
         })}
         {notice(&done.items, &connection)}
         <div class="status" data-state=standing.as_str()>
-            <p class="headline">{voice::headline(&connection, as_of)}</p>
+            <p class="headline">{voice::headline(&connection, endless, as_of)}</p>
             {device.and_then(|device| device::waiting(&device, &connection, &provider_name, as_of))}
             {actions(
                 &connection,
@@ -111,7 +115,7 @@ fn show(
                 may,
                 doings,
                 history.items.first(),
-                Ways { offers_page, offers_device, can_be_asked, waits_for_code },
+                Ways { offers_page, offers_device, can_be_refreshed, can_be_asked, waits_for_code },
             )}
             {move || {
                 relinked
@@ -123,15 +127,22 @@ fn show(
         {(!disconnected).then(|| lifeline::large(&life, standing))}
         <div class="why">
             <p>
-                {voice::why(&connection, &provider_name, as_of)}
+                {voice::why(&connection, &provider_name, endless, as_of)}
                 {told.map(|told| format!(" {}", voice::told(told, &provider_name)))}
                 {lost.map(|lost| format!(" {lost}"))}
                 {ran_out.map(|why| format!(" {why}"))}
             </p>
             {last_error(&connection, &provider_name, as_of)}
         </div>
-        {section("Facts", "", facts(&connection, &variables, extras, &provider_name, as_of))}
-        {section("Lineage", voice::LINEAGE, lineage(&history.items, as_of))}
+        {section("Facts", "", facts(
+            &connection,
+            voice::comes_by(&connection, &consents),
+            &variables,
+            extras,
+            &provider_name,
+            as_of,
+        ))}
+        {section("Lineage", voice::LINEAGE, lineage(generations(&history.items, &consents), as_of))}
         {section("Refreshes", "Newest first", view! {
             {attempts(&history.items, &provider_name, as_of)}
         })}
@@ -146,7 +157,7 @@ fn show(
         )}
         {(may_relink || !sent.is_empty())
             .then(|| {
-                section("Relinks", "", relinks::relinks(&sent, &service, as_of))
+                section("Relinks", "", relinks::relinks(&sent, connection.account(), &service, as_of))
             })}
         {may
             .allows(Permission::AuditRead)
@@ -220,6 +231,7 @@ fn last_error(connection: &Connection, provider: &str, as_of: OffsetDateTime) ->
 
 fn facts(
     connection: &Connection,
+    comes_by: String,
     variables: &[Variable],
     extras: Vec<(String, String)>,
     provider: &str,
@@ -267,7 +279,7 @@ fn facts(
             }
             .into_any(),
         ),
-        ("Comes by", voice::grant_type(connection.grant_type).into_any()),
+        ("Comes by", comes_by.into_any()),
         ("Access token ends", when(connection.access_expires_at, "not known")),
         (
             "Refresh token ends",
@@ -279,12 +291,12 @@ fn facts(
                 view! { <span class="quiet">"there is none"</span> }.into_any()
             },
         ),
-        ("Next refresh", when(connection.held_until(as_of).or(connection.due_at), "none planned")),
+        ("Next refresh", when(connection.refresh_at(as_of), "none planned")),
         (
             "Needs a person",
             match connection.state {
                 State::Pending => voice::FIRST_CONSENT.into_any(),
-                _ => when(dead_since.or(connection.needs_human_by), "not in sight"),
+                _ => when(dead_since.or(connection.needs_human_by), voice::no_moment(connection)),
             },
         ),
         ("Generation", connection.generation.into_any()),

@@ -82,6 +82,7 @@ impl Doings {
 pub struct Ways {
     pub offers_page: bool,
     pub offers_device: bool,
+    pub can_be_refreshed: bool,
     pub can_be_asked: bool,
     /// Whether a code for another device waits to be typed.
     pub waits_for_code: bool,
@@ -95,7 +96,7 @@ pub fn actions(
     may: &May,
     doings: Doings,
     newest: Option<&Attempt>,
-    Ways { offers_page, offers_device, can_be_asked, waits_for_code }: Ways,
+    Ways { offers_page, offers_device, can_be_refreshed, can_be_asked, waits_for_code }: Ways,
 ) -> AnyView {
     let id = || hidden("id", connection.id);
     let next = voice::next(connection, as_of);
@@ -103,7 +104,10 @@ pub fn actions(
     let consent = (offers_page || offers_device)
         && connection.state != State::Disconnected
         && next != Next::MendClient;
-    let relink = (consent && may.allows(Permission::ConnectionsRelink)).then(|| {
+    let sends = consent && may.allows(Permission::ConnectionsRelink);
+    let no_relink = voice::no_relink(connection).filter(|_| sends);
+    let mind = voice::unknown_account(connection).filter(|_| sends);
+    let relink = (sends && no_relink.is_none()).then(|| {
         // While a code waits, typing it is what is to be done.
         let weight = if next == Next::Consent && !waits_for_code { "primary" } else { "" };
         button_form(doings.relink, id(), "Create a relink", weight)
@@ -124,7 +128,7 @@ pub fn actions(
             };
             button_form(doings.device, id(), label, "")
         });
-    let refreshable = connection.generation > 0
+    let refreshable = can_be_refreshed
         && matches!(
             connection.state,
             State::Active | State::Retrying { .. } | State::InDoubt { .. }
@@ -168,6 +172,8 @@ pub fn actions(
         <div class="actions">
             {mend} {pause} {replace} {first.into_iter().flatten().collect::<Vec<_>>()} {ask}
         </div>
+        {no_relink.map(|why| view! { <p class="sub">"No relink can be made. " {why}</p> })}
+        {mind.map(|mind| view! { <p class="sub">{mind}</p> })}
         <div aria-live="polite" data-kept="">{told}</div>
     }
     .into_any()

@@ -102,6 +102,7 @@ fn results(found: ConnectionList, may: &May, create: Doing<Create>) -> AnyView {
             let external = connection.external_id.clone();
             let none = voice::no_relink(&connection);
             let makes = may.allows(Permission::ConnectionsRelink) && none.is_none();
+            let mind = voice::unknown_account(&connection).filter(|_| makes);
             let anew = (connection.state == State::Disconnected
                 && may.allows(Permission::ConnectionsWrite))
             .then(|| {
@@ -132,6 +133,7 @@ fn results(found: ConnectionList, may: &May, create: Doing<Create>) -> AnyView {
                             {external.map(|external| format!(" · {external}"))}
                         </p>
                         {none.map(|why| view! { <p class="sub">{why}</p> })}
+                        {mind.map(|mind| view! { <p class="sub">{mind}</p> })}
                     </div>
                     {form} {anew}
                 </li>

@@ -74,8 +74,8 @@ fn open(brand: &Brand, asked: Asked, token: &str, last: Option<relink::Outcome>)
         Consent::Page => texts.by_page,
         Consent::Code | Consent::Asked { .. } => texts.by_code,
     };
-    let account = account.map(|account| {
-        view! {
+    let account = match account {
+        Some(account) => view! {
             <dl class="facts is-boxed">
                 <div>
                     <dt>{texts.which_account}</dt>
@@ -86,7 +86,9 @@ fn open(brand: &Brand, asked: Asked, token: &str, last: Option<relink::Outcome>)
                 </div>
             </dl>
         }
-    });
+        .into_any(),
+        None => view! { <p>{named(texts.any_account)}</p> }.into_any(),
+    };
     let here = match last {
         Some(outcome) => path::relink_again(token, outcome),
         None => path::relink(token),

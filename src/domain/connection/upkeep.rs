@@ -1,0 +1,29 @@
+//! What keeps a connection alive, and what is known of its end.
+
+use time::OffsetDateTime;
+
+use super::{Connection, GrantType, State};
+
+impl Connection {
+    /// Whether new tokens come without a person. What nothing renews lasts as long as its access token.
+    pub fn renews(&self) -> bool {
+        self.has_refresh_token || self.grant_type == GrantType::ClientCredentials
+    }
+
+    /// When it is refreshed next. What nothing renews is only looked at, once its access token ends.
+    pub fn refresh_at(&self, as_of: OffsetDateTime) -> Option<OffsetDateTime> {
+        self.held_until(as_of).or(self.due_at).filter(|_| self.renews())
+    }
+
+    /// Whether it works, nothing renews it, and no end of its access token is known: nobody can be told before
+    /// it is over.
+    pub fn may_end_unseen(&self) -> bool {
+        self.state == State::Active && !self.renews() && self.access_expires_at.is_none()
+    }
+
+    /// Whether its refresh token was handed in, and none has brought anything since: it may never have been
+    /// good.
+    pub fn never_renewed(&self) -> bool {
+        self.grant_type == GrantType::Import && self.generation == 1
+    }
+}

@@ -1,0 +1,115 @@
+//! What nothing renews: all that is told of it is one truth.
+
+use serde_json::json;
+use sqlx::PgPool;
+use time::Duration;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        access::{Role, Scope},
+        connection::{Connection, Reason},
+        overview::Scale,
+        provider::Renewal,
+    },
+    server::app::{self, Actor},
+    tests::support::{Browser, World},
+};
+
+async fn page(browser: &mut Browser, id: Uuid) -> String {
+    browser.get(&format!("/connections/{id}")).await.text
+}
+
+async fn import(world: &World, client: Uuid, response: serde_json::Value) -> Connection {
+    world.import_text(client, response.to_string()).await.expect("an import")
+}
+
+/// How many refreshes the overview expects within a day.
+async fn ahead(world: &World) -> i64 {
+    let told = app::overview::get(&world.app, &Actor::System, Scale::Day).await.unwrap();
+    told.refreshes.buckets.iter().map(|bucket| bucket.due).sum()
+}
+
+#[sqlx::test]
+async fn what_nothing_renews_has_no_next_refresh(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let lives = world.import(client).await;
+    let told = page(&mut admin, lives).await;
+    assert!(told.contains("Refresh now") && told.contains("ext refresh in"), "{told}");
+    let response = json!({ "access_token": "a", "expires_in": 36_000 });
+    let id = import(&world, client, response).await.id;
+    let told = page(&mut admin, id).await;
+    assert!(!told.contains("Refresh now") && told.contains("none planned"), "{told}");
+    assert!(!told.contains("ext refresh in") && !told.contains("is-due"), "{told}");
+    assert_eq!(ahead(&world).await, 1, "the one that is renewed");
+}
+
+#[sqlx::test]
+async fn what_may_be_over_unseen_is_not_told_to_have_no_end(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let id = import(&world, client, json!({ "access_token": "a" })).await.id;
+    let told = page(&mut admin, id).await;
+    for part in ["Alive, but nobody knows until when.", "no end known", "No relink can be made."] {
+        assert!(told.contains(part), "{part} is missing in {told}");
+    }
+    for part in ["no end in sight", "Refresh now", "Create a relink"] {
+        assert!(!told.contains(part), "{part} is in {told}");
+    }
+    let list = admin.get("/connections").await.text;
+    assert!(list.contains("no end known") && !list.contains("not in sight"), "{list}");
+    let told = admin.get("/").await.text;
+    assert!(told.contains("1 connection works, but nothing renews it"), "{told}");
+    let program = world.program(&[Scope::ConnectionsRead]).await;
+    assert_eq!(program.get("/overview").await.ok()["unseen_ends"], 1);
+}
+
+#[sqlx::test]
+async fn what_has_no_end_is_told_so_where_the_provider_says_it(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.provider("lasting", |profile| profile.renewal = Renewal::None).await;
+    let client = world.client_of("lasting", "one", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let id = import(&world, client, json!({ "access_token": "a" })).await.id;
+    let told = page(&mut admin, id).await;
+    assert!(told.contains("Alive, with no end in sight."), "{told}");
+    assert!(told.contains("the access tokens of Service lasting have no end"), "{told}");
+}
+
+#[sqlx::test]
+async fn what_is_not_held_does_not_end(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.provider("short", |profile| profile.lifetimes.refresh_seconds = Some(86_400)).await;
+    let client = world.client_of("short", "one", |_| {}).await;
+    let without = import(&world, client, json!({ "access_token": "a", "expires_in": 9 })).await;
+    assert_eq!(without.refresh_expires_at, None);
+    let response = json!({ "access_token": "b", "expires_in": 9, "refresh_token": "r" });
+    let with = import(&world, client, response).await;
+    assert_eq!(with.refresh_expires_at, Some(world.now() + Duration::days(1)));
+}
+
+/// Nobody need have withdrawn anything.
+#[sqlx::test]
+async fn a_refresh_token_that_never_worked_may_have_been_mistyped(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let worked = world.import(client).await;
+    world.until_due(worked).await;
+    world.tick().await;
+    world.sandbox.revoke_account("alice");
+    let response = json!({ "access_token": "a", "expires_in": 60, "refresh_token": "mistyped" });
+    let never = import(&world, client, response).await.id;
+    world.until_due(worked).await;
+    world.tick().await;
+    for id in [worked, never] {
+        assert_eq!(world.reason(id).await, Some(Reason::Revoked));
+    }
+    let told = page(&mut admin, never).await;
+    assert!(told.contains("it never worked here") && told.contains("mistyped"), "{told}");
+    let told = page(&mut admin, worked).await;
+    assert!(told.contains("consent was withdrawn, the password"), "{told}");
+}

@@ -1,0 +1,67 @@
+//! A link of a connection whose account nobody knows: whoever consents becomes it, and all are told.
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use super::{follow, token_of};
+use crate::{
+    domain::{
+        access::{Role, Scope},
+        connection::StateName,
+        relink::CreatedRelink,
+        voice,
+    },
+    server::app::connection::{self, NewConnection, TokenResponse},
+    tests::support::{World, new_connection},
+};
+
+#[sqlx::test]
+async fn whoever_consents_becomes_the_account_and_support_knows_it(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let response = json!({ "access_token": "a", "expires_in": 60, "refresh_token": "r" });
+    let new = NewConnection { label: "Nobody's".into(), ..new_connection(client) };
+    let response = TokenResponse::from_text(response.to_string(), None);
+    let imported = connection::import_text(&world.app, &world.admin, new, response).await;
+    let id = imported.unwrap().0.id;
+    world.until_due(id).await;
+    world.tick().await;
+    assert_eq!(world.state(id).await.name(), StateName::NeedsReauth);
+
+    let mut support = world.sign_in(Role::Support).await;
+    for page in [format!("/connections/{id}"), "/relinks?q=nobody".into()] {
+        let text = support.get(&page).await.text;
+        assert!(text.contains(voice::UNKNOWN_ACCOUNT), "{page}: {text}");
+    }
+    let made = support.call("connection/relink", &[("id", &id.to_string())]).await;
+    let relink: CreatedRelink = made.json();
+    let watch = format!("/relinks/{}", relink.id);
+    assert!(support.get(&watch).await.text.contains(voice::UNKNOWN_ACCOUNT));
+
+    let program = world.program(&[Scope::ConnectionsRelink, Scope::ConnectionsRead]).await;
+    let again = program.press(&format!("/connections/{id}/relink")).await.ok();
+    assert_eq!(again.get("account"), Some(&Value::Null));
+    let relink: CreatedRelink = serde_json::from_value(again).unwrap();
+    let mut owner = world.browser();
+    let page = owner.get(&relink.url).await.text;
+    assert!(page.contains("sign in with at Service strict is the one that will be"), "{page}");
+    let landed = follow(&world, &mut owner, &token_of(&relink), "carol").await;
+    assert_eq!(landed, "/relink/outcome/done");
+
+    let page = support.get(&format!("/relinks/{}", relink.id)).await.text;
+    assert!(page.contains(", as carol@example.com."), "{page}");
+    assert!(!page.contains(voice::UNKNOWN_ACCOUNT), "{page}");
+    let told = program.get(&format!("/relinks/{}", relink.id)).await.ok();
+    assert_eq!(told["account"], "carol@example.com");
+}
+
+#[sqlx::test]
+async fn an_account_that_is_known_needs_no_warning(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = super::dead(&world).await;
+    let page = support.get(&format!("/connections/{id}")).await.text;
+    assert!(page.contains("Create a relink") && !page.contains(voice::UNKNOWN_ACCOUNT), "{page}");
+    let program = world.program(&[Scope::ConnectionsRelink]).await;
+    let made = program.press(&format!("/connections/{id}/relink")).await.ok();
+    assert_eq!(made["account"], "alice@example.com");
+}
