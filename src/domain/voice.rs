@@ -44,7 +44,9 @@ pub use connection::{
 };
 pub use done::done;
 pub use empty::{Empty, empty};
-pub use import::{import, nothing_read};
+pub use import::{
+    ACCESS_TOKEN_WANTED, ZERO_EXPIRY, expiry_wanted, import, import_after_trial, nothing_read,
+};
 pub use job::{
     job, job_action, job_broke_off, job_changed, job_customer_busy, job_disconnected, job_done,
     job_gone, job_key_used, job_meaning, job_name, job_not_allowed, job_nothing_to_do, job_outcome,

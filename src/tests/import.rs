@@ -1,5 +1,6 @@
 //! Many connections at once: whole batches, no row twice, no row's trouble another's.
 
+mod columns;
 mod ends;
 mod lifetimes;
 mod nothing;
