@@ -27,7 +27,7 @@ mod token;
 pub mod visitor;
 
 pub use attempt::{attempt, error_class, lost, trigger, verdict};
-pub use audit::{AUDIT_NOUNS, audit};
+pub use audit::{AUDIT_NOUNS, audit, relink_customer};
 pub use campaign::{
     CAMPAIGN, CAMPAIGN_MAILS, Occasion, campaign, client_scopes, no_occasion, occasion,
     occasion_name, stage_count, stragglers_again,

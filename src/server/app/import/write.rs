@@ -157,6 +157,11 @@ async fn insert(job: &Job, conn: &mut PgConnection, sifted: &Sifted) -> Result<H
     let subject = Subject::new(client.id, &client.name);
     let detail = json!({ "import": job.id, "connections": sets.len() });
     audit::record(&job.app, conn, &job.actor, "connection.import_many", subject, detail).await?;
+    // Each has the beginning of its history.
+    let made = rows.iter().filter(|row| stored.contains(&row.id));
+    let made = made.map(|row| Subject::new(row.id, row.name())).collect();
+    let detail = json!({ "client": client.name, "import": job.id });
+    audit::record_many(&job.app, conn, &job.actor, "connection.import", made, &detail).await?;
     Ok(stored)
 }
 
