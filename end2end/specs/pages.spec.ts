@@ -115,7 +115,7 @@ const PAGES: [string, string | (() => string), ((page: Page) => Promise<void>)?]
         mimeType: "text/csv",
         buffer: Buffer.from(rows),
       });
-      await page.getByRole("button", { name: "Import", exact: true }).click();
+      await page.getByRole("button", { name: "Try it" }).click();
       await page.getByText("1 of 2 rows would be imported").first().waitFor();
     },
   ],

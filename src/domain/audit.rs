@@ -29,7 +29,8 @@ pub struct AuditEntry {
 #[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
 #[cfg_attr(feature = "ssr", into_params(parameter_in = Query))]
 pub struct AuditFilter {
-    /// The beginning of an action, e.g. `connection` or `connection.refresh`.
+    /// The beginning of an action, e.g. `connection` or `connection.refresh`. `relink` also brings what customers
+    /// did by a relink.
     pub action: Option<String>,
     /// The id of what was acted upon.
     pub subject: Option<String>,

@@ -139,6 +139,9 @@ pub struct Occasions {
     pub secrets: Vec<SecretShare>,
 }
 
+/// A secret is new for so long.
+pub const NEW_SECRET: Duration = Duration::days(30);
+
 /// A client whose connections end with its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretShare {
@@ -149,6 +152,10 @@ pub struct SecretShare {
     /// When its secret took the place of another.
     #[serde(with = "time::serde::rfc3339::option")]
     pub replaced_at: Option<OffsetDateTime>,
+    /// From when on connections ended with it: a while before, for it is replaced at the provider first. Nothing:
+    /// what ended since it was replaced has long had other causes.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub since: Option<OffsetDateTime>,
     /// How many of them came to need a person since then, and do still.
     pub dead: i64,
 }

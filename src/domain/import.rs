@@ -1,5 +1,7 @@
 //! Connections brought over from elsewhere, many at once.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -33,7 +35,7 @@ pub struct Import {
     pub skipped: i64,
     /// Rows with a problem.
     pub failed: i64,
-    /// The first 1000 problems.
+    /// The first 1000 problems. A row may have several.
     pub problems: Vec<RowProblem>,
     /// Why it broke off.
     pub detail: Option<String>,
@@ -48,9 +50,15 @@ impl Import {
         self.state == ImportState::Running
     }
 
-    /// Whether it was tried, and all of it would become connections.
+    /// Whether it was tried, and something of it would become connections.
     pub fn is_rehearsed(&self) -> bool {
-        self.dry_run && self.state == ImportState::Done && self.failed == 0 && self.imported > 0
+        self.dry_run && self.state == ImportState::Done && self.imported > 0
+    }
+
+    /// How many more rows have a problem than those whose problems are kept. A row may have several.
+    pub fn untold(&self) -> i64 {
+        let rows: BTreeSet<i64> = self.problems.iter().map(|problem| problem.row).collect();
+        self.failed - i64::try_from(rows.len()).unwrap_or_default()
     }
 
     /// How much of the file is read, where its length is known.
@@ -86,6 +94,15 @@ impl ImportState {
 pub struct RowPlace {
     pub row: i64,
     pub line: i64,
+    /// Whether the fields of its token response stand in columns of their own.
+    pub in_columns: bool,
+}
+
+impl RowPlace {
+    /// The name by which the row has something of its token response: `at` is a JSON pointer.
+    pub fn field(self, at: &str) -> &str {
+        if self.in_columns { at.trim_start_matches('/') } else { "token_response" }
+    }
 }
 
 /// Why a row did not become a connection. Nothing of its tokens is in here.
@@ -151,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_problem_holds_no_control_characters() {
-        let at = RowPlace { row: 1, line: 2 };
+        let at = RowPlace { row: 1, line: 2, in_columns: false };
         let problem = RowProblem::new(at, "a\0b", "is\0 wrong\u{85}").of(Some("c\0\nd"));
         assert_eq!((&*problem.field, &*problem.message), ("ab", "is wrong"));
         assert_eq!(problem.external_id.as_deref(), Some("cd"));

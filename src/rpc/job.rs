@@ -28,6 +28,13 @@ pub async fn failed(id: Uuid) -> Answer<Vec<JobOutcome>> {
     app.call(crate::server::app::job::list_failed(&app, &actor, id)).await
 }
 
+/// What came of each, in the order of the job.
+#[server(prefix = "/rpc", endpoint = "job/outcomes")]
+pub async fn outcomes(id: Uuid, #[server(default)] paging: Paging) -> Answer<Page<JobOutcome>> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::job::outcomes(&app, &actor, id, &paging)).await
+}
+
 /// What a job would work on.
 #[server(prefix = "/rpc", endpoint = "job/preview")]
 pub async fn preview(new: NewJob) -> Answer<Proposal> {

@@ -42,6 +42,7 @@ const READ: &[&str] = &[
     "job/failed",
     "job/get",
     "job/list",
+    "job/outcomes",
     "job/preview",
     "overview/get",
     "provider/edit",

@@ -1,5 +1,6 @@
 //! Many connections at once: whole batches, no row twice, no row's trouble another's.
 
+mod columns;
 mod ends;
 mod lifetimes;
 mod nothing;
@@ -113,6 +114,13 @@ async fn a_file_becomes_connections_that_live_and_comes_again_without_harm(pool:
     world.tick().await;
     assert_eq!(world.generation(bob).await, 2);
     assert_eq!(world.audit("connection.import_many").await.len(), 1);
+    // The history of each begins with it.
+    let mut begun = world.audit("connection.import").await;
+    begun.retain(|one| one.action == "connection.import");
+    assert_eq!(begun.len(), 2);
+    let its = begun.iter().find(|one| one.subject_id == Some(bob.to_string())).expect("bob's");
+    assert_eq!(its.subject_label, world.connection(bob).await.name());
+    assert_eq!(its.detail, json!({ "client": "one", "import": done["id"] }));
 
     let again = send(&program, client, "", kind, file).await.ok();
     assert_eq!((&again["imported"], &again["skipped"]), (&json!(0), &json!(2)));

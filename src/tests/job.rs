@@ -1,6 +1,7 @@
 //! Jobs: what was confirmed is done, each once, whoever goes away meanwhile, and by nobody who may not.
 
 mod keys;
+mod page;
 mod turns;
 
 use serde_json::{Value, json};

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        access::Role,
+        access::{Role, Scope},
         connection::{State, StateName},
         problem::Code,
         provider::GrantType,
@@ -97,6 +97,35 @@ async fn support_makes_a_link_and_whoever_opens_it_brings_the_connection_back(po
     let entries = world.audit("connection.reauthorized").await;
     assert_eq!(entries[0].actor_kind, "relink");
     assert_eq!(world.audit("relink.create").await[0].actor_label, "support@people.test");
+}
+
+/// Whoever looks for relinks sees all that was done with them, and by whose.
+#[sqlx::test]
+async fn the_log_tells_the_whole_life_of_a_link(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let token = token_of(&made(&mut support, id).await);
+    let mut owner = world.browser();
+    follow(&world, &mut owner, &token, "bob").await;
+    assert_eq!(follow(&world, &mut owner, &token, "alice").await, "/relink/outcome/done");
+    let reader = world.program(&[Scope::AuditRead]).await;
+    let customer = "the customer, by a link that support@people.test made";
+    let wanted = [
+        ("connection.reauthorized", customer),
+        ("connection.consent_failed", customer),
+        ("relink.create", "support@people.test"),
+    ];
+    for about in ["relink", "relink."] {
+        let page = reader.get(&format!("/audit?action={about}")).await.ok();
+        let told: Vec<_> = page["items"].as_array().unwrap().iter().collect();
+        let told: Vec<_> = told
+            .iter()
+            .map(|one| (one["action"].as_str().unwrap(), one["actor_label"].as_str().unwrap()))
+            .collect();
+        assert_eq!(told, wanted, "{about}");
+    }
+    let page = reader.get("/audit?action=relink.create").await.ok();
+    assert_eq!(page["items"].as_array().map(Vec::len), Some(1));
 }
 
 #[sqlx::test]

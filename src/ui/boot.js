@@ -614,7 +614,7 @@ const upload = (form, submitter) => {
     busy(form, false);
     say(form, "The file was not sent to its end. Send it again: what came in is skipped then.");
   };
-  request.open("POST", form.getAttribute("action"));
+  request.open("POST", submitter?.getAttribute("formaction") ?? form.getAttribute("action"));
   request.setRequestHeader("x-sent-by", "script");
   request.send(new FormData(form, submitter));
 };

@@ -7,7 +7,7 @@ use crate::domain::access::Unknown;
 /// How long before *needs a human by* a connection is shown as *soon*.
 pub const SOON: time::Duration = time::Duration::days(7);
 
-/// The few words a person sees for a connection (DESIGN section 6).
+/// The few words a person sees for a connection: its client's trouble over its own state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

@@ -7,7 +7,8 @@ use super::{ExpiryBucket, Tally};
 use crate::domain::access::Unknown;
 
 /// How far ahead the timeline looks. An hour has the same length everywhere, so hours count from now;
-/// days and months are those of the calendar, in UTC.
+/// days and months are those of the calendar, in UTC. What is left of today, or of this month, has a bar of its
+/// own before them, so that what comes in 30 days is in one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -41,8 +42,8 @@ impl Scale {
         let midnight = now.replace_time(time::Time::MIDNIGHT);
         match self {
             Self::Day => ends(24, &|at| now + Duration::HOUR * at),
-            Self::Month => ends(30, &|at| midnight + Duration::DAY * at),
-            Self::Year => ends(12, &|at| month_after(midnight, at)),
+            Self::Month => ends(31, &|at| midnight + Duration::DAY * at),
+            Self::Year => ends(13, &|at| month_after(midnight, at)),
         }
     }
 
@@ -106,13 +107,14 @@ mod tests {
         assert_eq!(edges(Scale::Day).len(), 25);
         assert_eq!(edges(Scale::Day)[24], NOW + Duration::DAY);
         let month = edges(Scale::Month);
-        assert_eq!((month.len(), month[0]), (31, NOW));
+        assert_eq!((month.len(), month[0]), (32, NOW));
         assert_eq!(month[1], datetime!(2026-12-16 0:00 UTC));
-        assert_eq!(month[30], datetime!(2027-01-14 0:00 UTC));
+        assert_eq!(month[31], datetime!(2027-01-15 0:00 UTC));
+        assert!(month[31] > NOW + Duration::days(30));
         let year = edges(Scale::Year);
-        assert_eq!((year.len(), year[0]), (13, NOW));
+        assert_eq!((year.len(), year[0]), (14, NOW));
         assert_eq!(year[1], datetime!(2027-01-01 0:00 UTC));
-        assert_eq!(year[12], datetime!(2027-12-01 0:00 UTC));
+        assert_eq!(year[13], datetime!(2028-01-01 0:00 UTC));
         // Whatever zone a moment is given in, and however long the month is.
         let elsewhere = datetime!(2028-01-31 23:30 -3);
         assert_eq!(Scale::Year.edges(elsewhere)[1], datetime!(2028-03-01 0:00 UTC));

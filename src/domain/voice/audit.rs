@@ -72,6 +72,11 @@ pub fn audit(action: &str) -> Option<&'static str> {
     ACTIONS.iter().find(|(known, _)| *known == action).map(|(_, words)| *words)
 }
 
+/// Who acts by a one-time link.
+pub fn relink_customer(created_by: &str) -> String {
+    format!("the customer, by a link that {created_by} made")
+}
+
 /// What actions are about: how their names begin, and the word for it.
 pub const AUDIT_NOUNS: &[(&str, &str)] = &[
     ("connection.", "connections"),

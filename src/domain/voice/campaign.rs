@@ -75,8 +75,10 @@ pub fn occasion(occasion: Occasion) -> &'static str {
         }
         Occasion::Secret => {
             "The providers of these clients end every connection of a client when its secret is replaced, \
-             and all its customers have to come back. Whoever came to need a person since then gets a link. \
-             Where no secret was replaced the connections work and need none."
+             and all its customers have to come back. A secret is replaced at the provider first, so whoever \
+             came to need a person since the day before it was replaced here gets a link, for 30 days. Where \
+             no secret was replaced the connections work and need none; whom an older one threw out stands \
+             under the outage."
         }
     }
 }

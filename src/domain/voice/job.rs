@@ -32,10 +32,14 @@ pub fn job_press(action: Action, count: i64) -> String {
 
 /// What a job is called.
 pub fn job_name(job: &Job) -> String {
-    match (&job.name, &job.tag) {
-        (Some(name), _) => name.clone(),
-        (None, Some(tag)) => format!("{}: {tag}", job_action(job.action)),
-        (None, None) => job_action(job.action).to_owned(),
+    job.name.clone().unwrap_or_else(|| job_deed(job))
+}
+
+/// What a job does, whatever it is called.
+pub fn job_deed(job: &Job) -> String {
+    match &job.tag {
+        Some(tag) => format!("{}: {tag}", job_action(job.action)),
+        None => job_action(job.action).to_owned(),
     }
 }
 
@@ -133,10 +137,10 @@ pub fn job(job: &Job) -> (bool, String) {
 
 pub fn job_outcome(outcome: Option<Outcome>) -> &'static str {
     match outcome {
-        None => "not yet",
-        Some(Outcome::Done) => "done",
-        Some(Outcome::Skipped) => "nothing to do",
-        Some(Outcome::Failed) => "could not be done",
+        None => "Not yet",
+        Some(Outcome::Done) => "Done",
+        Some(Outcome::Skipped) => "Nothing to do",
+        Some(Outcome::Failed) => "Could not be done",
     }
 }
 

@@ -192,7 +192,11 @@ pub fn group(group: &NeedsHumanGroup, as_of: OffsetDateTime) -> String {
                  {when}."
             );
         }
-        (_, None) => "What renews them runs out",
+        (_, None) => {
+            return format!(
+                "They run out {when}, and only their owners can renew them. Send each owner a relink."
+            );
+        }
     };
     format!("{what} {when}. Send each owner a relink.")
 }

@@ -22,6 +22,7 @@ pub enum Actor {
     /// Whoever holds a one-time link.
     Relink {
         id: Uuid,
+        label: String,
     },
     /// The worker.
     System,
@@ -70,7 +71,7 @@ impl Actor {
 
     pub fn id(&self) -> Option<Uuid> {
         match self {
-            Self::User { id, .. } | Self::ApiKey { id, .. } | Self::Relink { id } => Some(*id),
+            Self::User { id, .. } | Self::ApiKey { id, .. } | Self::Relink { id, .. } => Some(*id),
             Self::Anonymous | Self::System | Self::Operator => None,
         }
     }
@@ -81,7 +82,7 @@ impl Actor {
             Self::Anonymous => "nobody",
             Self::User { email, .. } => email,
             Self::ApiKey { name, .. } => name,
-            Self::Relink { .. } => "relink",
+            Self::Relink { label, .. } => label,
             Self::System => "worker",
             Self::Operator => "command line",
         }

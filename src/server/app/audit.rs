@@ -78,6 +78,23 @@ pub(crate) async fn record<'a>(
     write(conn, app.rng(), app.now(), who.into(), action, subject, detail).await
 }
 
+/// [`record`], of many things that were done alike.
+pub(crate) async fn record_many<'a>(
+    app: &App,
+    conn: &mut PgConnection,
+    who: impl Into<Who<'a>>,
+    action: &str,
+    subjects: Vec<Subject<'_>>,
+    detail: &Value,
+) -> Result<()> {
+    let who = who.into();
+    let entries: Vec<_> = subjects
+        .into_iter()
+        .map(|subject| entry(app.rng(), app.now(), who, action, subject, detail.clone()))
+        .collect();
+    Ok(store::audit::insert_many(conn, &entries).await?)
+}
+
 /// [`record`], where there is no app yet.
 pub(crate) async fn write(
     conn: &mut PgConnection,
@@ -88,8 +105,19 @@ pub(crate) async fn write(
     subject: Subject<'_>,
     detail: Value,
 ) -> Result<()> {
+    Ok(store::audit::insert(conn, &entry(rng, at, who, action, subject, detail)).await?)
+}
+
+fn entry(
+    rng: &dyn Rng,
+    at: OffsetDateTime,
+    who: Who<'_>,
+    action: &str,
+    subject: Subject<'_>,
+    detail: Value,
+) -> AuditEntry {
     debug_assert!(voice::audit(action).is_some(), "{action} has no words");
-    let entry = AuditEntry {
+    AuditEntry {
         id: rng.uuid(at),
         at,
         actor_kind: who.kind.into(),
@@ -99,8 +127,7 @@ pub(crate) async fn write(
         subject_id: subject.id,
         subject_label: subject.label.into(),
         detail,
-    };
-    Ok(store::audit::insert(conn, &entry).await?)
+    }
 }
 
 /// The newest entries first.

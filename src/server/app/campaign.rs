@@ -23,7 +23,7 @@ use super::{
 use crate::{
     domain::{
         access::Permission,
-        campaign::{Campaign, Occasions, Progress},
+        campaign::{Campaign, NEW_SECRET, Occasions, Progress},
         connection::ConnectionFilter,
         job::{Action, Share},
     },
@@ -118,7 +118,7 @@ pub async fn occasions(app: &App, actor: &Actor, since: OffsetDateTime) -> Resul
     }
     let strict = clients.iter().filter(|one| strict.contains(one.provider.as_str()));
     let strict: Vec<Uuid> = strict.map(|one| one.id).collect();
-    let secrets = choose::shares_by_secret(&mut tx, &strict).await?;
+    let secrets = choose::shares_by_secret(&mut tx, &strict, app.now() - NEW_SECRET).await?;
     tx.commit().await?;
     let shares =
         |chosen: Vec<Chosen>| -> Vec<Share> { chosen.into_iter().map(Share::from).collect() };

@@ -134,7 +134,7 @@ async fn store_batch(app: &App, mut samples: Vec<Sample>) -> Result<()> {
     store::token_set::insert_many(&mut tx, &sets.iter().collect::<Vec<_>>()).await?;
     let attempts: Vec<&AttemptRow> = attempts.iter().collect();
     store::demo::insert_attempts(&mut tx, &attempts).await?;
-    store::demo::insert_audit(&mut tx, &audit.iter().collect::<Vec<_>>()).await?;
+    store::audit::insert_many(&mut tx, &audit).await?;
     tx.commit().await?;
     Ok(())
 }

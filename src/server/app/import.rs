@@ -31,7 +31,7 @@ use super::{
 use crate::{
     domain::{
         access::Permission,
-        import::{self, Import},
+        import::{self, Import, RowPlace},
         problem::Obstacle,
         voice,
     },
@@ -192,6 +192,12 @@ impl From<Error> for Halt {
 }
 
 impl Job {
+    /// The name by which a row has its refresh token.
+    fn refresh_field(&self, at: RowPlace) -> &str {
+        let first = self.caller.profile.response.refresh_token.first();
+        first.map_or("token_response", |first| at.field(first))
+    }
+
     /// Reads and stores everything. `place` is free again when the file is read, or given up.
     async fn take_all(
         job: &Arc<Self>,

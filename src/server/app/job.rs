@@ -175,7 +175,8 @@ pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
         "revoke": job.revoke,
         "client_scopes": job.client_scopes,
     });
-    let subject = Subject::new(job.id, job.action.as_str());
+    let name = voice::job_name(&job);
+    let subject = Subject::new(job.id, &name);
     audit::record(app, &mut tx, actor, "job.create", subject, detail).await?;
     tx.commit().await?;
     Ok(job)
@@ -247,7 +248,8 @@ pub async fn stop(app: &App, actor: &Actor, id: Uuid) -> Result<Job> {
     actor.require(job.action.permission())?;
     let why = format!("{} stopped it", actor.label());
     if store::job::end(&mut tx, id, Some(&why), app.now()).await? {
-        let subject = Subject::new(id, job.action.as_str());
+        let name = voice::job_name(&job);
+        let subject = Subject::new(id, &name);
         audit::record(app, &mut tx, actor, "job.stop", subject, json!({})).await?;
         tx.commit().await?;
     }

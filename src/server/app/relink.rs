@@ -33,6 +33,7 @@ use crate::{
             Consent, CreatedRelink, Ended, HandedRelink, Invitation, LIFETIME, Need, Relink,
             RelinkEntry, mask,
         },
+        voice,
     },
     server::{secret::token, store},
 };
@@ -226,7 +227,8 @@ pub async fn begin(app: &App, given: &str) -> Result<String> {
     if stops_consent(connection.client_state) {
         refresh::refuse_client(connection.client_state, &connection.client_name)?;
     }
-    let actor = Actor::Relink { id: relink.id };
+    let label = voice::relink_customer(&relink.created_by);
+    let actor = Actor::Relink { id: relink.id, label };
     let Ways { page, code, .. } = ways(app, &mut tx, &connection).await?;
     store::relink::mark_left(&mut tx, relink.id, app.now()).await?;
     if page || !code {

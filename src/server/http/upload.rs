@@ -3,7 +3,7 @@
 
 use axum::{
     Extension, Router, body,
-    extract::{DefaultBodyLimit, Multipart, Path, Request, State, multipart::Field},
+    extract::{DefaultBodyLimit, Multipart, Path, Query, Request, State, multipart::Field},
     http::{HeaderMap, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
@@ -11,6 +11,7 @@ use axum::{
 };
 use futures::{SinkExt, channel::mpsc};
 use leptos::server_fn::error::ServerFnUrlError;
+use serde::Deserialize;
 use std::{io, pin::pin};
 use tokio_util::io::StreamReader;
 use uuid::Uuid;
@@ -69,42 +70,41 @@ async fn lead_back(request: Request, next: Next) -> Response {
     }
 }
 
-/// Takes a form with `dry_run` (if it is one) before `file`, and goes to the page of what came of it. Nothing is
-/// read of whoever may not send one, nor of what else a form may hold: it has no end that is known.
+/// What the button said that sent a file.
+#[derive(Deserialize)]
+struct Sent {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Takes a form with a `file`, and goes to the page of what came of it. Nothing is read of whoever may not send
+/// one, nor of what else a form may hold: it has no end that is known.
 async fn import(
     State(app): State<App>,
     Extension(actor): Extension<Actor>,
     Path(client): Path<Uuid>,
+    Query(Sent { dry_run }): Query<Sent>,
     headers: HeaderMap,
     mut form: Multipart,
 ) -> Response {
     if let Err(error) = actor.require(Permission::ConnectionsWrite) {
         return not_taken(error);
     }
-    let mut dry_run = false;
     // Of the whole form, which is hardly longer than the file in it.
     let bytes = content_length(&headers);
-    loop {
-        let field = match form.next_field().await {
-            Ok(Some(field)) => field,
-            Ok(None) => return refused(StatusCode::BAD_REQUEST, "The form holds no file."),
-            Err(error) => return refused(error.status(), "The form could not be read."),
-        };
-        match field.name() {
-            Some("dry_run") => dry_run = true,
-            Some("file") => {
-                let name = field.file_name().map(ToOwned::to_owned);
-                let is_csv =
-                    name.as_ref().is_some_and(|name| name.to_ascii_lowercase().ends_with(".csv"));
-                let format = if is_csv { Format::Csv } else { Format::Ndjson };
-                let file = File { format, dry_run, name, bytes, stream: field };
-                return take(&app, &actor, client, file).await;
-            }
-            _ => {
-                return refused(StatusCode::BAD_REQUEST, "The form holds a field of another name.");
-            }
-        }
+    let field = match form.next_field().await {
+        Ok(Some(field)) => field,
+        Ok(None) => return refused(StatusCode::BAD_REQUEST, "The form holds no file."),
+        Err(error) => return refused(error.status(), "The form could not be read."),
+    };
+    if field.name() != Some("file") {
+        return refused(StatusCode::BAD_REQUEST, "The form holds a field of another name.");
     }
+    let name = field.file_name().map(ToOwned::to_owned);
+    let is_csv = name.as_ref().is_some_and(|name| name.to_ascii_lowercase().ends_with(".csv"));
+    let format = if is_csv { Format::Csv } else { Format::Ndjson };
+    let file = File { format, dry_run, name, bytes, stream: field };
+    take(&app, &actor, client, file).await
 }
 
 /// A form with a logo in it is hardly longer than the logo.

@@ -253,7 +253,7 @@ pub fn read(
         refusal: without_tokens(refusal),
     })?;
     let unreadable = token::unreadable_expiries(registration, &value, now);
-    let unreadable: Vec<String> = unreadable.map(str::to_owned).collect();
+    let unreadable: Vec<String> = unreadable.map(|source| source.pointer.clone()).collect();
     let mut unread = unread::all(registration, &value, Some(&grant), now);
     unread.retain(|place| !unreadable.contains(place));
     Ok(Taken { grant, id_token, unreadable, unread })

@@ -60,7 +60,7 @@ pub(super) fn unreadable<'s>(
     response: &Value,
     sources: &'s [ExpirySource],
     sent_at: OffsetDateTime,
-) -> Option<&'s str> {
+) -> Option<&'s ExpirySource> {
     if read(response, sources, sent_at) != Expiry::Silent {
         return None;
     }
@@ -69,7 +69,7 @@ pub(super) fn unreadable<'s>(
         // A token need not be a JWT.
         Some(_) => source.form != ExpiryForm::Jwt,
     };
-    sources.iter().find(said).map(|source| source.pointer.as_str())
+    sources.iter().find(said)
 }
 
 fn one(value: &Value, form: ExpiryForm, sent_at: OffsetDateTime) -> Expiry {

@@ -29,7 +29,33 @@ pub async fn insert(conn: &mut PgConnection, entry: &AuditEntry) -> Result<()> {
     Ok(())
 }
 
-/// The newest first, from before `after` on.
+/// Many at once.
+pub async fn insert_many(conn: &mut PgConnection, entries: &[AuditEntry]) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO audit (id, at, actor_kind, actor_id, actor_label, action, subject_id, subject_label, detail)
+         SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::text[], $6::text[],
+                              $7::text[], $8::text[], $9::jsonb[])",
+        &column(entries, |entry| entry.id),
+        &column(entries, |entry| entry.at),
+        &column(entries, |entry| entry.actor_kind.as_str()) as &[&str],
+        &column(entries, |entry| entry.actor_id) as &[Option<Uuid>],
+        &column(entries, |entry| entry.actor_label.as_str()) as &[&str],
+        &column(entries, |entry| entry.action.as_str()) as &[&str],
+        &column(entries, |entry| entry.subject_id.as_deref()) as &[Option<&str>],
+        &column(entries, |entry| entry.subject_label.as_str()) as &[&str],
+        &column(entries, |entry| &entry.detail) as &[&serde_json::Value]
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// One value of each entry.
+fn column<'a, T>(entries: &'a [AuditEntry], value: impl Fn(&'a AuditEntry) -> T) -> Vec<T> {
+    entries.iter().map(value).collect()
+}
+
+/// The newest first, from before `after` on. What is about relinks is also what was done by one.
 ///
 /// Ids begin with their moment, so a stretch of time is one of ids, which the key has in order.
 pub async fn list(
@@ -44,7 +70,8 @@ pub async fn list(
         AuditEntry,
         "SELECT id, at, actor_kind, actor_id, actor_label, action, subject_id, subject_label, detail
          FROM audit
-         WHERE ($1::text IS NULL OR starts_with(action, $1))
+         WHERE ($1::text IS NULL OR starts_with(action, $1)
+                OR ($1 IN ('relink', 'relink.') AND actor_kind = 'relink'))
            AND ($2::text IS NULL OR subject_id = $2)
            AND ($3::text IS NULL OR position(lower($3) IN lower(actor_label)) > 0)
            AND ($4::uuid IS NULL OR id < $4)

@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::Result;
 use crate::domain::{
     attempt::{Trigger, Verdict},
-    audit::AuditEntry,
     connection::{GrantType, Reason, StateName},
     refusal::ErrorClass,
 };
@@ -194,26 +193,6 @@ pub async fn insert_attempts(conn: &mut PgConnection, rows: &[&AttemptRow]) -> R
         column!(rows, row => row.fingerprint_before.as_str()) as &[&str],
         column!(rows, row => row.fingerprint_after.as_deref()) as &[Option<&str>],
         column!(rows, row => row.replica) as &[&str]
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-pub async fn insert_audit(conn: &mut PgConnection, rows: &[&AuditEntry]) -> Result<()> {
-    sqlx::query!(
-        "INSERT INTO audit (id, at, actor_kind, actor_id, actor_label, action, subject_id, subject_label, detail)
-         SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::text[], $6::text[],
-                              $7::text[], $8::text[], $9::jsonb[])",
-        column!(rows, row => row.id),
-        column!(rows, row => row.at),
-        column!(rows, row => row.actor_kind.as_str()) as &[&str],
-        column!(rows, row => row.actor_id) as &[Option<Uuid>],
-        column!(rows, row => row.actor_label.as_str()) as &[&str],
-        column!(rows, row => row.action.as_str()) as &[&str],
-        column!(rows, row => row.subject_id.as_deref()) as &[Option<&str>],
-        column!(rows, row => row.subject_label.as_str()) as &[&str],
-        column!(rows, row => &row.detail) as &[&serde_json::Value]
     )
     .execute(conn)
     .await?;

@@ -128,9 +128,10 @@ pub async fn add(
              without_end = without_end + $8, expired = expired + $9,
              beat_at = coalesce($7::timestamptz, clock_timestamp()),
              problems = CASE WHEN $6::jsonb = '[]' THEN problems ELSE (
-                 SELECT jsonb_agg(problem ORDER BY place)
-                 FROM (SELECT problem, (problem ->> 'row')::bigint AS place
-                       FROM jsonb_array_elements(problems || $6) AS problem ORDER BY place LIMIT 1000) first
+                 SELECT jsonb_agg(problem ORDER BY place, n)
+                 FROM (SELECT problem, (problem ->> 'row')::bigint AS place, n
+                       FROM jsonb_array_elements(problems || $6) WITH ORDINALITY AS every (problem, n)
+                       ORDER BY place, n LIMIT 1000) first
              ) END
          WHERE id = $1 AND state = 'running'",
         id,

@@ -94,6 +94,7 @@ const TABLE: &[Row] = &[
     ("job/failed", SIGNED_IN, &[ID]),
     ("job/get", SIGNED_IN, &[ID]),
     ("job/list", SIGNED_IN, &[]),
+    ("job/outcomes", SIGNED_IN, &[ID]),
     ("job/preview", STAFF, &[("new[action]", "refresh"), ("new[ids][0]", NIL)]),
     ("job/stop", STAFF, &[ID]),
     ("provider/delete", ADMINS, &[SLUG]),

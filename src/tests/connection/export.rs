@@ -26,7 +26,12 @@ async fn what_is_filtered_is_taken_away_without_a_token(pool: PgPool) {
     let rows = reader.get("/exports/connections?owner=alice").await;
     assert_eq!(rows.header("content-type"), "application/x-ndjson");
     let row: Value = serde_json::from_str(rows.text.trim()).expect("one row");
-    assert_eq!(row["label"], "=HYPERLINK(1)");
+    assert_eq!((&row["label"], &row["standing"]), (&"=HYPERLINK(1)".into(), &"alive".into()));
+    // The file speaks the filter's words.
+    world.execute("UPDATE clients SET state = 'credentials_rejected'").await;
+    let refused = reader.get("/exports/connections?owner=alice&standing=client-refused").await;
+    assert!(refused.text.contains(r#""standing":"client-refused""#), "{}", refused.text);
+    world.execute("UPDATE clients SET state = 'ready'").await;
     let table = reader.get("/exports/connections?format=csv&sort=label").await.text;
     let lines: Vec<&str> = table.lines().collect();
     assert!(lines[0].starts_with("id,label,external_id,"), "{table}");
@@ -34,7 +39,7 @@ async fn what_is_filtered_is_taken_away_without_a_token(pool: PgPool) {
     assert!(table.contains(&format!("{one},'=HYPERLINK(1),")), "{table}");
     let token = world.token(one, Duration::ZERO).await.unwrap().access_token;
     assert!(!table.contains(token.expose_secret()) && !rows.text.contains(token.expose_secret()));
-    assert_eq!(world.audit("connection.export").await.len(), 2);
+    assert_eq!(world.audit("connection.export").await.len(), 3);
 
     let mut auditor = world.sign_in(Role::Auditor).await;
     let file = auditor.get("/download/connections.csv?owner=bob").await;

@@ -38,7 +38,10 @@ async fn an_expiry_of_zero_is_over_and_needs_something_to_be_renewed_by(pool: Pg
             (&json!("bob"), &json!("token_response"))
         );
         let why = problem["message"].as_str().unwrap();
-        assert!(why.starts_with("the expiry at /expires_in is 0: the token is over"), "{why}");
+        assert!(
+            why.starts_with("the expiry at /expires_in is 0, and there is no refresh token"),
+            "{why}"
+        );
     }
     world.tick().await;
     let (filter, paging) = (ConnectionFilter::default(), Paging::default());

@@ -23,37 +23,35 @@ use crate::{domain::access::Role, tests::support::World};
 async fn people_send_a_file_from_a_page(pool: PgPool) {
     let world = World::new(pool).await;
     let client = world.client("one", |_| {}).await;
-    let body = |dry_run: bool| {
-        let dry_run = if dry_run {
-            "--b\r\nContent-Disposition: form-data; name=\"dry_run\"\r\n\r\ntrue\r\n"
-        } else {
-            ""
-        };
-        format!(
-            "{dry_run}--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.CSV\"\r\n\r\n\
-             external_id,access_token\n1,one-token\n2,\n\r\n--b--\r\n"
-        )
-    };
-    let request = |body: String| {
-        Request::post(format!("/upload/import/{client}"))
+    let body = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.CSV\"\r\n\r\n\
+                external_id,access_token\n1,one-token\n2,\n\r\n--b--\r\n";
+    let request = |query: &str| {
+        Request::post(format!("/upload/import/{client}{query}"))
             .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b")
             .header("sec-fetch-site", "same-origin")
             .body(Body::from(body))
             .unwrap()
     };
     let mut admin = world.sign_in(Role::Admin).await;
-    let sent = admin.send(request(body(true))).await;
+    let sent = admin.send(request("?dry_run=true")).await;
     assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
     let page = admin.get(&sent.location()).await.text;
     assert!(page.contains("Dry run, nothing was stored: 1 of 2 rows would be imported"), "{page}");
-    assert!(page.contains(">a.CSV<") && !page.contains("Import it now"), "{page}");
+    assert!(
+        page.contains("choose “a.CSV” again") && page.contains("What has a problem is left out"),
+        "{page}"
+    );
     assert_eq!(world.count("SELECT count(*) FROM connections").await, 0);
-    let sent = admin.send(request(body(false))).await;
+    let sent = admin.send(request("")).await;
     let page = admin.get(&sent.location()).await.text;
-    assert!(page.contains("Done: 1 of 2 rows imported, 1 has a problem."));
+    assert!(page.contains("1 row has a problem and was left out."), "{page}");
+    assert!(
+        page.contains("Done: 1 of 2 rows imported.") && !page.contains("Import it now"),
+        "{page}"
+    );
     assert!(!page.contains("one-token"));
     for role in [Role::Support, Role::Auditor] {
-        let refused = world.sign_in(role).await.send(request(body(false))).await;
+        let refused = world.sign_in(role).await.send(request("")).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN);
     }
     let elsewhere = Request::post(format!("/upload/import/{client}"))
@@ -61,7 +59,7 @@ async fn people_send_a_file_from_a_page(pool: PgPool) {
         .body(Body::empty())
         .unwrap();
     assert_eq!(admin.send(elsewhere).await.status, StatusCode::FORBIDDEN);
-    assert_eq!(world.browser().send(request(body(false))).await.location(), "/login");
+    assert_eq!(world.browser().send(request("")).await.location(), "/login");
 }
 
 /// A form that does not come to its file for ten megabytes, and how many pieces of it were read.
@@ -153,22 +151,25 @@ async fn an_import_is_reached_from_the_list_of_connections(pool: PgPool) {
     assert!(!support.get("/connections").await.text.contains("/import"));
 }
 
-/// Whoever tried a file and found it well has the way to import it before them.
+/// Whoever tried a file and found it well has the way to import it before them. Which of the two it is, the button
+/// says, in its address: it is known before the file.
 #[sqlx::test]
 async fn a_good_dry_run_leads_to_the_import_of_the_same_file(pool: PgPool) {
     let world = World::new(pool).await;
     let client = world.client("one", |_| {}).await;
-    let request = Request::post(format!("/upload/import/{client}"))
+    let mut admin = world.sign_in(Role::Admin).await;
+    let page = admin.get(&format!("/clients/{client}/import")).await.text;
+    let upload = format!("/upload/import/{client}?dry_run=true");
+    assert!(page.contains(&format!("formaction=\"{upload}\"")), "{page}");
+    let request = Request::post(upload)
         .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b")
         .header("sec-fetch-site", "same-origin")
         .body(Body::from(format!(
-            "--b\r\nContent-Disposition: form-data; name=\"dry_run\"\r\n\r\ntrue\r\n\
-             --b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"ours.ndjson\"\r\n\r\n\
+            "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"ours.ndjson\"\r\n\r\n\
              {}\r\n--b--\r\n",
             row(1)
         )))
         .unwrap();
-    let mut admin = world.sign_in(Role::Admin).await;
     let place = admin.send(request).await.location();
     let page = admin.get(&place).await.text;
     let form = page.split("class=\"form is-kept\"").nth(1).expect("a form").split("</form>").next();

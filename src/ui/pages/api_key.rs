@@ -117,7 +117,7 @@ fn row(key: ApiKey, may_write: bool, revoke: Doing<Revoke>) -> AnyView {
         <tr class:is-off=revoked.is_some()>
             <td>
                 {key.name.clone()} <p class="sub">
-                    <code>{key.hint} "…"</code>
+                    <code>{format!("{}…", key.hint)}</code>
                 </p>
             </td>
             <td>

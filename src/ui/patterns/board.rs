@@ -104,7 +104,7 @@ pub fn row(connection: Connection, as_of: OffsetDateTime) -> AnyView {
         </div>
         <div class="board-line">{lifeline::row(&life, standing)}</div>
         <div class="board-by">
-            <span class="board-cap">"Needs a person "</span>
+            <span class="board-cap">"Needs a person: "</span>
             {by}
         </div>
     }

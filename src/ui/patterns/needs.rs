@@ -61,7 +61,7 @@ fn row(group: &NeedsHumanGroup, as_of: OffsetDateTime, may: &May) -> AnyView {
             </div>
             <div class="board-line">{lifeline::many(group, as_of)}</div>
             <div class="board-by">
-                <span class="board-cap">"Needs a person "</span>
+                <span class="board-cap">"Needs a person: "</span>
                 <Ago at=group.first_at as_of/>
                 {action}
             </div>

@@ -54,21 +54,20 @@ pub static TEXTS: Texts = Texts {
         title: "Das war ein anderes Konto",
         text: "Sie haben sich mit einem anderen Konto angemeldet als dem, zu dem diese Verbindung \
                gehört; deshalb wurde nichts geändert. Melden Sie sich bei dem Dienst ab oder nehmen \
-               Sie ein privates Fenster, und wählen Sie das Konto, das die Seite hinter dem Link \
-               nennt.",
+               Sie ein privates Fenster, und versuchen Sie es noch einmal mit dem richtigen Konto.",
         well: false,
     },
     denied: Ending {
         title: "Der Zugriff wurde nicht erlaubt",
         text: "Der Dienst meldet, dass der Zugriff abgelehnt wurde; deshalb wurde nichts geändert. \
-               War das ein Versehen, öffnen Sie den Link noch einmal und stimmen Sie zu. Dürfen Sie \
+               War das ein Versehen, versuchen Sie es noch einmal und stimmen Sie zu. Dürfen Sie \
                nicht zustimmen, fragen Sie, wer das Konto verwaltet.",
         well: false,
     },
     missing_scope: Ending {
         title: "Eine Berechtigung fehlt",
         text: "Sie haben zugestimmt, aber ohne eine der Berechtigungen, die die Verbindung braucht; \
-               deshalb wurde nichts geändert. Öffnen Sie den Link noch einmal und lassen Sie alle \
+               deshalb wurde nichts geändert. Versuchen Sie es noch einmal und lassen Sie alle \
                Häkchen gesetzt.",
         well: false,
     },
@@ -81,16 +80,16 @@ pub static TEXTS: Texts = Texts {
     },
     failed: Ending {
         title: "Diesmal hat es nicht geklappt",
-        text: "Der Dienst konnte die Anfrage nicht abschließen. Es wurde nichts geändert. Öffnen Sie \
-               den Link in ein paar Minuten noch einmal; klappt es weiterhin nicht, sagen Sie es der \
+        text: "Der Dienst konnte die Anfrage nicht abschließen. Es wurde nichts geändert. Versuchen \
+               Sie es in ein paar Minuten noch einmal; klappt es weiterhin nicht, sagen Sie es der \
                Person, die Ihnen den Link geschickt hat.",
         well: false,
     },
     took_too_long: Ending {
         title: "Es hat zu lange gedauert",
         text: "Die Zeit für die Zustimmung ist abgelaufen, oder die Seite wurde in einem anderen \
-               Browser geöffnet. Es wurde nichts geändert. Öffnen Sie den Link noch einmal, in einem \
-               einzigen Browser.",
+               Browser geöffnet. Es wurde nichts geändert. Versuchen Sie es noch einmal, in \
+               einem einzigen Browser.",
         well: false,
     },
     used: Ending {

@@ -52,21 +52,20 @@ pub static TEXTS: Texts = Texts {
     wrong_account: Ending {
         title: "That was another account",
         text: "You signed in with a different account than the one this connection belongs to, so \
-               nothing was changed. Sign out of that service, or use a private window, and choose \
-               the account that the page behind the link names.",
+               nothing was changed. Sign out of that service, or use a private window, and try again \
+               with the right account.",
         well: false,
     },
     denied: Ending {
         title: "Access was not given",
         text: "The service says that access was declined, so nothing was changed. If that was a \
-               slip, open the link again and accept. If you may not accept, ask whoever manages the \
-               account.",
+               slip, try again and accept. If you may not accept, ask whoever manages the account.",
         well: false,
     },
     missing_scope: Ending {
         title: "A permission is missing",
         text: "You let us in, but without one of the permissions that the connection needs, so \
-               nothing was changed. Open the link again and leave every permission ticked.",
+               nothing was changed. Try again and leave every permission ticked.",
         well: false,
     },
     already_connected: Ending {
@@ -78,14 +77,14 @@ pub static TEXTS: Texts = Texts {
     },
     failed: Ending {
         title: "It did not work this time",
-        text: "The service could not finish the request. Nothing was changed. Open the link again in \
-               a few minutes; if it goes on failing, tell whoever sent you the link.",
+        text: "The service could not finish the request. Nothing was changed. Try again in a few \
+               minutes; if it goes on failing, tell whoever sent you the link.",
         well: false,
     },
     took_too_long: Ending {
         title: "It took too long",
         text: "The time for giving consent ran out, or the page was opened in another browser. \
-               Nothing was changed. Open the link again, in one browser.",
+               Nothing was changed. Try again, in one browser.",
         well: false,
     },
     used: Ending {

@@ -1,13 +1,14 @@
 //! What a list shows, as a file: everything but the tokens.
 
 use futures::Stream;
+use serde::Serialize;
 use serde_json::json;
 
 use super::{Actor, App, Result, audit, audit::Subject, find};
 use crate::{
     domain::{
         access::Permission,
-        connection::{Connection, ConnectionFilter, State},
+        connection::{Connection, ConnectionFilter, Standing, State},
     },
     server::{
         app::export::{self, BATCH, Format, Row, moment},
@@ -40,12 +41,24 @@ pub async fn export(
             let rows = list::page(&mut tx, &found, sort, after.as_ref(), BATCH).await?;
             tx.commit().await?;
             let next = export::rest(&rows, |last| list::after(last, sort));
-            Ok((rows, next))
+            let seen = |connection: Connection| {
+                let standing = connection.standing(app.now());
+                Exported { connection, standing }
+            };
+            Ok((rows.into_iter().map(seen).collect(), next))
         }
     })
 }
 
-impl Row for Connection {
+/// A connection, and what a person sees of it.
+#[derive(Serialize)]
+struct Exported {
+    #[serde(flatten)]
+    connection: Connection,
+    standing: Standing,
+}
+
+impl Row for Exported {
     const HEADING: &'static [&'static str] = &[
         "id",
         "label",
@@ -64,32 +77,35 @@ impl Row for Connection {
         "refresh_expires_at",
         "needs_human_by",
         "created_at",
+        "standing",
     ];
 
     fn cells(&self) -> Vec<String> {
+        let Self { connection, standing } = self;
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let reason = match &self.state {
+        let reason = match &connection.state {
             State::NeedsReauth { reason, .. } => reason.as_str(),
             _ => "",
         };
         vec![
-            self.id.to_string(),
-            self.label.clone(),
-            text(&self.external_id),
-            self.client_id.to_string(),
-            self.client_name.clone(),
-            self.provider.clone(),
-            text(&self.account_id),
-            text(&self.account_label),
-            self.state.name().as_str().to_owned(),
+            connection.id.to_string(),
+            connection.label.clone(),
+            text(&connection.external_id),
+            connection.client_id.to_string(),
+            connection.client_name.clone(),
+            connection.provider.clone(),
+            text(&connection.account_id),
+            text(&connection.account_label),
+            connection.state.name().as_str().to_owned(),
             reason.to_owned(),
-            self.tags.join(" "),
-            self.scopes_granted.join(" "),
-            moment(self.obtained_at),
-            moment(self.access_expires_at),
-            moment(self.refresh_expires_at),
-            moment(self.needs_human_by),
-            moment(Some(self.created_at)),
+            connection.tags.join(" "),
+            connection.scopes_granted.join(" "),
+            moment(connection.obtained_at),
+            moment(connection.access_expires_at),
+            moment(connection.refresh_expires_at),
+            moment(connection.needs_human_by),
+            moment(Some(connection.created_at)),
+            standing.as_str().to_owned(),
         ]
     }
 }

@@ -19,9 +19,10 @@ use crate::{
         access::Permission,
         connection::{Connection, GrantType},
         problem::{FieldProblem, Obstacle},
-        provider,
+        provider::{self, ExpirySource},
         refusal::ErrorClass,
         relink::Ended,
+        voice,
     },
     server::{
         app::{
@@ -133,7 +134,8 @@ pub async fn import(
     let odd = token::unreadable_expiries(&registration, response, obtained_at)
         .map(unreadable_expiry)
         .chain(
-            token::over_for_good(&registration, response, &given, obtained_at).map(over_for_good),
+            token::over_for_good(&registration, response, &given, obtained_at)
+                .map(|at| expiry(at, voice::ZERO_EXPIRY)),
         )
         .map(|odd| FieldProblem::new("token_response", odd))
         .collect::<Vec<_>>();
@@ -143,15 +145,13 @@ pub async fn import(
     Ok((connection, odd.into_iter().chain(unread).collect()))
 }
 
-pub(in crate::server::app) fn unreadable_expiry(at: &str) -> String {
-    format!("the expiry at {at} can't be read")
+fn unreadable_expiry(source: &ExpirySource) -> String {
+    expiry(&source.pointer, voice::expiry_wanted(source.form))
 }
 
-pub(in crate::server::app) fn over_for_good(at: &str) -> String {
-    format!(
-        "the expiry at {at} is 0: the token is over, and there is no refresh token to renew it. Leave the expiry \
-         out if the token has no end"
-    )
+/// What is odd about an expiry; `at` is a JSON pointer.
+pub(in crate::server::app) fn expiry(at: &str, odd: &str) -> String {
+    format!("the expiry at {at} {odd}")
 }
 
 pub(in crate::server::app) fn unread(name: &str) -> String {

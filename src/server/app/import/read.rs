@@ -19,15 +19,17 @@ use crate::{
     domain::{
         connection::GrantType,
         import::{RowPlace, RowProblem},
+        problem::FieldProblem,
         provider::Profile,
+        voice,
     },
     server::{
         app::{
-            Error, Result,
+            App, Error, Result,
             connection::{fields, make},
             grant,
         },
-        provider::{profile::Fillable, token, unread},
+        provider::{Grant, Registration, profile::Fillable, token, unread},
         store::connection::bulk::Imported,
     },
 };
@@ -39,10 +41,15 @@ const BYTES: u64 = 4 * 1024 * 1024;
 /// A row with its place in the file.
 pub(super) type Placed = (RowPlace, Imported);
 
+/// A row, else all that is wrong with it.
+type Checked<T> = std::result::Result<T, Vec<RowProblem>>;
+
 /// Rows that are stored together.
 #[derive(Default)]
 pub(super) struct Batch {
     pub rows: Vec<Placed>,
+    /// How many rows have `problems`, of which a row may have several.
+    pub failed: i64,
     pub problems: Vec<RowProblem>,
     begins_at: u64,
     /// Where in the file it ends.
@@ -78,9 +85,13 @@ pub(super) fn all(
     let mut begun = false;
     let end = rows::read(stream, format, &fields, |row, at| {
         begun = true;
-        match row.and_then(|row| prepare(job, &fillable, row)).and_then(|row| seen.take(row)) {
+        let row = row.map_err(|problem| vec![problem]);
+        match row.and_then(|row| prepare(job, &fillable, row)).and_then(|row| seen.take(job, row)) {
             Ok(row) => batch.rows.push(row),
-            Err(problem) => batch.problems.push(problem),
+            Err(problems) => {
+                batch.failed += 1;
+                batch.problems.extend(problems);
+            }
         }
         batch.ends_at = at;
         if !batch.is_full() {
@@ -136,18 +147,23 @@ struct Seen {
 }
 
 impl Seen {
-    fn take(&mut self, (at, row): Placed) -> std::result::Result<Placed, RowProblem> {
+    fn take(&mut self, job: &Job, (at, row): Placed) -> Checked<Placed> {
         let external_id = row.external_id.as_ref().map(|id| self.hasher.hash_one(id));
         let token = row.set.fingerprint.as_ref().map(|print| self.hasher.hash_one(print));
-        let twice = if external_id.is_some_and(|id| self.external_ids.contains(&id)) {
-            Some(("external_id", "stands in this file twice"))
-        } else if token.is_some_and(|token| self.tokens.contains(&token)) {
-            Some(("token_response", "its refresh token stands in this file twice"))
-        } else {
-            None
-        };
-        if let Some((field, message)) = twice {
-            return Err(RowProblem::new(at, field, message).of(row.external_id.as_deref()));
+        let mut twice = Vec::new();
+        if external_id.is_some_and(|id| self.external_ids.contains(&id)) {
+            twice.push(("external_id", "stands in this file twice"));
+        }
+        if token.is_some_and(|token| self.tokens.contains(&token)) {
+            twice.push((
+                job.refresh_field(at),
+                "holds a refresh token that stands in this file twice",
+            ));
+        }
+        if !twice.is_empty() {
+            let told =
+                |(field, why)| RowProblem::new(at, field, why).of(row.external_id.as_deref());
+            return Err(twice.into_iter().map(told).collect());
         }
         self.external_ids.extend(external_id);
         self.tokens.extend(token);
@@ -155,61 +171,63 @@ impl Seen {
     }
 }
 
-/// A row as it will be stored.
-fn prepare(
-    job: &Job,
-    fillable: &Fillable<'_>,
-    row: Row,
-) -> std::result::Result<Placed, RowProblem> {
-    let at = row.at;
-    let external_id = row.external_id.clone();
-    check(job, fillable, row).map(|row| (at, row)).map_err(|error| {
-        let (field, message) = match error {
-            Error::Invalid(fields) => match fields.into_iter().next() {
-                Some(first) => (first.field, first.message),
-                None => (String::new(), "is not valid".into()),
-            },
-            other => (String::new(), other.problem().message),
+/// A row as it will be stored, else all that is wrong with it.
+fn prepare(job: &Job, fillable: &Fillable<'_>, row: Row) -> Checked<Placed> {
+    let checked = check(job, fillable, &row).map_err(|wrong| {
+        let told = |wrong: FieldProblem| {
+            RowProblem::new(row.at, &wrong.field, &wrong.message).of(row.external_id.as_deref())
         };
-        RowProblem::new(at, &field, &message).of(external_id.as_deref())
-    })
+        wrong.into_iter().map(told).collect::<Vec<_>>()
+    });
+    Ok((row.at, checked?))
 }
 
-fn check(job: &Job, fillable: &Fillable<'_>, row: Row) -> Result<Imported> {
+/// What is wrong with a row.
+#[derive(Default)]
+struct Wrong(Vec<FieldProblem>);
+
+impl Wrong {
+    /// Takes what is well, and keeps what is wrong for the end.
+    fn sift<T>(&mut self, checked: Result<T>) -> Option<T> {
+        match checked {
+            Ok(well) => return Some(well),
+            Err(Error::Invalid(fields)) => self.0.extend(fields),
+            Err(other) => self.0.push(FieldProblem::new("", other.problem().message)),
+        }
+        None
+    }
+}
+
+fn check(
+    job: &Job,
+    fillable: &Fillable<'_>,
+    row: &Row,
+) -> std::result::Result<Imported, Vec<FieldProblem>> {
     let Job { app, caller, .. } = job;
+    let mut wrong = Wrong::default();
     let own = fields::filled(&row.variables);
-    fillable.check(&own, true)?;
-    let variables = caller.filled(&own);
-    let registration = caller.registration_for(&caller.scopes, &variables);
-    let label = fields::check_label(&row.label)?;
-    let external_id = fields::check_external_id(row.external_id.as_deref())?;
-    let tags = fields::check_tags(&row.tags)?;
-    let obtained_at = obtained_at(row.obtained_at.as_deref(), app.now())?;
-    let given = token::import(&registration, &row.token_response, obtained_at)
-        .map_err(|refusal| Error::invalid("token_response", make::reading(&refusal)))?;
-    let mut unreadable =
-        token::unreadable_expiries(&registration, &row.token_response, obtained_at);
-    if let Some(at) = unreadable.next() {
-        return Err(Error::invalid("token_response", make::unreadable_expiry(at)));
-    }
-    if let Some(at) = token::over_for_good(&registration, &row.token_response, &given, obtained_at)
-    {
-        return Err(Error::invalid("token_response", make::over_for_good(at)));
-    }
-    let before = grant::Before {
-        grant_type: GrantType::Import,
-        has_refresh_token: false,
-        obtained_at: None,
-        refresh_expires_at: None,
-        consented_at: Some(obtained_at),
+    let filled = wrong.sift(fillable.check(&own, true).map_err(Error::from));
+    let label = wrong.sift(fields::check_label(&row.label));
+    let external_id = wrong.sift(fields::check_external_id(row.external_id.as_deref()));
+    let tags = wrong.sift(fields::check_tags(&row.tags));
+    let scopes = row.scopes.clone().unwrap_or_else(|| caller.scopes.clone());
+    let scopes = wrong.sift(fields::check_scopes(scopes));
+    let said_at = wrong.sift(obtained_at(row.obtained_at.as_deref(), app.now()));
+    let obtained_at = said_at.unwrap_or_else(|| app.now());
+    // Where the tokens stand may depend on what is filled in.
+    let granted = filled.and_then(|()| {
+        let variables = caller.filled(&own);
+        let registration = caller.registration_for(&caller.scopes, &variables);
+        wrong.sift(granted(app, &registration, row, obtained_at))
+    });
+    let (Some(label), Some(external_id), Some(tags), Some(scopes), Some(_), Some((given, dates))) =
+        (label, external_id, tags, scopes, said_at, granted)
+    else {
+        return Err(wrong.0);
     };
-    let dates = grant::dates(app, &caller.profile, &before, &given);
-    let expires = dates.clock.access_expires_at.is_some();
-    if let Some(name) = unread::first(&row.token_response, &given, expires) {
-        return Err(Error::invalid("token_response", make::unread(&name)));
-    }
     let id = app.new_id();
-    let set = grant::seal(app, id, 1, &given, None, &grant::Extras::new())?;
+    let set = wrong.sift(grant::seal(app, id, 1, &given, None, &grant::Extras::new()));
+    let set = set.ok_or(wrong.0)?;
     Ok(Imported {
         id,
         label,
@@ -218,9 +236,7 @@ fn check(job: &Job, fillable: &Fillable<'_>, row: Row) -> Result<Imported> {
         variables: own,
         account_id: given.account.as_ref().map(|account| account.id.clone()),
         account_label: given.account.and_then(|account| account.label),
-        scopes_requested: fields::check_scopes(
-            row.scopes.unwrap_or_else(|| caller.scopes.clone()),
-        )?,
+        scopes_requested: scopes,
         scopes_granted: given.scopes,
         has_refresh_token: set.sealed_refresh_token.is_some(),
         obtained_at,
@@ -230,6 +246,52 @@ fn check(job: &Job, fillable: &Fillable<'_>, row: Row) -> Result<Imported> {
         due_at: dates.due_at,
         set,
     })
+}
+
+/// What a row's token response gives, and when that ends; else all that is wrong with it, in the words of the
+/// file.
+fn granted(
+    app: &App,
+    registration: &Registration<'_>,
+    row: &Row,
+    obtained_at: OffsetDateTime,
+) -> Result<(Grant, grant::Dates)> {
+    let (at, response, profile) = (row.at, &row.token_response, registration.profile);
+    let expiry = |pointer: &str, odd: &str| match at.in_columns {
+        true => FieldProblem::new(at.field(pointer), odd),
+        false => FieldProblem::new(at.field(pointer), make::expiry(pointer, odd)),
+    };
+    let mut wrong: Vec<_> = token::unreadable_expiries(registration, response, obtained_at)
+        .map(|source| expiry(&source.pointer, voice::expiry_wanted(source.form)))
+        .collect();
+    let given = match token::import(registration, response, obtained_at) {
+        Ok(given) => given,
+        Err(refusal) => {
+            let field = profile.response.access_token.first().map_or("", |first| at.field(first));
+            let why = match at.in_columns {
+                true => voice::ACCESS_TOKEN_WANTED.to_owned(),
+                false => make::reading(&refusal),
+            };
+            wrong.insert(0, FieldProblem::new(field, why));
+            return Err(Error::Invalid(wrong));
+        }
+    };
+    if let Some(pointer) = token::over_for_good(registration, response, &given, obtained_at) {
+        wrong.push(expiry(pointer, voice::ZERO_EXPIRY));
+    }
+    let before = grant::Before {
+        grant_type: GrantType::Import,
+        has_refresh_token: false,
+        obtained_at: None,
+        refresh_expires_at: None,
+        consented_at: Some(obtained_at),
+    };
+    let dates = grant::dates(app, profile, &before, &given);
+    let expires = dates.clock.access_expires_at.is_some() || !wrong.is_empty();
+    if let Some(name) = unread::first(response, &given, expires) {
+        wrong.push(FieldProblem::new("token_response", make::unread(&name)));
+    }
+    if wrong.is_empty() { Ok((given, dates)) } else { Err(Error::Invalid(wrong)) }
 }
 
 fn obtained_at(text: Option<&str>, now: OffsetDateTime) -> Result<OffsetDateTime> {

@@ -59,7 +59,7 @@ pub struct Row {
 }
 
 fn nowhere() -> RowPlace {
-    RowPlace { row: 0, line: 0 }
+    RowPlace { row: 0, line: 0, in_columns: false }
 }
 
 pub type Parsed = Result<Row, RowProblem>;
@@ -83,7 +83,7 @@ pub fn read(
 }
 
 fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) -> io::Result<()> {
-    let (mut place, mut at) = (RowPlace { row: 0, line: 0 }, 0);
+    let (mut place, mut at) = (nowhere(), 0);
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -185,11 +185,11 @@ fn csv(
                 if is_open {
                     return Err(unclosed(row, line));
                 }
-                from_record(RowPlace { row, line }, &heading, &record)
+                from_record(RowPlace { row, line, in_columns: true }, &heading, &record)
             }
-            Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
-                Err(RowProblem::new(RowPlace { row, line: last }, "", "is not UTF-8"))
-            }
+            Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => Err(
+                RowProblem::new(RowPlace { row, line: last, in_columns: true }, "", "is not UTF-8"),
+            ),
             Err(error) => return Err(broken(error)),
         };
         if !each(row, reader.position().byte()) {
@@ -259,8 +259,9 @@ fn from_record(at: RowPlace, heading: &[String], record: &csv::StringRecord) -> 
             },
         }
     }
-    if row.token_response.is_null() {
-        row.token_response = Value::Object(fields);
+    match row.token_response.is_null() {
+        true => row.token_response = Value::Object(fields),
+        false => row.at.in_columns = false,
     }
     Ok(row)
 }

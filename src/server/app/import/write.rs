@@ -38,7 +38,7 @@ pub(super) async fn batch(job: &Job, batch: Batch) -> Result<bool> {
     let mut tx = job.app.begin().await?;
     let mut progress = Progress {
         read_bytes: i64::try_from(batch.ends_at).unwrap_or(i64::MAX),
-        failed: count(batch.problems.len()),
+        failed: batch.failed,
         problems: batch.problems,
         ..Progress::default()
     };
@@ -118,9 +118,8 @@ async fn sift(
         .into_iter()
         .partition(|(_, row)| row.set.fingerprint.as_ref().is_some_and(|it| homes.contains(it)));
     for (at, row) in strays {
-        let message =
-            "its refresh token belongs to a connection already, or did until it was replaced there";
-        progress.fail(at, row.external_id.as_deref(), "token_response", message);
+        let message = "holds a refresh token that belongs to a connection already, or did until it was replaced there";
+        progress.fail(at, row.external_id.as_deref(), job.refresh_field(at), message);
     }
     // In one order everywhere, so that two imports of the same ids don't wait for each other.
     new.sort_by(|(_, one), (_, other)| one.external_id.cmp(&other.external_id));
@@ -158,6 +157,11 @@ async fn insert(job: &Job, conn: &mut PgConnection, sifted: &Sifted) -> Result<H
     let subject = Subject::new(client.id, &client.name);
     let detail = json!({ "import": job.id, "connections": sets.len() });
     audit::record(&job.app, conn, &job.actor, "connection.import_many", subject, detail).await?;
+    // Each has the beginning of its history.
+    let made = rows.iter().filter(|row| stored.contains(&row.id));
+    let made = made.map(|row| Subject::new(row.id, row.name())).collect();
+    let detail = json!({ "client": client.name, "import": job.id });
+    audit::record_many(&job.app, conn, &job.actor, "connection.import", made, &detail).await?;
     Ok(stored)
 }
 

@@ -12,6 +12,7 @@ use crate::{
         access::Permission,
         job::{Action, JobOutcome, Outcome},
         page::{Page, Paging},
+        voice,
     },
     server::{
         app::{
@@ -84,7 +85,8 @@ pub(in crate::server::app) async fn note_export(
     let mut conn = app.pool().acquire().await?;
     let job = load(&mut conn, id).await?;
     let links = job.action == Action::Relink && actor.allows(Permission::ConnectionsRelink);
-    let subject = Subject::new(id, job.action.as_str());
+    let name = voice::job_name(&job);
+    let subject = Subject::new(id, &name);
     let detail = json!({ "what": what, "links": links });
     audit::record(app, &mut conn, actor, "job.export", subject, detail).await
 }

@@ -250,7 +250,8 @@ async fn end(app: &App, job: &Job, why: Option<&str>) -> Result<()> {
     let mut tx = app.begin().await?;
     if store::job::end(&mut tx, job.id, why, app.now()).await? {
         let action = if why.is_none() { "job.done" } else { "job.stop" };
-        let subject = Subject::new(job.id, job.action.as_str());
+        let name = voice::job_name(job);
+        let subject = Subject::new(job.id, &name);
         audit::record(app, &mut tx, &Actor::System, action, subject, summary(job)).await?;
         tx.commit().await?;
     }

@@ -46,17 +46,18 @@ struct RunQuery {
 
 /// Import connections
 ///
-/// The body is a stream of rows of any length, one connection each: `text/csv` (RFC 4180 with a
-/// heading; semicolons or tabs do for commas) or `application/x-ndjson`. A row has `token_response`
-/// as the provider gave it (in CSV as JSON, or its fields as columns of their own) and may have
-/// `external_id`, `label`, `tags`, `scopes`, `obtained_at` and `variables` (in CSV columns
-/// `variables.NAME`). An `expires_in` of 0 says that the token is over: it is renewed at once, and refused
-/// where nothing can renew it. How many rows bring neither a refresh token nor an expiry (`without_end`),
-/// and how many tokens are over (`expired`), is counted. The answer comes when the last row is read. Rows with a problem are told and
-/// cost no other row. Rows whose `external_id` the client has already are skipped, so the same file
-/// can be sent again. A file in which there is no row at all, or something else than rows, is refused
-/// (422), and the answer says what was expected. An import of which nothing comes for a minute is
-/// broken; and when too many run at once, one more is refused (503) before it is read. Where only the
+/// The body is a stream of rows of any length, one connection each: `text/csv` (RFC 4180 with a heading;
+/// semicolons or tabs do for commas) or `application/x-ndjson`. A row has `token_response` as the provider gave
+/// it (in CSV as JSON, or its fields as columns of their own) and may have `external_id`, `label`, `tags`,
+/// `scopes`, `obtained_at` and `variables` (in CSV columns `variables.NAME`). An `expires_in` of 0 says that
+/// the token is over: it is renewed at once, and refused where nothing can renew it, since some write it of a
+/// token without end. One that is over by its `obtained_at` is imported, and needs a person where nothing can
+/// renew it. How many rows bring neither a refresh token nor an expiry (`without_end`), and how many tokens are
+/// over (`expired`), is counted. The answer comes when the last row is read. Rows with a problem are told, with
+/// all that is wrong with each, and cost no other row. Rows whose `external_id` the client has already are
+/// skipped, so the same file can be sent again. A file in which there is no row at all, or something else than
+/// rows, is refused (422), and the answer says what was expected. An import of which nothing comes for a minute
+/// is broken; and when too many run at once, one more is refused (503) before it is read. Where only the
 /// provider's userinfo endpoint says whose an account is, it is asked afterwards, a few a second.
 #[utoipa::path(
     post,

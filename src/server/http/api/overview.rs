@@ -52,7 +52,8 @@ pub struct Overview {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct OverQuery {
-    /// What `expiries` cover: `day` (24 hours, unless said), `month` (30 days), `year` (12 months).
+    /// What `expiries` cover: `day` (24 hours, unless said), `month` (what is left of today, and 30 days), `year`
+    /// (what is left of this month, and 12 months).
     #[param(inline)]
     over: Option<overview::Scale>,
 }

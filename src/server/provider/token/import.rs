@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::{
     domain::{
-        provider::{Profile, Renewal},
+        provider::{ExpirySource, Profile, Renewal},
         refusal::ErrorClass,
     },
     server::provider::{
@@ -60,14 +60,14 @@ pub fn unreadable_expiries<'p>(
     registration: &Registration<'p>,
     response: &Value,
     obtained_at: OffsetDateTime,
-) -> impl Iterator<Item = &'p str> {
+) -> impl Iterator<Item = &'p ExpirySource> {
     let profile = registration.profile;
     let unreadable = |sources| expiry::unreadable(response, sources, obtained_at);
-    let says_never = |at: &&str| {
-        let said = response.pointer(at).and_then(Value::as_f64);
+    let says_never = |source: &&ExpirySource| {
+        let said = response.pointer(&source.pointer).and_then(Value::as_f64);
         profile.is_endless() && said.is_some_and(|number| number <= 0.0)
     };
-    let access = unreadable(&profile.response.expiry).filter(|at| !says_never(at));
+    let access = unreadable(&profile.response.expiry).filter(|source| !says_never(source));
     access.into_iter().chain(unreadable(&profile.response.refresh_expiry))
 }
 

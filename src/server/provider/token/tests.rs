@@ -592,5 +592,6 @@ fn tokens_without_an_end_are_taken_as_their_provider_gives_them() {
     let owned = Owned::at("https://service.example");
     let response = json!({ "access_token": "a", "expires_in": -1 });
     let registration = owned.registration();
-    assert_eq!(unreadable_expiries(&registration, &response, NOW).next(), Some("/expires_in"));
+    let unreadable = unreadable_expiries(&registration, &response, NOW).next();
+    assert_eq!(unreadable.map(|source| &*source.pointer), Some("/expires_in"));
 }

@@ -29,6 +29,17 @@ pub struct Imported {
     pub set: TokenSet,
 }
 
+impl Imported {
+    /// What it is called, if anything is known.
+    pub fn name(&self) -> &str {
+        let known = [&self.account_label, &self.account_id, &self.external_id];
+        match self.label.as_str() {
+            "" => known.into_iter().flatten().next().map_or("", String::as_str),
+            label => label,
+        }
+    }
+}
+
 /// A connection of a client with an external id.
 pub struct Known {
     pub id: Uuid,

@@ -65,11 +65,12 @@ pub fn Import() -> impl IntoView {
 }
 
 fn first(client: Uuid) -> AnyView {
-    let dry_run = view! {
-        <label class="check">
-            <input type="checkbox" name="dry_run" value="true" checked=true/>
-            "Dry run: check every row and store nothing"
-        </label>
+    let upload = path::upload_import(client);
+    let buttons = view! {
+        <button type="submit" class="button is-primary" formaction=format!("{upload}?dry_run=true")>
+            "Try it: nothing is stored"
+        </button>
+        <Submit label="Import"/>
     };
     view! {
         <p class="lead">
@@ -79,33 +80,25 @@ fn first(client: Uuid) -> AnyView {
             <code>"scopes"</code> " and " <code>"obtained_at"</code>
             ". Rows whose external id is here already are skipped, so a file can be sent again."
         </p>
-        {form(client, "form", "Import", dry_run)}
+        {form(client, "form", buttons)}
     }
     .into_any()
 }
 
-/// The same file once more, after a dry run in which all was well. Our script has it at hand still.
-fn same(client: Uuid, name: Option<String>) -> AnyView {
-    let name = name.map_or("the same file".into(), |name| format!("“{name}”"));
-    let text = format!(
-        "Regrant keeps no file. Where none stands below, choose {name} again: this time it is imported."
-    );
+/// The same file once more, after a dry run in which something was well. Our script has it at hand still.
+fn same(run: &import::Import) -> AnyView {
+    let text = voice::import_after_trial(run);
     section(
         "Import it",
         "",
         view! {
             <p class="lead">{text}</p>
-            {form(client, "form is-kept", "Import it now", ())}
+            {form(run.client_id, "form is-kept", view! { <Submit label="Import it now" weight="primary"/> })}
         },
     )
 }
 
-fn form(
-    client: Uuid,
-    class: &'static str,
-    verb: &'static str,
-    asked: impl IntoView + 'static,
-) -> AnyView {
+fn form(client: Uuid, class: &'static str, buttons: impl IntoView + 'static) -> AnyView {
     view! {
         {upload::refused(&path::upload_import(client))}
         <form
@@ -114,7 +107,6 @@ fn form(
             action=path::upload_import(client)
             class=class
         >
-            {asked}
             <div class="field">
                 <label for="import-file">"File"</label>
                 <input
@@ -127,7 +119,7 @@ fn form(
             </div>
             <progress class="progress" hidden=true aria-label="Sent so far"></progress>
             <div class="actions">
-                <Submit label=verb weight="primary"/>
+                {buttons}
             </div>
         </form>
     }
@@ -137,12 +129,11 @@ fn form(
 /// What became of one import, or how far it is. What is said aloud is said once, at its end.
 fn outcome(run: import::Import, client: Uuid, writes: bool) -> AnyView {
     let moves = run.is_running();
-    let next = (writes && run.is_rehearsed()).then(|| same(client, run.file_name.clone()));
-    let (well, text) = voice::import(&run);
-    let (on_the_way, told) = if moves { (Some(text), None) } else { (None, Some(text)) };
-    let progress = on_the_way.map(|text| {
+    let next = (writes && run.is_rehearsed()).then(|| same(&run));
+    let told = voice::import(&run);
+    let progress = moves.then(|| {
         view! {
-            <p>{text}</p>
+            <p>{sentences(told.clone())}</p>
             {bar("Read so far", run.read_bytes, run.total_bytes)}
         }
     });
@@ -153,8 +144,10 @@ fn outcome(run: import::Import, client: Uuid, writes: bool) -> AnyView {
         {reload(moves)}
         {live("import", moves, view! {
             {progress}
-            <div role="status">{told.map(|text| said(well, text))}</div>
-            {problems(run.problems, run.failed)}
+            <div role="status">
+                {(!moves).then(|| told.into_iter().map(|(well, text)| said(well, text)).collect::<Vec<_>>())}
+            </div>
+            {problems(run)}
             {again}
         })}
         {next}
@@ -162,8 +155,13 @@ fn outcome(run: import::Import, client: Uuid, writes: bool) -> AnyView {
     .into_any()
 }
 
-fn problems(shown: Vec<RowProblem>, failed: i64) -> Option<AnyView> {
-    let more = usize::try_from(failed).unwrap_or_default().saturating_sub(shown.len());
+fn sentences(told: Vec<(bool, String)>) -> String {
+    told.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(" ")
+}
+
+fn problems(run: import::Import) -> Option<AnyView> {
+    let more = run.untold();
+    let shown = run.problems;
     (!shown.is_empty()).then(|| {
         view! {
             <div class="scroll" tabindex="0" role="region" aria-label="Rows with a problem">
@@ -178,7 +176,7 @@ fn problems(shown: Vec<RowProblem>, failed: i64) -> Option<AnyView> {
                     <tbody>{shown.into_iter().map(row).collect::<Vec<_>>()}</tbody>
                 </table>
             </div>
-            {(more > 0).then(|| view! { <p class="quiet">{format!("And {more} more.")}</p> })}
+            {(more > 0).then(|| view! { <p class="quiet">{format!("And {} more.", voice::grouped(more))}</p> })}
         }
         .into_any()
     })
@@ -206,7 +204,7 @@ fn list(all: Vec<import::Import>) -> AnyView {
     }
     let rows = all.into_iter().map(|run| {
         let href = format!("{}?run={}", path::client_import(run.client_id), run.id);
-        let (_, text) = voice::import(&run);
+        let text = sentences(voice::import(&run));
         let progress =
             run.is_running().then(|| bar("Read so far", run.read_bytes, run.total_bytes));
         view! {

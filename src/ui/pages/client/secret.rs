@@ -143,6 +143,7 @@ fn waiting(client: &Client, next: &NextSecret, doings: Doings) -> AnyView {
 }
 
 fn rehearse(client: &Client, profile: &Profile, doing: Doing<Set>) -> AnyView {
+    let label = if client.next_secret.is_some() { "Try this one instead" } else { "Try it" };
     let fields = view! {
         {hidden("id", client.id)}
         {secret(profile, doing.trouble)}
@@ -151,9 +152,9 @@ fn rehearse(client: &Client, profile: &Profile, doing: Doing<Set>) -> AnyView {
              use; if the provider refuses it, nothing has changed."
         </p>
         <div class="actions">
-            <Submit label="Try it" pending=doing.pending weight="primary"/>
+            <Submit label pending=doing.pending weight="primary"/>
         </div>
-        <Answered trouble=doing.trouble done=doing.done("Kept, and being tried.")/>
+        <Answered trouble=doing.trouble done=doing.done("Kept. What comes of it stands above.")/>
     };
     action_form(doing, "form", fields)
 }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
         campaign::Customers,
         job::{Action, Job, JobOutcome},
         language::Language,
+        page::Page,
         relink::Stage,
         voice::{self, visitor},
     },
@@ -32,6 +34,13 @@ use crate::{
     },
 };
 
+/// What came of the connections. With links, it is their customers on whom it depends.
+#[derive(Clone, Serialize, Deserialize)]
+enum Came {
+    Customers(Customers),
+    Outcomes(Page<JobOutcome>),
+}
+
 #[component]
 pub fn Detail() -> impl IntoView {
     let (params, asked) = (use_params_map(), use_query_map());
@@ -53,14 +62,22 @@ pub fn Detail() -> impl IntoView {
                 0 => Vec::new(),
                 _ => rpc::job::failed(id).await?,
             };
-            let customers = match job.action {
-                Action::Relink => Some(rpc::campaign::progress(id, stage, paging).await?),
-                _ => None,
+            let came = match job.action {
+                Action::Relink => {
+                    Came::Customers(rpc::campaign::progress(id, stage, paging).await?)
+                }
+                _ => Came::Outcomes(rpc::job::outcomes(id, paging).await?),
             };
-            Ok((job, failed, customers))
+            Ok((job, failed, came))
         },
     );
-    loaded(job, move |(job, failed, customers), may| {
+    loaded(job, move |(job, failed, came), may| {
+        let (customers, outcomes) = match came {
+            Came::Customers(customers) => (Some(customers), None),
+            Came::Outcomes(outcomes) => (None, Some(outcomes)),
+        };
+        let shown = outcomes.as_ref().map_or(0, |page| page.items.len());
+        let shows_all = usize::try_from(job.total) == Ok(shown);
         let moves = job.is_running();
         let stops = moves && may.allows(job.action.permission());
         let title = voice::job_name(&job);
@@ -81,6 +98,7 @@ pub fn Detail() -> impl IntoView {
             {reload_every((waits && !moves).then_some(15))}
             {live("job", moves, view! {
                 {progress(&job)}
+                {job.name.is_some().then(|| view! { <p>{voice::job_deed(&job)}</p> })}
                 <p class="quiet">
                     {format!("Asked for by {}, ", job.created_by)} <Exact at=job.created_at/>
                 </p>
@@ -91,8 +109,9 @@ pub fn Detail() -> impl IntoView {
             {customers}
             {live("job-outcomes", moves, view! {
                 {files(&job)}
-                {(!failed.is_empty())
+                {(!failed.is_empty() && !shows_all)
                     .then(|| section("What could not be done", "", problems(failed, job.failed)))}
+                {outcomes.map(|page| section("What came of each", "", all(page)))}
             })}
         }
     })
@@ -207,8 +226,8 @@ fn files(job: &Job) -> AnyView {
         }
     };
     let what = match job.action {
-        Action::Relink => "Each link, and what came of each connection:",
-        _ => "What came of each connection:",
+        Action::Relink => "Each link, and what came of each connection, as a file:",
+        _ => "What came of each connection, as a file:",
     };
     view! {
         <p>{what}</p>
@@ -219,13 +238,51 @@ fn files(job: &Job) -> AnyView {
     .into_any()
 }
 
+fn connection(outcome: &JobOutcome) -> AnyView {
+    let name = if outcome.label.is_empty() { "(no name yet)" } else { &outcome.label };
+    link(path::connection(outcome.connection_id), "", name.to_owned())
+}
+
+/// All of them, in the order of the job.
+fn all(page: Page<JobOutcome>) -> AnyView {
+    let rows = page.items.into_iter().map(|outcome| {
+        view! {
+            <tr>
+                <td>{connection(&outcome)}</td>
+                <td>{outcome.client}</td>
+                <td>
+                    {voice::job_outcome(outcome.outcome)}
+                    {outcome.detail.map(|detail| view! { <p class="sub">{detail}</p> })}
+                </td>
+                <td>{outcome.at.map(|at| view! { <Exact at=at/> })}</td>
+            </tr>
+        }
+    });
+    view! {
+        <div class="scroll" tabindex="0" role="region" aria-label="What came of each">
+            <table class="table">
+                <thead>
+                    <tr>
+                        <th scope="col">"Connection"</th>
+                        <th scope="col">"Client"</th>
+                        <th scope="col">"What came of it"</th>
+                        <th scope="col">"When"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows.collect::<Vec<_>>()}</tbody>
+            </table>
+        </div>
+        <Pager next=page.next/>
+    }
+    .into_any()
+}
+
 fn problems(shown: Vec<JobOutcome>, failed: i64) -> AnyView {
     let more = usize::try_from(failed).unwrap_or_default().saturating_sub(shown.len());
     let rows = shown.into_iter().map(|outcome| {
-        let name = if outcome.label.is_empty() { "(no name yet)".into() } else { outcome.label };
         view! {
             <tr>
-                <td>{link(path::connection(outcome.connection_id), "", name)}</td>
+                <td>{connection(&outcome)}</td>
                 <td>{outcome.client}</td>
                 <td>{outcome.detail.unwrap_or_default()}</td>
             </tr>

@@ -171,7 +171,7 @@ fn with_their_secret(shares: Vec<SecretShare>, may: &May) -> AnyView {
         .map(|share| {
             let client = Some(share.client_id);
             let all = ConnectionFilter { client, ..ConnectionFilter::default() };
-            let dead = ConnectionFilter { dead_since: share.replaced_at, ..all.clone() };
+            let dead = ConnectionFilter { dead_since: share.since, ..all.clone() };
             let count = |count| voice::connections(Count::Exactly(count));
             let concerned = share.dead > 0;
             let who = match concerned {
@@ -200,7 +200,7 @@ fn with_their_secret(shares: Vec<SecretShare>, may: &May) -> AnyView {
                         <th scope="col">"Client"</th>
                         <th scope="col">"Connections"</th>
                         <th scope="col">"Secret replaced"</th>
-                        <th scope="col">"Need a person since"</th>
+                        <th scope="col">"Came to need a person"</th>
                         <th scope="col">"What to do"</th>
                     </tr>
                 </thead>

@@ -1,6 +1,7 @@
 //! All that a filter lets through, for a job to work on.
 
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Found;
@@ -36,21 +37,31 @@ pub async fn shares(conn: &mut PgConnection, found: &Found) -> Result<Vec<Chosen
     .await?)
 }
 
-/// How many connections each of some clients has, and how many of them came to need a person since its secret
-/// was replaced; where most did comes first.
+/// How many connections each of some clients has, and how many of them came to need a person around the time at
+/// which its secret was replaced, if that was after `recent`; where most did comes first. A secret is replaced at
+/// the provider before it is here: a day before counts too.
 pub async fn shares_by_secret(
     conn: &mut PgConnection,
     clients: &[Uuid],
+    recent: OffsetDateTime,
 ) -> Result<Vec<SecretShare>> {
     Ok(sqlx::query_as!(
         SecretShare,
-        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!",
-                  CASE WHEN c.secret_generation > 1 THEN c.secret_set_at END AS replaced_at,
-                  count(*) FILTER (WHERE c.secret_generation > 1 AND n.state = 'needs_reauth'
-                                   AND n.state_since >= c.secret_set_at) AS "dead!"
-           FROM connections n JOIN clients c ON c.id = n.client_id
-           WHERE n.client_id = ANY ($1) GROUP BY c.id ORDER BY 5 DESC, 3 DESC, lower(c.name)"#,
-        clients
+        r#"SELECT c.id AS client_id, c.name AS client, every.count AS "count!", r.replaced_at, s.since,
+                  dead.count AS "dead!"
+           FROM clients c
+           CROSS JOIN LATERAL (
+               SELECT CASE WHEN c.secret_generation > 1 THEN c.secret_set_at END AS replaced_at) r
+           CROSS JOIN LATERAL (
+               SELECT CASE WHEN r.replaced_at >= $2 THEN r.replaced_at - interval '1 day' END AS since) s
+           CROSS JOIN LATERAL (SELECT count(*) FROM connections WHERE client_id = c.id) every
+           CROSS JOIN LATERAL (
+               SELECT count(*) FROM connections
+               WHERE client_id = c.id AND state = 'needs_reauth' AND state_since >= s.since) dead
+           WHERE c.id = ANY ($1) AND every.count > 0
+           ORDER BY dead.count DESC, every.count DESC, lower(c.name)"#,
+        clients,
+        recent
     )
     .fetch_all(conn)
     .await?)
