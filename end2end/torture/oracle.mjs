@@ -49,7 +49,7 @@ export function judge({ history, wires, cuts, deaths, jumps = [], held, heldAt =
 
   const byToken = group(requests.filter((request) => request.rt_in), "rt_in");
   const families = trace(history, byToken);
-  for (const death of deaths) markUnrecorded(death, requests, families, held);
+  for (const death of deaths) markUnrecorded(death, requests, byToken, families, held);
   const suspended = new Map();
   for (const { family, suspended: verdicts } of held) {
     for (const { rt_out } of families.get(family) ?? []) suspended.set(rt_out, verdicts ?? 0);
@@ -135,14 +135,16 @@ function whyLost(request, deaths) {
   return request.hung_up ? "hung up" : null;
 }
 
-/** The answer that a process had in its memory only when it killed itself there. */
-function markUnrecorded({ replica, at, connection }, requests, families, held) {
+/** The answer that a process had in its memory only when it killed itself there: the last one that came to it
+ * about that connection, unless its successor was already used. */
+function markUnrecorded({ replica, at, connection }, requests, byToken, families, held) {
   const family = connection && held.find(({ id }) => id === connection)?.family;
   const tokens = new Set(families.get(family)?.map(({ rt_out }) => rt_out));
   const isIt = ({ replica: asker, rt_in, t1 }) =>
     asker === replica && tokens.has(rt_in) && t1 <= at && at - t1 <= UNRECORDED_MS;
   const struck = requests.findLast(isIt);
-  if (struck) struck.lost ??= "kill";
+  const isRecorded = byToken.get(struck?.rt_out)?.some(({ t0 }) => t0 < at);
+  if (struck && !isRecorded) struck.lost ??= "kill";
 }
 
 function overlaps(list, report) {

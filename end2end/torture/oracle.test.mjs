@@ -85,6 +85,10 @@ test("who killed itself over an answer had not recorded it, however late that wa
   assert.deepEqual(said(history(), held, death({ connection: "another" })), ["I2", "I4"]);
   assert.deepEqual(said(history(), held, death({ connection: "connection", at: 50_000 })), ["I2", "I4"]);
   assert.deepEqual(said(history(), held, death({ connection: "connection", replica: "two" })), ["I2", "I4"]);
+  // The answer whose successor it had used was recorded.
+  const used = [grant(0, 100), ask(1, 200, { port: 9 }), refuse(0, 60_000)];
+  const wires = [{ replica: "one", port: PORT, from: 0 }, { replica: "two", port: 9, from: 0 }];
+  assert.deepEqual(said(used, held, { ...death({ connection: "connection" }), wires }).slice(0, 1), ["I2"]);
 });
 
 test("a cut belongs to the request that was under way on its port", () => {

@@ -3,17 +3,20 @@ import { createHash } from "node:crypto";
 import { now, sleep } from "./clock.mjs";
 
 const LOOK_MS = 1000;
+/** For how long the place of a request is kept whose process may be dead (`refresh::intent::UNDER_WAY`). */
+const UNDER_WAY_SECONDS = 50;
 
 /** For how long each lease has been what it is: one that is prolonged is in good hands. */
 export class Leases {
   /** `places`: how many refreshes of one client the worker may have under way. `isShaken`: whether the database's
    * clock tells something else than the time. */
   constructor(postgres, note, places, isShaken = () => false) {
-    Object.assign(this, { postgres, note, places, isShaken, over: false, known: new Map(), full: new Map() });
+    Object.assign(this, { postgres, note, places, isShaken, over: false, known: new Map(), waiting: new Map() });
     this.longest = 0;
     this.latest = 0;
     this.passedBy = 0;
     this.looks = 0;
+    this.at = now();
     this.away = 0;
   }
 
@@ -24,6 +27,7 @@ export class Leases {
         await this.look();
       } catch {
         this.away += 1;
+        this.at = now();
       }
       await sleep(Math.max(0, LOOK_MS - (now() - began)));
     }
@@ -31,16 +35,18 @@ export class Leases {
 
   async look() {
     const rows = await this.postgres.query(`
-      WITH under_way AS (SELECT client_id AS id, count(*)::int FROM attempts WHERE verdict IS NULL GROUP BY client_id)
-      SELECT n.id, client_id, lease_id, leased_until, NOT lease_is_over(leased_until, clock_timestamp()) AS held, c.state,
+      WITH under_way AS (
+        SELECT client_id AS id, count(*)::int FROM attempts
+        WHERE verdict IS NULL AND started_at > clock_timestamp() - interval '${UNDER_WAY_SECONDS} s' GROUP BY client_id)
+      SELECT n.id, lease_id, leased_until, NOT lease_is_over(leased_until, clock_timestamp()) AS held, c.state,
              extract(epoch FROM clock_timestamp() - greatest(due_at, coalesce(leased_until, due_at))) AS late,
              coalesce(under_way.count, 0) AS asking
       FROM connections n JOIN clients c ON c.id = n.client_id LEFT JOIN under_way ON under_way.id = c.id
       WHERE due_at IS NOT NULL AND (lease_id IS NOT NULL OR due_at < clock_timestamp())`);
     const at = now();
     const next = new Map();
-    for (const { client_id: client, asking } of rows) if (asking >= this.places) this.full.set(client, at);
-    for (const { id, client_id: client, lease_id: lease, leased_until: end, held, state, late } of rows) {
+    const waiting = new Map();
+    for (const { id, lease_id: lease, leased_until: end, held, state, late, asking } of rows) {
       if (held && lease) {
         const key = `${id} ${lease} ${end}`;
         const since = this.known.get(key) ?? at;
@@ -49,10 +55,15 @@ export class Leases {
         // An incident holds its client's connections back for half an hour and longer, which is its purpose.
       } else if (state !== "incident" && !this.isShaken()) {
         this.latest = Math.max(this.latest, late);
-        const sinceFull = (at - (this.full.get(client) ?? -Infinity)) / 1000;
-        this.passedBy = Math.max(this.passedBy, Math.min(late, sinceFull));
+        // Only the time counts during which its client had a place for it.
+        const before = this.waiting.get(id) ?? 0;
+        const waited = asking >= this.places ? before : Math.min(late, before + (at - this.at) / 1000);
+        waiting.set(id, waited);
+        this.passedBy = Math.max(this.passedBy, waited);
       }
     }
+    this.waiting = waiting;
+    this.at = at;
     this.known = next;
     this.looks += 1;
   }

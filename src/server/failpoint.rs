@@ -35,10 +35,10 @@ pub const REPLAYED: &str = "replayed";
 #[inline]
 pub fn hit(_name: &'static str) {}
 
-/// Says that the code has come to the point `name` with an answer about a connection that is in memory only.
+/// Says that the code has come to the point `name`, maybe with an answer about a connection that is in memory only.
 #[cfg(not(feature = "failpoints"))]
 #[inline]
-pub fn hit_with_answer(_name: &'static str, _connection_id: Uuid) {}
+pub fn hit_with_answer(_name: &'static str, _connection_id: Option<Uuid>) {}
 
 #[cfg(feature = "failpoints")]
 pub use armed::{hit, hit_with_answer};
@@ -73,10 +73,10 @@ mod armed {
         }
     }
 
-    /// [`hit`] with an answer about a connection that is in memory only.
-    pub fn hit_with_answer(name: &'static str, connection_id: Uuid) {
+    /// [`hit`], maybe with an answer about a connection that is in memory only.
+    pub fn hit_with_answer(name: &'static str, connection_id: Option<Uuid>) {
         if is_it(name) {
-            die(&format!("{name} {connection_id}"));
+            die(&connection_id.map_or_else(|| name.to_owned(), |id| format!("{name} {id}")));
         }
     }
 

@@ -33,7 +33,7 @@ async fn the_schema_changes_beside_transactions_that_read_and_then_write(pool: P
     replica.commit().await.unwrap();
     upgrading.await.unwrap().unwrap();
     let indexes = "SELECT count(*) FROM pg_indexes
-                   WHERE tablename = 'connections' AND indexdef LIKE '%, id, state)'
+                   WHERE tablename = 'connections' AND indexdef LIKE '%, id, state)%'
                      AND indexname IN ('connections_needs_human_by', 'connections_access_expires_at',
                                        'connections_refresh_expires_at')";
     assert_eq!(sqlx::query_scalar::<_, i64>(indexes).fetch_one(&pool).await.unwrap(), 3);

@@ -41,6 +41,10 @@ pub fn run() -> Result<ExitCode> {
     let mut built = keep("Building the server and its tests", &mut || {
         process::check(database::build_rust_tests().args(TESTED))
     });
+    if !built {
+        // A test that does not compile is no reason not to look at the server.
+        built = keep("Building the server alone", &mut || torture::build());
+    }
     let beside = beside.join().unwrap_or_else(|_| vec![(SITE, false)]);
     built &= beside.contains(&(SITE, true));
 

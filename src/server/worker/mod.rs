@@ -158,6 +158,10 @@ async fn tick(app: &App, look: Look) -> Result<bool> {
     let room = IN_FLIGHT.saturating_sub(app.flights().count()).min(BATCH);
     app.flights().set_full(room == 0);
     if room == 0 {
+        if look == Look::All {
+            // Who has come to have something due is looked for as soon as there is room, not only who waited.
+            app.flights().set_hungry(Vec::new());
+        }
         return Ok(false);
     }
     let limit = i64::try_from(room).unwrap_or_default();

@@ -166,7 +166,9 @@ pub async fn run<P: Ports>(ports: &P, task: &Task<P::Caller>) -> anyhow::Result<
     failpoint::hit(failpoint::SENDING);
     let answer = ports.ask(task).await;
     ports.answered(task.attempt_id);
-    failpoint::hit_with_answer(failpoint::ANSWERED, task.leased.id);
+    let unrecorded =
+        (!matches!(&answer, Err(Refusal { status: None, .. }))).then_some(task.leased.id);
+    failpoint::hit_with_answer(failpoint::ANSWERED, unrecorded);
     let outcome = match answer {
         Ok(grant) => {
             let set = ports.seal(task, &grant)?;
@@ -174,7 +176,7 @@ pub async fn run<P: Ports>(ports: &P, task: &Task<P::Caller>) -> anyhow::Result<
         }
         Err(refusal) => decide::set_back(task, &refusal, ports.now(), ports.jitter()),
     };
-    failpoint::hit_with_answer(failpoint::SEALED, task.leased.id);
+    failpoint::hit_with_answer(failpoint::SEALED, unrecorded);
     Ok(conclude(ports, &outcome, task.ends).await)
 }
 
