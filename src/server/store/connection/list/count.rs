@@ -53,16 +53,24 @@ pub async fn count(
             wanted.drift = false;
         }
     }
+    // What is common is looked for in each row that is listed, but counted by its index: beside another filter a
+    // few thousand of a million may be what is searched.
+    let pattern = wanted.patterns[0].take();
     let count = filtered!(
         scalar,
         wanted,
         COUNTED + 1,
-        "SELECT count(*) FROM (SELECT FROM connections n WHERE ",
-        " LIMIT $17) AS few"
+        "SELECT count(*) FROM (SELECT FROM connections n
+         WHERE ($24::text IS NULL OR EXISTS (SELECT FROM connection_search s
+                                             WHERE s.connection_id = n.id AND s.text LIKE lower($24)))
+           AND ",
+        " LIMIT $17) AS few",
+        pattern.as_deref()
     )
     .fetch_one(conn)
     .await?
     .unwrap_or_default();
+    wanted.patterns[0] = pattern;
     Ok(Found { wanted, count: (count <= COUNTED).then_some(count) })
 }
 
