@@ -520,6 +520,28 @@ fn what_nothing_renews_is_told_alike_everywhere() {
     assert!(own.renews() && own.refresh_at(AS_OF).is_some());
 }
 
+/// An import skips what is here already.
+#[test]
+fn what_is_imported_once_more_has_another_external_id() {
+    let refused = State::NeedsReauth { reason: Reason::Revoked, since: AS_OF };
+    for external_id in [None, Some("7".to_owned())] {
+        let another = external_id.is_some();
+        for state in [State::Active, refused.clone()] {
+            let one = Connection {
+                external_id: external_id.clone(),
+                grant_type: GrantType::Import,
+                generation: 1,
+                has_refresh_token: false,
+                access_expires_at: None,
+                ..connection(state)
+            };
+            let said = why(&one, "Cronofy", false, AS_OF);
+            assert!(said.to_lowercase().contains("import"), "{said}");
+            assert_eq!(said.contains("under another external id"), another, "{said}");
+        }
+    }
+}
+
 #[test]
 fn the_answer_that_was_lost_is_the_first_with_the_token_that_is_held() {
     let before = Attempt { generation_before: 2, ..unheard(9) };
