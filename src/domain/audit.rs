@@ -34,7 +34,7 @@ pub struct AuditFilter {
     pub action: Option<String>,
     /// The id of what was acted upon.
     pub subject: Option<String>,
-    /// Part of the actor's label.
+    /// Part of the actor's label. What was done by a relink was done by `the customer`, not by whoever made it.
     pub actor: Option<String>,
     /// What was done at this moment or after it.
     #[serde(with = "time::serde::rfc3339::option")]

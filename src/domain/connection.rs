@@ -1,6 +1,6 @@
 //! A connection: one grant, one account at a provider authorized for one client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -233,6 +233,9 @@ pub struct ConnectionList {
     pub as_of: OffsetDateTime,
     pub count: super::page::Count,
     pub page: super::page::Page<Connection>,
+    /// The providers whose access tokens have no end, of what on the page would otherwise have an end that is not
+    /// known.
+    pub endless: BTreeSet<String>,
 }
 
 /// All that the connection's own page shows.

@@ -24,7 +24,7 @@ pub struct Overview {
     /// How many connections stand how; those with none are absent.
     pub counts: Vec<(Standing, i64)>,
     /// How many of the living nothing renews, and no end of them is known: they can be over at any time, and
-    /// need a person then.
+    /// need a person then. Not those of providers whose access tokens have no end.
     pub unseen_ends: i64,
     /// What needs a human now or next, soonest first, but what is told together.
     pub needs_human: Vec<Connection>,

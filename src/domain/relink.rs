@@ -128,7 +128,8 @@ pub struct CreatedRelink {
     pub url: String,
     #[serde(with = "time::serde::rfc3339")]
     pub expires_at: OffsetDateTime,
-    /// Whose consent is wanted. Null: not known; whoever gives consent becomes the connection's account.
+    /// Whose consent is wanted, masked (`a…@example.com`) for a key that may not read connections. Null: not
+    /// known; whoever gives consent becomes the connection's account.
     #[serde(default)]
     pub account: Option<String>,
 }

@@ -6,7 +6,12 @@ use sqlx::PgPool;
 use time::{Duration, format_description::well_known::Rfc3339};
 
 use crate::{
-    domain::access::{Role, Scope},
+    domain::{
+        access::{Role, Scope},
+        attempt::Verdict,
+    },
+    sandbox::Hold,
+    server::app,
     tests::support::World,
 };
 
@@ -78,6 +83,30 @@ async fn the_page_says_in_words_what_was_done(pool: PgPool) {
     assert!(page.text.contains("Imported a connection"), "{}", page.text);
     assert!(page.text.contains("/download/audit.csv?action=connection."), "{}", page.text);
     assert!(!page.text.contains("Registered a client"), "{}", page.text);
+}
+
+/// It is written all the same, once it can be.
+#[sqlx::test]
+async fn whoever_asked_for_a_refresh_does_not_wait_long_for_the_log(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    world.control().hold(Hold::BeforeAnswering);
+    let asked = tokio::spawn({
+        let (app, admin) = (world.app.clone(), world.admin.clone());
+        async move { app::connection::refresh(&app, &admin, id).await }
+    });
+    world.control().until_held(1).await;
+    let mut holder = world.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE audit IN SHARE MODE").execute(&mut *holder).await.unwrap();
+    world.control().release();
+    let came = tokio::time::timeout(std::time::Duration::from_secs(20), asked).await;
+    let attempt = came.expect("an answer").unwrap().unwrap();
+    assert_eq!(attempt.verdict, Some(Verdict::Refreshed));
+    assert!(world.audit("connection.refreshed").await.is_empty());
+    holder.rollback().await.unwrap();
+    let told = "SELECT count(*) FROM audit WHERE action = 'connection.refreshed'";
+    world.until_count(told, 1).await;
 }
 
 /// Who asked is told before the answer comes, and what came of it after.

@@ -126,6 +126,11 @@ async fn the_log_tells_the_whole_life_of_a_link(pool: PgPool) {
     }
     let page = reader.get("/audit?action=relink.create").await.ok();
     assert_eq!(page["items"].as_array().map(Vec::len), Some(1));
+    // What somebody did is not what was done by their links.
+    for (who, count) in [("support@people.test", 1), ("Customer", 2)] {
+        let page = reader.get(&format!("/audit?subject={id}&actor={who}")).await.ok();
+        assert_eq!(page["items"].as_array().map(Vec::len), Some(count), "{who}: {page}");
+    }
 }
 
 #[sqlx::test]

@@ -608,7 +608,9 @@ const upload = (form, submitter) => {
   request.onload = () => {
     if (request.status === 200) return sent(form, request);
     busy(form, false);
-    say(form, request.responseText);
+    // A page is of somebody who does not know the form's address, as a replica of an older version.
+    const isWhy = request.getResponseHeader("content-type")?.startsWith("text/plain");
+    say(form, isWhy ? request.responseText : unreachable);
   };
   request.onerror = () => {
     busy(form, false);

@@ -213,6 +213,11 @@ pub fn upload_import(client: Uuid) -> String {
     format!("/upload/import/{client}")
 }
 
+/// Where the same file is sent to be tried: nothing of it is stored.
+pub fn upload_trial(client: Uuid) -> String {
+    format!("{}/trial", upload_import(client))
+}
+
 pub fn client_dry_run(id: Uuid) -> String {
     format!("{CLIENTS}/{id}/dry-run")
 }

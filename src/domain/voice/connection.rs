@@ -153,7 +153,7 @@ pub fn drift(connection: &Connection, provider: &str) -> Option<String> {
 }
 
 /// The same in a few words, for a row.
-pub fn in_short(connection: &Connection, as_of: OffsetDateTime) -> String {
+pub fn in_short(connection: &Connection, endless: bool, as_of: OffsetDateTime) -> String {
     match (connection.standing(as_of), &connection.state) {
         (Standing::NeedsPerson, State::NeedsReauth { reason, since }) => {
             let what = match reason {
@@ -169,9 +169,10 @@ pub fn in_short(connection: &Connection, as_of: OffsetDateTime) -> String {
             };
             format!("{what} {}.", ago(*since, as_of))
         }
-        (Standing::Alive, _) if connection.may_end_unseen() => {
-            "Works, but nothing renews it, and no end of it is known.".into()
-        }
+        (Standing::Alive, _) if connection.may_end_unseen() => match endless {
+            true => "Works until access is removed. It needs no refresh.".into(),
+            false => "Works, but nothing renews it, and no end of it is known.".into(),
+        },
         (Standing::Alive, _) if !connection.renews() => {
             "Works until its access token ends. Nothing renews it.".into()
         }
@@ -185,8 +186,8 @@ pub fn in_short(connection: &Connection, as_of: OffsetDateTime) -> String {
 }
 
 /// When a person is needed, where no moment is known.
-pub fn no_moment(connection: &Connection) -> &'static str {
-    if connection.may_end_unseen() { "no end known" } else { "not in sight" }
+pub fn no_moment(connection: &Connection, endless: bool) -> &'static str {
+    if connection.may_end_unseen() && !endless { "no end known" } else { "not in sight" }
 }
 
 /// How it came to be.

@@ -124,10 +124,10 @@ fn say_all(one: &Connection, said: &mut Vec<String>) {
     for endless in [false, true] {
         said.push(headline(one, endless, AS_OF));
         said.push(why(one, "Cronofy", endless, AS_OF));
+        said.push(in_short(one, endless, AS_OF));
+        said.push(no_moment(one, endless).into());
     }
-    said.push(in_short(one, AS_OF));
     said.push(lifeline(&Life::of(one, &[], AS_OF)));
-    said.push(no_moment(one).into());
     said.extend(no_relink(one));
 }
 
@@ -507,8 +507,10 @@ fn what_nothing_renews_is_told_alike_everywhere() {
         assert_eq!(line.segments.iter().any(|one| left(one.kind) && one.open), open);
         let unseen = !has_refresh_token && access_expires_at.is_none();
         assert_eq!(one.may_end_unseen(), unseen);
-        assert_eq!(no_moment(&one) == "not in sight", !unseen);
-        assert_eq!(in_short(&one, AS_OF) == meaning(Standing::Alive), has_refresh_token);
+        assert_eq!(no_moment(&one, endless) == "not in sight", !unseen || endless);
+        let row = in_short(&one, endless, AS_OF);
+        assert_eq!(row == meaning(Standing::Alive), has_refresh_token);
+        assert_eq!(row.contains("no end of it is known"), unseen && !endless);
     }
     let own = Connection {
         grant_type: GrantType::ClientCredentials,
@@ -516,6 +518,28 @@ fn what_nothing_renews_is_told_alike_everywhere() {
         ..connection(State::Active)
     };
     assert!(own.renews() && own.refresh_at(AS_OF).is_some());
+}
+
+/// An import skips what is here already.
+#[test]
+fn what_is_imported_once_more_has_another_external_id() {
+    let refused = State::NeedsReauth { reason: Reason::Revoked, since: AS_OF };
+    for external_id in [None, Some("7".to_owned())] {
+        let another = external_id.is_some();
+        for state in [State::Active, refused.clone()] {
+            let one = Connection {
+                external_id: external_id.clone(),
+                grant_type: GrantType::Import,
+                generation: 1,
+                has_refresh_token: false,
+                access_expires_at: None,
+                ..connection(state)
+            };
+            let said = why(&one, "Cronofy", false, AS_OF);
+            assert!(said.to_lowercase().contains("import"), "{said}");
+            assert_eq!(said.contains("under another external id"), another, "{said}");
+        }
+    }
 }
 
 #[test]

@@ -86,9 +86,13 @@ pub async fn list(
     let items =
         store::connection::list::page(&mut tx, &found, sort, after.as_ref(), i64::from(limit) + 1)
             .await?;
+    let unseen = items.iter().filter(|one| one.may_end_unseen());
+    let unseen = unseen.map(|one| one.provider.clone()).collect();
+    let endless = super::provider::endless(app, &mut tx, unseen).await?;
     tx.commit().await?;
     Ok(ConnectionList {
         as_of: app.now(),
+        endless,
         count: found.count.map_or(Count::MoreThan(COUNTED), Count::Exactly),
         page: audit::page(items, limit, |item| encode(&store::connection::list::after(item, sort))),
     })

@@ -3,7 +3,7 @@
 pub mod draft;
 mod schema;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::json;
 use sqlx::PgConnection;
@@ -65,6 +65,27 @@ pub(crate) async fn load(app: &App, conn: &mut PgConnection, slug: &str) -> Resu
     }
     let profile = store::provider::find(conn, slug).await?;
     profile.map(Arc::new).ok_or(Error::NotFound("provider"))
+}
+
+/// Of which of these providers access tokens have no end.
+pub(super) async fn endless(
+    app: &App,
+    conn: &mut PgConnection,
+    slugs: BTreeSet<String>,
+) -> Result<BTreeSet<String>> {
+    let mut endless = BTreeSet::new();
+    for slug in slugs {
+        match load(app, conn, &slug).await {
+            Ok(profile) if !profile.is_endless() => {}
+            Ok(_) => {
+                endless.insert(slug);
+            }
+            // Of what is gone nothing is known.
+            Err(Error::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(endless)
 }
 
 /// Like [`load`], and keeps a custom profile from changing until the transaction ends.

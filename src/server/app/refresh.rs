@@ -49,6 +49,9 @@ pub(super) use hold::hold;
 pub use replay::leftovers;
 pub use saver::Saver;
 
+/// How long whoever asked waits for the audit log. It is written however long that takes.
+const LOG_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// How often a caller looks whether its client has room again.
 const ROOM_LOOK: std::time::Duration = std::time::Duration::from_millis(50);
 
@@ -178,10 +181,17 @@ pub async fn asked(
 ) -> Result<Attempt> {
     let running = app.clone();
     app.finish(async move {
+        let id = connection.id;
         let came = now(&running, &connection, ask, force).await;
-        if let Err(error) = asker.note(&running, &came).await {
-            let (id, error) = (connection.id, format!("{error:#}"));
-            tracing::error!(connection = %id, error, "what came of a refresh is not in the audit log");
+        if let Some(told) = asker.told(&came) {
+            let writing = running.clone();
+            let written = running.tasks().spawn(async move {
+                if let Err(error) = asker.note(&writing, told).await {
+                    let error = format!("{error:#}");
+                    tracing::error!(connection = %id, error, "what came of a refresh is not in the audit log");
+                }
+            });
+            _ = tokio::time::timeout(LOG_PATIENCE, written).await;
         }
         came
     })

@@ -123,11 +123,15 @@ pub async fn create_for(
     });
     audit::record(app, &mut tx, actor, "relink.create", subject, detail).await?;
     tx.commit().await?;
+    let reads = actor.allows(Permission::ConnectionsRead);
     Ok(CreatedRelink {
         id: relink.id,
         url: app.address(&format!("relink/{}", secret.expose_secret())),
         expires_at: relink.expires_at,
-        account: connection.account().map(Into::into),
+        account: connection.account().map(|account| match reads {
+            true => account.to_owned(),
+            false => mask(account),
+        }),
     })
 }
 

@@ -3,7 +3,7 @@
 
 use axum::{
     Extension, Router, body,
-    extract::{DefaultBodyLimit, Multipart, Path, Query, Request, State, multipart::Field},
+    extract::{DefaultBodyLimit, Multipart, Path, Request, State, multipart::Field},
     http::{HeaderMap, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
@@ -11,7 +11,6 @@ use axum::{
 };
 use futures::{SinkExt, channel::mpsc};
 use leptos::server_fn::error::ServerFnUrlError;
-use serde::Deserialize;
 use std::{io, pin::pin};
 use tokio_util::io::StreamReader;
 use uuid::Uuid;
@@ -32,7 +31,9 @@ use crate::{
 
 pub fn routes() -> Router<Web> {
     Router::new()
-        .route("/upload/import/{client}", post(import))
+        .route("/upload/import/{client}", post(import::<false>))
+        // Whoever does not know this path stores nothing: not so a parameter, which would be passed over.
+        .route("/upload/import/{client}/trial", post(import::<true>))
         .layer(DefaultBodyLimit::disable())
         .merge(
             Router::new()
@@ -70,20 +71,12 @@ async fn lead_back(request: Request, next: Next) -> Response {
     }
 }
 
-/// What the button said that sent a file.
-#[derive(Deserialize)]
-struct Sent {
-    #[serde(default)]
-    dry_run: bool,
-}
-
 /// Takes a form with a `file`, and goes to the page of what came of it. Nothing is read of whoever may not send
 /// one, nor of what else a form may hold: it has no end that is known.
-async fn import(
+async fn import<const DRY_RUN: bool>(
     State(app): State<App>,
     Extension(actor): Extension<Actor>,
     Path(client): Path<Uuid>,
-    Query(Sent { dry_run }): Query<Sent>,
     headers: HeaderMap,
     mut form: Multipart,
 ) -> Response {
@@ -103,7 +96,7 @@ async fn import(
     let name = field.file_name().map(ToOwned::to_owned);
     let is_csv = name.as_ref().is_some_and(|name| name.to_ascii_lowercase().ends_with(".csv"));
     let format = if is_csv { Format::Csv } else { Format::Ndjson };
-    let file = File { format, dry_run, name, bytes, stream: field };
+    let file = File { format, dry_run: DRY_RUN, name, bytes, stream: field };
     take(&app, &actor, client, file).await
 }
 

@@ -23,7 +23,7 @@ use crate::{
     server::clock::Rng,
 };
 
-pub use import::{import, over_for_good, unreadable_expiries};
+pub use import::{import, is_given, over_for_good, unreadable_expiries};
 
 /// What is asked of the token endpoint.
 #[derive(Clone, Copy)]

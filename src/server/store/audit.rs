@@ -55,7 +55,8 @@ fn column<'a, T>(entries: &'a [AuditEntry], value: impl Fn(&'a AuditEntry) -> T)
     entries.iter().map(value).collect()
 }
 
-/// The newest first, from before `after` on. What is about relinks is also what was done by one.
+/// The newest first, from before `after` on. What is about relinks is also what was done by one: not by whoever made
+/// it, though the label names them.
 ///
 /// Ids begin with their moment, so a stretch of time is one of ids, which the key has in order.
 pub async fn list(
@@ -73,7 +74,8 @@ pub async fn list(
          WHERE ($1::text IS NULL OR starts_with(action, $1)
                 OR ($1 IN ('relink', 'relink.') AND actor_kind = 'relink'))
            AND ($2::text IS NULL OR subject_id = $2)
-           AND ($3::text IS NULL OR position(lower($3) IN lower(actor_label)) > 0)
+           AND ($3::text IS NULL OR position(lower($3) IN CASE actor_kind
+                WHEN 'relink' THEN 'the customer' ELSE lower(actor_label) END) > 0)
            AND ($4::uuid IS NULL OR id < $4)
            AND ($6::uuid IS NULL OR id >= $6)
            AND ($7::uuid IS NULL OR id < $7)

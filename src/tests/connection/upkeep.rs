@@ -77,6 +77,29 @@ async fn what_has_no_end_is_told_so_where_the_provider_says_it(pool: PgPool) {
     let told = page(&mut admin, id).await;
     assert!(told.contains("Alive, with no end in sight."), "{told}");
     assert!(told.contains("the access tokens of Service lasting have no end"), "{told}");
+    assert!(told.contains("not in sight") && !told.contains("no end known"), "{told}");
+}
+
+/// One beside it may end at any time: it alone is counted, and told of so.
+#[sqlx::test]
+async fn what_has_no_end_is_not_counted_among_what_may_end_unseen(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.provider("lasting", |profile| profile.renewal = Renewal::None).await;
+    let lasting = world.client_of("lasting", "one", |_| {}).await;
+    let other = world.client("two", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    for (client, token) in [(lasting, "a"), (lasting, "b"), (other, "c")] {
+        import(&world, client, json!({ "access_token": token })).await;
+    }
+    let list = admin.get("/connections").await.text;
+    let told = |text: &str| list.matches(text).count();
+    assert_eq!((told("not in sight"), told("no end known")), (2, 1), "{list}");
+    let rows = list.matches("Works until access is removed. It needs no refresh.").count();
+    assert_eq!(rows, 2, "{list}");
+    let told = admin.get("/").await.text;
+    assert!(told.contains("1 connection works, but nothing renews it"), "{told}");
+    let program = world.program(&[Scope::ConnectionsRead]).await;
+    assert_eq!(program.get("/overview").await.ok()["unseen_ends"], 1);
 }
 
 #[sqlx::test]

@@ -51,6 +51,26 @@ async fn all_mistakes_of_a_row_are_told_by_their_columns(pool: PgPool) {
     assert_eq!(told(&done)[0].1, "refresh_token", "{done}");
 }
 
+/// What is wrong elsewhere is not laid to a column that is filled.
+#[sqlx::test]
+async fn a_column_with_a_token_is_not_told_to_hold_one(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    world
+        .execute(
+            "UPDATE providers SET profile = jsonb_set(profile, '{issuer}', '\"https://{gone}.example\"')",
+        )
+        .await;
+    let csv = "external_id,access_token\n1,SECRET-1\n2,\n";
+    let done = send(&program, client, "", "text/csv", csv).await.ok();
+    let told = told(&done);
+    assert_eq!((told.len(), told[0].0, told[1].0), (2, 1, 2), "{told:?}");
+    assert_ne!(told[0].2, "must hold the access token");
+    assert_eq!(told[1].2, "must hold the access token");
+    assert!(!done.to_string().contains("SECRET"), "{done}");
+}
+
 /// Where a table holds the response whole, its column is the field, and a pointer says where in it.
 #[sqlx::test]
 async fn a_response_in_one_column_is_told_by_pointers(pool: PgPool) {

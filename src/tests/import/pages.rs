@@ -17,7 +17,10 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{Slow, row};
-use crate::{domain::access::Role, tests::support::World};
+use crate::{
+    domain::access::Role,
+    tests::support::{PUBLIC_URL, World},
+};
 
 #[sqlx::test]
 async fn people_send_a_file_from_a_page(pool: PgPool) {
@@ -25,15 +28,15 @@ async fn people_send_a_file_from_a_page(pool: PgPool) {
     let client = world.client("one", |_| {}).await;
     let body = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.CSV\"\r\n\r\n\
                 external_id,access_token\n1,one-token\n2,\n\r\n--b--\r\n";
-    let request = |query: &str| {
-        Request::post(format!("/upload/import/{client}{query}"))
+    let request = |trial: &str| {
+        Request::post(format!("/upload/import/{client}{trial}"))
             .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b")
             .header("sec-fetch-site", "same-origin")
             .body(Body::from(body))
             .unwrap()
     };
     let mut admin = world.sign_in(Role::Admin).await;
-    let sent = admin.send(request("?dry_run=true")).await;
+    let sent = admin.send(request("/trial")).await;
     assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
     let page = admin.get(&sent.location()).await.text;
     assert!(page.contains("Dry run, nothing was stored: 1 of 2 rows would be imported"), "{page}");
@@ -151,15 +154,15 @@ async fn an_import_is_reached_from_the_list_of_connections(pool: PgPool) {
     assert!(!support.get("/connections").await.text.contains("/import"));
 }
 
-/// Whoever tried a file and found it well has the way to import it before them. Which of the two it is, the button
-/// says, in its address: it is known before the file.
+/// Whoever tried a file and found it well has the way to import it before them. Which of the two it is, the path
+/// says that the button sends it to: an older version that does not know it stores nothing.
 #[sqlx::test]
 async fn a_good_dry_run_leads_to_the_import_of_the_same_file(pool: PgPool) {
     let world = World::new(pool).await;
     let client = world.client("one", |_| {}).await;
     let mut admin = world.sign_in(Role::Admin).await;
     let page = admin.get(&format!("/clients/{client}/import")).await.text;
-    let upload = format!("/upload/import/{client}?dry_run=true");
+    let upload = format!("/upload/import/{client}/trial");
     assert!(page.contains(&format!("formaction=\"{upload}\"")), "{page}");
     let request = Request::post(upload)
         .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b")
@@ -174,8 +177,30 @@ async fn a_good_dry_run_leads_to_the_import_of_the_same_file(pool: PgPool) {
     let page = admin.get(&place).await.text;
     let form = page.split("class=\"form is-kept\"").nth(1).expect("a form").split("</form>").next();
     let form = form.unwrap_or_default();
-    assert!(form.contains("Import it now") && !form.contains("dry_run"), "{form}");
+    assert!(form.contains("Import it now") && !form.contains("trial"), "{form}");
     assert!(page.contains("choose “ours.ndjson” again"), "{page}");
     let mut auditor = world.sign_in(Role::Auditor).await;
     assert!(!auditor.get(&place).await.text.contains("Import it now"));
+}
+
+/// Without a script, whichever of the two buttons sent it.
+#[sqlx::test]
+async fn a_refused_file_is_told_where_it_was_chosen(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    for trial in ["", "/trial"] {
+        let request = Request::post(format!("/upload/import/{client}{trial}"))
+            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b")
+            .header(header::ACCEPT, "text/html,application/xhtml+xml")
+            .header(header::REFERER, format!("{PUBLIC_URL}/clients/{client}/import"))
+            .header("sec-fetch-site", "same-origin")
+            .body(Body::from("--b--\r\n"))
+            .unwrap();
+        let refused = admin.send(request).await;
+        assert!(refused.status.is_redirection(), "{}: {}", refused.status, refused.text);
+        let page = admin.get(&refused.location()).await.text;
+        let told = page.split("data-tone=\"ill\"").nth(1).expect("what was wrong");
+        assert!(told.split("</p>").next().unwrap().contains("The form "), "{told}");
+    }
 }

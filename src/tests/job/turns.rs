@@ -288,6 +288,8 @@ async fn what_waits_for_its_turn_does_not_fill_the_audit_log(pool: PgPool) {
     pause(&world, waits).await;
     let job = begin(&world, &admin, on(Action::Refresh, &[one, other])).await;
     let noted = async || {
+        let failed = world.audit("connection.refresh_failed").await;
+        assert!(failed.is_empty(), "{failed:?}");
         let entries = asked(&world).await;
         assert!(entries.iter().all(|entry| entry.actor_label == email("chief")));
         entries.into_iter().filter_map(|entry| entry.subject_id).collect::<Vec<_>>()

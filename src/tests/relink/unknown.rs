@@ -61,7 +61,19 @@ async fn an_account_that_is_known_needs_no_warning(pool: PgPool) {
     let (id, mut support) = super::dead(&world).await;
     let page = support.get(&format!("/connections/{id}")).await.text;
     assert!(page.contains("Create a relink") && !page.contains(voice::UNKNOWN_ACCOUNT), "{page}");
-    let program = world.program(&[Scope::ConnectionsRelink]).await;
-    let made = program.press(&format!("/connections/{id}/relink")).await.ok();
-    assert_eq!(made["account"], "alice@example.com");
+}
+
+/// Whoever may make links, and read no connections, is told no more of the account than the link tells.
+#[sqlx::test]
+async fn the_account_is_masked_for_a_key_that_reads_no_connections(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, _) = super::dead(&world).await;
+    for (scopes, account) in [
+        (&[Scope::ConnectionsRelink][..], "a…@example.com"),
+        (&[Scope::ConnectionsRelink, Scope::ConnectionsRead][..], "alice@example.com"),
+    ] {
+        let program = world.program(scopes).await;
+        let made = program.press(&format!("/connections/{id}/relink")).await.ok();
+        assert_eq!(made["account"], account);
+    }
 }

@@ -1,5 +1,7 @@
 //! Connections as on a departure board: one row each, *now* in the same place in all of them.
 
+use std::collections::BTreeSet;
+
 use leptos::prelude::*;
 use time::OffsetDateTime;
 
@@ -15,21 +17,28 @@ use crate::{
     },
 };
 
-pub fn board(connections: Vec<Connection>, as_of: OffsetDateTime) -> AnyView {
-    board_of(connections, as_of, None)
+/// `endless`: the providers whose access tokens have no end.
+pub fn board(
+    connections: Vec<Connection>,
+    endless: &BTreeSet<String>,
+    as_of: OffsetDateTime,
+) -> AnyView {
+    board_of(connections, endless, as_of, None)
 }
 
 /// A board whose rows can be chosen: their boxes belong to the form of this id.
 pub fn board_to_choose(
     connections: Vec<Connection>,
+    endless: &BTreeSet<String>,
     as_of: OffsetDateTime,
     form: &'static str,
 ) -> AnyView {
-    board_of(connections, as_of, Some(form))
+    board_of(connections, endless, as_of, Some(form))
 }
 
 fn board_of(
     connections: Vec<Connection>,
+    endless: &BTreeSet<String>,
     as_of: OffsetDateTime,
     form: Option<&'static str>,
 ) -> AnyView {
@@ -37,7 +46,9 @@ fn board_of(
         .into_iter()
         .map(|connection| {
             let choice = form.map(|form| choice(&connection, form));
-            view! { <li class="board-row">{choice} {row(connection, as_of)}</li> }.into_any()
+            let endless = endless.contains(&connection.provider);
+            view! { <li class="board-row">{choice} {row(connection, endless, as_of)}</li> }
+                .into_any()
         })
         .collect();
     framed(rows, form.is_some())
@@ -78,18 +89,18 @@ fn choice(connection: &Connection, form: &'static str) -> AnyView {
 }
 
 /// What stands in a row.
-pub fn row(connection: Connection, as_of: OffsetDateTime) -> AnyView {
+pub fn row(connection: Connection, endless: bool, as_of: OffsetDateTime) -> AnyView {
     let standing = connection.standing(as_of);
     let life = Life::of(&connection, &[], as_of);
     let name = connection.name().to_owned();
-    let about = voice::in_short(&connection, as_of);
+    let about = voice::in_short(&connection, endless, as_of);
     let account = connection.account_label.clone().filter(|account| *account != name);
     let by = match (standing, life.dead_since.or(connection.needs_human_by)) {
         (Standing::Disconnected, _) => view! { <span class="quiet">"–"</span> }.into_any(),
         (Standing::Pending, _) => view! { <strong>{voice::FIRST_CONSENT}</strong> }.into_any(),
         (_, Some(by)) => view! { <Ago at=by as_of/> }.into_any(),
         (_, None) => {
-            view! { <span class="quiet">{voice::no_moment(&connection)}</span> }.into_any()
+            view! { <span class="quiet">{voice::no_moment(&connection, endless)}</span> }.into_any()
         }
     };
     view! {

@@ -25,10 +25,11 @@ pub fn needs(
     as_of: OffsetDateTime,
     may: &May,
 ) -> AnyView {
+    // Each has a moment at which a person is needed, whether its access token has an end or not.
     let ones = connections.into_iter().map(|one| {
         (
             one.needs_human_by,
-            view! { <li class="board-row">{board::row(one, as_of)}</li> }.into_any(),
+            view! { <li class="board-row">{board::row(one, false, as_of)}</li> }.into_any(),
         )
     });
     let many = groups.into_iter().map(|group| (Some(group.first_at), row(&group, as_of, may)));

@@ -64,7 +64,7 @@ fn cause(connection: &Connection, provider: &str, endless: bool, as_of: OffsetDa
             "It was made, but nobody has given consent at {provider} yet. Go there now, or send a \
              relink to the account's owner."
         ),
-        (_, State::Active) if connection.may_end_unseen() => unseen(provider, endless),
+        (_, State::Active) if connection.may_end_unseen() => unseen(connection, provider, endless),
         (_, State::Active) => alive(connection, provider, as_of),
         (_, State::Retrying { attempts, last_error, .. }) => format!(
             "{} Tried {attempts} {} so far; Regrant goes on by itself.",
@@ -78,9 +78,10 @@ fn cause(connection: &Connection, provider: &str, endless: bool, as_of: OffsetDa
             format!(
                 "{provider} refused the refresh token that was imported, {}, and it never worked here. It may \
                  have been mistyped or cut short, used up elsewhere, or given to another client; or \
-                 consent was withdrawn. Import the right one as another connection, or send a relink to the \
+                 consent was withdrawn. Import the right one as another connection{}, or send a relink to the \
                  account's owner.",
-                ago(*since, as_of)
+                ago(*since, as_of),
+                under_another_id(connection)
             )
         }
         (_, State::NeedsReauth { reason: cause, since }) => {
@@ -133,8 +134,13 @@ pub fn client_pause(provider: &str, client: &str, until: OffsetDateTime) -> Stri
     )
 }
 
+/// How it is imported once more: what has an external id that is here already is skipped.
+fn under_another_id(connection: &Connection) -> &'static str {
+    if connection.external_id.is_some() { " under another external id" } else { "" }
+}
+
 /// What nothing renews, and of which no end is known.
-fn unseen(provider: &str, endless: bool) -> String {
+fn unseen(connection: &Connection, provider: &str, endless: bool) -> String {
     match endless {
         true => format!(
             "It needs no refresh: the access tokens of {provider} have no end. It works until access is \
@@ -143,7 +149,8 @@ fn unseen(provider: &str, endless: bool) -> String {
         false => format!(
             "It works until its access token ends, and nobody knows when that is: Regrant holds no refresh token \
              of {provider} for it and was told of no end, so it can neither renew it nor warn anybody. Connect \
-             it anew, or import it again with what is missing."
+             it anew, or import it again{} with what is missing.",
+            under_another_id(connection)
         ),
     }
 }

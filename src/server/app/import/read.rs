@@ -268,7 +268,7 @@ fn granted(
         Ok(given) => given,
         Err(refusal) => {
             let field = profile.response.access_token.first().map_or("", |first| at.field(first));
-            let why = match at.in_columns {
+            let why = match at.in_columns && !token::is_given(profile, response) {
                 true => voice::ACCESS_TOKEN_WANTED.to_owned(),
                 false => make::reading(&refusal),
             };

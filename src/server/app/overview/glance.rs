@@ -1,7 +1,7 @@
 //! Counts over all connections, the same for every viewer. They cost a look at each connection, so they are
 //! shared ([`glance`](crate::server::app::glance)), and say as of when they are.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use time::{Duration, OffsetDateTime};
 
@@ -12,7 +12,7 @@ use crate::{
         overview::{AttemptBucket, RefreshesAhead, Tally, all_edges},
     },
     server::{
-        app::{App, Result},
+        app::{App, Result, provider},
         store::{self, overview::Count},
     },
 };
@@ -46,21 +46,25 @@ async fn take(app: &App) -> Result<Glance> {
     // To the second, so that it stands well in addresses.
     let now = app.now().truncate_to_second();
     let mut conn = app.pool().acquire().await?;
-    let (mut counts, mut unseen_ends) = (Vec::<(Standing, i64)>::new(), 0);
+    let mut counts = Vec::<(Standing, i64)>::new();
+    let mut unseen = BTreeMap::<String, i64>::new();
     for row in store::overview::count(&mut conn, now, now + SOON).await? {
         let standing = standing(&row);
-        if standing == Standing::Alive && row.unseen {
-            unseen_ends += row.count;
-        }
         match counts.iter_mut().find(|(known, _)| *known == standing) {
             Some((_, count)) => *count += row.count,
             None => counts.push((standing, row.count)),
         }
+        if let Some(provider) = row.unseen.filter(|_| standing == Standing::Alive) {
+            *unseen.entry(provider).or_default() += row.count;
+        }
+    }
+    for slug in provider::endless(app, &mut conn, unseen.keys().cloned().collect()).await? {
+        unseen.remove(&slug);
     }
     Ok(Glance {
         as_of: now,
         counts,
-        unseen_ends,
+        unseen_ends: unseen.into_values().sum(),
         needs: need::count(&mut conn, now).await?,
         expiries: store::overview::expiries(&mut conn, &all_edges(now)).await?,
         refreshes: store::overview::refreshes(&mut conn, now, DUE_BUCKET, DUE_BUCKETS).await?,

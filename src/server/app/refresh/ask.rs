@@ -2,7 +2,7 @@
 //! written with the intent: whoever asked may be gone when the answer comes, and the provider was asked. What came
 //! of it is an entry of its own, since nothing that stands in the log is changed.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -53,9 +53,9 @@ impl Asker {
         Self { in_turn: true, ..Self::of(actor, connection) }
     }
 
-    /// Writes what came of it.
-    pub(super) async fn note(&self, app: &App, came: &Result<Attempt>) -> Result<()> {
-        let (action, detail) = match came {
+    /// The action and the detail by which the log tells what came of it. `None`: nothing is to be told.
+    pub(super) fn told(&self, came: &Result<Attempt>) -> Option<(&'static str, Value)> {
+        Some(match came {
             Ok(Attempt {
                 verdict: verdict @ Some(Verdict::Refreshed | Verdict::Superseded),
                 ..
@@ -69,12 +69,20 @@ impl Asker {
             Err(Error::ReauthRequired(reason)) => {
                 (FAILED, json!({ "outcome": "reauth_required", "why": reason }))
             }
-            Err(_) if self.in_turn => return Ok(()),
+            Err(_) if self.in_turn => return None,
             Err(error) => {
                 let problem = error.problem();
                 (FAILED, json!({ "outcome": problem.code, "why": problem.message }))
             }
-        };
+        })
+    }
+
+    /// Writes it.
+    pub(super) async fn note(
+        &self,
+        app: &App,
+        (action, detail): (&'static str, Value),
+    ) -> Result<()> {
         let mut conn = app.pool().acquire().await?;
         let Noted { who, id, label } = &self.noted;
         audit::record(app, &mut conn, who, action, Subject::new(id, label), detail).await

@@ -44,6 +44,11 @@ pub fn import(
     Ok(grant)
 }
 
+/// Whether an access token stands where the profile looks for it.
+pub fn is_given(profile: &Profile, response: &Value) -> bool {
+    response::text(response, &profile.response.access_token).is_some()
+}
+
 /// Where a token response says that its token is over, and nothing in it could renew that.
 pub fn over_for_good<'p>(
     registration: &Registration<'p>,

@@ -65,9 +65,8 @@ pub fn Import() -> impl IntoView {
 }
 
 fn first(client: Uuid) -> AnyView {
-    let upload = path::upload_import(client);
     let buttons = view! {
-        <button type="submit" class="button is-primary" formaction=format!("{upload}?dry_run=true")>
+        <button type="submit" class="button is-primary" formaction=path::upload_trial(client)>
             "Try it: nothing is stored"
         </button>
         <Submit label="Import"/>
@@ -101,6 +100,7 @@ fn same(run: &import::Import) -> AnyView {
 fn form(client: Uuid, class: &'static str, buttons: impl IntoView + 'static) -> AnyView {
     view! {
         {upload::refused(&path::upload_import(client))}
+        {upload::refused(&path::upload_trial(client))}
         <form
             method="post"
             enctype="multipart/form-data"

@@ -140,6 +140,7 @@ fn show(
             &variables,
             extras,
             &provider_name,
+            endless,
             as_of,
         ))}
         {section("Lineage", voice::LINEAGE, lineage(generations(&history.items, &consents), as_of))}
@@ -235,6 +236,7 @@ fn facts(
     variables: &[Variable],
     extras: Vec<(String, String)>,
     provider: &str,
+    endless: bool,
     as_of: OffsetDateTime,
 ) -> AnyView {
     let none = || view! { <span class="quiet">"none"</span> }.into_any();
@@ -269,6 +271,10 @@ fn facts(
         let value = variable.value(&connection.variables)?;
         Some((variable.label.clone(), shown(variable, value).into_any()))
     });
+    let never = match connection.may_end_unseen() && endless {
+        true => "not in sight",
+        false => "not known",
+    };
     let rows = vec![
         (
             "Client",
@@ -280,7 +286,7 @@ fn facts(
             .into_any(),
         ),
         ("Comes by", comes_by.into_any()),
-        ("Access token ends", when(connection.access_expires_at, "not known")),
+        ("Access token ends", when(connection.access_expires_at, never)),
         (
             "Refresh token ends",
             if dead_since.is_some() {
@@ -296,7 +302,10 @@ fn facts(
             "Needs a person",
             match connection.state {
                 State::Pending => voice::FIRST_CONSENT.into_any(),
-                _ => when(dead_since.or(connection.needs_human_by), voice::no_moment(connection)),
+                _ => {
+                    let by = dead_since.or(connection.needs_human_by);
+                    when(by, voice::no_moment(connection, endless))
+                }
             },
         ),
         ("Generation", connection.generation.into_any()),

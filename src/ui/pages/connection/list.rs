@@ -79,8 +79,8 @@ pub fn List() -> impl IntoView {
             Either::Left(nothing(place, (connect && !filter.narrows()).then(button)))
         } else {
             let rows = match choosable(&may).is_empty() {
-                true => board(list.page.items, list.as_of),
-                false => board_to_choose(list.page.items, list.as_of, CHOOSE),
+                true => board(list.page.items, &list.endless, list.as_of),
+                false => board_to_choose(list.page.items, &list.endless, list.as_of, CHOOSE),
             };
             Either::Right(view! {
                 <div class="found">
