@@ -98,7 +98,7 @@ async fn a_row_with_a_problem_is_told_beside_what_is_well(pool: PgPool) {
         let done = send(&program, client, "?dry_run=true", "text/csv", csv).await.ok();
         let run = done["id"].as_str().unwrap();
         let page = admin.get(&format!("/clients/{client}/import?run={run}")).await.text;
-        let said: Vec<_> = page.split("class=\"said\" data-tone=\"").skip(1).collect();
+        let said: Vec<_> = page.split("<p data-tone=\"").skip(1).collect();
         let seen: Vec<_> = said.iter().map(|rest| rest.split('"').next().unwrap()).collect();
         assert_eq!(seen, tones, "{page}");
         assert!(page.contains("1 row has a problem and would be left out."), "{page}");
