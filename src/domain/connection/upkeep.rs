@@ -21,6 +21,12 @@ impl Connection {
         self.state == State::Active && !self.renews() && self.access_expires_at.is_none()
     }
 
+    /// Whether consent may be given to it by an account that nobody knows yet: nothing else brings it on. Of one
+    /// that renewals keep alive, a link could put another account in its place.
+    pub fn takes_any_account(&self) -> bool {
+        matches!(self.state, State::NeedsReauth { .. } | State::Pending) || !self.renews()
+    }
+
     /// Whether its refresh token was handed in, and none has brought anything since: it may never have been
     /// good.
     pub fn never_renewed(&self) -> bool {

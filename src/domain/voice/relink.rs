@@ -178,8 +178,7 @@ pub fn no_relink(connection: &Connection) -> Option<String> {
         (StateName::Disabled, _) => {
             format!("The client “{client}” is switched off. An admin has to switch it on first.")
         }
-        (_, State::NeedsReauth { .. } | State::Pending) => return None,
-        _ if connection.account_id.is_none() => {
+        _ if connection.account_id.is_none() && !connection.takes_any_account() => {
             "It is alive, and nobody knows whose account it is: a link could put another in its place."
                 .into()
         }

@@ -78,9 +78,7 @@ pub async fn create_for(
     if stops_consent(connection.client_state) {
         refresh::refuse_client(connection.client_state, &connection.client_name)?;
     }
-    if connection.account_id.is_none()
-        && !matches!(connection.state, State::NeedsReauth { .. } | State::Pending)
-    {
+    if connection.account_id.is_none() && !connection.takes_any_account() {
         return Err(Error::conflict(
             Obstacle::AccountUnknown,
             "This connection is alive and Regrant does not know whose account it is, so a link could \

@@ -55,6 +55,32 @@ async fn whoever_consents_becomes_the_account_and_support_knows_it(pool: PgPool)
     assert_eq!(told["account"], "carol@example.com");
 }
 
+/// Nothing else would bring it back, also where nobody has noticed yet that it is over.
+#[sqlx::test]
+async fn what_nothing_renews_is_relinked_by_whoever_consents(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id =
+        world.import_text(client, json!({ "access_token": "a" }).to_string()).await.unwrap().id;
+    let mut support = world.sign_in(Role::Support).await;
+    let text = support.get(&format!("/connections/{id}")).await.text;
+    assert!(text.contains(voice::UNKNOWN_ACCOUNT) && text.contains("Create a relink"), "{text}");
+    let made = support.call("connection/relink", &[("id", &id.to_string())]).await;
+    let relink: CreatedRelink = made.json();
+    let token = token_of(&relink);
+    let mut owner = world.browser();
+    assert_eq!(follow(&world, &mut owner, &token, "carol").await, "/relink/outcome/done");
+    let connection = world.connection(id).await;
+    assert_eq!(connection.account(), Some("carol@example.com"));
+    assert!(connection.renews());
+    // What renewals keep alive stays with whom it is, though nobody knows who that is.
+    let alive = world.import(client).await;
+    world.execute("UPDATE connections SET account_id = NULL, account_label = NULL").await;
+    let program = world.program(&[Scope::ConnectionsRelink]).await;
+    let refused = program.press(&format!("/connections/{alive}/relink")).await.refusal();
+    assert_eq!(refused.0, 409);
+}
+
 #[sqlx::test]
 async fn an_account_that_is_known_needs_no_warning(pool: PgPool) {
     let world = World::new(pool).await;

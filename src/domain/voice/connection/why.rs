@@ -148,8 +148,8 @@ fn unseen(connection: &Connection, provider: &str, endless: bool) -> String {
         ),
         false => format!(
             "It works until its access token ends, and nobody knows when that is: Regrant holds no refresh token \
-             of {provider} for it and was told of no end, so it can neither renew it nor warn anybody. Connect \
-             it anew, or import it again{} with what is missing.",
+             of {provider} for it and was told of no end, so it can neither renew it nor warn anybody. Send \
+             a relink to the account's owner, or import it again{} with what is missing.",
             under_another_id(connection)
         ),
     }
