@@ -215,8 +215,32 @@ async fn look(name: &'static str, work: impl Future<Output = Result<()>>) {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::PgPool;
+    use uuid::Uuid;
+
     use super::*;
-    use crate::server::app::Error;
+    use crate::{
+        server::app::{Error, refresh::flights::Hand},
+        tests::support::World,
+    };
+
+    /// Who came to have something due meanwhile is not among those who waited for a place.
+    #[sqlx::test]
+    async fn a_full_worker_passes_nobody_by_once_there_is_room(pool: PgPool) {
+        let world = World::new(pool).await;
+        let client = world.client("books", |_| {}).await;
+        let id = world.import(client).await;
+        world.pass(time::Duration::hours(1));
+        let flights = world.app.flights();
+        flights.set_hungry(vec![Uuid::nil()]);
+        let in_hand = (1..=u128::try_from(IN_FLIGHT).unwrap()).map(Uuid::from_u128);
+        let hands: Vec<_> = in_hand.map(|id| Hand::take(flights, id, id)).collect();
+        assert!(!tick(&world.app, Look::All).await.unwrap());
+        assert_eq!(world.generation(id).await, 1);
+        drop(hands);
+        tick(&world.app, Look::Places).await.unwrap();
+        world.until_count("SELECT generation FROM connections", 2).await;
+    }
 
     #[tokio::test]
     async fn a_loop_outlives_work_that_breaks_off() {
