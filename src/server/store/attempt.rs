@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Error, Result};
+use super::{Error, Result, token_set::Kept};
 use crate::domain::{
     attempt::{Attempt, Trigger, Verdict},
     refusal::ErrorClass,
@@ -71,26 +71,33 @@ pub struct Intent<'a> {
 
 pub use super::first_id;
 
-/// Writes intents, before the requests leave.
+/// Writes intents, before the requests leave. Says what the generation after those that are held may keep of them.
 pub async fn insert(
     conn: &mut PgConnection,
     intents: &[Intent<'_>],
     started_at: OffsetDateTime,
     replica: &str,
-) -> Result<()> {
+) -> Result<Vec<Kept>> {
     let column = |read: fn(&Intent<'_>) -> Uuid| intents.iter().map(read).collect::<Vec<_>>();
     let generations: Vec<i64> = intents.iter().map(|intent| intent.generation_before).collect();
     let triggers: Vec<String> =
         intents.iter().map(|intent| intent.trigger.as_str().to_owned()).collect();
     let actors: Vec<String> = intents.iter().map(|intent| intent.actor.to_owned()).collect();
-    sqlx::query!(
-        "INSERT INTO attempts (id, connection_id, client_id, lease_id, generation_before, trigger, actor,
-                               started_at, fingerprint_before, replica)
-         SELECT i.id, i.connection_id, i.client_id, i.lease_id, i.generation, i.trigger, i.actor, $8,
-                t.fingerprint, $9
-         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::text[])
-              AS i (id, connection_id, client_id, lease_id, generation, trigger, actor)
-         LEFT JOIN token_sets t ON t.connection_id = i.connection_id AND t.generation = i.generation",
+    Ok(sqlx::query_as!(
+        Kept,
+        r#"WITH i AS MATERIALIZED (
+               SELECT i.*, t.fingerprint, t.sealed_refresh_token, t.sealed_extras
+               FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::text[])
+                    AS i (id, connection_id, client_id, lease_id, generation, trigger, actor)
+               LEFT JOIN token_sets t ON t.connection_id = i.connection_id AND t.generation = i.generation
+           ), written AS (
+               INSERT INTO attempts (id, connection_id, client_id, lease_id, generation_before, trigger, actor,
+                                     started_at, fingerprint_before, replica)
+               SELECT id, connection_id, client_id, lease_id, generation, trigger, actor, $8, fingerprint, $9
+               FROM i
+           )
+           SELECT connection_id AS "connection_id!", sealed_refresh_token, sealed_extras FROM i
+           WHERE sealed_refresh_token IS NOT NULL OR sealed_extras IS NOT NULL"#,
         &column(|intent| intent.id),
         &column(|intent| intent.connection_id),
         &column(|intent| intent.client_id),
@@ -101,9 +108,8 @@ pub async fn insert(
         started_at,
         replica
     )
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_all(conn)
+    .await?)
 }
 
 /// How an attempt ended.

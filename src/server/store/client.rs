@@ -321,9 +321,9 @@ pub async fn list_due(conn: &mut PgConnection, now: Option<OffsetDateTime>) -> R
     .collect()
 }
 
-/// Which of `ids` may be asked for something, as they are now: [`list_due`] for when it is known who has
-/// something due.
-pub async fn list_ready(
+/// Locks those of `ids` that may be asked for something: [`list_due`] and [`limit::lock`] in one, for when it
+/// is known who has something due.
+pub async fn lock_ready(
     conn: &mut PgConnection,
     ids: &[Uuid],
     now: Option<OffsetDateTime>,
@@ -337,7 +337,8 @@ pub async fn list_ready(
                   created_at, updated_at
            FROM clients
            WHERE id = ANY ($1) AND state = 'ready' AND resuming_since IS NULL
-             AND (paused_until IS NULL OR paused_until <= coalesce($2::timestamptz, statement_timestamp()))"#,
+             AND (paused_until IS NULL OR paused_until <= coalesce($2::timestamptz, statement_timestamp()))
+           ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"#,
         ids,
         now
     )

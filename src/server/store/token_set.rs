@@ -363,18 +363,3 @@ pub struct Kept {
     pub sealed_refresh_token: Option<Vec<u8>>,
     pub sealed_extras: Option<Vec<u8>>,
 }
-
-pub async fn find_kept(conn: &mut PgConnection, held: &[(Uuid, i64)]) -> Result<Vec<Kept>> {
-    let (ids, generations): (Vec<Uuid>, Vec<i64>) = held.iter().copied().unzip();
-    Ok(sqlx::query_as!(
-        Kept,
-        "SELECT t.connection_id, t.sealed_refresh_token, t.sealed_extras
-         FROM unnest($1::uuid[], $2::bigint[]) AS h (id, generation)
-         JOIN token_sets t ON t.connection_id = h.id AND t.generation = h.generation
-         WHERE t.sealed_refresh_token IS NOT NULL OR t.sealed_extras IS NOT NULL",
-        &ids,
-        &generations
-    )
-    .fetch_all(conn)
-    .await?)
-}

@@ -31,7 +31,10 @@ use crate::{
         store::{
             self,
             attempt::Intent,
-            client::limit::{Begun, Limit},
+            client::{
+                Stored,
+                limit::{Begun, Limit},
+            },
             connection::lease::{self, Lease, Leased, Room},
             token_set::Kept,
         },
@@ -94,49 +97,76 @@ fn portion(limits: &[Limit], rooms: &[Room]) -> i64 {
     (places / PORTION).max(LEAST_PORTION).max(each)
 }
 
+/// Clients to claim for.
+struct Clients {
+    callers: HashMap<Uuid, std::result::Result<Arc<Caller>, String>>,
+    /// Of each client, in the order in which they were found.
+    limits: Vec<Limit>,
+}
+
+impl Clients {
+    async fn of(app: &App, conn: &mut PgConnection, found: Vec<Stored>) -> Result<Self> {
+        let mut callers = HashMap::new();
+        let mut profiles: HashMap<String, Arc<Profile>> = HashMap::new();
+        let mut limits = Vec::with_capacity(found.len());
+        for client in found {
+            let id = client.id;
+            let profile = profiles.get(&client.provider).cloned();
+            let caller = Caller::of(app, conn, client, Vec::new(), profile).await;
+            if let Ok(caller) = &caller {
+                profiles.insert(caller.client.provider.clone(), caller.profile.clone());
+            }
+            // The database went away: that is no fault of the client's.
+            if let Err(Error::Internal(error)) = &caller
+                && save::is_absence(error)
+            {
+                return caller.map(|_| Self { callers, limits });
+            }
+            limits.push(intent::reserve(intent::limit(id, profile_of(&caller))));
+            callers.insert(id, caller.map(Arc::new).map_err(|error| error.to_string()));
+        }
+        Ok(Self { callers, limits })
+    }
+
+    fn ids(&self) -> Vec<Uuid> {
+        self.limits.iter().map(|limit| limit.client_id).collect()
+    }
+}
+
 /// Claims what is due, at most `limit`. If it is `again`, for places that came free: a portion, if others are to
 /// follow soon, and of the clients that are hungry for them. Who has something due costs more to find than
 /// to claim it.
 pub async fn due(app: &App, limit: i64, again: bool) -> Result<Due> {
     let mut conn = app.pool().acquire().await?;
-    upkeep::follow_clock(app, &mut conn).await?;
-    let (now, known) = (app.database_now(), app.flights().hungry());
-    let clients = match again && !known.is_empty() {
-        true => store::client::list_ready(&mut conn, &known, now).await?,
-        false => store::client::list_due(&mut conn, now).await?,
-    };
+    let hungry = if again { app.flights().hungry() } else { Vec::new() };
+    let (mut tx, taken, wanting, clients, rooms);
+    if hungry.is_empty() {
+        upkeep::follow_clock(app, &mut conn).await?;
+        let due = store::client::list_due(&mut conn, app.database_now()).await?;
+        if due.is_empty() {
+            return Ok(Due::default());
+        }
+        clients = Clients::of(app, &mut conn, due).await?;
+        wanting = clients.ids();
+        taken = app.elapsed();
+        tx = conn.begin().await?;
+        rooms = room(app, &mut tx, &clients.limits, &READY).await?;
+    } else {
+        wanting = hungry;
+        taken = app.elapsed();
+        tx = conn.begin().await?;
+        let locked = store::client::lock_ready(&mut tx, &wanting, app.database_now()).await?;
+        clients = Clients::of(app, &mut tx, locked).await?;
+        rooms = room_of_locked(app, &mut tx, &clients.limits, &clients.ids(), &READY).await?;
+    }
+    let Clients { callers, limits } = clients;
     let lease = new_lease(app);
-    if clients.is_empty() {
-        return Ok(Due::default());
-    }
-    let wanting: Vec<Uuid> = clients.iter().map(|client| client.id).collect();
-    let mut callers = HashMap::new();
-    let mut profiles: HashMap<String, Arc<Profile>> = HashMap::new();
-    let mut limits = Vec::with_capacity(clients.len());
-    for client in clients {
-        let id = client.id;
-        let profile = profiles.get(&client.provider).cloned();
-        let caller = Caller::of(app, &mut conn, client, Vec::new(), profile).await;
-        if let Ok(caller) = &caller {
-            profiles.insert(caller.client.provider.clone(), caller.profile.clone());
-        }
-        // The database went away: that is no fault of the client's.
-        if let Err(Error::Internal(error)) = &caller
-            && save::is_absence(error)
-        {
-            return caller.map(|_| Due::default());
-        }
-        limits.push(intent::reserve(intent::limit(id, profile_of(&caller))));
-        callers.insert(id, caller.map(Arc::new).map_err(|error| error.to_string()));
-    }
-    let taken = app.elapsed();
-    let mut tx = conn.begin().await?;
-    let rooms = room(app, &mut tx, &limits, &READY).await?;
     let was_busy = rooms.len() < wanting.len();
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
     let in_portions = again && app.flights().are_long();
     let limit = if in_portions { limit.min(portion(&limits, &rooms)) } else { limit };
     if rooms.is_empty() {
+        tx.rollback().await?;
         return Ok(Due { hungry: wanting, was_busy, ..Due::default() });
     }
     let in_hand: Vec<Uuid> = app.flights().held().into_iter().map(|(id, _)| id).collect();
@@ -245,16 +275,28 @@ pub fn under_way(now: OffsetDateTime, jumped: Duration, is_steady: bool) -> Begu
     Begun { since, before: now + if is_steady { Duration::minutes(1) } else { AT_ANY_TIME } }
 }
 
-/// How many requests of each client may begin now.
+/// How many requests of each client may begin now. Clients that someone else is claiming for are left out.
 pub(super) async fn room(
     app: &App,
     conn: &mut PgConnection,
     limits: &[Limit],
     states: &[client::StateName],
 ) -> Result<Vec<Room>> {
+    let ids: Vec<Uuid> = limits.iter().map(|limit| limit.client_id).collect();
+    let locked = store::client::limit::lock(conn, &ids).await?;
+    room_of_locked(app, conn, limits, &locked, states).await
+}
+
+async fn room_of_locked(
+    app: &App,
+    conn: &mut PgConnection,
+    limits: &[Limit],
+    locked: &[Uuid],
+    states: &[client::StateName],
+) -> Result<Vec<Room>> {
     let open = under_way(app.now(), app.database_clock_jumps(), app.database_clock_is_steady());
     let (answered, now) = (app.flights().answered(), app.database_now());
-    Ok(store::client::limit::room(conn, limits, states, open, &answered, now).await?)
+    Ok(store::client::limit::room(conn, limits, locked, states, open, &answered, now).await?)
 }
 
 /// Counts what is claimed against the rates of its clients.
@@ -281,11 +323,6 @@ pub(super) async fn intend(
     taken: Duration,
 ) -> Result<Vec<Claimed>> {
     doubt(app, conn, &mut leased).await?;
-    let held: Vec<(Uuid, i64)> =
-        leased.iter().map(|leased| (leased.id, leased.generation)).collect();
-    let kept = store::token_set::find_kept(conn, &held).await?;
-    let mut kept: HashMap<Uuid, Kept> =
-        kept.into_iter().map(|kept| (kept.connection_id, kept)).collect();
     let intents: Vec<Intent> = leased
         .iter()
         .map(|leased| Intent {
@@ -298,7 +335,9 @@ pub(super) async fn intend(
             actor,
         })
         .collect();
-    store::attempt::insert(conn, &intents, app.now(), app.replica()).await?;
+    let kept = store::attempt::insert(conn, &intents, app.now(), app.replica()).await?;
+    let mut kept: HashMap<Uuid, Kept> =
+        kept.into_iter().map(|kept| (kept.connection_id, kept)).collect();
     let attempts: Vec<Uuid> = intents.iter().map(|intent| intent.id).collect();
     let mut claimed = Vec::with_capacity(leased.len());
     for (leased, attempt_id) in leased.into_iter().zip(attempts) {

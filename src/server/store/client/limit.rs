@@ -30,15 +30,26 @@ pub struct Begun {
     pub before: OffsetDateTime,
 }
 
-/// How many requests each client may begin now. Until our transaction ends, whoever asks for the same
-/// client goes without it: nobody waits here, holding a connection that others need. Clients that are not in one of these states, or
-/// that were asked to pause, are left out. Attempts begun at other times than `open` are under way no more, also if
-/// nobody came back to say so; nor are those whose answers are here, as `answered`. Of these no more than
-/// the client has places are left out, so that what is not stored yet does not pile up. What seems to be held for longer than anybody
-/// holds it was held before a clock was set back.
+/// Locks clients for whoever counts what they may begin: until our transaction ends, whoever asks for the same
+/// client goes without it. Nobody waits here, holding a connection that others need. Which of them are ours.
+pub async fn lock(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM clients WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
+        ids
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// How many requests each client may begin now, of those that are [locked](lock). Clients that are not in one of
+/// these states, or that were asked to pause, are left out. Attempts begun at other times than `open` are under way
+/// no more, also if nobody came back to say so; nor are those whose answers are here, as `answered`. Of these no
+/// more than the client has places are left out, so that what is not stored yet does not pile up. What seems to be
+/// held for longer than anybody holds it was held before a clock was set back.
 pub async fn room(
     conn: &mut PgConnection,
     limits: &[Limit],
+    locked: &[Uuid],
     states: &[StateName],
     open: Begun,
     answered: &[Uuid],
@@ -50,12 +61,6 @@ pub async fn room(
     let interval: Vec<Option<f64>> = limits.iter().map(|limit| limit.interval).collect();
     let burst: Vec<f64> = limits.iter().map(|limit| limit.burst).collect();
     let states: Vec<String> = states.iter().map(|state| state.as_str().to_owned()).collect();
-    let locked = sqlx::query_scalar!(
-        "SELECT id FROM clients WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
-        &ids
-    )
-    .fetch_all(&mut *conn)
-    .await?;
     Ok(sqlx::query_as!(
         Room,
         r#"SELECT c.id AS client_id,
@@ -82,7 +87,7 @@ pub async fn room(
         &concurrency,
         &interval as &[Option<f64>],
         &burst,
-        &locked,
+        locked,
         now,
         &states,
         attempt::first_id(open.since),

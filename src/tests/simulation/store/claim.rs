@@ -247,7 +247,7 @@ impl View<'_> {
         }
     }
 
-    /// `store::token_set::find_kept`.
+    /// What `store::attempt::insert` gives back.
     pub fn refresh_token(&self, id: Uuid, generation: i64) -> Option<Vec<u8>> {
         self.set(id).filter(|set| set.generation == generation)?.sealed_refresh_token.clone()
     }
