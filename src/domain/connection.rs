@@ -16,7 +16,7 @@ mod told;
 mod upkeep;
 
 pub use drift::{Drift, is_seldom_told};
-pub use filter::{ConnectionFilter, Sort};
+pub use filter::{ConnectionFilter, End, Sort};
 pub use standing::{SOON, Standing};
 pub use state::{Reason, State, StateName};
 pub use told::Told;

@@ -54,7 +54,7 @@ pub use job::{
     job_outcome, job_press, job_refused, job_relink, job_revoked, job_selection, job_stop,
 };
 pub use lifeline::{lifeline, mark};
-pub use list::{FILTER_SAVED, connections, grouped, sort, unread};
+pub use list::{FILTER_SAVED, connections, end, grouped, sort, unread};
 pub use moment::{ago, day, exact, relative, span, stretch, until};
 pub use outcome::{
     AWAY, COPIED, NOT_COPIED, Notice, OTHER_SCOPES, Page, UNDONE, consent_failed, held, notice,

@@ -183,6 +183,21 @@ pub async fn ids_of_provider(conn: &mut PgConnection, provider: &str) -> Result<
         .await?)
 }
 
+/// The clients of which some connections may be over before anybody is told, and their providers.
+pub async fn with_unseen_ends(conn: &mut PgConnection) -> Result<Vec<(Uuid, String)>> {
+    Ok(sqlx::query!(
+        "SELECT id, provider FROM clients c
+         WHERE EXISTS (SELECT FROM connections n
+                       WHERE n.client_id = c.id
+                         AND ends_unseen(n.state, n.access_expires_at, n.has_refresh_token, n.grant_type))"
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(|row| (row.id, row.provider))
+    .collect())
+}
+
 pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Stored>> {
     select!("WHERE id = $1", id).fetch_optional(conn).await?.map(TryInto::try_into).transpose()
 }
