@@ -419,8 +419,11 @@ fn a_stretch_of_time_is_said_once() {
 fn many_are_counted_and_said_in_words() {
     assert_eq!(ending(Ending::Refresh, 1), "1 refresh token ends");
     assert_eq!(ending(Ending::NeedsHuman, 12), "12 connections need a person");
-    assert_eq!((in_all(0, 0).as_str(), in_all(3, 3).as_str()), ("none", "3"));
-    assert_eq!(in_all(31_000, 1_234), "31k in all, at most 1.2k at once");
+    let told = |total, most| in_all(total, most, Scale::Month);
+    assert_eq!((told(0, 0).as_str(), told(3, 3).as_str()), ("none", "3"));
+    assert_eq!(told(31_000, 1_234), "31k in all, at most 1.2k in a day");
+    assert_eq!(in_all(3, 2, Scale::Day), "3 in all, at most 2 in an hour");
+    assert_eq!(in_all(3, 2, Scale::Year), "3 in all, at most 2 in a month");
     let mut tried = AttemptBucket::empty(AS_OF, AS_OF);
     assert_eq!(attempts(&tried), "no refresh");
     for verdict in Verdict::ALL {
