@@ -205,12 +205,7 @@ pub async fn now(app: &App, connection: &Connection, ask: Ask, force: bool) -> R
     make_or_join(app, connection, ask, force).await.map(|came| came.attempt)
 }
 
-async fn make_or_join(
-    app: &App,
-    connection: &Connection,
-    ask: Ask,
-    force: bool,
-) -> Result<Came> {
+async fn make_or_join(app: &App, connection: &Connection, ask: Ask, force: bool) -> Result<Came> {
     refuse_dead(connection)?;
     refuse_unready(connection)?;
     let (asked, deadline) = (app.now(), Instant::now() + join::DEADLINE);

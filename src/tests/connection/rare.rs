@@ -7,9 +7,7 @@ use time::Duration;
 use uuid::Uuid;
 
 use crate::{
-    domain::connection::{
-        Connection, ConnectionFilter, End, Sort, Standing, State, StateName,
-    },
+    domain::connection::{Connection, ConnectionFilter, End, Sort, Standing, State, StateName},
     server::store::connection::list,
     tests::support::World,
 };
