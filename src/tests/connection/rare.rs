@@ -162,6 +162,41 @@ async fn the_dead_are_passed_over_by_index_when_the_living_are_listed(pool: PgPo
     }
 }
 
+/// Most of a house is gone: what is active is found without a look at it, whether it is due or never will be.
+#[sqlx::test]
+async fn the_few_that_are_active_are_found_without_a_look_at_the_gone(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("on", |_| {}).await;
+    world.import(client).await;
+    world.execute(TWENTY_THOUSAND_MORE).await;
+    for sql in [
+        "UPDATE connections SET needs_human_by = NULL",
+        "UPDATE connections SET state = 'disconnected', due_at = NULL
+         WHERE id NOT IN (SELECT id FROM connections ORDER BY id LIMIT 8)",
+        "UPDATE connections SET due_at = NULL
+         WHERE id IN (SELECT id FROM connections WHERE state = 'active' ORDER BY id LIMIT 4)",
+        "VACUUM ANALYZE connections",
+    ] {
+        world.execute(sql).await;
+    }
+    for filter in [
+        ConnectionFilter { state: Some(StateName::Active), ..Default::default() },
+        ConnectionFilter { standing: Some(Standing::Alive), ..Default::default() },
+    ] {
+        for sort in Sort::ALL {
+            let mut tx = world.pool.begin().await.unwrap();
+            list::plan_by_values(&mut tx).await.unwrap();
+            let before = read(&mut tx).await;
+            let found = list::count(&mut tx, &filter, None, world.now()).await.unwrap();
+            let page = list::page(&mut tx, &found, sort, None, 50).await.unwrap();
+            let rows = read(&mut tx).await - before;
+            assert!(rows < 60, "{rows} rows are read by {sort:?}");
+            assert_eq!((found.count, page.len()), (Some(8), 8));
+            assert!(page.iter().all(|one| one.state == State::Active));
+        }
+    }
+}
+
 /// Nothing renews a few of a house; the rest is renewed, is gone, or has an end that is known.
 #[sqlx::test]
 async fn what_may_be_over_unseen_is_found_without_a_look_at_the_rest(pool: PgPool) {

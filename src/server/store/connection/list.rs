@@ -59,7 +59,8 @@ pub async fn of(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Connection>
 
 /// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$17`, what
 /// else there is comes from `$25` on. The rule of `Connection::standing` stands here for rows. One state is asked for
-/// as one, since only so it is looked for within an index that has it behind what is put in order. What is searched
+/// as one, since only so it is looked for within an index that has it behind what is put in order. What is active is
+/// due or is not: there is an index to either, and none to both, which each refresh would write into. What is searched
 /// stands as it does in `connection_search`. This and the rule stand in a CASE so that the planner does not take them for
 /// rare: what is rare was found beforehand, or is led to by what it implies.
 macro_rules! filtered {
@@ -68,6 +69,8 @@ macro_rules! filtered {
         $ask!(
             $begin $(+ $more)* + "($1::text[] IS NULL OR (cardinality($1) = 1 AND n.state = ($1)[1])
                   OR (cardinality($1) > 1 AND n.state = ANY ($1)))
+             AND ($1::text[] IS NULL OR $1 <> '{active}'
+                  OR n.due_at IS NOT NULL OR (n.state = 'active' AND n.due_at IS NULL))
              AND ($2::uuid[] IS NULL OR n.client_id = ANY ($2))
              AND ($3::text IS NULL OR position(lower($3) IN lower(n.label)) > 0)
              AND ($4::text IS NULL OR position(lower($4) IN lower(coalesce(n.account_label, ''))) > 0
