@@ -158,7 +158,11 @@ fn show(
         )}
         {(may_relink || !sent.is_empty())
             .then(|| {
-                section("Relinks", "", relinks::relinks(&sent, connection.account(), &service, as_of))
+                // Somebody may have given consent in another way since.
+                let newest = consents.iter().max_by_key(|consent| consent.generation);
+                let by_link = newest.is_some_and(|consent| consent.by_relink);
+                let account = connection.account().filter(|_| by_link);
+                section("Relinks", "", relinks::relinks(&sent, account, &service, as_of))
             })}
         {may
             .allows(Permission::AuditRead)
