@@ -209,7 +209,7 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
         offers_device: connection.can_reauthorize() && provider.offers_code(&values),
         can_be_refreshed: connection.holds_tokens()
             && grant::renewable(&provider, connection.grant_type, connection.has_refresh_token),
-        endless: provider.is_endless(),
+        access_tokens: provider.access_tokens(),
         can_be_asked: connection.holds_tokens() && provider.endpoints.introspection.is_some(),
         extras: token::open_extras(app, &mut conn, &provider, connection.id).await?,
         told: ending::told(&mut conn, &connection).await?,
