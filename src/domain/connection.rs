@@ -16,7 +16,7 @@ mod told;
 mod upkeep;
 
 pub use drift::{Drift, is_seldom_told};
-pub use filter::{ConnectionFilter, Sort};
+pub use filter::{ConnectionFilter, End, Sort};
 pub use standing::{SOON, Standing};
 pub use state::{Reason, State, StateName};
 pub use told::Told;
@@ -263,8 +263,8 @@ pub struct ConnectionDetail {
     pub offers_device: bool,
     /// Whether the provider can be asked for new tokens: what it says of renewal counts.
     pub can_be_refreshed: bool,
-    /// Whether access tokens of the provider have no end.
-    pub endless: bool,
+    /// Whether access tokens of the provider end.
+    pub access_tokens: super::provider::AccessTokens,
     /// Whether there are tokens, and the provider can be asked about them (RFC 7662).
     pub can_be_asked: bool,
     /// What the provider said beside the tokens and is no secret, by name.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     attempt::Verdict,
     client::Client,
-    connection::{Connection, ConnectionFilter, Sort, Standing},
+    connection::{Connection, ConnectionFilter, End, Sort, Standing},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,15 @@ pub struct Overview {
 pub const IN_TROUBLE: i64 = 50;
 
 impl Overview {
+    /// What lists those of which no end is known.
+    pub fn unseen() -> ConnectionFilter {
+        ConnectionFilter {
+            standing: Some(Standing::Alive),
+            end: Some(End::Unknown),
+            ..ConnectionFilter::default()
+        }
+    }
+
     /// Whether there may be more clients in trouble than are shown.
     pub fn hides_clients(&self) -> bool {
         i64::try_from(self.clients_in_trouble.len()).is_ok_and(|shown| shown >= IN_TROUBLE)

@@ -43,13 +43,14 @@ pub enum Obstacle {
     NoConnection,
     NoTokens,
     NotOffered,
+    NotRenewable,
     NothingToDo,
     Preset,
     Refused,
 }
 
 impl Obstacle {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::AccountUnknown,
         Self::AlreadyConnected,
         Self::AwaitingConsent,
@@ -68,6 +69,7 @@ impl Obstacle {
         Self::NoConnection,
         Self::NoTokens,
         Self::NotOffered,
+        Self::NotRenewable,
         Self::NothingToDo,
         Self::Preset,
         Self::Refused,
@@ -93,6 +95,7 @@ impl Obstacle {
             Self::NoConnection => "no_connection",
             Self::NoTokens => "no_tokens",
             Self::NotOffered => "not_offered",
+            Self::NotRenewable => "not_renewable",
             Self::NothingToDo => "nothing_to_do",
             Self::Preset => "preset",
             Self::Refused => "refused",
@@ -128,6 +131,10 @@ impl Obstacle {
             Self::NoConnection => "the client has no connection with which it could be done",
             Self::NoTokens => "the connection holds no token with which it could be done",
             Self::NotOffered => "the provider, or this kind of connection, has no such thing",
+            Self::NotRenewable => {
+                "the connection holds nothing that it could be refreshed with: its access token lasts as long as \
+                 it lasts"
+            }
             Self::NothingToDo => "it is so already",
             Self::Preset => "presets can't be changed",
             Self::Refused => "the provider was asked and refuses",

@@ -9,7 +9,7 @@
 //! profile's variables and the built-in names ([`template`]). A *pointer* is a JSON pointer
 //! (RFC 6901) into a response. Everything else is taken as it stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +100,21 @@ pub struct Profile {
     pub policy: Policy,
 }
 
+/// Whether a provider's access tokens end: what is told of a connection that nothing renews depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccessTokens {
+    /// They do, whether it says when or not.
+    Ending,
+    Endless,
+}
+
+impl AccessTokens {
+    /// `endless`: the providers whose access tokens have no end.
+    pub fn of(provider: &str, endless: &BTreeSet<String>) -> Self {
+        if endless.contains(provider) { Self::Endless } else { Self::Ending }
+    }
+}
+
 impl Profile {
     /// A profile of nothing but a name: every other field has its default.
     pub fn new(slug: impl Into<String>, name: impl Into<String>) -> Self {
@@ -137,6 +152,10 @@ impl Profile {
     /// Whether its access tokens have no end. Some responses write zero for that, or less.
     pub fn is_endless(&self) -> bool {
         self.renewal == Renewal::None && self.lifetimes.access_seconds.is_none()
+    }
+
+    pub fn access_tokens(&self) -> AccessTokens {
+        if self.is_endless() { AccessTokens::Endless } else { AccessTokens::Ending }
     }
 
     pub fn allows(&self, grant: GrantType) -> bool {

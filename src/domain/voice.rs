@@ -34,9 +34,10 @@ pub use campaign::{
 };
 pub use check::{NOT_MET_YET, check, check_way, checking};
 pub use client::{
-    END_PAUSE, FORGET_NEXT_SECRET, INCIDENT, PAUSED_CONNECTIONS, REFUSED_MEANWHILE, SECRET_PROVED,
-    call, canaries, client_paused, client_state, client_state_word, incident, incident_ends,
-    next_secret, replace_at_once, sample_refused, unread_field, unreadable_expiry,
+    END_PAUSE, FORGET_NEXT_SECRET, INCIDENT, NOT_DISCONNECTED, PAUSED_CONNECTIONS,
+    REFUSED_MEANWHILE, SECRET_PROVED, call, canaries, client_paused, client_state,
+    client_state_word, incident, incident_ends, next_secret, replace_at_once, sample_refused,
+    unread_field, unreadable_expiry,
 };
 pub use connection::{
     GENERATION, LINEAGE, Next, client_pause, comes_by, consented, device, drift, grant_type,
@@ -54,7 +55,7 @@ pub use job::{
     job_outcome, job_press, job_refused, job_relink, job_revoked, job_selection, job_stop,
 };
 pub use lifeline::{lifeline, mark};
-pub use list::{FILTER_SAVED, connections, grouped, sort, unread};
+pub use list::{FILTER_SAVED, connections, end, grouped, sort, unread};
 pub use moment::{ago, day, exact, relative, span, stretch, until};
 pub use outcome::{
     AWAY, COPIED, NOT_COPIED, Notice, OTHER_SCOPES, Page, UNDONE, consent_failed, held, notice,

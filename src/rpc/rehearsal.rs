@@ -6,12 +6,23 @@ use uuid::Uuid;
 
 use super::Answer;
 
-/// Keeps a secret that takes the place of the one in use once a refresh with it has worked.
+/// Keeps a secret that takes the place of the one in use once a refresh with it has worked. `again`: where none is
+/// given, the one that is kept is tried at once.
 #[server(prefix = "/rpc", endpoint = "rehearsal/set")]
-pub async fn set(id: Uuid, client_secret: String) -> Answer<()> {
+pub async fn set(
+    id: Uuid,
+    #[server(default)] client_secret: String,
+    #[server(default)] again: bool,
+) -> Answer<()> {
+    use crate::server::app::client::rehearsal;
     let (app, actor) = crate::server::http::caller::actor().await?;
-    let secret = client_secret.trim().to_owned().into();
-    app.call(crate::server::app::client::rehearsal::set(&app, &actor, id, secret)).await?;
+    match super::filled(Some(client_secret)) {
+        None if again => app.call(rehearsal::begin(&app, &actor, id)).await?,
+        secret => {
+            let secret = secret.unwrap_or_default().into();
+            app.call(rehearsal::set(&app, &actor, id, secret)).await?
+        }
+    };
     Ok(())
 }
 
@@ -27,12 +38,4 @@ pub async fn drop(id: Uuid) -> Answer<()> {
 pub async fn proved(id: Uuid) -> Answer<Option<OffsetDateTime>> {
     let (app, actor) = crate::server::http::caller::actor().await?;
     app.call(crate::server::app::client::rehearsal::proved(&app, &actor, id)).await
-}
-
-/// Has it tried at once.
-#[server(prefix = "/rpc", endpoint = "rehearsal/begin")]
-pub async fn begin(id: Uuid) -> Answer<()> {
-    let (app, actor) = crate::server::http::caller::actor().await?;
-    app.call(crate::server::app::client::rehearsal::begin(&app, &actor, id)).await?;
-    Ok(())
 }

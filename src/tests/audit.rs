@@ -1,7 +1,7 @@
 //! The audit log: found, told in words, and taken away.
 
 use axum::http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 use time::{Duration, format_description::well_known::Rfc3339};
 
@@ -9,9 +9,13 @@ use crate::{
     domain::{
         access::{Role, Scope},
         attempt::Verdict,
+        audit::{AuditEntry, AuditFilter},
     },
     sandbox::Hold,
-    server::app,
+    server::{
+        app::{self, Actor},
+        store,
+    },
     tests::support::World,
 };
 
@@ -138,17 +142,90 @@ async fn what_came_of_a_refresh_that_was_asked_for_is_told(pool: PgPool) {
     for (id, status, outcome) in [
         (id, StatusCode::OK, "condemned"),
         (id, StatusCode::CONFLICT, "reauth_required"),
-        (never, StatusCode::CONFLICT, "no_tokens"),
+        (never, StatusCode::CONFLICT, "not_renewable"),
     ] {
         let (action, detail) = refresh(id, status).await;
         assert_eq!(action, "\"connection.refresh_failed\"");
         assert_eq!(detail["outcome"], outcome, "{detail}");
         let said = if outcome == "condemned" { "provider_said" } else { "why" };
         assert!(detail[said].is_string(), "{detail}");
+        // A sentence, whatever the outcome; the code of a death stands beside it.
+        let is_told = |why: &str| why.contains(' ') && why.ends_with('.');
+        assert!(detail["why"].as_str().is_none_or(is_told), "{detail}");
+        let reason = if outcome == "reauth_required" { json!("revoked") } else { Value::Null };
+        assert_eq!(detail["reason"], reason);
     }
     let file = reader.get("/exports/audit?format=csv&action=connection.refresh_failed").await.text;
-    assert!(file.lines().count() == 4 && file.contains("no_tokens"), "{file}");
+    assert!(file.lines().count() == 4 && file.contains("not_renewable"), "{file}");
     let mut auditor = world.sign_in(Role::Auditor).await;
     let page = auditor.get(&format!("/connections/{never}")).await.text;
-    assert!(page.contains("Saw that a refresh came to nothing"), "{page}");
+    assert!(page.contains("Asked for a refresh that came to nothing"), "{page}");
+}
+
+/// Whoever waited for a refresh that somebody else had begun did not make it.
+#[sqlx::test]
+async fn who_joined_a_refresh_is_not_told_to_have_made_it(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    world.control().hold(Hold::BeforeAnswering);
+    let ask = |actor: Actor| {
+        let app = world.app.clone();
+        tokio::spawn(async move { app::connection::refresh(&app, &actor, id).await })
+    };
+    let first = ask(world.admin.clone());
+    world.control().until_held(1).await;
+    let second = ask(Actor::Operator);
+    // Both are in the log before either has its answer.
+    let asked = "SELECT count(*) FROM audit WHERE action = 'connection.refresh'";
+    world.until_count(asked, 2).await;
+    world.control().release();
+    for asked in [first, second] {
+        assert_eq!(asked.await.unwrap().unwrap().verdict, Some(Verdict::Refreshed));
+    }
+    let who = async |action: &str| {
+        let done = world.audit(action).await;
+        done.into_iter().map(|entry| entry.actor_kind).collect::<Vec<_>>()
+    };
+    assert_eq!(world.generation(id).await, 2, "one was made");
+    assert_eq!(who("connection.refreshed").await, ["user"]);
+    assert_eq!(who("connection.refresh_joined").await, ["operator"]);
+}
+
+/// What is asked for of relinks is read by index, however much else was done.
+#[sqlx::test]
+async fn what_is_about_relinks_is_found_past_all_else(pool: PgPool) {
+    let world = World::new(pool).await;
+    // One of each, far apart, and much between them that is neither.
+    world
+        .execute(
+            "INSERT INTO audit (id, at, actor_kind, actor_label, action, subject_id, subject_label, detail)
+             SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(at), 12, '0'))::uuid, now(),
+                    CASE WHEN at % 4000 = 1 THEN 'relink' ELSE 'user' END, 'somebody',
+                    CASE WHEN at % 4000 = 2 THEN 'relink.create' WHEN at % 4000 = 1 THEN 'connection.reauthorized'
+                         ELSE 'connection.update' END, 'one', '', '{}'
+             FROM generate_series(1, 20000) at",
+        )
+        .await;
+    world.execute("ANALYZE audit").await;
+    for action in ["relink", "relink."] {
+        let mut tx = world.pool.begin().await.unwrap();
+        let read = "SELECT (seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint
+                    FROM pg_stat_xact_user_tables WHERE relname = 'audit'";
+        let before: i64 = sqlx::query_scalar(read).fetch_one(&mut *tx).await.unwrap();
+        let filter = AuditFilter { action: Some(action.into()), ..AuditFilter::default() };
+        let found = store::audit::list(&mut tx, &filter, None, 50).await.unwrap();
+        let rows: i64 = sqlx::query_scalar(read).fetch_one(&mut *tx).await.unwrap();
+        assert_eq!(found.len(), 10);
+        assert!(found.is_sorted_by(|one, other| one.id > other.id));
+        let by_link = found.iter().filter(|one| one.actor_kind == "relink").count();
+        assert_eq!(by_link, 5);
+        assert!(rows - before < 60, "{} rows are read", rows - before);
+        // From one on, and of one subject.
+        let rest = store::audit::list(&mut tx, &filter, Some(found[3].id), 2).await.unwrap();
+        let ids = |entries: &[AuditEntry]| entries.iter().map(|one| one.id).collect::<Vec<_>>();
+        assert_eq!(ids(&rest), ids(&found[4..6]));
+        let other = AuditFilter { subject: Some("two".into()), ..filter };
+        assert!(store::audit::list(&mut tx, &other, None, 50).await.unwrap().is_empty());
+    }
 }

@@ -54,10 +54,43 @@ pub struct ConnectionFilter {
     /// no measure: providers rename scopes and keep quiet about some.
     #[cfg_attr(feature = "ssr", param(required = false))]
     pub drift: bool,
+    /// `unknown`: only what works while nothing renews it and no end of it is known, so that it can be over before
+    /// anybody is told. Not what is at providers whose access tokens have no end.
+    pub end: Option<End>,
     /// Only those that came to need a person then or later, and do so still.
     #[serde(with = "time::serde::rfc3339::option")]
     pub dead_since: Option<OffsetDateTime>,
     pub sort: Option<Sort>,
+}
+
+/// What is known of a connection's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", schema(as = ConnectionEnd))]
+pub enum End {
+    /// It works, nothing renews it, and nobody knows when it is over.
+    Unknown,
+}
+
+impl End {
+    pub const ALL: [Self; 1] = [Self::Unknown];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl std::str::FromStr for End {
+    type Err = Unknown;
+    fn from_str(value: &str) -> Result<Self, Unknown> {
+        Self::ALL
+            .into_iter()
+            .find(|end| end.as_str() == value)
+            .ok_or_else(|| Unknown { noun: "end", value: value.into() })
+    }
 }
 
 /// The order of a list of connections.

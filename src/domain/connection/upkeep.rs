@@ -16,7 +16,7 @@ impl Connection {
     }
 
     /// Whether it works, nothing renews it, and no end of its access token is known: nobody can be told before
-    /// it is over.
+    /// it is over. The function `ends_unseen` is the same for rows.
     pub fn may_end_unseen(&self) -> bool {
         self.state == State::Active && !self.renews() && self.access_expires_at.is_none()
     }

@@ -119,6 +119,9 @@ pub fn next_secret(next: &NextSecret) -> String {
     }
 }
 
+/// What a client's number of connections leaves out, and its list does not.
+pub const NOT_DISCONNECTED: &str = "besides those that are disconnected";
+
 /// What is said of a secret that a rehearsal proved; the moment follows.
 pub const SECRET_PROVED: &str = "The rehearsal went well: a connection was refreshed with the new secret, \
                                  which is the one in use since ";

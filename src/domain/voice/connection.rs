@@ -9,6 +9,7 @@ use crate::domain::{
     connection::{Connection, GrantType, Reason, Standing, State, StateName, Told},
     device::DeviceState,
     lineage::Consent,
+    provider::AccessTokens,
 };
 
 pub use why::{client_pause, ran_out, reason, why};
@@ -85,14 +86,13 @@ pub fn reason_name(reason: Reason) -> &'static str {
     }
 }
 
-/// Whether it is alive and until when: the first line of its page. `endless`: access tokens of its provider have
-/// no end.
-pub fn headline(connection: &Connection, endless: bool, as_of: OffsetDateTime) -> String {
+/// Whether it is alive and until when: the first line of its page. `tokens`: its provider's.
+pub fn headline(connection: &Connection, tokens: AccessTokens, as_of: OffsetDateTime) -> String {
     let by = connection.needs_human_by;
     match (connection.standing(as_of), &connection.state) {
         (Standing::Alive, _) => match by {
             Some(by) => format!("Alive. A person is needed {}.", relative(by, as_of)),
-            None if connection.may_end_unseen() && !endless => {
+            None if connection.may_end_unseen() && tokens == AccessTokens::Ending => {
                 "Alive, but nobody knows until when.".into()
             }
             None => "Alive, with no end in sight.".into(),
@@ -153,7 +153,7 @@ pub fn drift(connection: &Connection, provider: &str) -> Option<String> {
 }
 
 /// The same in a few words, for a row.
-pub fn in_short(connection: &Connection, endless: bool, as_of: OffsetDateTime) -> String {
+pub fn in_short(connection: &Connection, tokens: AccessTokens, as_of: OffsetDateTime) -> String {
     match (connection.standing(as_of), &connection.state) {
         (Standing::NeedsPerson, State::NeedsReauth { reason, since }) => {
             let what = match reason {
@@ -169,9 +169,11 @@ pub fn in_short(connection: &Connection, endless: bool, as_of: OffsetDateTime) -
             };
             format!("{what} {}.", ago(*since, as_of))
         }
-        (Standing::Alive, _) if connection.may_end_unseen() => match endless {
-            true => "Works until access is removed. It needs no refresh.".into(),
-            false => "Works, but nothing renews it, and no end of it is known.".into(),
+        (Standing::Alive, _) if connection.may_end_unseen() => match tokens {
+            AccessTokens::Endless => "Works until access is removed. It needs no refresh.".into(),
+            AccessTokens::Ending => {
+                "Works, but nothing renews it, and no end of it is known.".into()
+            }
         },
         (Standing::Alive, _) if !connection.renews() => {
             "Works until its access token ends. Nothing renews it.".into()
@@ -186,8 +188,11 @@ pub fn in_short(connection: &Connection, endless: bool, as_of: OffsetDateTime) -
 }
 
 /// When a person is needed, where no moment is known.
-pub fn no_moment(connection: &Connection, endless: bool) -> &'static str {
-    if connection.may_end_unseen() && !endless { "no end known" } else { "not in sight" }
+pub fn no_moment(connection: &Connection, tokens: AccessTokens) -> &'static str {
+    match tokens {
+        AccessTokens::Ending if connection.may_end_unseen() => "no end known",
+        _ => "not in sight",
+    }
 }
 
 /// How it came to be.

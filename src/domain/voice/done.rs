@@ -27,7 +27,6 @@ pub fn done(action: &str) -> Option<&'static str> {
             "Resumed. Its connections are refreshed again, those that are overdue first."
         }
         "provider/delete" => "The provider is deleted.",
-        "rehearsal/begin" => "It is tried again now.",
         "rehearsal/drop" => "Forgotten. The secret in use stays as it was.",
         "relink/revoke" => "Revoked. The link opens nothing from now on.",
         "saved_filter/delete" => "The saved filter is deleted.",

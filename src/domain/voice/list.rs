@@ -1,6 +1,9 @@
 //! What is said of lists: how many there are, in what order, how to keep a filter.
 
-use crate::domain::{connection::Sort, page::Count};
+use crate::domain::{
+    connection::{End, Sort},
+    page::Count,
+};
 
 /// How many connections there are.
 pub fn connections(count: Count) -> String {
@@ -36,6 +39,13 @@ pub fn sort(sort: Sort) -> &'static str {
     }
 }
 
+/// What is known of an end, in a filter.
+pub fn end(end: End) -> &'static str {
+    match end {
+        End::Unknown => "not known, and nothing renews it",
+    }
+}
+
 /// No more of what somebody wrote into an address is repeated.
 const LONGEST: usize = 40;
 
@@ -50,6 +60,7 @@ pub fn unread(name: &str, value: &str) -> (String, &'static str) {
         "sort" => (format!("There is no order “{value}”"), CHOOSE),
         "client" => (format!("“{value}” is no client's id"), CHOOSE),
         "drift" => (format!("“{value}” is neither true nor false"), CHOOSE),
+        "end" => (format!("There is no kind of end “{value}”"), CHOOSE),
         "show" => (format!("There are no links “{value}”"), CHOOSE),
         _ => (
             format!("“{value}” is no day"),

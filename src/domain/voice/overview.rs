@@ -96,13 +96,18 @@ pub fn ending(ending: Ending, count: i64) -> String {
     format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }
 
-/// What there is to say of a lane of bars.
-pub fn in_all(total: i64, most: i64) -> String {
+/// What there is to say of a lane of bars. `most`: in the highest of them.
+pub fn in_all(total: i64, most: i64, over: Scale) -> String {
+    let bar = match over {
+        Scale::Day => "an hour",
+        Scale::Month => "a day",
+        Scale::Year => "a month",
+    };
     match total {
         0 => "none".into(),
         1 => "1".into(),
         _ if most == total => short(total),
-        _ => format!("{} in all, at most {} at once", short(total), short(most)),
+        _ => format!("{} in all, at most {} in {bar}", short(total), short(most)),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::domain::{
     lifeline::{Life, MarkKind, SegmentKind, draw},
     lineage::Consent,
     overview::{AttemptBucket, Cause, Ending, NeedsHumanGroup, Scale},
-    provider::{Lifetimes, RefreshLifetime},
+    provider::{AccessTokens, Lifetimes, RefreshLifetime},
     refusal::ErrorClass,
     relink::{Ended, Outcome, Relink, RelinkShow, Stage},
     token_reader::ReaderKind,
@@ -121,11 +121,11 @@ fn checks() -> Vec<CredentialCheck> {
 
 /// What can be said of a connection.
 fn say_all(one: &Connection, said: &mut Vec<String>) {
-    for endless in [false, true] {
-        said.push(headline(one, endless, AS_OF));
-        said.push(why(one, "Cronofy", endless, AS_OF));
-        said.push(in_short(one, endless, AS_OF));
-        said.push(no_moment(one, endless).into());
+    for tokens in [AccessTokens::Ending, AccessTokens::Endless] {
+        said.push(headline(one, tokens, AS_OF));
+        said.push(why(one, "Cronofy", tokens, AS_OF));
+        said.push(in_short(one, tokens, AS_OF));
+        said.push(no_moment(one, tokens).into());
     }
     said.push(lifeline(&Life::of(one, &[], AS_OF)));
     said.extend(no_relink(one));
@@ -313,7 +313,7 @@ fn everything_is_said_and_in_words_that_need_no_standard() {
 #[test]
 fn a_dead_grant_is_told_with_who_what_when_and_what_next() {
     let state = State::NeedsReauth { reason: Reason::Revoked, since: AS_OF - Duration::hours(2) };
-    let told = why(&connection(state), "Cronofy", false, AS_OF);
+    let told = why(&connection(state), "Cronofy", AccessTokens::Ending, AS_OF);
     for part in ["Cronofy", "alice@example.com", "2 hours ago", "withdrawn", "Send a relink"] {
         assert!(told.contains(part), "{part} is missing in {told}");
     }
@@ -325,7 +325,7 @@ fn the_clients_trouble_stands_over_the_connections_own() {
     let one =
         Connection { client_state: client::StateName::CredentialsRejected, ..connection(state) };
     assert_eq!(next(&one, AS_OF), Next::MendClient);
-    assert!(why(&one, "Cronofy", false, AS_OF).contains("Accounting"));
+    assert!(why(&one, "Cronofy", AccessTokens::Ending, AS_OF).contains("Accounting"));
 }
 
 #[test]
@@ -419,8 +419,11 @@ fn a_stretch_of_time_is_said_once() {
 fn many_are_counted_and_said_in_words() {
     assert_eq!(ending(Ending::Refresh, 1), "1 refresh token ends");
     assert_eq!(ending(Ending::NeedsHuman, 12), "12 connections need a person");
-    assert_eq!((in_all(0, 0).as_str(), in_all(3, 3).as_str()), ("none", "3"));
-    assert_eq!(in_all(31_000, 1_234), "31k in all, at most 1.2k at once");
+    let told = |total, most| in_all(total, most, Scale::Month);
+    assert_eq!((told(0, 0).as_str(), told(3, 3).as_str()), ("none", "3"));
+    assert_eq!(told(31_000, 1_234), "31k in all, at most 1.2k in a day");
+    assert_eq!(in_all(3, 2, Scale::Day), "3 in all, at most 2 in an hour");
+    assert_eq!(in_all(3, 2, Scale::Year), "3 in all, at most 2 in a month");
     let mut tried = AttemptBucket::empty(AS_OF, AS_OF);
     assert_eq!(attempts(&tried), "no refresh");
     for verdict in Verdict::ALL {
@@ -491,14 +494,15 @@ fn what_brought_no_refresh_token_was_not_granted() {
 fn what_nothing_renews_is_told_alike_everywhere() {
     let (sight, nobody) = ("Alive, with no end in sight.", "Alive, but nobody knows until when.");
     let hour = Some(AS_OF + Duration::hours(1));
-    for (has_refresh_token, access_expires_at, endless, said, is_refreshed, open) in [
-        (true, hour, false, sight, true, false),
-        (true, None, false, sight, true, true),
-        (false, None, false, nobody, false, false),
-        (false, None, true, sight, false, false),
+    let (ending, none) = (AccessTokens::Ending, AccessTokens::Endless);
+    for (has_refresh_token, access_expires_at, tokens, said, is_refreshed, open) in [
+        (true, hour, ending, sight, true, false),
+        (true, None, ending, sight, true, true),
+        (false, None, ending, nobody, false, false),
+        (false, None, none, sight, false, false),
     ] {
         let one = Connection { has_refresh_token, access_expires_at, ..connection(State::Active) };
-        assert_eq!(headline(&one, endless, AS_OF), said);
+        assert_eq!(headline(&one, tokens, AS_OF), said);
         let life = Life::of(&one, &[], AS_OF);
         assert_eq!(life.due_at.is_some(), is_refreshed);
         assert_eq!(lifeline(&life).contains("next refresh"), is_refreshed);
@@ -507,10 +511,10 @@ fn what_nothing_renews_is_told_alike_everywhere() {
         assert_eq!(line.segments.iter().any(|one| left(one.kind) && one.open), open);
         let unseen = !has_refresh_token && access_expires_at.is_none();
         assert_eq!(one.may_end_unseen(), unseen);
-        assert_eq!(no_moment(&one, endless) == "not in sight", !unseen || endless);
-        let row = in_short(&one, endless, AS_OF);
+        assert_eq!(no_moment(&one, tokens) == "not in sight", !unseen || tokens == none);
+        let row = in_short(&one, tokens, AS_OF);
         assert_eq!(row == meaning(Standing::Alive), has_refresh_token);
-        assert_eq!(row.contains("no end of it is known"), unseen && !endless);
+        assert_eq!(row.contains("no end of it is known"), unseen && tokens == ending);
     }
     let own = Connection {
         grant_type: GrantType::ClientCredentials,
@@ -535,7 +539,7 @@ fn what_is_imported_once_more_has_another_external_id() {
                 access_expires_at: None,
                 ..connection(state)
             };
-            let said = why(&one, "Cronofy", false, AS_OF);
+            let said = why(&one, "Cronofy", AccessTokens::Ending, AS_OF);
             assert!(said.to_lowercase().contains("import"), "{said}");
             assert_eq!(said.contains("under another external id"), another, "{said}");
         }
@@ -571,12 +575,12 @@ fn a_doubt_is_explained() {
         due_at: Some(AS_OF + Duration::minutes(4)),
         ..connection(State::InDoubt { attempt_id: Uuid::nil() })
     };
-    let said = why(&doubtful, "Cronofy", false, AS_OF);
+    let said = why(&doubtful, "Cronofy", AccessTokens::Ending, AS_OF);
     for told in
         ["the answer was lost", "asks again in 4 minutes", "nothing is lost", "If it refuses"]
     {
         assert!(said.contains(told), "{told}: {said}");
     }
     let now = Connection { due_at: Some(AS_OF), ..doubtful };
-    assert!(why(&now, "Cronofy", false, AS_OF).contains("is about to ask again"));
+    assert!(why(&now, "Cronofy", AccessTokens::Ending, AS_OF).contains("is about to ask again"));
 }

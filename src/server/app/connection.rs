@@ -49,8 +49,8 @@ use crate::{
         access::Permission,
         attempt::{Attempt, Trigger},
         connection::{
-            Connection, ConnectionDetail, ConnectionFilter, ConnectionList, ConnectionPatch, Sort,
-            Standing,
+            Connection, ConnectionDetail, ConnectionFilter, ConnectionList, ConnectionPatch, End,
+            Sort, Standing,
         },
         lineage::Consent,
         page::{Count, Page, Paging},
@@ -114,11 +114,29 @@ pub(super) async fn find(
         let is_asked = |id: &Uuid| clients.as_ref().is_none_or(|asked| asked.contains(id));
         clients = Some(refused.into_iter().filter(is_asked).collect());
     }
+    if filter.end == Some(End::Unknown) {
+        let told = with_unseen_ends(app, conn).await?;
+        let is_asked = |id: &Uuid| clients.as_ref().is_none_or(|asked| asked.contains(id));
+        clients = Some(told.into_iter().filter(is_asked).collect());
+    }
     if let Some(client) = filter.client {
         let is_there = clients.is_none_or(|clients| clients.contains(&client));
         clients = Some(is_there.then_some(client).into_iter().collect());
     }
     Ok(store::connection::list::count(conn, filter, clients, app.now()).await?)
+}
+
+/// The clients some of whose connections may be over before anybody is told: those of providers whose access tokens have
+/// no end are not.
+async fn with_unseen_ends(app: &App, conn: &mut PgConnection) -> Result<Vec<Uuid>> {
+    let clients = store::client::with_unseen_ends(conn).await?;
+    let slugs = clients.iter().map(|(_, provider)| provider.clone()).collect();
+    let endless = super::provider::endless(app, conn, slugs).await?;
+    Ok(clients
+        .into_iter()
+        .filter(|(_, provider)| !endless.contains(provider))
+        .map(|(id, _)| id)
+        .collect())
 }
 
 fn encode(after: &After) -> String {
@@ -191,7 +209,7 @@ pub async fn detail(app: &App, actor: &Actor, id: Uuid) -> Result<ConnectionDeta
         offers_device: connection.can_reauthorize() && provider.offers_code(&values),
         can_be_refreshed: connection.holds_tokens()
             && grant::renewable(&provider, connection.grant_type, connection.has_refresh_token),
-        endless: provider.is_endless(),
+        access_tokens: provider.access_tokens(),
         can_be_asked: connection.holds_tokens() && provider.endpoints.introspection.is_some(),
         extras: token::open_extras(app, &mut conn, &provider, connection.id).await?,
         told: ending::told(&mut conn, &connection).await?,

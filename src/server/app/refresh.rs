@@ -38,6 +38,7 @@ use crate::{
     },
     server::store::{self, connection::lease},
 };
+use ask::Came;
 pub use ask::{Ask, Asker};
 use claim::{Claimed, One};
 pub use contact::Contact;
@@ -182,7 +183,7 @@ pub async fn asked(
     let running = app.clone();
     app.finish(async move {
         let id = connection.id;
-        let came = now(&running, &connection, ask, force).await;
+        let came = make_or_join(&running, &connection, ask, force).await;
         if let Some(told) = asker.told(&came) {
             let writing = running.clone();
             let written = running.tasks().spawn(async move {
@@ -193,7 +194,7 @@ pub async fn asked(
             });
             _ = tokio::time::timeout(LOG_PATIENCE, written).await;
         }
-        came
+        came.map(|came| came.attempt)
     })
     .await
 }
@@ -201,6 +202,10 @@ pub async fn asked(
 /// Refreshes one connection now, or joins the refresh that is under way or has just been. With `force`
 /// it is a request of its own, made after whatever is under way.
 pub async fn now(app: &App, connection: &Connection, ask: Ask, force: bool) -> Result<Attempt> {
+    make_or_join(app, connection, ask, force).await.map(|came| came.attempt)
+}
+
+async fn make_or_join(app: &App, connection: &Connection, ask: Ask, force: bool) -> Result<Came> {
     refuse_dead(connection)?;
     refuse_unready(connection)?;
     let (asked, deadline) = (app.now(), Instant::now() + join::DEADLINE);
@@ -215,7 +220,7 @@ pub async fn now(app: &App, connection: &Connection, ask: Ask, force: bool) -> R
                         .await?
                         .ok_or_else(nothing)?;
                     ask.note_joined(app).await?;
-                    return Ok(attempt);
+                    return Ok(Came::joined(attempt));
                 }
                 connection = again(app, connection.id).await?;
             }
@@ -242,7 +247,7 @@ async fn claim_and_make(
     ask: &Ask,
     force: bool,
     deadline: Instant,
-) -> Result<Attempt> {
+) -> Result<Came> {
     let (id, client_id) = (connection.id, connection.client_id);
     let asked = app.now();
     let asking = app.flights().asking(client_id);
@@ -268,9 +273,10 @@ async fn claim_and_make(
                     return Err(Error::Internal(anyhow::anyhow!(why)));
                 }
                 let mut conn = app.pool().acquire().await?;
-                return store::attempt::find(&mut conn, id, attempt_id).await?.ok_or_else(|| {
+                let made = store::attempt::find(&mut conn, id, attempt_id).await?;
+                return made.map(Came::own).ok_or_else(|| {
                     Error::conflict(
-                        Obstacle::NoTokens,
+                        Obstacle::NotRenewable,
                         "This connection holds nothing that it could be refreshed with.",
                     )
                 });
@@ -280,7 +286,7 @@ async fn claim_and_make(
                 join::until_free(app, id, deadline).await?;
                 if !force && let Some(attempt) = came_of(app, id, generation, asked).await? {
                     ask.note_joined(app).await?;
-                    return Ok(attempt);
+                    return Ok(Came::joined(attempt));
                 }
                 if Instant::now() >= deadline {
                     return Err(nothing());

@@ -55,8 +55,8 @@ fn column<'a, T>(entries: &'a [AuditEntry], value: impl Fn(&'a AuditEntry) -> T)
     entries.iter().map(value).collect()
 }
 
-/// The newest first, from before `after` on. What is about relinks is also what was done by one: not by whoever made
-/// it, though the label names them.
+/// The newest first, from before `after` on. What is about relinks is also what was done by one ([`about_relinks`]): not
+/// by whoever made it, though the label names them.
 ///
 /// Ids begin with their moment, so a stretch of time is one of ids, which the key has in order.
 pub async fn list(
@@ -65,14 +65,16 @@ pub async fn list(
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<AuditEntry>> {
+    if matches!(filter.action.as_deref(), Some("relink" | "relink.")) {
+        return about_relinks(conn, filter, after, limit).await;
+    }
     // An id has its moment by the millisecond.
     let end = filter.before.map(|before| first_id(before + Duration::milliseconds(1)));
     Ok(sqlx::query_as!(
         AuditEntry,
         "SELECT id, at, actor_kind, actor_id, actor_label, action, subject_id, subject_label, detail
          FROM audit
-         WHERE ($1::text IS NULL OR starts_with(action, $1)
-                OR ($1 IN ('relink', 'relink.') AND actor_kind = 'relink'))
+         WHERE ($1::text IS NULL OR starts_with(action, $1))
            AND ($2::text IS NULL OR subject_id = $2)
            AND ($3::text IS NULL OR position(lower($3) IN CASE actor_kind
                 WHEN 'relink' THEN 'the customer' ELSE lower(actor_label) END) > 0)
@@ -91,6 +93,53 @@ pub async fn list(
         end,
         filter.from,
         filter.before
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// What was done to relinks and by them: each by its own index, since none leads to both.
+async fn about_relinks(
+    conn: &mut PgConnection,
+    filter: &AuditFilter,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<AuditEntry>> {
+    let end = filter.before.map(|before| first_id(before + Duration::milliseconds(1)));
+    let before = after.into_iter().chain(end).min();
+    Ok(sqlx::query_as!(
+        AuditEntry,
+        "SELECT id, at, actor_kind, actor_id, actor_label, action, subject_id, subject_label, detail
+         FROM audit
+         WHERE id = ANY (ARRAY (
+             SELECT legs.id FROM (
+                 (SELECT id FROM audit
+                  WHERE actor_kind = 'relink'
+                    AND ($1::text IS NULL OR subject_id = $1)
+                    AND ($2::text IS NULL OR position(lower($2) IN 'the customer') > 0)
+                    AND ($3::uuid IS NULL OR id < $3)
+                    AND ($4::uuid IS NULL OR id >= $4)
+                    AND ($5::timestamptz IS NULL OR at >= $5)
+                    AND ($6::timestamptz IS NULL OR at < $6)
+                  ORDER BY id DESC LIMIT $7)
+                 UNION ALL
+                 (SELECT id FROM audit
+                  WHERE starts_with(action, 'relink') AND actor_kind <> 'relink'
+                    AND ($1::text IS NULL OR subject_id = $1)
+                    AND ($2::text IS NULL OR position(lower($2) IN lower(actor_label)) > 0)
+                    AND ($3::uuid IS NULL OR id < $3)
+                    AND ($4::uuid IS NULL OR id >= $4)
+                    AND ($5::timestamptz IS NULL OR at >= $5)
+                    AND ($6::timestamptz IS NULL OR at < $6)
+                  ORDER BY id DESC LIMIT $7)) legs))
+         ORDER BY id DESC LIMIT $7",
+        filter.subject,
+        filter.actor,
+        before,
+        filter.from.map(first_id),
+        filter.from,
+        filter.before,
+        limit
     )
     .fetch_all(conn)
     .await?)

@@ -156,6 +156,22 @@ macro_rules! select {
     };
 }
 
+/// [`select`], without counting: neither connections nor what an incident holds.
+macro_rules! bare {
+    ($tail:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            ClientRow,
+            r#"SELECT id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,
+                      secret_set_at, sealed_next_secret, next_secret_generation, next_secret_set_at, rehearsals,
+                      next_secret_detail, rehearsal_at, scopes, variables, state, state_since, state_detail,
+                      NULL AS "incident: Json<Incident>", paused_until, 0::bigint AS "connections!",
+                      created_at, updated_at
+               FROM clients "# + $tail
+            $(, $argument)*
+        )
+    };
+}
+
 mod state;
 
 pub use state::{ids_in_trouble, list_in_trouble, list_refused, reject_credentials, set_state};
@@ -181,6 +197,21 @@ pub async fn ids_of_provider(conn: &mut PgConnection, provider: &str) -> Result<
     Ok(sqlx::query_scalar!("SELECT id FROM clients WHERE provider = $1", provider)
         .fetch_all(conn)
         .await?)
+}
+
+/// The clients of which some connections may be over before anybody is told, and their providers.
+pub async fn with_unseen_ends(conn: &mut PgConnection) -> Result<Vec<(Uuid, String)>> {
+    Ok(sqlx::query!(
+        "SELECT id, provider FROM clients c
+         WHERE EXISTS (SELECT FROM connections n
+                       WHERE n.client_id = c.id
+                         AND ends_unseen(n.state, n.access_expires_at, n.has_refresh_token, n.grant_type))"
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(|row| (row.id, row.provider))
+    .collect())
 }
 
 pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Stored>> {
@@ -298,20 +329,14 @@ pub async fn names_of_provider(conn: &mut PgConnection, provider: &str) -> Resul
 /// Clients that are ready and have something due, or a lease that ran out, and whose overdue connections
 /// are spread. Their connections are not counted.
 pub async fn list_due(conn: &mut PgConnection, now: Option<OffsetDateTime>) -> Result<Vec<Stored>> {
-    sqlx::query_as!(
-        ClientRow,
-        r#"SELECT id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,
-                  secret_set_at, sealed_next_secret, next_secret_generation, next_secret_set_at, rehearsals,
-                  next_secret_detail, rehearsal_at, scopes, variables, state, state_since, state_detail,
-                  NULL AS "incident: Json<Incident>", paused_until, 0::bigint AS "connections!",
-                  created_at, updated_at
-           FROM clients c
+    bare!(
+        "c
            WHERE state = 'ready' AND resuming_since IS NULL
              AND (paused_until IS NULL OR paused_until <= coalesce($1::timestamptz, statement_timestamp()))
              AND EXISTS (SELECT FROM connections n
                          WHERE n.client_id = c.id AND n.due_at <= coalesce($1::timestamptz, statement_timestamp())
                            AND (n.leased_until IS NULL
-                                OR lease_is_over(n.leased_until, coalesce($1::timestamptz, statement_timestamp()))))"#,
+                                OR lease_is_over(n.leased_until, coalesce($1::timestamptz, statement_timestamp()))))",
         now
     )
     .fetch_all(conn)
@@ -328,17 +353,10 @@ pub async fn lock_ready(
     ids: &[Uuid],
     now: Option<OffsetDateTime>,
 ) -> Result<Vec<Stored>> {
-    sqlx::query_as!(
-        ClientRow,
-        r#"SELECT id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,
-                  secret_set_at, sealed_next_secret, next_secret_generation, next_secret_set_at, rehearsals,
-                  next_secret_detail, rehearsal_at, scopes, variables, state, state_since, state_detail,
-                  NULL AS "incident: Json<Incident>", paused_until, 0::bigint AS "connections!",
-                  created_at, updated_at
-           FROM clients
-           WHERE id = ANY ($1) AND state = 'ready' AND resuming_since IS NULL
+    bare!(
+        "WHERE id = ANY ($1) AND state = 'ready' AND resuming_since IS NULL
              AND (paused_until IS NULL OR paused_until <= coalesce($2::timestamptz, statement_timestamp()))
-           ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"#,
+           ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
         ids,
         now
     )
@@ -351,18 +369,5 @@ pub async fn lock_ready(
 
 /// [`find`], without counting the client's connections.
 pub async fn find_bare(conn: &mut PgConnection, id: Uuid) -> Result<Option<Stored>> {
-    sqlx::query_as!(
-        ClientRow,
-        r#"SELECT id, provider, name, oauth_client_id, sealed_client_secret, secret_generation,
-                  secret_set_at, sealed_next_secret, next_secret_generation, next_secret_set_at, rehearsals,
-                  next_secret_detail, rehearsal_at, scopes, variables, state, state_since, state_detail,
-                  NULL AS "incident: Json<Incident>", paused_until, 0::bigint AS "connections!",
-                  created_at, updated_at
-           FROM clients WHERE id = $1"#,
-        id
-    )
-    .fetch_optional(conn)
-    .await?
-    .map(TryInto::try_into)
-    .transpose()
+    bare!("WHERE id = $1", id).fetch_optional(conn).await?.map(TryInto::try_into).transpose()
 }

@@ -13,8 +13,8 @@ use crate::domain::{
 
 /// How many connections there are of each state, by the state of their client; of the active ones,
 /// how many need a human before `soon`. What comes due before the end of a pause that the client's
-/// provider asked for is paused too. What nothing renews and has no known end (`Connection::may_end_unseen`) is
-/// counted by its provider, which may say that there is none.
+/// provider asked for is paused too. What may be over before anybody is told is counted by its provider, which may say
+/// that there is no end.
 pub struct Count {
     pub state: StateName,
     pub client_state: client::StateName,
@@ -34,8 +34,7 @@ pub async fn count(
                   n.paused_at IS NOT NULL
                   OR coalesce(c.state = 'ready' AND c.paused_until > $2 AND n.due_at < c.paused_until
                               AND n.state IN ('active', 'retrying', 'in_doubt'), false) AS "paused!",
-                  CASE WHEN n.state = 'active' AND n.access_expires_at IS NULL
-                            AND NOT n.has_refresh_token AND n.grant_type <> 'client_credentials'
+                  CASE WHEN ends_unseen(n.state, n.access_expires_at, n.has_refresh_token, n.grant_type)
                        THEN c.provider END AS unseen,
                   count(*) AS "count!"
            FROM connections n JOIN clients c ON c.id = n.client_id

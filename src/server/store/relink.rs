@@ -56,6 +56,7 @@ pub struct Listed {
     pub relink: Relink,
     /// The connection's name.
     pub connection: String,
+    /// Of a link that was used: who gave consent by it. Where somebody gave it anew since, that is not known any more.
     pub account: Option<String>,
     pub external_id: Option<String>,
     /// The client's name.
@@ -88,7 +89,8 @@ macro_rules! select {
                       r.left_at, r.returned_at, r.used_at, r.outcome, r.detail, r.ended,
                       coalesce(nullif(n.label, ''), n.account_label, n.account_id, n.external_id, '(no name yet)')
                           AS "connection!",
-                      coalesce(n.account_label, n.account_id) AS account, n.external_id,
+                      CASE WHEN r.used_at IS NULL OR coalesce(n.consented_at <= r.used_at, true)
+                           THEN coalesce(n.account_label, n.account_id) END AS account, n.external_id,
                       c.name AS client, c.state AS client_state, c.provider
                FROM relinks r JOIN connections n ON n.id = r.connection_id
                JOIN clients c ON c.id = n.client_id "# + $tail

@@ -102,7 +102,6 @@ const TABLE: &[Row] = &[
     ("provider/edit", SIGNED_IN, &[]),
     ("provider/get", SIGNED_IN, &[SLUG]),
     ("provider/list", SIGNED_IN, &[]),
-    ("rehearsal/begin", ADMINS, &[ID]),
     ("rehearsal/drop", ADMINS, &[ID]),
     ("rehearsal/proved", SIGNED_IN, &[ID]),
     ("rehearsal/set", ADMINS, &[ID, ("client_secret", "a")]),

@@ -128,6 +128,7 @@ async fn filters_choose(pool: PgPool) {
         ("provider=strict&state=active".into(), &first),
         ("provider=nobody".into(), &Vec::new()),
         ("drift=true".into(), &Vec::new()),
+        ("end=unknown".into(), &Vec::new()),
         ("dead_since=2026-03-01T12:00:00Z".into(), &Vec::new()),
         ("expires_before=2026-03-01T12:00:00Z".into(), &Vec::new()),
     ] {

@@ -92,6 +92,15 @@ async fn every_order_holds_over_pages_ties_and_what_has_no_time(pool: PgPool) {
                     obtained_at = date_trunc('day', obtained_at)",
         )
         .await;
+    // Some write so what is never over; that is a time as any other.
+    world
+        .execute(
+            "UPDATE connections SET needs_human_by = timestamptz '9999-01-01 00:00+00' WHERE id::text LIKE '%3';
+             UPDATE connections SET refresh_expires_at = timestamptz '9999-01-01 00:00+00' WHERE id::text LIKE '%4';
+             UPDATE connections SET needs_human_by = timestamptz '9999-12-31 00:00+00',
+                    refresh_expires_at = timestamptz '9999-12-31 00:00+00' WHERE id::text LIKE '%5'",
+        )
+        .await;
     let (all, count) = walk(&world, &ConnectionFilter::default(), 200).await;
     assert_eq!((all.len(), count), (usize::try_from(many).unwrap(), Count::MoreThan(COUNTED)));
     for sort in Sort::ALL {

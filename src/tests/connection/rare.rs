@@ -7,7 +7,7 @@ use time::Duration;
 use uuid::Uuid;
 
 use crate::{
-    domain::connection::{Connection, ConnectionFilter, Sort, Standing, State, StateName},
+    domain::connection::{Connection, ConnectionFilter, End, Sort, Standing, State, StateName},
     server::store::connection::list,
     tests::support::World,
 };
@@ -129,12 +129,112 @@ async fn the_dead_are_passed_over_by_index_when_the_living_are_listed(pool: PgPo
             after = Some(list::after(last, sort));
             keys.extend(page.iter().map(|one| {
                 let key = list::after(one, sort);
-                (key.at, key.id)
+                (key.at.is_none(), key.at, key.id)
             }));
         }
         assert_eq!(keys.len(), 20_001);
         assert!(keys.is_sorted_by(|one, other| one < other), "{sort:?}");
         assert!(keys[8_999].0 < keys[9_000].0);
+    }
+    // Where such a time is asked for, what has none is not looked through for more.
+    let before = Some(world.now() + Duration::days(1));
+    for (sort, filter) in [
+        (
+            Sort::NeedsHumanBy,
+            ConnectionFilter { needs_human_before: before, ..ConnectionFilter::default() },
+        ),
+        (
+            Sort::RefreshExpires,
+            ConnectionFilter { refresh_expires_before: before, ..ConnectionFilter::default() },
+        ),
+    ] {
+        let mut tx = world.pool.begin().await.unwrap();
+        list::plan_by_values(&mut tx).await.unwrap();
+        let found = list::count(&mut tx, &filter, None, world.now()).await.unwrap();
+        assert_eq!(found.count, None, "more than is counted");
+        let most = list::page(&mut tx, &found, sort, None, 8_990).await.unwrap();
+        let after = list::after(most.last().unwrap(), sort);
+        let before = read(&mut tx).await;
+        let rest = list::page(&mut tx, &found, sort, Some(&after), 50).await.unwrap();
+        let rows = read(&mut tx).await - before;
+        assert_eq!(rest.len(), 10, "{sort:?}");
+        assert!(rows < 100, "{rows} rows are read for the last page by {sort:?}");
+    }
+}
+
+/// Most of a house is gone: what is active is found without a look at it, whether it is due or never will be.
+#[sqlx::test]
+async fn the_few_that_are_active_are_found_without_a_look_at_the_gone(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("on", |_| {}).await;
+    world.import(client).await;
+    world.execute(TWENTY_THOUSAND_MORE).await;
+    for sql in [
+        "UPDATE connections SET needs_human_by = NULL",
+        "UPDATE connections SET state = 'disconnected', due_at = NULL
+         WHERE id NOT IN (SELECT id FROM connections ORDER BY id LIMIT 8)",
+        "UPDATE connections SET due_at = NULL
+         WHERE id IN (SELECT id FROM connections WHERE state = 'active' ORDER BY id LIMIT 4)",
+        "VACUUM ANALYZE connections",
+    ] {
+        world.execute(sql).await;
+    }
+    for filter in [
+        ConnectionFilter { state: Some(StateName::Active), ..Default::default() },
+        ConnectionFilter { standing: Some(Standing::Alive), ..Default::default() },
+    ] {
+        for sort in Sort::ALL {
+            let mut tx = world.pool.begin().await.unwrap();
+            list::plan_by_values(&mut tx).await.unwrap();
+            let before = read(&mut tx).await;
+            let found = list::count(&mut tx, &filter, None, world.now()).await.unwrap();
+            let page = list::page(&mut tx, &found, sort, None, 50).await.unwrap();
+            let rows = read(&mut tx).await - before;
+            assert!(rows < 60, "{rows} rows are read by {sort:?}");
+            assert_eq!((found.count, page.len()), (Some(8), 8));
+            assert!(page.iter().all(|one| one.state == State::Active));
+        }
+    }
+}
+
+/// Nothing renews a few of a house; the rest is renewed, is gone, or has an end that is known.
+#[sqlx::test]
+async fn what_may_be_over_unseen_is_found_without_a_look_at_the_rest(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("on", |_| {}).await;
+    world.import(client).await;
+    world.execute(TWENTY_THOUSAND_MORE).await;
+    world.execute("ANALYZE").await;
+    let unseen = ConnectionFilter { end: Some(End::Unknown), ..ConnectionFilter::default() };
+    for sort in Sort::ALL {
+        let (page, rows) = page_of(&world, &unseen, sort).await;
+        assert!(rows < 200, "{rows} rows are read by {sort:?}");
+        assert!(page.iter().all(Connection::may_end_unseen));
+    }
+    for sql in [
+        "UPDATE connections SET has_refresh_token = true WHERE right(id::text, 1) < '8'",
+        "UPDATE connections SET state = 'disconnected', due_at = NULL
+         WHERE right(id::text, 1) BETWEEN '8' AND '9'",
+        "UPDATE connections SET access_expires_at = now() WHERE right(id::text, 1) > '9'",
+        "UPDATE connections SET state = 'active', has_refresh_token = false, access_expires_at = NULL
+         WHERE id IN (SELECT id FROM connections ORDER BY id LIMIT 5)",
+        "VACUUM ANALYZE connections",
+    ] {
+        world.execute(sql).await;
+    }
+    for standing in [None, Some(Standing::Alive)] {
+        let filter = ConnectionFilter { standing, ..unseen.clone() };
+        for sort in Sort::ALL {
+            let mut tx = world.pool.begin().await.unwrap();
+            list::plan_by_values(&mut tx).await.unwrap();
+            let before = read(&mut tx).await;
+            let found = list::count(&mut tx, &filter, None, world.now()).await.unwrap();
+            let page = list::page(&mut tx, &found, sort, None, 50).await.unwrap();
+            let rows = read(&mut tx).await - before;
+            assert!(rows < 60, "{rows} rows are read by {sort:?}");
+            assert_eq!((found.count, page.len()), (Some(5), 5));
+            assert!(page.iter().all(Connection::may_end_unseen));
+        }
     }
 }
 

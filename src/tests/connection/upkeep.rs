@@ -1,5 +1,7 @@
 //! What nothing renews: all that is told of it is one truth.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use sqlx::PgPool;
 use time::Duration;
@@ -135,4 +137,69 @@ async fn a_refresh_token_that_never_worked_may_have_been_mistyped(pool: PgPool) 
     assert!(told.contains("it never worked here") && told.contains("mistyped"), "{told}");
     let told = page(&mut admin, worked).await;
     assert!(told.contains("consent was withdrawn, the password"), "{told}");
+}
+
+/// The overview's sentence leads to what it counts, and to nothing else.
+#[sqlx::test]
+async fn what_may_be_over_unseen_is_found_by_a_filter(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.provider("lasting", |profile| profile.renewal = Renewal::None).await;
+    let lasting = world.client_of("lasting", "one", |_| {}).await;
+    let (two, off) = (world.client("two", |_| {}).await, world.client("off", |_| {}).await);
+    let mut alive = BTreeSet::new();
+    for token in ["a", "b"] {
+        alive.insert(import(&world, two, json!({ "access_token": token })).await.id);
+    }
+    let paused = import(&world, off, json!({ "access_token": "c" })).await.id;
+    world.execute("UPDATE clients SET state = 'disabled' WHERE name = 'Client off'").await;
+    // Each of these lacks something of it.
+    import(&world, lasting, json!({ "access_token": "d" })).await;
+    import(&world, two, json!({ "access_token": "e", "expires_in": 36_000 })).await;
+    world.import(two).await;
+    let gone = import(&world, two, json!({ "access_token": "f" })).await.id;
+    let program = world.program(&[Scope::Admin]).await;
+    program.press(&format!("/connections/{gone}/disconnect")).await;
+
+    let found = async |query: &str| {
+        let page = program.get(&format!("/connections?{query}")).await.ok();
+        let items = page["items"].as_array().unwrap().clone();
+        items
+            .iter()
+            .map(|item| item["id"].as_str().unwrap().parse::<Uuid>().unwrap())
+            .collect::<BTreeSet<_>>()
+    };
+    assert_eq!(program.get("/overview").await.ok()["unseen_ends"], 2);
+    assert_eq!(found("standing=alive&end=unknown").await, alive);
+    let all: BTreeSet<Uuid> = alive.iter().copied().chain([paused]).collect();
+    assert_eq!(found("end=unknown").await, all);
+    for query in [
+        format!("end=unknown&client={lasting}"),
+        "end=unknown&provider=lasting".into(),
+        "end=unknown&q=nobody-is-called-so".into(),
+        "end=unknown&state=disconnected".into(),
+        "end=unknown&expires_after=2020-01-01T00:00:00Z".into(),
+    ] {
+        assert_eq!(found(&query).await, BTreeSet::new(), "{query}");
+    }
+
+    let list = "/connections?standing=alive&end=unknown";
+    let mut admin = world.sign_in(Role::Admin).await;
+    let told = admin.get("/").await.text.replace("&amp;", "&");
+    assert!(told.contains(&format!("href=\"{list}\"")), "{told}");
+    let page = admin.get(list).await.text;
+    for id in found("sort=newest").await {
+        let link = format!("href=\"/connections/{id}\"");
+        assert_eq!(page.contains(&link), alive.contains(&id), "{page}");
+    }
+    assert!(page.contains("2 connections") && page.contains("name=\"end\""), "{page}");
+
+    // The same in a file, kept under a name, and for a job.
+    let file = program.get("/exports/connections?standing=alive&end=unknown").await.text;
+    assert_eq!(file.lines().count(), 2, "{file}");
+    let filter = json!({ "standing": "alive", "end": "unknown" });
+    let saved = json!({ "name": "Unseen", "filter": filter });
+    let saved = program.post("/saved-filters", &saved).await.ok();
+    assert_eq!(saved["filter"]["end"], "unknown");
+    let job = program.post("/jobs", &json!({ "action": "pause", "filter": filter })).await.ok();
+    assert_eq!(job["total"], 2, "{job}");
 }

@@ -329,6 +329,32 @@ async fn programs_and_people_can_rehearse(pool: PgPool) {
     assert_eq!(next(&world, client).await, None);
 }
 
+/// The button above the field tries the one that is kept only where nothing was typed below.
+#[sqlx::test]
+async fn what_stands_in_the_field_is_what_is_tried(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (client, _) = with(&world, 1).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let id = client.to_string();
+    let again = |secret| [("id", id.as_str()), ("client_secret", secret), ("again", "true")];
+    set(&world, client, NEW).await;
+    look(&world.app).await;
+    let page = admin.get(&format!("/clients/{client}")).await.text;
+    assert!(page.contains("form=\"next-secret\"") && page.contains("id=\"next-secret\""), "{page}");
+    assert_eq!(admin.call("rehearsal/set", &again("")).await.status, 200);
+    assert_eq!(next(&world, client).await.unwrap().refused, None, "it waits to be tried again");
+    look(&world.app).await;
+    assert!(next(&world, client).await.unwrap().refused.is_some());
+    assert_eq!(rehearsals(&world).await, 2);
+    assert_eq!(admin.call("rehearsal/set", &again(SECRET)).await.status, 200);
+    look(&world.app).await;
+    assert_eq!((next(&world, client).await, rehearsals(&world).await), (None, 3));
+    // With neither a secret nor the word to try again nothing is kept.
+    let empty = [("id", id.as_str()), ("client_secret", "")];
+    assert_ne!(admin.call("rehearsal/set", &empty).await.status, 200);
+    assert_eq!(next(&world, client).await, None);
+}
+
 /// What was set earlier does not take the place of a secret that came later, although it still works.
 #[sqlx::test]
 async fn a_secret_replaced_at_once_ends_the_rehearsal(pool: PgPool) {

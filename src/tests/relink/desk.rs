@@ -27,6 +27,33 @@ async fn stage(support: &mut Browser, id: Uuid) -> Stage {
     detail.entry.stage
 }
 
+/// Who gave consent by a link is not whoever the account belongs to after another consent.
+#[sqlx::test]
+async fn an_old_link_does_not_name_the_account_of_today(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let handed = handed(&mut support, id).await;
+    let mut owner = world.browser();
+    let landed = follow(&world, &mut owner, &token_of(&handed.made), "alice").await;
+    assert_eq!(landed, "/relink/outcome/done");
+    let (watch, own) = (format!("/relinks/{}", handed.made.id), format!("/connections/{id}"));
+    for page in [watch.as_str(), "/relinks", &own] {
+        let told = support.get(page).await.text;
+        assert!(told.contains(", as alice@example.com."), "{page}: {told}");
+    }
+    world
+        .execute(
+            "UPDATE connections SET account_id = 'dave', account_label = 'dave@example.com',
+                    consented_at = consented_at + interval '1 hour'",
+        )
+        .await;
+    for page in [watch.as_str(), "/relinks"] {
+        let told = support.get(page).await.text;
+        assert!(told.contains("The connection came back to life"), "{page}: {told}");
+        assert!(!told.contains(", as dave@example.com"), "{page}: {told}");
+    }
+}
+
 #[sqlx::test]
 async fn support_begins_at_the_desk_finds_and_sends(pool: PgPool) {
     let world = World::new(pool).await;

@@ -100,8 +100,10 @@ fn needed(overview: &Overview, may: &May) -> AnyView {
         let href = path::connections_that_are(Standing::Pending);
         view! { <p class="more">{link(href, "", voice::first_consents(pending))}</p> }
     });
-    let unseen = (overview.unseen_ends > 0)
-        .then(|| view! { <p class="more">{voice::unseen_ends(overview.unseen_ends)}</p> });
+    let unseen = (overview.unseen_ends > 0).then(|| {
+        let href = path::connections(&Overview::unseen());
+        view! { <p class="more">{link(href, "", voice::unseen_ends(overview.unseen_ends))}</p> }
+    });
     if ones.is_empty() && groups.is_empty() {
         return view! { {nothing(Empty::NeedsHuman, ())} {unseen} {pending} }.into_any();
     }

@@ -16,7 +16,7 @@ pub struct Unread {
 
 /// What of a [`connection_filter`] can't be read. Any text can, where text is asked for.
 pub fn connection_unread(params: &ParamsMap) -> Option<Unread> {
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 14] = [
         "standing",
         "state",
         "reason",
@@ -29,6 +29,7 @@ pub fn connection_unread(params: &ParamsMap) -> Option<Unread> {
         "needs_human_before",
         "dead_since",
         "drift",
+        "end",
         "sort",
     ];
     let filter = connection_filter(params);
@@ -79,6 +80,7 @@ pub fn filter_pairs(filter: &ConnectionFilter) -> impl Iterator<Item = (&'static
         time("needs_human_after", filter.needs_human_after),
         time("needs_human_before", filter.needs_human_before),
         filter.drift.then(|| ("drift", "true".to_owned())),
+        filter.end.map(|end| ("end", end.as_str().to_owned())),
         time("dead_since", filter.dead_since),
         filter.sort.map(|sort| ("sort", sort.as_str().to_owned())),
     ]
@@ -106,6 +108,7 @@ pub fn connection_filter(params: &ParamsMap) -> ConnectionFilter {
         needs_human_after: moment(params, "needs_human_after"),
         needs_human_before: moment(params, "needs_human_before"),
         drift: parsed(params, "drift").unwrap_or_default(),
+        end: parsed(params, "end"),
         dead_since: moment(params, "dead_since"),
         sort: parsed(params, "sort"),
     }
@@ -212,6 +215,7 @@ mod tests {
             needs_human_after: Some(datetime!(2026-01-01 12:30 UTC)),
             needs_human_before: Some(datetime!(2026-03-01 12:30:01 UTC)),
             drift: true,
+            end: Some(crate::domain::connection::End::Unknown),
             dead_since: Some(datetime!(2026-02-28 0:00:30 UTC)),
             sort: Some(crate::domain::connection::Sort::Refreshed),
         };
@@ -235,6 +239,7 @@ mod tests {
             ("needs_human_after", "2026-13-01"),
             ("dead_since", "yesterday"),
             ("drift", "perhaps"),
+            ("end", "bitter"),
             ("sort", "colour"),
         ] {
             assert_eq!(unread(&[("q", "a"), (name, value)]), Some((name, value.to_owned())));

@@ -9,6 +9,7 @@ use crate::{
     domain::{
         connection::{Connection, Standing},
         lifeline::Life,
+        provider::AccessTokens,
         voice,
     },
     ui::{
@@ -46,8 +47,8 @@ fn board_of(
         .into_iter()
         .map(|connection| {
             let choice = form.map(|form| choice(&connection, form));
-            let endless = endless.contains(&connection.provider);
-            view! { <li class="board-row">{choice} {row(connection, endless, as_of)}</li> }
+            let tokens = AccessTokens::of(&connection.provider, endless);
+            view! { <li class="board-row">{choice} {row(connection, tokens, as_of)}</li> }
                 .into_any()
         })
         .collect();
@@ -88,19 +89,19 @@ fn choice(connection: &Connection, form: &'static str) -> AnyView {
     .into_any()
 }
 
-/// What stands in a row.
-pub fn row(connection: Connection, endless: bool, as_of: OffsetDateTime) -> AnyView {
+/// What stands in a row. `tokens`: its provider's.
+pub fn row(connection: Connection, tokens: AccessTokens, as_of: OffsetDateTime) -> AnyView {
     let standing = connection.standing(as_of);
     let life = Life::of(&connection, &[], as_of);
     let name = connection.name().to_owned();
-    let about = voice::in_short(&connection, endless, as_of);
+    let about = voice::in_short(&connection, tokens, as_of);
     let account = connection.account_label.clone().filter(|account| *account != name);
     let by = match (standing, life.dead_since.or(connection.needs_human_by)) {
         (Standing::Disconnected, _) => view! { <span class="quiet">"–"</span> }.into_any(),
         (Standing::Pending, _) => view! { <strong>{voice::FIRST_CONSENT}</strong> }.into_any(),
         (_, Some(by)) => view! { <Ago at=by as_of/> }.into_any(),
         (_, None) => {
-            view! { <span class="quiet">{voice::no_moment(&connection, endless)}</span> }.into_any()
+            view! { <span class="quiet">{voice::no_moment(&connection, tokens)}</span> }.into_any()
         }
     };
     view! {

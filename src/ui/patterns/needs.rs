@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     domain::{
-        access::Permission, connection::Connection, job::Action, overview::NeedsHumanGroup, voice,
+        access::Permission, connection::Connection, job::Action, overview::NeedsHumanGroup,
+        provider::AccessTokens, voice,
     },
     ui::{
         components::{badge::StandingBadge, head::link, lifeline, moment::Ago},
@@ -29,7 +30,8 @@ pub fn needs(
     let ones = connections.into_iter().map(|one| {
         (
             one.needs_human_by,
-            view! { <li class="board-row">{board::row(one, false, as_of)}</li> }.into_any(),
+            view! { <li class="board-row">{board::row(one, AccessTokens::Ending, as_of)}</li> }
+                .into_any(),
         )
     });
     let many = groups.into_iter().map(|group| (Some(group.first_at), row(&group, as_of, may)));

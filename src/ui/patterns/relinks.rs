@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// A connection's own.
+/// A connection's own. `account`: who gave consent by the one that was used last.
 pub fn relinks(
     relinks: &[Relink],
     account: Option<&str>,
@@ -30,9 +30,11 @@ pub fn relinks(
     if relinks.is_empty() {
         return nothing(Empty::Relinks, ());
     }
+    let last = relinks.iter().filter_map(|relink| relink.used_at).max();
     let rows = relinks
         .iter()
         .map(|relink| {
+            let account = account.filter(|_| relink.used_at == last);
             view! {
                 <li>
                     {stage(Stage::of(relink, as_of))}

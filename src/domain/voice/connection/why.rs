@@ -5,19 +5,18 @@ use time::OffsetDateTime;
 use crate::domain::{
     client,
     connection::{Connection, GrantType, Reason, Standing, State},
-    provider::{Lifetimes, RefreshLifetime},
+    provider::{AccessTokens, Lifetimes, RefreshLifetime},
     voice::{ago, day, error_class, exact, relative, span},
 };
 
-/// Why it stands as it does, in plain words, with what comes next. `endless`: access tokens of the provider have
-/// no end.
+/// Why it stands as it does, in plain words, with what comes next. `tokens`: the provider's.
 pub fn why(
     connection: &Connection,
     provider: &str,
-    endless: bool,
+    tokens: AccessTokens,
     as_of: OffsetDateTime,
 ) -> String {
-    let mut told = cause(connection, provider, endless, as_of);
+    let mut told = cause(connection, provider, tokens, as_of);
     let standing = connection.standing(as_of);
     if let Some(end) = connection.access_expires_at.filter(|end| *end > as_of)
         && !matches!(standing, Standing::Alive | Standing::Soon | Standing::Disconnected)
@@ -30,7 +29,12 @@ pub fn why(
     told
 }
 
-fn cause(connection: &Connection, provider: &str, endless: bool, as_of: OffsetDateTime) -> String {
+fn cause(
+    connection: &Connection,
+    provider: &str,
+    tokens: AccessTokens,
+    as_of: OffsetDateTime,
+) -> String {
     let account = connection.account_label.as_deref().unwrap_or_else(|| connection.name());
     let client = &connection.client_name;
     match (connection.client_state, &connection.state) {
@@ -64,7 +68,7 @@ fn cause(connection: &Connection, provider: &str, endless: bool, as_of: OffsetDa
             "It was made, but nobody has given consent at {provider} yet. Go there now, or send a \
              relink to the account's owner."
         ),
-        (_, State::Active) if connection.may_end_unseen() => unseen(connection, provider, endless),
+        (_, State::Active) if connection.may_end_unseen() => unseen(connection, provider, tokens),
         (_, State::Active) => alive(connection, provider, as_of),
         (_, State::Retrying { attempts, last_error, .. }) => format!(
             "{} Tried {attempts} {} so far; Regrant goes on by itself.",
@@ -140,13 +144,13 @@ fn under_another_id(connection: &Connection) -> &'static str {
 }
 
 /// What nothing renews, and of which no end is known.
-fn unseen(connection: &Connection, provider: &str, endless: bool) -> String {
-    match endless {
-        true => format!(
+fn unseen(connection: &Connection, provider: &str, tokens: AccessTokens) -> String {
+    match tokens {
+        AccessTokens::Endless => format!(
             "It needs no refresh: the access tokens of {provider} have no end. It works until access is \
              removed there."
         ),
-        false => format!(
+        AccessTokens::Ending => format!(
             "It works until its access token ends, and nobody knows when that is: Regrant holds no refresh token \
              of {provider} for it and was told of no end, so it can neither renew it nor warn anybody. Send \
              a relink to the account's owner, or import it again{} with what is missing.",

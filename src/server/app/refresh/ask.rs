@@ -37,6 +37,23 @@ impl Noted {
     }
 }
 
+/// What a refresh that was asked for came to.
+pub struct Came {
+    pub attempt: Attempt,
+    /// Somebody else made it, and it was waited for.
+    pub(super) is_joined: bool,
+}
+
+impl Came {
+    pub(super) fn own(attempt: Attempt) -> Self {
+        Self { attempt, is_joined: false }
+    }
+
+    pub(super) fn joined(attempt: Attempt) -> Self {
+        Self { attempt, is_joined: true }
+    }
+}
+
 /// Whom a refresh that was asked for is to be answered to.
 pub struct Asker {
     noted: Noted,
@@ -54,27 +71,35 @@ impl Asker {
     }
 
     /// The action and the detail by which the log tells what came of it. `None`: nothing is to be told.
-    pub(super) fn told(&self, came: &Result<Attempt>) -> Option<(&'static str, Value)> {
-        Some(match came {
-            Ok(Attempt {
-                verdict: verdict @ Some(Verdict::Refreshed | Verdict::Superseded),
-                ..
-            }) => (REFRESHED, json!({ "outcome": verdict })),
-            Ok(Attempt { verdict, error_code, .. }) => {
-                (FAILED, json!({ "outcome": verdict, "provider_said": error_code }))
+    pub(super) fn told(&self, came: &Result<Came>) -> Option<(&'static str, Value)> {
+        let error = match came {
+            Ok(Came { attempt, is_joined }) => {
+                let Attempt { verdict, error_code, .. } = attempt;
+                return Some(match verdict {
+                    Some(Verdict::Refreshed) if !is_joined => {
+                        (REFRESHED, json!({ "outcome": verdict }))
+                    }
+                    // What somebody else's token set took the place of was refreshed by them.
+                    Some(Verdict::Refreshed | Verdict::Superseded) => {
+                        (JOINED, json!({ "outcome": verdict }))
+                    }
+                    _ => (FAILED, json!({ "outcome": verdict, "provider_said": error_code })),
+                });
             }
-            Err(Error::Conflict(Conflict { obstacle, why })) => {
-                (FAILED, json!({ "outcome": obstacle, "why": why }))
+            Err(error) => error,
+        };
+        let problem = error.problem();
+        let detail = match error {
+            Error::Conflict(Conflict { obstacle, .. }) => {
+                json!({ "outcome": obstacle, "why": problem.message })
             }
-            Err(Error::ReauthRequired(reason)) => {
-                (FAILED, json!({ "outcome": "reauth_required", "why": reason }))
+            Error::ReauthRequired(reason) => {
+                json!({ "outcome": problem.code, "reason": reason, "why": problem.message })
             }
-            Err(_) if self.in_turn => return None,
-            Err(error) => {
-                let problem = error.problem();
-                (FAILED, json!({ "outcome": problem.code, "why": problem.message }))
-            }
-        })
+            _ if self.in_turn => return None,
+            _ => json!({ "outcome": problem.code, "why": problem.message }),
+        };
+        Some((FAILED, detail))
     }
 
     /// Writes it.
@@ -90,6 +115,7 @@ impl Asker {
 }
 
 const REFRESHED: &str = "connection.refreshed";
+const JOINED: &str = "connection.refresh_joined";
 const FAILED: &str = "connection.refresh_failed";
 
 impl Ask {

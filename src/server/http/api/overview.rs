@@ -29,7 +29,7 @@ pub struct Overview {
     counts: BTreeMap<&'static str, i64>,
     /// How many of the living nothing renews, and no end of them is known: they can be over at any time, and
     /// need a human then. Those whose provider says that access tokens have no end are not among them. Not counted
-    /// below.
+    /// below. They are listed by `standing=alive` with `end=unknown`.
     unseen_ends: i64,
     /// How many connections need a human now or within seven days.
     needs_human_count: i64,

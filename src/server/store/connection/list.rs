@@ -25,6 +25,7 @@ pub struct After {
     /// The order that it is a key of.
     pub sort: Sort,
     pub id: Uuid,
+    /// Nothing where the order is by a time that it has not.
     #[serde(with = "time::serde::rfc3339::option")]
     pub at: Option<OffsetDateTime>,
     pub text: Option<String>,
@@ -36,9 +37,9 @@ pub fn after(connection: &Connection, sort: Sort) -> After {
         sort,
         id: connection.id,
         at: match sort {
-            Sort::NeedsHumanBy => Some(connection.needs_human_by.unwrap_or(LAST)),
+            Sort::NeedsHumanBy => connection.needs_human_by,
             Sort::Expires => Some(connection.access_expires_at.unwrap_or(LAST)),
-            Sort::RefreshExpires => Some(connection.refresh_expires_at.unwrap_or(LAST)),
+            Sort::RefreshExpires => connection.refresh_expires_at,
             Sort::Refreshed => Some(connection.obtained_at.unwrap_or(FIRST)),
             Sort::Newest | Sort::Label => None,
         },
@@ -57,8 +58,9 @@ pub async fn of(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Connection>
 }
 
 /// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$17`, what
-/// else there is comes from `$24` on. The rule of `Connection::standing` stands here for rows. One state is asked for
-/// as one, since only so it is looked for within an index that has it behind what is put in order. What is searched
+/// else there is comes from `$25` on. The rule of `Connection::standing` stands here for rows. One state is asked for
+/// as one, since only so it is looked for within an index that has it behind what is put in order. What is active is
+/// due or is not: there is an index to either, and none to both, which each refresh would write into. What is searched
 /// stands as it does in `connection_search`. This and the rule stand in a CASE so that the planner does not take them for
 /// rare: what is rare was found beforehand, or is led to by what it implies.
 macro_rules! filtered {
@@ -67,6 +69,8 @@ macro_rules! filtered {
         $ask!(
             $begin $(+ $more)* + "($1::text[] IS NULL OR (cardinality($1) = 1 AND n.state = ($1)[1])
                   OR (cardinality($1) > 1 AND n.state = ANY ($1)))
+             AND ($1::text[] IS NULL OR $1 <> '{active}'
+                  OR n.due_at IS NOT NULL OR (n.state = 'active' AND n.due_at IS NULL))
              AND ($2::uuid[] IS NULL OR n.client_id = ANY ($2))
              AND ($3::text IS NULL OR position(lower($3) IN lower(n.label)) > 0)
              AND ($4::text IS NULL OR position(lower($4) IN lower(coalesce(n.account_label, ''))) > 0
@@ -104,7 +108,9 @@ macro_rules! filtered {
                   WHEN n.needs_human_by <= $19 THEN 'soon'
                   ELSE 'alive' END THEN true ELSE false END)
              AND ($21::uuid[] IS NULL OR n.paused_at IS NOT NULL OR n.client_id = ANY ($21)
-                  OR (n.client_id = ANY ($22) AND n.due_at < $23))" + $end $(+ $then)*,
+                  OR (n.client_id = ANY ($22) AND n.due_at < $23))
+             AND (NOT $24::boolean
+                  OR ends_unseen(n.state, n.access_expires_at, n.has_refresh_token, n.grant_type))" + $end $(+ $then)*,
             $wanted.states.as_deref(),
             $wanted.clients.as_deref(),
             $wanted.label.as_deref(),
@@ -127,7 +133,8 @@ macro_rules! filtered {
             $wanted.now,
             $wanted.rest.as_ref().map(|rest| rest.off.as_slice()),
             $wanted.rest.as_ref().map(|rest| rest.waiting.as_slice()),
-            $wanted.rest.as_ref().and_then(|rest| rest.until)
+            $wanted.rest.as_ref().and_then(|rest| rest.until),
+            $wanted.unseen
             $(, $argument)*
         )
     };
@@ -157,7 +164,7 @@ macro_rules! ordered {
                     $found.wanted,
                     $limit,
                     "WHERE ",
-                    " AND ($24::uuid IS NULL OR ("
+                    " AND ($25::uuid IS NULL OR ("
                         + $key
                         + ", n.id) "
                         + $beyond
@@ -188,7 +195,7 @@ macro_rules! gathered {
                 + $key
                 + " AS key FROM connections n WHERE ",
             ") SELECT id, key FROM found
-                   WHERE $24::uuid IS NULL OR (key, id) "
+                   WHERE $25::uuid IS NULL OR (key, id) "
                 + $beyond
                 + " ORDER BY key "
                 + $direction
@@ -208,13 +215,22 @@ macro_rules! gathered {
 }
 
 /// [`ordered`], by a time that only some have. Its index knows these alone, so that a refresh of the others writes
-/// nothing into it; behind them come the others by id.
+/// nothing into it; behind them come the others by id, unless the time is asked for.
 macro_rules! ordered_by_some {
-    ($found:expr, $limit:expr, $conn:expr, $column:literal, $key:literal, $id:expr, $at:expr) => {
+    ($found:expr, $limit:expr, $conn:expr, $column:literal, $key:literal, $asked:expr, $id:expr, $at:expr) => {
         if $found.count.is_some() {
-            gathered!($found, $limit, $conn, $key, "> ($25, $24)", "", $id, $at)
+            gathered!(
+                $found,
+                $limit,
+                $conn,
+                $key,
+                "> (coalesce($26, timestamptz 'infinity'), $25)",
+                "",
+                $id,
+                $at
+            )
         } else {
-            let is_behind = $at == Some(LAST);
+            let is_behind = $id.is_some() && $at.is_none();
             let mut rows = Vec::new();
             if !is_behind {
                 rows = filtered!(
@@ -224,9 +240,9 @@ macro_rules! ordered_by_some {
                     "WHERE ",
                     " AND "
                         + $column
-                        + " IS NOT NULL AND ($24::uuid IS NULL OR ("
+                        + " IS NOT NULL AND ($25::uuid IS NULL OR ("
                         + $column
-                        + ", n.id) > ($25, $24)) ORDER BY "
+                        + ", n.id) > ($26, $25)) ORDER BY "
                         + $column
                         + ", n.id LIMIT $17",
                     $id,
@@ -236,7 +252,7 @@ macro_rules! ordered_by_some {
                 .await?;
             }
             let left = $limit - i64::try_from(rows.len()).unwrap_or(i64::MAX);
-            if left > 0 {
+            if left > 0 && !wanted::is_asked($asked) {
                 let id = if is_behind { $id } else { None };
                 rows.extend(
                     filtered!(
@@ -246,7 +262,7 @@ macro_rules! ordered_by_some {
                         "WHERE ",
                         " AND "
                             + $column
-                            + " IS NULL AND ($24::uuid IS NULL OR n.id > $24) ORDER BY n.id LIMIT $17",
+                            + " IS NULL AND ($25::uuid IS NULL OR n.id > $25) ORDER BY n.id LIMIT $17",
                         id
                     )
                     .fetch_all($conn)
@@ -271,13 +287,14 @@ pub async fn page(
     let text = after.and_then(|after| after.text.as_deref());
     let rows = match sort {
         // The ids are UUIDv7: they are made in the order of time.
-        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($24, $25)", "DESC", id, id),
+        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($25, $26)", "DESC", id, id),
         Sort::NeedsHumanBy => ordered_by_some!(
             found,
             limit,
             conn,
             "n.needs_human_by",
-            "coalesce(n.needs_human_by, timestamptz '9999-01-01 00:00+00')",
+            "coalesce(n.needs_human_by, timestamptz 'infinity')",
+            found.wanted.needs_human,
             id,
             at
         ),
@@ -286,7 +303,7 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($25, $24)",
+            "> ($26, $25)",
             "",
             id,
             at
@@ -296,7 +313,8 @@ pub async fn page(
             limit,
             conn,
             "n.refresh_expires_at",
-            "coalesce(n.refresh_expires_at, timestamptz '9999-01-01 00:00+00')",
+            "coalesce(n.refresh_expires_at, timestamptz 'infinity')",
+            found.wanted.refresh_expires,
             id,
             at
         ),
@@ -305,13 +323,13 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.obtained_at, timestamptz '0001-01-01 00:00+00')",
-            "< ($25, $24)",
+            "< ($26, $25)",
             "DESC",
             id,
             at
         ),
         Sort::Label => {
-            ordered!(found, limit, conn, "lower(n.label)", "> (lower($25), $24)", "", id, text)
+            ordered!(found, limit, conn, "lower(n.label)", "> (lower($26), $25)", "", id, text)
         }
     };
     rows.into_iter().map(TryInto::try_into).collect()

@@ -53,7 +53,7 @@ fn lane(buckets: &[ExpiryBucket], ending: Ending, over: Scale, as_of: OffsetDate
     let figures = || buckets.iter().map(|bucket| bucket.count(ending));
     Lane {
         name: voice::endings(ending),
-        note: voice::in_all(figures().sum(), figures().max().unwrap_or_default()),
+        note: voice::in_all(figures().sum(), figures().max().unwrap_or_default(), over),
         bars: bars.collect(),
     }
 }
@@ -80,8 +80,10 @@ fn names(buckets: &[ExpiryBucket], over: Scale, as_of: OffsetDateTime) -> Vec<Na
             }))
             .collect(),
         Scale::Month => std::iter::once(name(0.0, "today".into(), false))
-            .chain(buckets.iter().enumerate().skip(5).step_by(5).map(|(at, bucket)| {
-                name(width * (at as f64 + 0.5), voice::day_in_short(bucket.from), false)
+            .chain(buckets.iter().enumerate().skip(5).step_by(5).map(|(at, bucket)| Name {
+                // The last one ends where the axis does, and so reaches to the one before it.
+                is_minor: at + 5 < buckets.len() && at + 10 >= buckets.len(),
+                ..name(width * (at as f64 + 0.5), voice::day_in_short(bucket.from), false)
             }))
             .collect(),
         Scale::Year => buckets

@@ -207,6 +207,8 @@ fn facts(client: &Client, profile: &Profile) -> AnyView {
                 <dt>"Connections"</dt>
                 <dd>
                     {link(path::connections_of_client(client.id), "", voice::grouped(client.connections))}
+                    " "
+                    <span class="quiet">{voice::NOT_DISCONNECTED}</span>
                 </dd>
             </div>
             <div>

@@ -13,7 +13,7 @@ use crate::{
     },
     rpc::{
         client::ReplaceSecret,
-        rehearsal::{Begin, Drop, Set},
+        rehearsal::{Drop, Set},
     },
     ui::{
         components::{
@@ -35,22 +35,16 @@ pub struct Doings {
     pub replace: Doing<ReplaceSecret>,
     pub set: Doing<Set>,
     pub drop: Doing<Drop>,
-    pub begin: Doing<Begin>,
 }
 
 impl Doings {
     /// Has to be called while the page is made, not later.
     pub fn new() -> Self {
-        Self { replace: Doing::new(), set: Doing::new(), drop: Doing::new(), begin: Doing::new() }
+        Self { replace: Doing::new(), set: Doing::new(), drop: Doing::new() }
     }
 
-    pub fn versions(self) -> [usize; 4] {
-        [
-            self.replace.version.get(),
-            self.set.version.get(),
-            self.drop.version.get(),
-            self.begin.version.get(),
-        ]
+    pub fn versions(self) -> [usize; 3] {
+        [self.replace.version.get(), self.set.version.get(), self.drop.version.get()]
     }
 }
 
@@ -122,13 +116,28 @@ fn waiting(client: &Client, next: &NextSecret, doings: Doings) -> AnyView {
         .try_at
         .filter(|_| next.tried > 0)
         .map(|at| view! { <p>"The next try is at " <Exact at/> "."</p> });
+    // It belongs to the form below: what is typed there is what is tried.
+    let again = (client.connections > 0).then(|| {
+        view! {
+            <button
+                type="submit"
+                form=FORM
+                formnovalidate=true
+                name="again"
+                value="true"
+                class="button"
+            >
+                "Try it now"
+            </button>
+        }
+    });
     let shown = view! {
         <div class="status" data-state=if next.refused.is_some() { "needs-person" } else { "retrying" }>
             <p class="status-line">{voice::next_secret(next)} " It was set at " <Exact at=next.set_at/> "."</p>
             {try_at}
             {said}
             <div class="actions">
-                {button_form(doings.begin, id(), "Try it now", "")}
+                {again}
                 {confirm(
                     "Forget it",
                     voice::FORGET_NEXT_SECRET,
@@ -142,6 +151,9 @@ fn waiting(client: &Client, next: &NextSecret, doings: Doings) -> AnyView {
     live_until_another("rehearsal", moves, shown)
 }
 
+/// The form that another secret is typed into.
+const FORM: &str = "next-secret";
+
 fn rehearse(client: &Client, profile: &Profile, doing: Doing<Set>) -> AnyView {
     let label = if client.next_secret.is_some() { "Try this one instead" } else { "Try it" };
     let fields = view! {
@@ -154,9 +166,14 @@ fn rehearse(client: &Client, profile: &Profile, doing: Doing<Set>) -> AnyView {
         <div class="actions">
             <Submit label pending=doing.pending weight="primary"/>
         </div>
-        <Answered trouble=doing.trouble done=doing.done("Kept. What comes of it stands above.")/>
+        <Answered trouble=doing.trouble done=doing.done("What comes of it stands above.")/>
     };
-    action_form(doing, "form", fields)
+    view! {
+        <ActionForm action=doing.action attr:class="form" attr:id=FORM>
+            {fields}
+        </ActionForm>
+    }
+    .into_any()
 }
 
 fn at_once(

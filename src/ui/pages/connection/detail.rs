@@ -19,7 +19,7 @@ use crate::{
         introspection::Liveness,
         lifeline::Life,
         lineage::lineage as generations,
-        provider::Variable,
+        provider::{AccessTokens, Variable},
         relink::CreatedRelink,
         voice::{self, Empty},
     },
@@ -82,7 +82,7 @@ fn show(
         offers_page,
         offers_device,
         can_be_refreshed,
-        endless,
+        access_tokens,
         can_be_asked,
         extras,
         told,
@@ -106,7 +106,7 @@ fn show(
         })}
         {notice(&done.items, &connection)}
         <div class="status" data-state=standing.as_str()>
-            <p class="headline">{voice::headline(&connection, endless, as_of)}</p>
+            <p class="headline">{voice::headline(&connection, access_tokens, as_of)}</p>
             {device.and_then(|device| device::waiting(&device, &connection, &provider_name, as_of))}
             {actions(
                 &connection,
@@ -127,7 +127,7 @@ fn show(
         {(!disconnected).then(|| lifeline::large(&life, standing))}
         <div class="why">
             <p>
-                {voice::why(&connection, &provider_name, endless, as_of)}
+                {voice::why(&connection, &provider_name, access_tokens, as_of)}
                 {told.map(|told| format!(" {}", voice::told(told, &provider_name)))}
                 {lost.map(|lost| format!(" {lost}"))}
                 {ran_out.map(|why| format!(" {why}"))}
@@ -140,7 +140,7 @@ fn show(
             &variables,
             extras,
             &provider_name,
-            endless,
+            access_tokens,
             as_of,
         ))}
         {section("Lineage", voice::LINEAGE, lineage(generations(&history.items, &consents), as_of))}
@@ -158,7 +158,11 @@ fn show(
         )}
         {(may_relink || !sent.is_empty())
             .then(|| {
-                section("Relinks", "", relinks::relinks(&sent, connection.account(), &service, as_of))
+                // Somebody may have given consent in another way since.
+                let newest = consents.iter().max_by_key(|consent| consent.generation);
+                let by_link = newest.is_some_and(|consent| consent.by_relink);
+                let account = connection.account().filter(|_| by_link);
+                section("Relinks", "", relinks::relinks(&sent, account, &service, as_of))
             })}
         {may
             .allows(Permission::AuditRead)
@@ -236,7 +240,7 @@ fn facts(
     variables: &[Variable],
     extras: Vec<(String, String)>,
     provider: &str,
-    endless: bool,
+    tokens: AccessTokens,
     as_of: OffsetDateTime,
 ) -> AnyView {
     let none = || view! { <span class="quiet">"none"</span> }.into_any();
@@ -271,9 +275,9 @@ fn facts(
         let value = variable.value(&connection.variables)?;
         Some((variable.label.clone(), shown(variable, value).into_any()))
     });
-    let never = match connection.may_end_unseen() && endless {
-        true => "not in sight",
-        false => "not known",
+    let never = match tokens {
+        AccessTokens::Endless if connection.may_end_unseen() => "not in sight",
+        _ => "not known",
     };
     let rows = vec![
         (
@@ -304,7 +308,7 @@ fn facts(
                 State::Pending => voice::FIRST_CONSENT.into_any(),
                 _ => {
                     let by = dead_since.or(connection.needs_human_by);
-                    when(by, voice::no_moment(connection, endless))
+                    when(by, voice::no_moment(connection, tokens))
                 }
             },
         ),

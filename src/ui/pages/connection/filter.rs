@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use crate::{
     domain::{
         client::ClientName,
-        connection::{ConnectionFilter, Reason, Sort, Standing, StateName},
+        connection::{ConnectionFilter, End, Reason, Sort, Standing, StateName},
         saved_filter::SavedFilter,
         voice,
     },
@@ -50,10 +50,14 @@ pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
         })
         .collect();
     let drift = vec![owned("", "any"), owned("true", "fewer than the client does today")];
+    let ends = std::iter::once(owned("", "any"))
+        .chain(End::ALL.iter().map(|end| owned(end.as_str(), voice::end(*end))))
+        .collect();
     let reasons = std::iter::once(owned("", "any"))
         .chain(Reason::ALL.iter().map(|reason| owned(reason.as_str(), voice::reason_name(*reason))))
         .collect();
     let reason = filter.reason.map(Reason::as_str).unwrap_or_default();
+    let end = filter.end.map(End::as_str).unwrap_or_default();
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let standing = filter.standing.map(Standing::as_str).unwrap_or_default();
     let state = filter.state.map(StateName::as_str).unwrap_or_default();
@@ -78,6 +82,7 @@ pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
                 typed("owner", "Account", "text", text(&filter.owner)),
                 typed("tag", "Tag", "text", text(&filter.tag)),
                 chosen("drift", "Scopes asked for", drift, if filter.drift { "true" } else { "" }),
+                chosen("end", "End", ends, end),
                 moment("dead_since", "Needs a person since", filter.dead_since),
                 chosen("reason", "Why a person is needed", reasons, reason),
                 moment("expires_after", "Expires from", filter.expires_after),

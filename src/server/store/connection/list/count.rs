@@ -53,6 +53,13 @@ pub async fn count(
             wanted.drift = false;
         }
     }
+    if wanted.unseen {
+        let ids = unseen(conn, &wanted).await?;
+        if i64::try_from(ids.len()).is_ok_and(|found| found <= COUNTED) {
+            wanted.ids = Some(ids);
+            wanted.unseen = false;
+        }
+    }
     // What is common is looked for in each row that is listed, but counted by its index: beside another filter a
     // few thousand of a million may be what is searched.
     let pattern = wanted.patterns[0].take();
@@ -61,8 +68,8 @@ pub async fn count(
         wanted,
         COUNTED + 1,
         "SELECT count(*) FROM (SELECT FROM connections n
-         WHERE ($24::text IS NULL OR EXISTS (SELECT FROM connection_search s
-                                             WHERE s.connection_id = n.id AND s.text LIKE lower($24)))
+         WHERE ($25::text IS NULL OR EXISTS (SELECT FROM connection_search s
+                                             WHERE s.connection_id = n.id AND s.text LIKE lower($25)))
            AND ",
         " LIMIT $17) AS few",
         pattern.as_deref()
@@ -100,6 +107,27 @@ async fn drifted(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> 
          JOIN connections n ON n.client_id = c.id AND n.scopes_requested = a.scopes
          WHERE n.state NOT IN ('pending', 'disconnected') AND n.grant_type <> 'client_credentials'
            AND ($1::uuid[] IS NULL OR c.id = ANY ($1)) AND ($2::uuid[] IS NULL OR n.id = ANY ($2))
+         LIMIT $3",
+        wanted.clients.as_deref(),
+        wanted.ids.as_deref(),
+        COUNTED + 1
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// What may be over before anybody is told, up to one more than is counted; among those that were found before, and of
+/// the clients that are asked for. Each client's is found by an index that holds nothing else.
+async fn unseen(conn: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT few.id
+         FROM clients c CROSS JOIN LATERAL (
+             SELECT n.id FROM connections n
+             WHERE n.client_id = c.id
+               AND ends_unseen(n.state, n.access_expires_at, n.has_refresh_token, n.grant_type)
+               AND ($2::uuid[] IS NULL OR n.id = ANY ($2))
+             ORDER BY n.id LIMIT $3) few
+         WHERE $1::uuid[] IS NULL OR c.id = ANY ($1)
          LIMIT $3",
         wanted.clients.as_deref(),
         wanted.ids.as_deref(),

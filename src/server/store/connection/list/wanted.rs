@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::rest::Rest;
-use crate::domain::connection::{ConnectionFilter, Reason, SOON, Standing, StateName};
+use crate::domain::connection::{ConnectionFilter, End, Reason, SOON, Standing, StateName};
 
 /// What a filter asks for, as the table can be asked.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Wanted {
     pub(super) needs_human: Span,
     pub(super) reason: Option<&'static str>,
     pub(super) drift: bool,
+    /// What may be over before anybody is told.
+    pub(super) unseen: bool,
     pub(super) dead_since: Option<OffsetDateTime>,
     pub(super) standing: Option<&'static str>,
     /// What needs a person by then stands as *soon*.
@@ -35,6 +37,11 @@ pub struct Wanted {
 
 /// From, and before.
 type Span = (Option<OffsetDateTime>, Option<OffsetDateTime>);
+
+/// Whether what has no such time is left out.
+pub(super) fn is_asked((from, before): Span) -> bool {
+    from.is_some() || before.is_some()
+}
 
 impl Wanted {
     pub(super) fn of(
@@ -76,6 +83,7 @@ impl Wanted {
             needs_human: (human_after, human_before),
             reason: filter.reason.map(Reason::as_str),
             drift: filter.drift,
+            unseen: filter.end == Some(End::Unknown),
             dead_since: filter.dead_since,
             standing: filter.standing.map(Standing::as_str),
             soon: now + SOON,
@@ -96,11 +104,12 @@ impl Wanted {
             && self.standing.is_none()
             && self.clients.is_none()
             && !self.drift
+            && !self.unseen
             && self.dead_since.is_none()
             && self.reason.is_none()
             && [self.expires, self.refresh_expires, self.needs_human]
-                .iter()
-                .all(|(from, before)| from.is_none() && before.is_none())
+                .into_iter()
+                .all(|span| !is_asked(span))
     }
 
     pub(super) fn is_searched(&self) -> bool {
