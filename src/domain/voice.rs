@@ -57,8 +57,8 @@ pub use lifeline::{lifeline, mark};
 pub use list::{FILTER_SAVED, connections, grouped, sort, unread};
 pub use moment::{ago, day, exact, relative, span, stretch, until};
 pub use outcome::{
-    AWAY, COPIED, NOT_COPIED, Notice, OTHER_SCOPES, Page, UNDONE, consent_failed, held, notice,
-    see_fields, stale, unsaved,
+    AWAY, COPIED, NOT_COPIED, Notice, OTHER_SCOPES, Page, UNDONE, connected, consent_failed, held,
+    notice, see_fields, stale, unsaved,
 };
 pub use overview::{
     FIRST_CONSENT, MORE_CLIENTS, RELINK_ALL, attempts, between, bucket, client_cause,
@@ -73,8 +73,9 @@ pub use provider::{
     encoding, pkce, profile_in_use, refresh_lifetime, renewal, rotation,
 };
 pub use relink::{
-    Advice, DROP_LOGO, UNKNOWN_ACCOUNT, brand, brand_contrast, more_found, no_relink, relink,
-    relink_refused, relink_revoke, relink_show, relink_word, renewed, unknown_account,
+    Advice, DROP_LOGO, UNKNOWN_ACCOUNT, UNKNOWN_ACCOUNT_SHORT, brand, brand_contrast, more_found,
+    no_relink, relink, relink_refused, relink_revoke, relink_show, relink_word, renewed, twins,
+    unknown_account, unknown_account_here,
 };
 pub use token::{more_readers, reader, reveal, revealed, revealed_before, revealed_for, times};
 
