@@ -8,9 +8,8 @@ use uuid::Uuid;
 use crate::{
     domain::{
         access::Permission,
-        campaign::SecretShare,
+        campaign::{Concern, SecretShare},
         connection::ConnectionFilter,
-        job::Share,
         page::Count,
         voice::{self, Occasion},
     },
@@ -94,7 +93,7 @@ fn spans(since: Option<&str>, from: OffsetDateTime) -> AnyView {
 /// Whom an occasion concerns, client by client, and the way to their links.
 fn concerned(
     occasion: Occasion,
-    shares: Vec<Share>,
+    shares: Vec<Concern>,
     filter: impl Fn(Option<Uuid>) -> ConnectionFilter,
     may: &May,
 ) -> AnyView {
@@ -103,8 +102,8 @@ fn concerned(
     }
     let makes = may.allows(Permission::ConnectionsRelink);
     let name = voice::occasion_name(occasion);
-    let total: i64 = shares.iter().map(|share| share.count).sum();
-    let all = (makes && shares.len() > 1).then(|| {
+    let total: i64 = shares.iter().map(|share| share.possible).sum();
+    let all = (makes && shares.len() > 1 && total > 0).then(|| {
         let label = format!("Create links for all {}", voice::grouped(total));
         view! {
             <p class="actions">
@@ -117,11 +116,17 @@ fn concerned(
         .map(|share| {
             let filter = filter(Some(share.client_id));
             let count = voice::connections(Count::Exactly(share.count));
-            let begin = makes.then(|| begin(name, &filter, &count, &share.client));
+            let links = voice::connections(Count::Exactly(share.possible));
+            let begin =
+                (makes && share.possible > 0).then(|| begin(name, &filter, &links, &share.client));
+            let minded = voice::concern(occasion, &share)
+                .into_iter()
+                .map(|text| view! { <p class="sub">{text}</p> })
+                .collect::<Vec<_>>();
             view! {
                 <tr>
                     <td>{share.client}</td>
-                    <td>{link(path::connections(&filter), "", count)}</td>
+                    <td>{link(path::connections(&filter), "", count)} {minded}</td>
                     <td>{begin}</td>
                 </tr>
             }
