@@ -30,6 +30,7 @@ use crate::{
             live::{bar, live, live_on, reload, reload_every},
             load::{May, loaded, missing, unread},
             pager::Pager,
+            table::table,
         },
     },
 };
@@ -279,19 +280,11 @@ fn all(page: Page<JobOutcome>) -> AnyView {
         }
     });
     view! {
-        <div class="scroll" tabindex="0" role="region" aria-label="What came of each">
-            <table class="table">
-                <thead>
-                    <tr>
-                        <th scope="col">"Connection"</th>
-                        <th scope="col">"Client"</th>
-                        <th scope="col">"What came of it"</th>
-                        <th scope="col">"When"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows.collect::<Vec<_>>()}</tbody>
-            </table>
-        </div>
+        {table(
+            "What came of each",
+            &["Connection", "Client", "What came of it", "When"],
+            rows.collect::<Vec<_>>(),
+        )}
         <Pager next=page.next/>
     }
     .into_any()
@@ -310,18 +303,7 @@ fn problems(shown: Vec<JobOutcome>, job: &Job) -> AnyView {
         }
     });
     view! {
-        <div class="scroll" tabindex="0" role="region" aria-label=title>
-            <table class="table">
-                <thead>
-                    <tr>
-                        <th scope="col">"Connection"</th>
-                        <th scope="col">"Client"</th>
-                        <th scope="col">"Why"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows.collect::<Vec<_>>()}</tbody>
-            </table>
-        </div>
+        {table(title, &["Connection", "Client", "Why"], rows.collect::<Vec<_>>())}
         {(more > 0).then(|| view! { <p class="quiet">{format!("And {more} more.")}</p> })}
     }
     .into_any()

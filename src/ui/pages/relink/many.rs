@@ -20,7 +20,10 @@ use crate::{
             moment::day_or_never,
         },
         path,
-        patterns::load::{May, loaded},
+        patterns::{
+            load::{May, loaded},
+            table::narrow_table,
+        },
     },
 };
 
@@ -134,18 +137,7 @@ fn concerned(
         .collect::<Vec<_>>();
     view! {
         <p class="lead">{voice::occasion(occasion)}</p>
-        <div class="scroll" tabindex="0" role="region" aria-label=name>
-            <table class="table is-narrow">
-                <thead>
-                    <tr>
-                        <th scope="col">"Client"</th>
-                        <th scope="col">"Connections"</th>
-                        <th scope="col">"What to do"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
+        {narrow_table(name, &["Client", "Connections", "What to do"], rows)}
         {all}
     }
     .into_any()
@@ -198,20 +190,17 @@ fn with_their_secret(shares: Vec<SecretShare>, may: &May) -> AnyView {
         .collect::<Vec<_>>();
     view! {
         <p class="lead">{voice::occasion(Occasion::Secret)}</p>
-        <div class="scroll" tabindex="0" role="region" aria-label=name>
-            <table class="table is-narrow">
-                <thead>
-                    <tr>
-                        <th scope="col">"Client"</th>
-                        <th scope="col">"Connections"</th>
-                        <th scope="col">"Secret replaced"</th>
-                        <th scope="col">"Came to need a person"</th>
-                        <th scope="col">"What to do"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
+        {narrow_table(
+            name,
+            &[
+                "Client",
+                "Connections",
+                "Secret replaced",
+                "Came to need a person",
+                "What to do",
+            ],
+            rows,
+        )}
     }
     .into_any()
 }
