@@ -110,6 +110,14 @@ for (const [script, width] of [[true, 1440], [false, 390]] as const) {
     await expect(far).toContainText(`1 of ${waiting.length} customers done`, { timeout: script ? 5000 : 40_000 });
     if (script) await look(page, "campaign-customers");
 
+    // What came of each connection is on a page of its own.
+    await page.getByRole("link", { name: "What came of each connection" }).click();
+    const each = page.getByRole("region", { name: "What came of each" });
+    await expect(each.getByRole("row")).toHaveCount(waiting.length + 1);
+    await expect(each).toContainText("A link was made and used");
+    await page.getByRole("link", { name: "How far the customers are" }).click();
+    await expect(far).toContainText(`1 of ${waiting.length} customers done`);
+
     // The others get new links, and the first job knows.
     await page.getByRole("link", { name: "New links for the stragglers" }).click();
     await page.getByRole("button", {

@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use super::{
-    job::{Job, Share},
+    job::Job,
     page::Page,
     relink::{RelinkEntry, Stage},
 };
@@ -108,6 +108,8 @@ pub struct Mail {
     pub expires_at: OffsetDateTime,
     pub subject: String,
     pub text: String,
+    /// Why there is no e-mail. Then nothing stands here that it could be sent to, or with.
+    pub left_out: Option<String>,
 }
 
 /// A page of stragglers, how far all are, and the moment it was true.
@@ -130,13 +132,29 @@ pub struct Campaign {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Occasions {
     /// Connections that were granted less than their client asks for today.
-    pub drift: Vec<Share>,
+    pub drift: Vec<Concern>,
     /// Those that came to need a person since the moment that was asked for.
-    pub dead: Vec<Share>,
+    pub dead: Vec<Concern>,
     #[serde(with = "time::serde::rfc3339")]
     pub since: OffsetDateTime,
     /// Clients of providers that end every grant when the secret is replaced.
     pub secrets: Vec<SecretShare>,
+}
+
+/// Whom an occasion concerns, of one client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Concern {
+    pub client_id: Uuid,
+    pub client: String,
+    pub count: i64,
+    /// How many of them can be sent a link.
+    pub possible: i64,
+    /// Of how many of those nobody knows whose account it is.
+    pub unknown_accounts: i64,
+    /// How many need a person, whatever the occasion.
+    pub needs_person: i64,
+    /// How many had nothing that could be renewed, or were imported with what has never worked here.
+    pub never_renewed: i64,
 }
 
 /// A secret is new for so long.

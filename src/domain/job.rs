@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::{
     access::{Permission, Unknown},
-    connection::ConnectionFilter,
+    connection::{ConnectionFilter, Standing},
+    relink::Stage,
 };
 
 /// What is done with each connection.
@@ -158,6 +159,22 @@ pub struct Selection {
     /// For links: the names of those clients that are refused or switched off. No link of theirs can work
     /// before that is mended, so none is made.
     pub refused: Vec<String>,
+    /// How many stand how; those standings in which there are any.
+    pub standings: Vec<StandingCount>,
+    /// For how many it can be done as they stand now. Why the others are left out stands in their outcomes.
+    pub possible: i64,
+    /// For links: of how many of those that can get one nobody knows whose account it is. Whoever gives consent
+    /// by such a link becomes the connection's account.
+    pub unknown_accounts: i64,
+}
+
+/// How many of what is chosen stand in one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", schema(as = SelectionStanding))]
+pub struct StandingCount {
+    pub standing: Standing,
+    pub count: i64,
 }
 
 /// What a person is asked to confirm.
@@ -176,6 +193,10 @@ pub struct Share {
     pub client_id: Uuid,
     pub client: String,
     pub count: i64,
+    /// For how many of them it can be done as they stand now.
+    pub possible: i64,
+    /// For links: of how many of those nobody knows whose account it is.
+    pub unknown_accounts: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,7 +240,8 @@ pub struct Job {
     pub total: i64,
     /// For how many it was done,
     pub done: i64,
-    /// for how many there was nothing to do,
+    /// how many were left out: there was nothing to do, or it is not for a job to do (`detail` of each
+    /// outcome says which),
     pub skipped: i64,
     /// and for how many it could not be done.
     pub failed: i64,
@@ -251,7 +273,8 @@ impl Job {
 #[cfg_attr(feature = "ssr", schema(as = JobOutcomeKind))]
 pub enum Outcome {
     Done,
-    /// There was nothing to do.
+    /// It was left out: there was nothing to do, or it can't be done as it stands, such as where a person has
+    /// to do something first. `detail` says which.
     Skipped,
     /// It could not be done.
     Failed,
@@ -294,8 +317,10 @@ pub struct JobOutcome {
     pub outcome: Option<Outcome>,
     /// A sentence on it.
     pub detail: Option<String>,
-    /// The one-time link that was made, for whoever may make one.
+    /// The one-time link that was made, for whoever may make one, while it works.
     pub link: Option<String>,
+    /// How far the link that was made is, or how it ended. `null`: none was made, or its connection is gone.
+    pub link_state: Option<Stage>,
     #[serde(with = "time::serde::rfc3339::option")]
     pub at: Option<OffsetDateTime>,
 }

@@ -9,7 +9,7 @@ mod stage;
 use super::{
     access::Unknown,
     client,
-    connection::{Connection, State},
+    connection::{Connection, Standing, State},
     device::DeviceAuthorization,
     page::Page,
 };
@@ -118,6 +118,22 @@ pub struct RelinkDetail {
     #[serde(with = "time::serde::rfc3339")]
     pub as_of: OffsetDateTime,
     pub entry: RelinkEntry,
+}
+
+/// Another connection of the same account and the same client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Twin {
+    pub id: Uuid,
+    /// The connection's name.
+    pub name: String,
+    pub standing: Standing,
+}
+
+/// The others of a connection's account, and what that is called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Twins {
+    pub account: String,
+    pub others: Vec<Twin>,
 }
 
 /// A relink just made: the only moment at which its address can be seen.

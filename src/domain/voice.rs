@@ -29,8 +29,8 @@ pub mod visitor;
 pub use attempt::{attempt, error_class, lost, trigger, verdict};
 pub use audit::{AUDIT_NOUNS, audit, relink_customer};
 pub use campaign::{
-    CAMPAIGN, CAMPAIGN_MAILS, Occasion, campaign, client_scopes, no_occasion, occasion,
-    occasion_name, stage_count, stragglers_again,
+    CAMPAIGN, CAMPAIGN_MAILS, Occasion, campaign, client_scopes, concern, no_mail, no_occasion,
+    occasion, occasion_name, stage_count, stragglers_again,
 };
 pub use check::{NOT_MET_YET, check, check_way, checking};
 pub use client::{
@@ -50,16 +50,17 @@ pub use import::{
     ACCESS_TOKEN_WANTED, ZERO_EXPIRY, expiry_wanted, import, import_after_trial, nothing_read,
 };
 pub use job::{
-    job, job_action, job_broke_off, job_changed, job_customer_busy, job_deed, job_disconnected,
-    job_done, job_gone, job_key_used, job_meaning, job_name, job_not_allowed, job_nothing_to_do,
-    job_outcome, job_press, job_refused, job_relink, job_revoked, job_selection, job_stop,
+    job, job_action, job_alive, job_broke_off, job_changed, job_customer_busy, job_deed,
+    job_disconnected, job_done, job_gone, job_key_used, job_link_over, job_meaning, job_name,
+    job_not_allowed, job_nothing_to_do, job_outcome, job_possible, job_press, job_refused,
+    job_relink, job_revoked, job_selection, job_standings, job_stop, job_unknown_accounts,
 };
 pub use lifeline::{lifeline, mark};
 pub use list::{FILTER_SAVED, connections, end, grouped, sort, unread};
 pub use moment::{ago, day, exact, relative, span, stretch, until};
 pub use outcome::{
-    AWAY, COPIED, NOT_COPIED, Notice, OTHER_SCOPES, Page, UNDONE, consent_failed, held, notice,
-    see_fields, stale, unsaved,
+    AWAY, COPIED, NOT_COPIED, Notice, OTHER_SCOPES, Page, UNDONE, connected, consent_failed, held,
+    notice, see_fields, stale, unsaved,
 };
 pub use overview::{
     FIRST_CONSENT, MORE_CLIENTS, RELINK_ALL, attempts, between, bucket, client_cause,
@@ -74,8 +75,9 @@ pub use provider::{
     encoding, pkce, profile_in_use, refresh_lifetime, renewal, rotation,
 };
 pub use relink::{
-    Advice, DROP_LOGO, UNKNOWN_ACCOUNT, brand, brand_contrast, more_found, no_relink, relink,
-    relink_refused, relink_revoke, relink_show, relink_word, renewed, unknown_account,
+    Advice, DROP_LOGO, UNKNOWN_ACCOUNT, UNKNOWN_ACCOUNT_SHORT, brand, brand_contrast, more_found,
+    no_relink, relink, relink_refused, relink_revoke, relink_show, relink_word, renewed, twins,
+    unknown_account, unknown_account_here,
 };
 pub use token::{more_readers, reader, reveal, revealed, revealed_before, revealed_for, times};
 

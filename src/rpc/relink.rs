@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::Answer;
 use crate::domain::{
     page::Paging,
-    relink::{HandedRelink, Invitation, RelinkDetail, RelinkList, RelinkShow},
+    relink::{HandedRelink, Invitation, RelinkDetail, RelinkList, RelinkShow, Twins},
 };
 
 /// What the link is for.
@@ -57,6 +57,13 @@ pub async fn handed(id: Uuid) -> Answer<Option<HandedRelink>> {
     use crate::server::{app::note::Name, http::caller};
     let (app, _) = caller::actor().await?;
     caller::take_from_last_page(&app, Name::of("relink", id)).await
+}
+
+/// The other connections of a connection's account, of the same client.
+#[server(prefix = "/rpc", endpoint = "relink/others")]
+pub async fn others(id: Uuid) -> Answer<Option<Twins>> {
+    let (app, actor) = crate::server::http::caller::actor().await?;
+    app.call(crate::server::app::relink::twins(&app, &actor, id)).await
 }
 
 /// Calls a link off.

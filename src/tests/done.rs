@@ -53,6 +53,7 @@ const READ: &[&str] = &[
     "relink/get",
     "relink/handed",
     "relink/list",
+    "relink/others",
     "saved_filter/list",
     "session/current",
     "session/setup_link",

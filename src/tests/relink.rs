@@ -2,6 +2,7 @@
 
 mod campaign;
 mod desk;
+mod many;
 mod refused;
 mod unknown;
 mod visit;

@@ -55,6 +55,9 @@ pub const UPLOAD_LOGO: &str = "/upload/brand/logo";
 
 /// The parameter that names the job whose stragglers another is for.
 pub const STRAGGLERS: &str = "stragglers";
+/// The query parameter that asks for another part of a page, and the part of a job's.
+const SHOW: &str = "show";
+const EACH: &str = "each";
 /// The query parameter that asks for the page that follows.
 pub const AFTER: &str = "after";
 /// The parameter that names the server function that has just done what a form asked for.
@@ -142,6 +145,16 @@ pub fn job_new_for_stragglers(job: Uuid) -> String {
 /// The page of a job, with its stragglers at a stage (or all of them).
 pub fn job_stragglers(id: Uuid, stage: Option<Stage>) -> String {
     query(&job(id), stage.map(|stage| ("stage", stage.as_str().to_owned())))
+}
+
+/// The page of a job of relinks, with what came of each connection instead of its customers.
+pub fn job_each(id: Uuid) -> String {
+    query(&job(id), [(SHOW, EACH.to_owned())])
+}
+
+/// Whether it is asked for.
+pub fn shows_each(params: &ParamsMap) -> bool {
+    params.get_str(SHOW) == Some(EACH)
 }
 
 pub fn stage(params: &ParamsMap) -> Option<Stage> {

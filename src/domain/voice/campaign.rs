@@ -1,9 +1,13 @@
 //! What is said of campaigns: links for many, and how far the customers are.
 
-use super::grouped;
+use time::OffsetDateTime;
+
+use super::{grouped, no_relink, relink};
 use crate::domain::{
-    campaign::{Progress, StageCount},
-    relink::Stage,
+    campaign::{Concern, Progress, StageCount},
+    client::StateName,
+    connection::Connection,
+    relink::{RelinkEntry, Stage},
 };
 
 fn customers(count: i64) -> String {
@@ -30,8 +34,23 @@ pub fn campaign(progress: &Progress) -> String {
 
 /// What the file of e-mails is.
 pub const CAMPAIGN_MAILS: &str = "One e-mail for each whose link works, with its subject and its text, for a mail \
-                                  program that sends many. Whoever has such a link can use it: keep the \
-                                  file to yourself.";
+                                  program that sends many. Who is not done and has no such link stands there \
+                                  without an address, with the reason in the column left_out. Whoever has such \
+                                  a link can use it: keep the file to yourself.";
+
+/// Why the e-mails leave out one who is not done.
+pub fn no_mail(entry: &RelinkEntry, connection: &Connection, as_of: OffsetDateTime) -> String {
+    let stops = matches!(entry.client_state, StateName::CredentialsRejected | StateName::Disabled);
+    if let Some(why) = no_relink(connection).filter(|_| stops) {
+        return why;
+    }
+    if entry.stage.is_over() {
+        return relink(&entry.relink, None, &entry.service, as_of).happened;
+    }
+    "Their newest link was made by itself and not by a job: only whoever made it has its address. New links for \
+     the stragglers take its place."
+        .into()
+}
 
 /// How many are at a stage.
 pub fn stage_count(one: &StageCount) -> String {
@@ -66,12 +85,13 @@ pub enum Occasion {
 pub fn occasion(occasion: Occasion) -> &'static str {
     match occasion {
         Occasion::Drift => {
-            "These accounts were connected before their client asked for all it asks for today. They work, \
-             with less. A link asks their owner for the rest."
+            "These accounts were connected before their client asked for all it asks for today. Those that \
+             work do so with less. A link asks their owner for the rest."
         }
         Occasion::Outage => {
             "These came to need a person since then, and still do. After a provider's outage that is \
-             everyone whom it threw out; each gets a link to come back by."
+             everyone whom it threw out, and whoever came to it for another reason; each gets a link to come \
+             back by."
         }
         Occasion::Secret => {
             "The providers of these clients end every connection of a client when its secret is replaced, \
@@ -81,6 +101,31 @@ pub fn occasion(occasion: Occasion) -> &'static str {
              under the outage."
         }
     }
+}
+
+/// What is to be minded of those whom an occasion concerns, beside how many they are.
+pub fn concern(occasion: Occasion, concern: &Concern) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut tell = |count: i64, one: &str, many: &str| {
+        if count > 0 {
+            let text = if count == 1 { one } else { many };
+            told.push(format!("{} {text}", grouped(count)));
+        }
+    };
+    if occasion == Occasion::Drift {
+        tell(concern.needs_person, "needs a person anyway", "need a person anyway");
+    }
+    if occasion == Occasion::Outage {
+        let text = "had no refresh token, or one that never worked here, outage or not";
+        tell(concern.never_renewed, text, text);
+    }
+    tell(concern.count - concern.possible, "can get no link now", "can get no link now");
+    tell(
+        concern.unknown_accounts,
+        "is of an account that nobody knows: whoever gives consent becomes it",
+        "are of accounts that nobody knows: whoever gives consent becomes it",
+    );
+    told
 }
 
 /// What stands where an occasion concerns nobody.

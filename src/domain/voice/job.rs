@@ -4,8 +4,10 @@ use time::OffsetDateTime;
 
 use super::{connections, exact, grouped};
 use crate::domain::{
-    job::{Action, Job, JobState, Outcome, Selection},
+    connection::Standing,
+    job::{Action, Job, JobOutcome, JobState, Outcome, Selection, StandingCount},
     page::Count,
+    relink::Stage,
 };
 
 /// The verb on a button.
@@ -21,9 +23,10 @@ pub fn job_action(action: Action) -> &'static str {
     }
 }
 
-/// On the button that begins it with so many connections.
+/// On the button that begins it, where it can be done for so many.
 pub fn job_press(action: Action, count: i64) -> String {
     match (action, count) {
+        (action, 0) => job_action(action).into(),
         (Action::Relink, 1) => "Create 1 relink".into(),
         (Action::Relink, many) => format!("Create {} relinks", grouped(many)),
         (action, many) => format!("{} {}", job_action(action), grouped(many)),
@@ -77,6 +80,72 @@ pub fn job_selection(selection: &Selection) -> String {
     format!("{} of {clients}", connections(Count::Exactly(selection.total)))
 }
 
+/// How those that are chosen stand.
+pub fn job_standings(standings: &[StandingCount]) -> String {
+    let told = |one: &StandingCount| {
+        let word = match one.standing {
+            Standing::NeedsPerson if one.count != 1 => "need a person",
+            standing => standing.word(),
+        };
+        format!("{} {word}", grouped(one.count))
+    };
+    format!("How they stand: {}.", standings.iter().map(told).collect::<Vec<_>>().join(", "))
+}
+
+/// For how many it can be done, where that is not all.
+pub fn job_possible(action: Action, selection: &Selection) -> Option<String> {
+    let (can, others) = (selection.possible, selection.total - selection.possible);
+    if others <= 0 {
+        return None;
+    }
+    let can = grouped(can);
+    let (left, is, rest, was) = match others {
+        1 => ("The other one is left out".to_owned(), "is", "rests", "was"),
+        many => (format!("The other {} are left out", grouped(many)), "are", "rest", "were"),
+    };
+    let others = grouped(others);
+    Some(match (action, selection.possible) {
+        (Action::Relink, 0) => {
+            "No link can be made for any of them as they stand now. The job tells of each why."
+                .into()
+        }
+        (Action::Relink, _) => format!(
+            "A link can be made for {can} of them as they stand now. {left}; the job tells of each why."
+        ),
+        (Action::Refresh, 0) => {
+            "None of them can be refreshed as they stand now. The job tells of each why.".into()
+        }
+        (Action::Refresh, _) => format!(
+            "As they stand now, {can} of them can be refreshed. {left}; the job tells of each why."
+        ),
+        (Action::Pause, _) => format!("{others} of them {rest} already, or {is} disconnected."),
+        (Action::Resume, _) => format!("{others} of them {was} not paused."),
+        _ => format!("{others} of them {is} disconnected already."),
+    })
+}
+
+/// That some of those who are to get a link would live without.
+pub fn job_alive(standings: &[StandingCount]) -> Option<String> {
+    let alive = standings.iter().find(|one| one.standing == Standing::Alive)?.count;
+    Some(match alive {
+        1 => "1 of them is alive: its owner is asked for consent all the same.".into(),
+        many => format!(
+            "{} of them are alive: their owners are asked for consent all the same.",
+            grouped(many)
+        ),
+    })
+}
+
+/// That nobody knows whose some accounts are that get a link.
+pub fn job_unknown_accounts(count: i64) -> String {
+    format!(
+        "For {} of the links Regrant does not know whose account it is: whoever gives consent by such a link \
+         becomes it, and it could be another one than before. Send these to the owners and nobody else, and \
+         look afterwards who it was.",
+        grouped(count)
+    )
+}
+
 /// Why no job was made on what is chosen now.
 pub fn job_changed(total: i64) -> String {
     format!(
@@ -110,8 +179,8 @@ pub fn job_refused(clients: &[String]) -> String {
     )
 }
 
-/// How a job stands, and whether all is well.
-pub fn job(job: &Job) -> (bool, String) {
+/// How a job stands, and whether all is well; `None`: neither well nor ill.
+pub fn job(job: &Job) -> (Option<bool>, String) {
     let count = |number: i64| grouped(number);
     let begin = match job.state {
         JobState::Running if job.worked() == 0 => "It begins in a moment: ".to_owned(),
@@ -126,20 +195,35 @@ pub fn job(job: &Job) -> (bool, String) {
     let done = if job.action == Action::Relink { "links made" } else { "done" };
     let mut text = format!("{begin}{} of {} {done}", count(job.done), count(job.total));
     if job.skipped > 0 {
-        text.push_str(&format!(", {} had nothing to do", count(job.skipped)));
+        let left = match (job.action, job.skipped) {
+            (Action::Refresh | Action::Relink, 1) => "was left out",
+            (Action::Refresh | Action::Relink, _) => "were left out",
+            _ => "had nothing to do",
+        };
+        text.push_str(&format!(", {} {left}", count(job.skipped)));
     }
     if job.failed > 0 {
         text.push_str(&format!(", {} could not be done", count(job.failed)));
     }
     text.push('.');
-    (job.state != JobState::Stopped && job.failed == 0, text)
+    let nothing_came = job.done == 0 && matches!(job.action, Action::Refresh | Action::Relink);
+    let well = match job.state {
+        JobState::Stopped => Some(false),
+        _ if job.failed > 0 => (job.done + job.skipped == 0).then_some(false),
+        _ => (!nothing_came).then_some(true),
+    };
+    (well, text)
 }
 
-pub fn job_outcome(outcome: Option<Outcome>) -> &'static str {
-    match outcome {
+/// What came of one. Nothing was to be done only where it stood already as it was to; what was left out for
+/// another reason may still need somebody.
+pub fn job_outcome(one: &JobOutcome) -> &'static str {
+    let stood_so = one.detail.as_deref() == Some(job_nothing_to_do());
+    match one.outcome {
         None => "Not yet",
         Some(Outcome::Done) => "Done",
-        Some(Outcome::Skipped) => "Nothing to do",
+        Some(Outcome::Skipped) if stood_so => "Nothing to do",
+        Some(Outcome::Skipped) => "Left out",
         Some(Outcome::Failed) => "Could not be done",
     }
 }
@@ -165,6 +249,17 @@ pub fn job_relink(until: OffsetDateTime) -> String {
     format!("A link was made. It works once, until {}.", exact(until))
 }
 
+/// What became of a link that a job made, once it works no longer.
+pub fn job_link_over(stage: Stage) -> Option<&'static str> {
+    match stage {
+        Stage::Done => Some("A link was made and used: the connection came back to life by it."),
+        Stage::Replaced => Some("A link was made. A newer one has taken its place since."),
+        Stage::Revoked => Some("A link was made. It was called off since."),
+        Stage::Expired => Some("A link was made. It expired before it was used."),
+        _ => None,
+    }
+}
+
 pub fn job_gone() -> &'static str {
     "It was deleted meanwhile."
 }
@@ -188,4 +283,42 @@ pub fn job_nothing_to_do() -> &'static str {
 /// Why a job does not go on.
 pub fn job_not_allowed() -> &'static str {
     "whoever asked for it may not do this any more"
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn over(action: Action, [done, skipped, failed]: [i64; 3]) -> Option<bool> {
+        let of = Job {
+            id: Uuid::nil(),
+            action,
+            name: None,
+            tag: None,
+            revoke: false,
+            client_scopes: false,
+            stragglers_of: None,
+            state: JobState::Done,
+            total: done + skipped + failed,
+            done,
+            skipped,
+            failed,
+            detail: None,
+            created_by: String::new(),
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            ended_at: None,
+        };
+        job(&of).0
+    }
+
+    #[test]
+    fn a_job_is_ill_where_nothing_came_of_it_and_not_where_a_few_failed() {
+        assert_eq!(over(Action::Refresh, [6, 8, 1]), None);
+        assert_eq!(over(Action::Refresh, [0, 0, 3]), Some(false));
+        assert_eq!(over(Action::Refresh, [0, 3, 0]), None);
+        assert_eq!(over(Action::Relink, [4, 2, 0]), Some(true));
+        assert_eq!(over(Action::Pause, [0, 3, 0]), Some(true));
+    }
 }

@@ -91,6 +91,17 @@ impl Notice {
     }
 }
 
+/// That consent was given, and by whom.
+pub fn connected(account: Option<&str>) -> String {
+    match account {
+        Some(account) => format!("Consent was given and the connection is alive, as {account}."),
+        None => {
+            "Consent was given and the connection is alive. Whose account it is, is not known yet."
+                .into()
+        }
+    }
+}
+
 /// What came back in the place of consent, as the newest entries of the audit log tell.
 pub fn consent_failed(done: &[AuditEntry]) -> Option<String> {
     let newest = done.iter().find(|entry| entry.action == "connection.consent_failed")?;

@@ -87,6 +87,29 @@ pub fn unknown_account(connection: &Connection) -> Option<&'static str> {
     (connection.account().is_none() && no_relink(connection).is_none()).then_some(UNKNOWN_ACCOUNT)
 }
 
+/// The same in a line of a list.
+pub const UNKNOWN_ACCOUNT_SHORT: &str = "account not known: whoever gives consent becomes it";
+
+/// The same of consent that is given by whoever is at the page. A first consent has no account to be another than.
+/// `sends`: it was said of a link already.
+pub fn unknown_account_here(connection: &Connection, sends: bool) -> Option<&'static str> {
+    (connection.account().is_none() && connection.state != State::Pending).then_some(match sends {
+        true => "So it is with consent that you give yourself: sign in there as the owner.",
+        false => {
+            "Regrant does not know whose account this is: whoever gives consent becomes it. Authorize it again \
+             only as its owner, and look afterwards who it was."
+        }
+    })
+}
+
+/// That the account which gave consent has other connections of the client.
+pub fn twins(account: &str, count: usize) -> String {
+    match count {
+        1 => format!("{account} has another connection of the same client:"),
+        many => format!("{account} has {many} other connections of the same client:"),
+    }
+}
+
 /// Where a relink stands, for the staff who sent it. `account`: the connection's, where that is known.
 pub fn relink(
     relink: &Relink,

@@ -12,6 +12,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
@@ -23,14 +24,14 @@ use super::{
 use crate::{
     domain::{
         access::Permission,
-        campaign::{Campaign, NEW_SECRET, Occasions, Progress},
+        campaign::{Campaign, Concern, NEW_SECRET, Occasions, Progress},
         connection::ConnectionFilter,
-        job::{Action, Share},
+        job::Action,
     },
     server::store::{
         self,
         connection::list::{choose, plan_by_values},
-        job::{Chosen, straggler},
+        job::straggler,
     },
 };
 
@@ -102,11 +103,9 @@ pub async fn occasions(app: &App, actor: &Actor, since: OffsetDateTime) -> Resul
     let mut tx = app.begin().await?;
     plan_by_values(&mut tx).await?;
     let drift = ConnectionFilter { drift: true, ..ConnectionFilter::default() };
-    let drift = connection::find(app, &mut tx, &drift).await?;
-    let drift = choose::shares(&mut tx, &drift).await?;
+    let drift = concerned(app, &mut tx, &drift).await?;
     let dead = ConnectionFilter { dead_since: Some(since), ..ConnectionFilter::default() };
-    let dead = connection::find(app, &mut tx, &dead).await?;
-    let dead = choose::shares(&mut tx, &dead).await?;
+    let dead = concerned(app, &mut tx, &dead).await?;
     let clients = store::client::names(&mut tx).await?;
     let providers: BTreeSet<&str> = clients.iter().map(|one| one.provider.as_str()).collect();
     let mut strict = BTreeSet::new();
@@ -120,7 +119,26 @@ pub async fn occasions(app: &App, actor: &Actor, since: OffsetDateTime) -> Resul
     let strict: Vec<Uuid> = strict.map(|one| one.id).collect();
     let secrets = choose::shares_by_secret(&mut tx, &strict, app.now() - NEW_SECRET).await?;
     tx.commit().await?;
-    let shares =
-        |chosen: Vec<Chosen>| -> Vec<Share> { chosen.into_iter().map(Share::from).collect() };
-    Ok(Occasions { drift: shares(drift), dead: shares(dead), since, secrets })
+    Ok(Occasions { drift, dead, since, secrets })
+}
+
+/// Whom an occasion concerns, and to how many of them a link can be sent.
+async fn concerned(
+    app: &App,
+    conn: &mut PgConnection,
+    filter: &ConnectionFilter,
+) -> Result<Vec<Concern>> {
+    let found = connection::find(app, conn, filter).await?;
+    let alike = choose::alike(conn, &found).await?;
+    let weights = job::weigh(app, conn, Action::Relink, &alike).await?;
+    let concerns = weights.into_iter().map(|one| Concern {
+        client_id: one.client_id,
+        client: one.client,
+        count: one.count,
+        possible: one.possible,
+        unknown_accounts: one.unknown_accounts,
+        needs_person: one.needs_person,
+        never_renewed: one.never_renewed,
+    });
+    Ok(concerns.collect())
 }

@@ -5,6 +5,7 @@
 //! over when it dies.
 
 mod act;
+mod choice;
 mod key;
 mod outcomes;
 mod run;
@@ -14,6 +15,7 @@ pub use outcomes::{export, list as outcomes, list_failed};
 pub use run::run_due;
 
 pub(super) use act::link_place;
+pub(super) use choice::weigh;
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -32,7 +34,7 @@ use crate::{
     server::store::{
         self,
         connection::list::{self, Found, choose},
-        job::{Asker, Chosen, item, straggler},
+        job::{Asker, item, straggler},
     },
 };
 
@@ -57,20 +59,41 @@ enum Choice {
 pub async fn preview(app: &App, actor: &Actor, new: &NewJob) -> Result<Selection> {
     check(actor, new)?;
     let mut tx = app.begin().await?;
-    let chosen = match choose(app, &mut tx, new).await? {
-        Choice::Ids(ids) => item::shares(&mut tx, &ids).await?,
-        Choice::Found(found) => choose::shares(&mut tx, &found).await?,
-        Choice::StragglersOf(id) => straggler::shares(&mut tx, id, app.now()).await?,
+    let alike = match choose(app, &mut tx, new).await? {
+        Choice::Ids(ids) => {
+            list::plan_by_values(&mut tx).await?;
+            choose::alike(&mut tx, &Found::of(&ids, app.now())).await?
+        }
+        Choice::Found(found) => choose::alike(&mut tx, &found).await?,
+        Choice::StragglersOf(id) => choose::alike_stragglers(&mut tx, id, app.now()).await?,
     };
+    let weights = weigh(app, &mut tx, new.action, &alike).await?;
     let refused = match new.action {
         Action::Relink => {
-            let ids: Vec<Uuid> = chosen.iter().map(|chosen| chosen.client_id).collect();
+            let ids: Vec<Uuid> = weights.iter().map(|one| one.client_id).collect();
             store::client::list_refused(&mut tx, &ids).await?
         }
         _ => Vec::new(),
     };
     tx.commit().await?;
-    Ok(Selection { refused, ..selection(chosen) })
+    Ok(Selection {
+        total: weights.iter().map(|one| one.count).sum(),
+        digest: digest(weights.iter().map(|one| (one.client_id, one.count, one.mark))),
+        refused,
+        standings: choice::standings(&alike),
+        possible: weights.iter().map(|one| one.possible).sum(),
+        unknown_accounts: weights.iter().map(|one| one.unknown_accounts).sum(),
+        clients: weights
+            .into_iter()
+            .map(|one| Share {
+                client_id: one.client_id,
+                client: one.client,
+                count: one.count,
+                possible: one.possible,
+                unknown_accounts: one.unknown_accounts,
+            })
+            .collect(),
+    })
 }
 
 /// [`preview`], for a form in which it is confirmed.
@@ -78,9 +101,9 @@ pub async fn preview_once(app: &App, actor: &Actor, new: &NewJob) -> Result<Prop
     Ok(Proposal { selection: preview(app, actor, new).await?, key: app.new_id() })
 }
 
-fn selection(chosen: Vec<Chosen>) -> Selection {
-    let mut marks: Vec<_> =
-        chosen.iter().map(|chosen| (chosen.client_id, chosen.count, chosen.mark)).collect();
+/// Of clients, how many of theirs are chosen, and the mark of which.
+fn digest(marks: impl Iterator<Item = (Uuid, i64, i64)>) -> String {
+    let mut marks: Vec<_> = marks.collect();
     marks.sort_unstable();
     let mut digest = Sha256::new();
     for (client, count, mark) in &marks {
@@ -88,13 +111,7 @@ fn selection(chosen: Vec<Chosen>) -> Selection {
         digest.update(count.to_be_bytes());
         digest.update(mark.to_be_bytes());
     }
-    let digest = digest.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    Selection {
-        total: marks.iter().map(|(_, count, _)| count).sum(),
-        clients: chosen.into_iter().map(Share::from).collect(),
-        digest,
-        refused: Vec::new(),
-    }
+    digest.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
@@ -187,8 +204,8 @@ pub async fn create(app: &App, actor: &Actor, new: &NewJob) -> Result<Job> {
 async fn confirm(conn: &mut PgConnection, job: &Job, new: &NewJob) -> Result<()> {
     let mut same = new.expected_total.is_none_or(|total| total == job.total);
     if let Some(expected) = &new.expected {
-        let chosen = selection(item::shares_of(conn, job.id).await?);
-        same &= *expected == chosen.digest;
+        let chosen = item::shares(conn, job.id).await?;
+        same &= *expected == digest(chosen.iter().map(|one| (one.client_id, one.count, one.mark)));
     }
     if same {
         return Ok(());

@@ -2,8 +2,10 @@
 
 mod desk;
 mod picture;
+mod twins;
 
 pub use desk::{get, list_all, revoke};
+pub use twins::twins;
 
 pub(super) use desk::entry;
 

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Error, Result};
-use crate::domain::job::{Job, Share};
+use crate::domain::job::Job;
 
 struct JobRow {
     id: Uuid,
@@ -57,16 +57,9 @@ impl TryFrom<JobRow> for Job {
 /// What is chosen of one client.
 pub struct Chosen {
     pub client_id: Uuid,
-    pub client: String,
     pub count: i64,
     /// Another one when others of its connections are chosen.
     pub mark: i64,
-}
-
-impl From<Chosen> for Share {
-    fn from(Chosen { client_id, client, count, .. }: Chosen) -> Self {
-        Self { client_id, client, count }
-    }
 }
 
 /// Whose job it is.

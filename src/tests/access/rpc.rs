@@ -110,6 +110,7 @@ const TABLE: &[Row] = &[
     ("relink/get", ANYONE, &[TOKEN]),
     ("relink/handed", ANYONE, &[ID]),
     ("relink/list", SIGNED_IN, &[]),
+    ("relink/others", SIGNED_IN, &[ID]),
     ("relink/revoke", STAFF, &[ID]),
     ("saved_filter/create", SIGNED_IN, &[NAME, ("filter", "{}")]),
     ("saved_filter/delete", SIGNED_IN, &[ID]),

@@ -36,6 +36,35 @@ async fn a_named_job_says_what_it_does_and_what_came_of_each(pool: PgPool) {
     assert_eq!((&*made[0].subject_label, &made[0].detail["tag"]), ("Spring", &json!("vip")));
 }
 
+/// What a person has to do is not nothing to do.
+#[sqlx::test]
+async fn who_is_left_out_by_a_refresh_is_not_said_to_need_nothing(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = admin(&world).await;
+    let client = world.client("one", |_| {}).await;
+    let ids = [world.import_of(client, "alice").await, world.import_of(client, "bob").await];
+    world
+        .execute(
+            "UPDATE connections SET state = 'needs_reauth', reason = 'revoked'
+             WHERE account_label LIKE 'bob%'",
+        )
+        .await;
+    let job = begin(&world, &admin, on(Action::Refresh, &ids)).await;
+    run(&world.app).await;
+    let mut auditor = world.sign_in(Role::Auditor).await;
+    let page = auditor.get(&format!("/jobs/{}", job.id)).await.text;
+    assert!(page.contains("Done: 1 of 2 done, 1 was left out."), "{page}");
+    assert!(page.contains("Left out") && !page.contains("Nothing to do"), "{page}");
+    // What stood so already is left as it is, and is all right.
+    let again = begin(&world, &admin, on(Action::Pause, &ids)).await;
+    run(&world.app).await;
+    let second = begin(&world, &admin, on(Action::Pause, &ids)).await;
+    run(&world.app).await;
+    assert_ne!(again.id, second.id);
+    let page = auditor.get(&format!("/jobs/{}", second.id)).await.text;
+    assert!(page.contains("2 had nothing to do") && page.contains("Nothing to do"), "{page}");
+}
+
 /// What failed stands first where not all of it is on one page.
 #[sqlx::test]
 async fn a_long_job_shows_page_after_page(pool: PgPool) {

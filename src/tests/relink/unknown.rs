@@ -103,3 +103,32 @@ async fn the_account_is_masked_for_a_key_that_reads_no_connections(pool: PgPool)
         assert_eq!(made["account"], account);
     }
 }
+
+/// Consent that staff give themselves is as dangerous as a link.
+#[sqlx::test]
+async fn whoever_authorizes_again_is_warned_and_told_as_whom(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    let warning = "Authorize it again only as its owner, and look afterwards who it was.";
+    let page = format!("/connections/{id}");
+    let mut admin = world.sign_in(Role::Admin).await;
+    assert!(!admin.get(&page).await.text.contains(warning), "alice is known");
+    world.execute("UPDATE connections SET account_id = NULL, account_label = NULL").await;
+    let text = admin.get(&page).await.text;
+    assert!(text.contains("No relink can be made.") && text.contains(warning), "{text}");
+    let mut support = world.sign_in(Role::Support).await;
+    assert!(!support.get(&page).await.text.contains(warning), "support can't");
+
+    let begun = admin.call("connection/reauthorize", &[("id", &id.to_string())]).await;
+    let landed = world.consent(&mut admin, begun.location(), "bob").await;
+    let text = admin.get(&landed).await.text;
+    assert!(text.contains(&voice::connected(Some("bob@example.com"))), "{text}");
+    assert!(!text.contains(warning), "{text}");
+
+    // Where a link is possible too, both are said.
+    world.execute("UPDATE connections SET account_id = NULL, account_label = NULL, state = 'needs_reauth', reason = 'revoked'").await;
+    let text = admin.get(&page).await.text;
+    assert!(text.contains(voice::UNKNOWN_ACCOUNT), "{text}");
+    assert!(text.contains("So it is with consent that you give yourself"), "{text}");
+}

@@ -53,7 +53,16 @@ pub fn Answered(
 
 /// A sentence after an action, and whether things are well.
 pub fn said(well: bool, text: String) -> AnyView {
-    let (tone, shape) = if well { ("well", glyph::TICK) } else { ("ill", glyph::CROSS) };
+    told(Some(well), text)
+}
+
+/// The same, where things may be neither well nor ill.
+pub fn told(well: Option<bool>, text: String) -> AnyView {
+    let (tone, shape) = match well {
+        Some(true) => ("well", glyph::TICK),
+        Some(false) => ("ill", glyph::CROSS),
+        None => ("unsure", glyph::DASH),
+    };
     view! {
         <p class="said" data-tone=tone>
             {glyph::shape(shape)}

@@ -81,6 +81,7 @@ pub fn stragglers(stragglers: Vec<Straggler>, as_of: OffsetDateTime) -> AnyView 
         .map(|Straggler { entry, say, .. }| {
             let account = entry.account.as_deref();
             let happened = voice::relink(&entry.relink, account, &entry.service, as_of).happened;
+            let unknown = account.is_none();
             let account = entry.account.filter(|account| *account != entry.connection);
             view! {
                 <li class="found">
@@ -91,6 +92,7 @@ pub fn stragglers(stragglers: Vec<Straggler>, as_of: OffsetDateTime) -> AnyView 
                         <p class="say">{say}</p>
                         <p class="sub">
                             {entry.client} {account.map(|account| format!(" · {account}"))}
+                            {unknown.then(|| format!(" · {}", voice::UNKNOWN_ACCOUNT_SHORT))}
                             " · link made " <Ago at=entry.relink.created_at as_of/>
                         </p>
                     </div>

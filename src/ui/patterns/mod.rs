@@ -15,6 +15,7 @@ pub mod load;
 pub mod needs;
 pub mod pager;
 pub mod relinks;
+pub mod table;
 pub mod token_readers;
 pub mod typed;
 pub mod upload;

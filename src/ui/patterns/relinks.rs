@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use crate::{
     domain::{
         language::Language,
-        relink::{CreatedRelink, HandedRelink, Picture, Relink, RelinkEntry, Stage},
+        relink::{CreatedRelink, HandedRelink, Picture, Relink, RelinkEntry, Stage, Twins},
         voice::{self, Empty, visitor},
     },
     ui::{
@@ -57,6 +57,7 @@ pub fn entries(entries: Vec<RelinkEntry>, as_of: OffsetDateTime) -> AnyView {
         .map(|entry| {
             let account = entry.account.as_deref();
             let happened = voice::relink(&entry.relink, account, &entry.service, as_of).happened;
+            let unknown = account.is_none() && !entry.stage.is_over();
             let account = entry.account.filter(|account| *account != entry.connection);
             view! {
                 <li class="found">
@@ -66,6 +67,7 @@ pub fn entries(entries: Vec<RelinkEntry>, as_of: OffsetDateTime) -> AnyView {
                         <p>{happened}</p>
                         <p class="sub">
                             {entry.client} {account.map(|account| format!(" · {account}"))}
+                            {unknown.then(|| format!(" · {}", voice::UNKNOWN_ACCOUNT_SHORT))}
                             " · made " <Ago at=entry.relink.created_at as_of/> " by "
                             {entry.relink.created_by}
                         </p>
@@ -130,6 +132,20 @@ pub fn advice(entry: &RelinkEntry, as_of: OffsetDateTime) -> AnyView {
                     }
                 })}
         </div>
+    }
+    .into_any()
+}
+
+/// The other connections of the account that gave consent.
+pub fn twins(twins: Twins) -> AnyView {
+    let told = voice::twins(&twins.account, twins.others.len());
+    let others = twins.others.into_iter().map(|one| {
+        let standing = one.standing.word();
+        view! { " " {link(path::connection(one.id), "", one.name)} " (" {standing} ")" }
+    });
+    view! {
+        {told}
+        {others.collect::<Vec<_>>()}
     }
     .into_any()
 }

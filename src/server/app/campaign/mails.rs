@@ -8,8 +8,11 @@ use uuid::Uuid;
 use super::stragglers::see;
 use crate::{
     domain::{
-        access::Permission, campaign::Mail, language::Language, relink::CreatedRelink,
-        voice::visitor,
+        access::Permission,
+        campaign::Mail,
+        language::Language,
+        relink::CreatedRelink,
+        voice::{self, visitor},
     },
     server::{
         app::{
@@ -21,7 +24,8 @@ use crate::{
     },
 };
 
-/// All of them, piece by piece. Who is done needs none, and whose client is refused could not follow it.
+/// All of them, piece by piece. Who is done needs none. Whoever else gets none stands there without an address,
+/// so that nothing empty is sent to them, and with why.
 pub async fn export(
     app: &App,
     actor: &Actor,
@@ -37,7 +41,8 @@ pub async fn export(
         async move {
             let mut conn = app.pool().acquire().await?;
             let after = after.unwrap_or_default();
-            let found = straggler::list(&mut conn, id, None, after, BATCH, app.now()).await?;
+            let now = app.now();
+            let found = straggler::list(&mut conn, id, None, after, BATCH, now).await?;
             let next = export::rest(&found, |last| last.number);
             let seen = see(&app, &mut conn, true, found).await?;
             let ids: Vec<Uuid> = seen.iter().map(|one| one.entry.relink.connection_id).collect();
@@ -47,7 +52,21 @@ pub async fn export(
             let mails = seen.into_iter().filter_map(|one| {
                 let entry = one.entry;
                 let connection = connections.get(&entry.relink.connection_id)?;
-                let url = one.link.filter(|_| !relink::stops_consent(entry.client_state))?;
+                let works = |_: &String| !relink::stops_consent(entry.client_state);
+                let Some(url) = one.link.filter(works) else {
+                    return Some(Mail {
+                        number: one.number,
+                        connection_id: connection.id,
+                        left_out: Some(voice::no_mail(&entry, connection, now)),
+                        label: entry.connection,
+                        account: None,
+                        external_id: None,
+                        link: String::new(),
+                        expires_at: entry.relink.expires_at,
+                        subject: String::new(),
+                        text: String::new(),
+                    });
+                };
                 let made = CreatedRelink {
                     id: entry.relink.id,
                     url,
@@ -66,6 +85,7 @@ pub async fn export(
                     expires_at: handed.made.expires_at,
                     subject,
                     text,
+                    left_out: None,
                 })
             });
             Ok((mails.collect::<Vec<Mail>>(), next))
@@ -84,6 +104,7 @@ impl Row for Mail {
         "expires_at",
         "subject",
         "text",
+        "left_out",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -97,6 +118,7 @@ impl Row for Mail {
             moment(Some(self.expires_at)),
             self.subject.clone(),
             self.text.clone(),
+            self.left_out.clone().unwrap_or_default(),
         ]
     }
 }

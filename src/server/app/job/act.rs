@@ -125,7 +125,7 @@ async fn work(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Worked
             done(voice::job_done(job.action))
         }
         Action::Disconnect if before.state == State::Disconnected => {
-            skipped(voice::job_disconnected())
+            skipped(voice::job_nothing_to_do())
         }
         Action::Disconnect => {
             let told = connection::disconnect(app, actor, id, job.revoke).await?;

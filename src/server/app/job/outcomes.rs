@@ -1,5 +1,7 @@
 //! What came of each connection of a job, to look at and to take away.
 
+use std::collections::HashMap;
+
 use futures::Stream;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -10,8 +12,9 @@ use super::{act::link_place, load};
 use crate::{
     domain::{
         access::Permission,
-        job::{Action, JobOutcome, Outcome},
+        job::{Action, Job, JobOutcome, Outcome},
         page::{Page, Paging},
+        relink::Stage,
         voice,
     },
     server::{
@@ -21,11 +24,14 @@ use crate::{
             export::{self, BATCH, Format, Row, moment},
             keys,
         },
-        store::job::item::{self, Item},
+        store::{
+            self,
+            job::item::{self, Item},
+        },
     },
 };
 
-/// So many of the failed are shown on the job's page.
+/// So many of those for which it was not done are shown on the job's page.
 const FAILED: i64 = 100;
 
 /// In the order of the job, done or not.
@@ -39,19 +45,23 @@ pub async fn list(app: &App, actor: &Actor, id: Uuid, paging: &Paging) -> Result
     };
     let limit = paging.limit();
     let mut conn = app.pool().acquire().await?;
-    load(&mut conn, id).await?;
+    let job = load(&mut conn, id).await?;
     let items = item::list(&mut conn, id, after, i64::from(limit) + 1).await?;
-    let seen = see(app, &mut conn, actor, id, items).await?;
+    let seen = see(app, &mut conn, actor, &job, items).await?;
     Ok(audit::page(seen, limit, |outcome| outcome.number.to_string()))
 }
 
-/// The first that could not be done.
+/// The first that could not be done; of links, the first that got none.
 pub async fn list_failed(app: &App, actor: &Actor, id: Uuid) -> Result<Vec<JobOutcome>> {
     actor.require(Permission::ConnectionsRead)?;
     let mut conn = app.pool().acquire().await?;
-    load(&mut conn, id).await?;
-    let items = item::list_failed(&mut conn, id, FAILED).await?;
-    see(app, &mut conn, actor, id, items).await
+    let job = load(&mut conn, id).await?;
+    let which: &[Outcome] = match job.action {
+        Action::Relink => &[Outcome::Skipped, Outcome::Failed],
+        _ => &[Outcome::Failed],
+    };
+    let items = item::list_of(&mut conn, id, which, FAILED).await?;
+    see(app, &mut conn, actor, &job, items).await
 }
 
 /// All of them, piece by piece.
@@ -62,15 +72,15 @@ pub async fn export(
     format: Format,
 ) -> Result<impl Stream<Item = Result<Vec<u8>>> + Send + use<>> {
     actor.require(Permission::ConnectionsRead)?;
-    note_export(app, actor, id, "outcomes").await?;
+    let job = note_export(app, actor, id, "outcomes").await?;
     let (app, actor) = (app.clone(), actor.clone());
     export::file(format, move |after: Option<i64>| {
-        let (app, actor) = (app.clone(), actor.clone());
+        let (app, actor, job) = (app.clone(), actor.clone(), job.clone());
         async move {
             let mut conn = app.pool().acquire().await?;
             let items = item::list(&mut conn, id, after.unwrap_or_default(), BATCH).await?;
             let next = export::rest(&items, |last| last.number);
-            Ok((see(&app, &mut conn, &actor, id, items).await?, next))
+            Ok((see(&app, &mut conn, &actor, &job, items).await?, next))
         }
     })
 }
@@ -81,30 +91,37 @@ pub(in crate::server::app) async fn note_export(
     actor: &Actor,
     id: Uuid,
     what: &str,
-) -> Result<()> {
+) -> Result<Job> {
     let mut conn = app.pool().acquire().await?;
     let job = load(&mut conn, id).await?;
     let links = job.action == Action::Relink && actor.allows(Permission::ConnectionsRelink);
     let name = voice::job_name(&job);
     let subject = Subject::new(id, &name);
     let detail = json!({ "what": what, "links": links });
-    audit::record(app, &mut conn, actor, "job.export", subject, detail).await
+    audit::record(app, &mut conn, actor, "job.export", subject, detail).await?;
+    Ok(job)
 }
 
-/// Opens the links for whoever could make them.
+/// Opens the links that work, for whoever could make them, and says what became of the others.
 async fn see(
     app: &App,
     conn: &mut PgConnection,
     actor: &Actor,
-    job: Uuid,
+    job: &Job,
     items: Vec<Item>,
 ) -> Result<Vec<JobOutcome>> {
     let opens = actor.allows(Permission::ConnectionsRelink);
+    let stages = match job.action {
+        Action::Relink => stages(app, conn, job.id, &items).await?,
+        _ => HashMap::new(),
+    };
     let mut seen = Vec::with_capacity(items.len());
     for item in items {
+        let stage = stages.get(&item.number).copied();
+        let works = stage.is_some_and(|stage| !stage.is_over());
         let link = match &item.sealed_link {
-            Some(sealed) if opens => {
-                let place = link_place(job, item.number);
+            Some(sealed) if opens && works => {
+                let place = link_place(job.id, item.number);
                 let link = keys::open_text(app, conn, place, sealed).await?;
                 Some(link.expose_secret().to_owned())
             }
@@ -118,12 +135,32 @@ async fn see(
             account: item.account,
             external_id: item.external_id,
             outcome: item.outcome,
-            detail: item.detail,
+            detail: stage.and_then(voice::job_link_over).map(str::to_owned).or(item.detail),
             link,
+            link_state: stage,
             at: item.at,
         });
     }
     Ok(seen)
+}
+
+/// How far the links are that a job made, by the numbers of its items.
+async fn stages(
+    app: &App,
+    conn: &mut PgConnection,
+    job: Uuid,
+    items: &[Item],
+) -> Result<HashMap<i64, Stage>> {
+    let made = items.iter().filter(|item| item.outcome == Some(Outcome::Done));
+    let numbers: Vec<i64> = made.map(|item| item.number).collect();
+    let links = item::links(conn, job, &numbers).await?;
+    let ids: Vec<Uuid> = links.iter().map(|(_, id)| *id).collect();
+    let relinks = store::relink::list_of(conn, &ids).await?;
+    let now = app.now();
+    let stages: HashMap<Uuid, Stage> =
+        relinks.iter().map(|one| (one.relink.id, Stage::of(&one.relink, now))).collect();
+    let known = links.into_iter().filter_map(|(number, id)| Some((number, *stages.get(&id)?)));
+    Ok(known.collect())
 }
 
 impl Row for JobOutcome {
@@ -138,6 +175,7 @@ impl Row for JobOutcome {
         "at",
         "account",
         "external_id",
+        "link_state",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -152,6 +190,7 @@ impl Row for JobOutcome {
             moment(self.at),
             self.account.clone().unwrap_or_default(),
             self.external_id.clone().unwrap_or_default(),
+            self.link_state.map(Stage::as_str).unwrap_or_default().to_owned(),
         ]
     }
 }

@@ -118,7 +118,8 @@ async fn export_stragglers(
 ///
 /// One for each customer who is not done and whose link works: `label`, `account`, `external_id`, `link`,
 /// `expires_at`, `subject` and `text`, as the relink desk writes it, with your brand's name and help contact.
-/// Regrant sends none by itself.
+/// Who is not done and has no link that could be sent stands there without an account, a link and a text, and
+/// `left_out` says why; else that is null. Regrant sends none by itself.
 #[utoipa::path(
     get,
     path = "/exports/jobs/{id}/mails",

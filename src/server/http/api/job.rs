@@ -82,7 +82,8 @@ async fn create(
 
 /// See what a job would work on
 ///
-/// How many connections, and of which clients. Nothing is done.
+/// How many connections, of which clients, how they stand, and for how many of them it can be done as they stand
+/// now; for links, also of how many of those nobody knows whose account it is. Nothing is done.
 #[utoipa::path(
     post,
     path = "/jobs/preview",
@@ -124,7 +125,8 @@ async fn get(
 /// List what came of a job
 ///
 /// Connection by connection, in the order of the job, also those that it has not come to. A link that
-/// was made is there for three days, for keys with the scope `connections:relink`.
+/// was made is there while it works, for keys with the scope `connections:relink`; `link_state` says how far it
+/// is, or how it ended. A newer link of the same connection ends it.
 #[utoipa::path(
     get,
     path = "/jobs/{id}/outcomes",
@@ -164,6 +166,8 @@ async fn stop(
 }
 
 /// Export what came of a job
+///
+/// All its outcomes. A link is in it while it works; `link_state` says how far it is, or how it ended.
 #[utoipa::path(
     get,
     path = "/exports/jobs/{id}",

@@ -26,30 +26,13 @@ pub async fn insert_chosen(conn: &mut PgConnection, job_id: Uuid, ids: &[Uuid]) 
     Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
 }
 
-/// How many of these connections are which client's, the most first.
-pub async fn shares(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Chosen>> {
+/// How many of a job's connections are which client's.
+pub async fn shares(conn: &mut PgConnection, job_id: Uuid) -> Result<Vec<Chosen>> {
     Ok(sqlx::query_as!(
         Chosen,
-        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!",
-                  bit_xor(uuid_hash_extended(n.id, 0)) AS "mark!"
-           FROM connections n JOIN clients c ON c.id = n.client_id
-           WHERE n.id = ANY ($1) GROUP BY c.id ORDER BY 3 DESC, lower(c.name)"#,
-        ids
-    )
-    .fetch_all(conn)
-    .await?)
-}
-
-/// How many of a job's connections are which client's, the most first.
-pub async fn shares_of(conn: &mut PgConnection, job_id: Uuid) -> Result<Vec<Chosen>> {
-    Ok(sqlx::query_as!(
-        Chosen,
-        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!",
-                  bit_xor(uuid_hash_extended(n.id, 0)) AS "mark!"
-           FROM job_items i
-           JOIN connections n ON n.id = i.connection_id
-           JOIN clients c ON c.id = n.client_id
-           WHERE i.job_id = $1 GROUP BY c.id ORDER BY 3 DESC, lower(c.name)"#,
+        r#"SELECT n.client_id, count(*) AS "count!", bit_xor(uuid_hash_extended(n.id, 0)) AS "mark!"
+           FROM job_items i JOIN connections n ON n.id = i.connection_id
+           WHERE i.job_id = $1 GROUP BY n.client_id"#,
         job_id
     )
     .fetch_all(conn)
@@ -191,13 +174,36 @@ pub async fn list_open(
     .collect()
 }
 
-/// The first that could not be done, in order.
-pub async fn list_failed(conn: &mut PgConnection, job_id: Uuid, limit: i64) -> Result<Vec<Item>> {
+/// Which links a job made, by these numbers of its items.
+pub async fn links(
+    conn: &mut PgConnection,
+    job_id: Uuid,
+    numbers: &[i64],
+) -> Result<Vec<(i64, Uuid)>> {
+    let rows = sqlx::query!(
+        r#"SELECT number, relink_id AS "relink_id!" FROM job_items
+           WHERE job_id = $1 AND number = ANY ($2) AND relink_id IS NOT NULL"#,
+        job_id,
+        numbers
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.number, row.relink_id)).collect())
+}
+
+/// The first that came to one of these, in order.
+pub async fn list_of(
+    conn: &mut PgConnection,
+    job_id: Uuid,
+    outcomes: &[Outcome],
+    limit: i64,
+) -> Result<Vec<Item>> {
     select!(
         "job_items i",
-        "WHERE i.job_id = $1 AND i.outcome = 'failed' ORDER BY i.number LIMIT $2",
+        "WHERE i.job_id = $1 AND i.outcome = ANY ($3) ORDER BY i.number LIMIT $2",
         job_id,
-        limit
+        limit,
+        &outcomes.iter().map(|outcome| outcome.as_str()).collect::<Vec<_>>() as &[&str]
     )
     .fetch_all(conn)
     .await?

@@ -9,7 +9,7 @@ use crate::{
         campaign::{Progress, StageCount},
         relink::Stage,
     },
-    server::store::{Result, job::Chosen},
+    server::store::Result,
 };
 
 /// How far the customers of a job are.
@@ -60,28 +60,6 @@ pub async fn list(
         after,
         stage.map(Stage::as_str),
         limit
-    )
-    .fetch_all(conn)
-    .await?)
-}
-
-/// How many of those who would get a new link are which client's, the most first.
-pub async fn shares(
-    conn: &mut PgConnection,
-    job: Uuid,
-    now: OffsetDateTime,
-) -> Result<Vec<Chosen>> {
-    Ok(sqlx::query_as!(
-        Chosen,
-        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!",
-                  bit_xor(uuid_hash_extended(n.id, 0)) AS "mark!"
-           FROM job_customers($1, $2) AS s
-           JOIN connections n ON n.id = s.connection_id
-           JOIN clients c ON c.id = n.client_id
-           WHERE s.stage <> 'done' AND NOT s.is_busy
-           GROUP BY c.id ORDER BY 3 DESC, lower(c.name)"#,
-        job,
-        now
     )
     .fetch_all(conn)
     .await?)

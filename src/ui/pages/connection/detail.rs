@@ -2,7 +2,10 @@
 //! why, the facts, what happened, what can be changed.
 
 use leptos::prelude::*;
-use leptos_router::hooks::{use_params_map, use_query_map};
+use leptos_router::{
+    hooks::{use_params_map, use_query_map},
+    params::ParamsMap,
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -20,7 +23,7 @@ use crate::{
         lifeline::Life,
         lineage::lineage as generations,
         provider::{AccessTokens, Variable},
-        relink::CreatedRelink,
+        relink::{CreatedRelink, Twins},
         voice::{self, Empty},
     },
     rpc,
@@ -50,22 +53,30 @@ use crate::{
 pub fn Detail() -> impl IntoView {
     let params = use_params_map();
     let doings = Doings::new();
+    let asked = use_query_map();
     let detail = Resource::new_blocking(
-        move || (params.with(path::id), doings.versions()),
-        |(id, _)| async move {
+        move || (params.with(path::id), asked.with(was_connected), doings.versions()),
+        |(id, connected, _)| async move {
             let Some(id) = id else { return missing("connection") };
             let detail = rpc::connection::get(id).await?;
             // Who may not make relinks has none waiting.
             let made = rpc::connection::made_relink(id).await.ok().flatten();
-            Ok((detail, made))
+            let twins = if connected { rpc::relink::others(id).await? } else { None };
+            Ok((detail, made, twins))
         },
     );
-    loaded(detail, move |(detail, made), may| show(detail, made, &may, doings))
+    loaded(detail, move |(detail, made, twins), may| show(detail, made, twins, &may, doings))
+}
+
+/// Whether somebody has just given consent.
+fn was_connected(asked: &ParamsMap) -> bool {
+    asked.get_str("connected").is_some()
 }
 
 fn show(
     detail: ConnectionDetail,
     made: Option<CreatedRelink>,
+    twins: Option<Twins>,
     may: &May,
     doings: Doings,
 ) -> AnyView {
@@ -104,7 +115,7 @@ fn show(
         {head(connection.name().to_owned(), Some(("Connections", path::CONNECTIONS)), view! {
             <StandingBadge standing/>
         })}
-        {notice(&done.items, &connection)}
+        {notice(&done.items, &connection, twins)}
         <div class="status" data-state=standing.as_str()>
             <p class="headline">{voice::headline(&connection, access_tokens, as_of)}</p>
             {device.and_then(|device| device::waiting(&device, &connection, &provider_name, as_of))}
@@ -182,16 +193,28 @@ fn show(
 }
 
 /// What the provider's consent page came to, if the browser has just been there.
-fn notice(done: &[AuditEntry], connection: &Connection) -> Option<AnyView> {
+fn notice(done: &[AuditEntry], connection: &Connection, twins: Option<Twins>) -> Option<AnyView> {
     let params = use_query_map().get_untracked();
     let said = params.get_str("said").and_then(Liveness::named);
     let which = match (params.get_str("problem"), said) {
         (Some(problem), _) => voice::Notice::of_problem(problem),
         (None, Some(said)) => voice::Notice::Said(said),
-        (None, None) if params.get_str("connected").is_some() => voice::Notice::Connected,
+        (None, None) if was_connected(&params) => voice::Notice::Connected,
         (None, None) => return None,
     };
     let page = voice::notice(which);
+    if which == voice::Notice::Connected {
+        let text = voice::connected(connection.account());
+        return Some(match twins {
+            Some(twins) => view! {
+                <Notice well=page.well title=page.title text=text>
+                    {relinks::twins(twins)}
+                </Notice>
+            }
+            .into_any(),
+            None => view! { <Notice well=page.well title=page.title text=text/> }.into_any(),
+        });
+    }
     let is_told = matches!(
         which,
         voice::Notice::Denied | voice::Notice::Failed | voice::Notice::MissingScope

@@ -128,6 +128,9 @@ pub fn actions(
             };
             button_form(doings.device, id(), label, "")
         });
+    let here = (reauthorize.is_some() || device.is_some())
+        .then(|| voice::unknown_account_here(connection, mind.is_some()))
+        .flatten();
     let refreshable = can_be_refreshed
         && matches!(
             connection.state,
@@ -174,6 +177,7 @@ pub fn actions(
         </div>
         {no_relink.map(|why| view! { <p class="sub">"No relink can be made. " {why}</p> })}
         {mind.map(|mind| view! { <p class="sub">{mind}</p> })}
+        {here.map(|here| view! { <p class="sub">{here}</p> })}
         <div aria-live="polite" data-kept="">{told}</div>
     }
     .into_any()

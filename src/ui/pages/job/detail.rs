@@ -21,7 +21,7 @@ use crate::{
             confirm::confirm,
             head::{head, link, section},
             moment::Exact,
-            notice::said,
+            notice::{said, told},
         },
         path,
         patterns::{
@@ -30,11 +30,12 @@ use crate::{
             live::{bar, live, live_on, reload, reload_every},
             load::{May, loaded, missing, unread},
             pager::Pager,
+            table::table,
         },
     },
 };
 
-/// What came of the connections. With links, it is their customers on whom it depends.
+/// What came of the connections. With links, it is their customers on whom it depends, unless each is asked for.
 #[derive(Clone, Serialize, Deserialize)]
 enum Came {
     Customers(Customers),
@@ -50,20 +51,20 @@ pub fn Detail() -> impl IntoView {
             let id = params.with(path::id);
             let page = asked
                 .with(|asked| (path::stage(asked), path::stage_unread(asked), path::paging(asked)));
-            (id, page, stop.version.get())
+            (id, page, asked.with(path::shows_each), stop.version.get())
         },
-        |(id, (stage, odd, paging), _)| async move {
+        |(id, (stage, odd, paging), each, _)| async move {
             let Some(id) = id else { return missing("job") };
             if let Some(odd) = odd {
                 return unread(&odd);
             }
             let job = rpc::job::get(id).await?;
-            let failed = match job.failed {
+            let failed = match without(&job) {
                 0 => Vec::new(),
                 _ => rpc::job::failed(id).await?,
             };
             let came = match job.action {
-                Action::Relink => {
+                Action::Relink if !each => {
                     Came::Customers(rpc::campaign::progress(id, stage, paging).await?)
                 }
                 _ => Came::Outcomes(rpc::job::outcomes(id, paging).await?),
@@ -83,6 +84,10 @@ pub fn Detail() -> impl IntoView {
         let title = voice::job_name(&job);
         let stage = asked.with_untracked(path::stage);
         let waits = customers.as_ref().is_some_and(|all| all.progress.stragglers() > 0);
+        let other = (job.action == Action::Relink).then(|| match customers {
+            Some(_) => link(path::job_each(job.id), "", "What came of each connection"),
+            None => link(path::job(job.id), "", "How far the customers are"),
+        });
         let customers = customers.map(|customers| {
             let far = far(&job, customers, stage, &may);
             section("Customers", "", live_on("customers", "relinks", far))
@@ -108,13 +113,29 @@ pub fn Detail() -> impl IntoView {
             {live("job-stop", moves, stop)}
             {customers}
             {live("job-outcomes", moves, view! {
+                {other.map(|other| view! { <p class="more">{other}</p> })}
                 {files(&job)}
                 {(!failed.is_empty() && !shows_all)
-                    .then(|| section("What could not be done", "", problems(failed, job.failed)))}
+                    .then(|| section(without_title(&job), "", problems(failed, &job)))}
                 {outcomes.map(|page| section("What came of each", "", all(page)))}
             })}
         }
     })
+}
+
+/// How many are listed by themselves, since it was not done for them. Whoever got no link may need somebody.
+fn without(job: &Job) -> i64 {
+    match job.action {
+        Action::Relink => job.skipped + job.failed,
+        _ => job.failed,
+    }
+}
+
+fn without_title(job: &Job) -> &'static str {
+    match job.action {
+        Action::Relink => "Who got no link",
+        _ => "What could not be done",
+    }
 }
 
 /// Whose stragglers it is for, and what its links ask for.
@@ -152,10 +173,10 @@ fn far(job: &Job, customers: Customers, shown: Option<Stage>, may: &May) -> AnyV
     let mails =
         (progress.has_links() && may.allows(Permission::ConnectionsRelink)).then(|| mails(id));
     let all_done = !waits && progress.total > 0;
-    let told = voice::campaign(&progress);
+    let text = voice::campaign(&progress);
     let told = match all_done {
-        true => said(true, told),
-        false => view! { <p class="campaign-told">{told}</p> }.into_any(),
+        true => said(true, text),
+        false => view! { <p class="campaign-told">{text}</p> }.into_any(),
     };
     view! {
         <div role="status">{told}</div>
@@ -201,7 +222,7 @@ fn mails(id: Uuid) -> AnyView {
 /// What is said aloud is said once, at the end.
 fn progress(job: &Job) -> AnyView {
     let (well, text) = voice::job(job);
-    let (on_the_way, told) = if job.is_running() { (Some(text), None) } else { (None, Some(text)) };
+    let (on_the_way, over) = if job.is_running() { (Some(text), None) } else { (None, Some(text)) };
     let going = on_the_way.map(|text| {
         view! {
             <p>{text}</p>
@@ -211,7 +232,7 @@ fn progress(job: &Job) -> AnyView {
     });
     view! {
         {going}
-        <div role="status">{told.map(|text| said(well, text))}</div>
+        <div role="status">{over.map(|text| told(well, text))}</div>
     }
     .into_any()
 }
@@ -226,7 +247,7 @@ fn files(job: &Job) -> AnyView {
         }
     };
     let what = match job.action {
-        Action::Relink => "Each link, and what came of each connection, as a file:",
+        Action::Relink => "Each link that works, and what came of each connection, as a file:",
         _ => "What came of each connection, as a file:",
     };
     view! {
@@ -249,9 +270,9 @@ fn all(page: Page<JobOutcome>) -> AnyView {
         view! {
             <tr>
                 <td>{connection(&outcome)}</td>
-                <td>{outcome.client}</td>
+                <td>{outcome.client.clone()}</td>
                 <td>
-                    {voice::job_outcome(outcome.outcome)}
+                    {voice::job_outcome(&outcome)}
                     {outcome.detail.map(|detail| view! { <p class="sub">{detail}</p> })}
                 </td>
                 <td>{outcome.at.map(|at| view! { <Exact at=at/> })}</td>
@@ -259,26 +280,19 @@ fn all(page: Page<JobOutcome>) -> AnyView {
         }
     });
     view! {
-        <div class="scroll" tabindex="0" role="region" aria-label="What came of each">
-            <table class="table">
-                <thead>
-                    <tr>
-                        <th scope="col">"Connection"</th>
-                        <th scope="col">"Client"</th>
-                        <th scope="col">"What came of it"</th>
-                        <th scope="col">"When"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows.collect::<Vec<_>>()}</tbody>
-            </table>
-        </div>
+        {table(
+            "What came of each",
+            &["Connection", "Client", "What came of it", "When"],
+            rows.collect::<Vec<_>>(),
+        )}
         <Pager next=page.next/>
     }
     .into_any()
 }
 
-fn problems(shown: Vec<JobOutcome>, failed: i64) -> AnyView {
-    let more = usize::try_from(failed).unwrap_or_default().saturating_sub(shown.len());
+fn problems(shown: Vec<JobOutcome>, job: &Job) -> AnyView {
+    let title = without_title(job);
+    let more = usize::try_from(without(job)).unwrap_or_default().saturating_sub(shown.len());
     let rows = shown.into_iter().map(|outcome| {
         view! {
             <tr>
@@ -289,18 +303,7 @@ fn problems(shown: Vec<JobOutcome>, failed: i64) -> AnyView {
         }
     });
     view! {
-        <div class="scroll" tabindex="0" role="region" aria-label="What could not be done">
-            <table class="table">
-                <thead>
-                    <tr>
-                        <th scope="col">"Connection"</th>
-                        <th scope="col">"Client"</th>
-                        <th scope="col">"Why"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows.collect::<Vec<_>>()}</tbody>
-            </table>
-        </div>
+        {table(title, &["Connection", "Client", "Why"], rows.collect::<Vec<_>>())}
         {(more > 0).then(|| view! { <p class="quiet">{format!("And {more} more.")}</p> })}
     }
     .into_any()

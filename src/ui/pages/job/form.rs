@@ -146,6 +146,11 @@ fn confirm(
         Action::Relink => relinks(asked, preview, relink),
         _ => others(asked, preview, create),
     };
+    let possible = voice::job_possible(action, selection).map(|text| format!(" {text}"));
+    let alive = (action == Action::Relink && selection.possible > 0)
+        .then(|| voice::job_alive(&selection.standings))
+        .flatten()
+        .map(|text| format!(" {text}"));
     let clients = selection
         .clients
         .iter()
@@ -164,8 +169,11 @@ fn confirm(
             ". "
             {meaning}
         </p>
+        <p>{voice::job_standings(&selection.standings)} {possible} {alive}</p>
         {(!selection.refused.is_empty())
             .then(|| said(false, voice::job_refused(&selection.refused)))}
+        {(selection.unknown_accounts > 0)
+            .then(|| said(false, voice::job_unknown_accounts(selection.unknown_accounts)))}
         {form}
         <div class="scroll" tabindex="0" role="region" aria-label="Clients">
             <table class="table is-narrow">
@@ -260,7 +268,7 @@ fn buttons(
     pending: Signal<bool>,
     weight: &'static str,
 ) -> AnyView {
-    let label = voice::job_press(asked.action, selection.total);
+    let label = voice::job_press(asked.action, selection.possible);
     view! {
         <div class="actions">
             <Submit label=label pending=pending weight=weight/>

@@ -20,6 +20,7 @@ use crate::{
             live::{live, reload},
             load::loaded,
             pager::Pager,
+            table::table,
         },
     },
 };
@@ -36,7 +37,7 @@ pub fn List() -> impl IntoView {
                 link(path::CONNECTIONS, "button", "To the connections"),
             ))
         } else {
-            Either::Right(table(page.items))
+            Either::Right(all(page.items))
         };
         view! {
             {head("Jobs", Some(("Connections", path::CONNECTIONS)), ())}
@@ -47,7 +48,7 @@ pub fn List() -> impl IntoView {
     })
 }
 
-fn table(jobs: Vec<Job>) -> AnyView {
+fn all(jobs: Vec<Job>) -> AnyView {
     let rows = jobs.into_iter().map(|job| {
         let (_, text) = voice::job(&job);
         let name = voice::job_name(&job);
@@ -65,20 +66,6 @@ fn table(jobs: Vec<Job>) -> AnyView {
             </tr>
         }
     });
-    view! {
-        <div class="scroll" tabindex="0" role="region" aria-label="Jobs">
-            <table class="table">
-                <thead>
-                    <tr>
-                        <th scope="col">"Job"</th>
-                        <th scope="col">"How it stands"</th>
-                        <th scope="col">"Asked for by"</th>
-                        <th scope="col">"Begun"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows.collect::<Vec<_>>()}</tbody>
-            </table>
-        </div>
-    }
-    .into_any()
+    let headings = ["Job", "How it stands", "Asked for by", "Begun"];
+    table("Jobs", &headings, rows.collect::<Vec<_>>())
 }

@@ -8,9 +8,8 @@ use uuid::Uuid;
 use crate::{
     domain::{
         access::Permission,
-        campaign::SecretShare,
+        campaign::{Concern, SecretShare},
         connection::ConnectionFilter,
-        job::Share,
         page::Count,
         voice::{self, Occasion},
     },
@@ -21,7 +20,10 @@ use crate::{
             moment::day_or_never,
         },
         path,
-        patterns::load::{May, loaded},
+        patterns::{
+            load::{May, loaded},
+            table::narrow_table,
+        },
     },
 };
 
@@ -94,7 +96,7 @@ fn spans(since: Option<&str>, from: OffsetDateTime) -> AnyView {
 /// Whom an occasion concerns, client by client, and the way to their links.
 fn concerned(
     occasion: Occasion,
-    shares: Vec<Share>,
+    shares: Vec<Concern>,
     filter: impl Fn(Option<Uuid>) -> ConnectionFilter,
     may: &May,
 ) -> AnyView {
@@ -103,8 +105,8 @@ fn concerned(
     }
     let makes = may.allows(Permission::ConnectionsRelink);
     let name = voice::occasion_name(occasion);
-    let total: i64 = shares.iter().map(|share| share.count).sum();
-    let all = (makes && shares.len() > 1).then(|| {
+    let total: i64 = shares.iter().map(|share| share.possible).sum();
+    let all = (makes && shares.len() > 1 && total > 0).then(|| {
         let label = format!("Create links for all {}", voice::grouped(total));
         view! {
             <p class="actions">
@@ -117,11 +119,17 @@ fn concerned(
         .map(|share| {
             let filter = filter(Some(share.client_id));
             let count = voice::connections(Count::Exactly(share.count));
-            let begin = makes.then(|| begin(name, &filter, &count, &share.client));
+            let links = voice::connections(Count::Exactly(share.possible));
+            let begin =
+                (makes && share.possible > 0).then(|| begin(name, &filter, &links, &share.client));
+            let minded = voice::concern(occasion, &share)
+                .into_iter()
+                .map(|text| view! { <p class="sub">{text}</p> })
+                .collect::<Vec<_>>();
             view! {
                 <tr>
                     <td>{share.client}</td>
-                    <td>{link(path::connections(&filter), "", count)}</td>
+                    <td>{link(path::connections(&filter), "", count)} {minded}</td>
                     <td>{begin}</td>
                 </tr>
             }
@@ -129,18 +137,7 @@ fn concerned(
         .collect::<Vec<_>>();
     view! {
         <p class="lead">{voice::occasion(occasion)}</p>
-        <div class="scroll" tabindex="0" role="region" aria-label=name>
-            <table class="table is-narrow">
-                <thead>
-                    <tr>
-                        <th scope="col">"Client"</th>
-                        <th scope="col">"Connections"</th>
-                        <th scope="col">"What to do"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
+        {narrow_table(name, &["Client", "Connections", "What to do"], rows)}
         {all}
     }
     .into_any()
@@ -193,20 +190,17 @@ fn with_their_secret(shares: Vec<SecretShare>, may: &May) -> AnyView {
         .collect::<Vec<_>>();
     view! {
         <p class="lead">{voice::occasion(Occasion::Secret)}</p>
-        <div class="scroll" tabindex="0" role="region" aria-label=name>
-            <table class="table is-narrow">
-                <thead>
-                    <tr>
-                        <th scope="col">"Client"</th>
-                        <th scope="col">"Connections"</th>
-                        <th scope="col">"Secret replaced"</th>
-                        <th scope="col">"Came to need a person"</th>
-                        <th scope="col">"What to do"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
+        {narrow_table(
+            name,
+            &[
+                "Client",
+                "Connections",
+                "Secret replaced",
+                "Came to need a person",
+                "What to do",
+            ],
+            rows,
+        )}
     }
     .into_any()
 }

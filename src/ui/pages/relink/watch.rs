@@ -6,7 +6,7 @@ use leptos_router::hooks::use_params_map;
 use crate::{
     domain::{
         access::Permission,
-        relink::{HandedRelink, RelinkDetail, Stage},
+        relink::{HandedRelink, RelinkDetail, Stage, Twins},
         voice,
     },
     rpc::{
@@ -23,7 +23,7 @@ use crate::{
             action::{Doing, button_form, hidden},
             live::{live_on, reload},
             load::{May, loaded, missing},
-            relinks::{advice, hand_over, steps},
+            relinks::{advice, hand_over, steps, twins},
         },
     },
 };
@@ -38,16 +38,23 @@ pub fn Watch() -> impl IntoView {
         |(id, _)| async move {
             let Some(id) = id else { return missing("relink") };
             let detail = rpc::relink::detail(id).await?;
+            let others = match detail.entry.stage {
+                Stage::Done => rpc::relink::others(detail.entry.relink.connection_id).await?,
+                _ => None,
+            };
             // Who may not make links has none waiting.
-            Ok((detail, rpc::relink::handed(id).await.ok().flatten()))
+            Ok((detail, rpc::relink::handed(id).await.ok().flatten(), others))
         },
     );
-    loaded(relink, move |(detail, handed), may| show(detail, handed, &may, create, revoke))
+    loaded(relink, move |(detail, handed, others), may| {
+        show(detail, handed, others, &may, create, revoke)
+    })
 }
 
 fn show(
     detail: RelinkDetail,
     handed: Option<HandedRelink>,
+    others: Option<Twins>,
     may: &May,
     create: Doing<Create>,
     revoke: Doing<Revoke>,
@@ -71,6 +78,7 @@ fn show(
     });
     let standing = view! {
         {advice(&entry, as_of)}
+        {others.map(|others| view! { <p>{twins(others)}</p> })}
         {steps(&entry.relink, as_of)}
         <div class="actions">
             {(stage == Stage::Done)

@@ -236,7 +236,8 @@ pub struct AuthorizationUrl {
 
 /// Authorize a connection again, in place
 ///
-/// Same connection, next generation; another account is refused.
+/// Same connection, next generation; another account is refused. Where nobody knows whose account it is (`account_id`
+/// is null), whoever consents becomes it.
 #[utoipa::path(
     post,
     path = "/connections/{id}/authorize",

@@ -6,9 +6,77 @@ use uuid::Uuid;
 
 use super::Found;
 use crate::{
-    domain::campaign::SecretShare,
-    server::store::{Result, job::Chosen},
+    domain::{
+        campaign::SecretShare,
+        client,
+        connection::{GrantType, SOON, Standing, StateName},
+    },
+    server::store::{Error, Result},
 };
+
+/// Some connections of one client that stand alike.
+pub struct Alike {
+    pub client_id: Uuid,
+    pub client: String,
+    pub client_state: client::StateName,
+    /// The provider's slug.
+    pub provider: String,
+    pub count: i64,
+    /// Another one when others are chosen.
+    pub mark: i64,
+    pub state: StateName,
+    pub standing: Standing,
+    pub grant_type: GrantType,
+    pub has_refresh_token: bool,
+    /// Switched off one by one.
+    pub rests: bool,
+    /// Whether consent of another account is refused.
+    pub is_bound: bool,
+    /// Whether nobody knows whose they are.
+    pub is_unknown: bool,
+    /// They had nothing that could be renewed, or were imported with what has never worked here.
+    pub never_renewed: bool,
+}
+
+struct AlikeRow {
+    client_id: Uuid,
+    client: String,
+    client_state: String,
+    provider: String,
+    count: i64,
+    mark: i64,
+    state: String,
+    standing: String,
+    grant_type: String,
+    has_refresh_token: bool,
+    rests: bool,
+    is_bound: bool,
+    is_unknown: bool,
+    never_renewed: bool,
+}
+
+impl TryFrom<AlikeRow> for Alike {
+    type Error = Error;
+
+    fn try_from(row: AlikeRow) -> Result<Self> {
+        Ok(Self {
+            client_id: row.client_id,
+            client: row.client,
+            client_state: row.client_state.parse()?,
+            provider: row.provider,
+            count: row.count,
+            mark: row.mark,
+            state: row.state.parse()?,
+            standing: row.standing.parse()?,
+            grant_type: row.grant_type.parse()?,
+            has_refresh_token: row.has_refresh_token,
+            rests: row.rests,
+            is_bound: row.is_bound,
+            is_unknown: row.is_unknown,
+            never_renewed: row.never_renewed,
+        })
+    }
+}
 
 macro_rules! execute {
     ($first:literal $(+ $more:literal)* $(, $argument:expr)*) => {
@@ -16,25 +84,100 @@ macro_rules! execute {
     };
 }
 
-macro_rules! chosen {
+macro_rules! rows {
     ($first:literal $(+ $more:literal)* $(, $argument:expr)*) => {
-        sqlx::query_as!(Chosen, $first $(+ $more)* $(, $argument)*)
+        sqlx::query_as!(AlikeRow, $first $(+ $more)* $(, $argument)*)
     };
 }
 
-/// How many are which client's, the most first.
-pub async fn shares(conn: &mut PgConnection, found: &Found) -> Result<Vec<Chosen>> {
-    Ok(filtered!(
-        chosen,
-        found.wanted,
-        i64::MAX,
-        r#"SELECT c.id AS client_id, c.name AS client, count(*) AS "count!",
-                  bit_xor(uuid_hash_extended(n.id, 0)) AS "mark!"
-           FROM connections n JOIN clients c ON c.id = n.client_id WHERE "#,
-        " GROUP BY c.id ORDER BY 3 DESC, lower(c.name) LIMIT $17"
-    )
-    .fetch_all(conn)
-    .await?)
+/// Asks for connections `n` of clients `c` by how they stand. Where they come from is for `$then`, which is given
+/// what is asked for. The rule of `Connection::standing` stands here for rows.
+macro_rules! alike {
+    ($then:ident, $now:literal, $soon:literal $(, $rest:ident)*) => {
+        $then!(
+            r#"SELECT c.id AS client_id, c.name AS client, c.state AS client_state, c.provider,
+                  count(*) AS "count!", bit_xor(uuid_hash_extended(n.id, 0)) AS "mark!", n.state,
+                  CASE WHEN n.state = 'disconnected' THEN 'disconnected'
+                       WHEN n.paused_at IS NOT NULL OR c.state = 'disabled' THEN 'paused'
+                       WHEN c.state <> 'ready' THEN 'client-refused'
+                       WHEN n.state IN ('active', 'retrying', 'in_doubt') AND c.paused_until > "#
+                + $now
+                + r#"
+                            AND n.due_at < c.paused_until THEN 'paused'
+                       WHEN n.state = 'pending' THEN 'pending'
+                       WHEN n.state = 'needs_reauth' THEN 'needs-person'
+                       WHEN n.state <> 'active' THEN 'retrying'
+                       WHEN n.needs_human_by <= "#
+                + $soon
+                + r#" THEN 'soon'
+                       ELSE 'alive' END AS "standing!",
+                  n.grant_type, n.has_refresh_token, n.paused_at IS NOT NULL AS "rests!",
+                  n.account_id IS NOT NULL AS "is_bound!",
+                  coalesce(n.account_label, n.account_id) IS NULL AS "is_unknown!",
+                  coalesce(n.reason = 'no_refresh_token', false)
+                      OR (n.grant_type = 'import' AND n.generation = 1) AS "never_renewed!""#
+            $(, $rest)*
+        )
+    };
+}
+
+macro_rules! of_filter {
+    ($first:literal $(+ $more:literal)*, $wanted:ident) => {
+        filtered!(
+            rows,
+            $wanted,
+            i64::MAX,
+            $first $(+ $more)* + " FROM connections n JOIN clients c ON c.id = n.client_id WHERE ",
+            " GROUP BY c.id, n.state, 8, n.grant_type, n.has_refresh_token, 11, 12, 13, 14 LIMIT $17"
+        )
+    };
+}
+
+macro_rules! of_stragglers {
+    ($first:literal $(+ $more:literal)*, $job:ident, $now:ident, $soon:ident) => {
+        rows!(
+            $first $(+ $more)* + " FROM job_customers($1, $2) AS s
+             JOIN connections n ON n.id = s.connection_id
+             JOIN clients c ON c.id = n.client_id
+             WHERE s.stage <> 'done' AND NOT s.is_busy
+             GROUP BY c.id, n.state, 8, n.grant_type, n.has_refresh_token, 11, 12, 13, 14",
+            $job,
+            $now,
+            $soon
+        )
+    };
+}
+
+/// How many of each client's stand how. Asked within a transaction.
+pub async fn alike(conn: &mut PgConnection, found: &Found) -> Result<Vec<Alike>> {
+    let wanted = &found.wanted;
+    let_sort(conn, false).await?;
+    let rows = alike!(of_filter, "$20", "$19", wanted).fetch_all(&mut *conn).await?;
+    let_sort(conn, true).await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// The same of those who would get a new link instead of the one that a job made them.
+pub async fn alike_stragglers(
+    conn: &mut PgConnection,
+    job: Uuid,
+    now: OffsetDateTime,
+) -> Result<Vec<Alike>> {
+    let soon = now + SOON;
+    let_sort(conn, false).await?;
+    let rows = alike!(of_stragglers, "$2", "$3", job, now, soon).fetch_all(&mut *conn).await?;
+    let_sort(conn, true).await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Whether what follows in the transaction may sort. What stands alike makes a few groups; the planner takes them
+/// for nearly as many as there are rows, and would sort all of these on disk rather than count as it goes.
+async fn let_sort(conn: &mut PgConnection, may: bool) -> Result<()> {
+    let value = if may { "on" } else { "off" };
+    sqlx::query!("SELECT set_config('enable_sort', $1, true) AS sorts", value)
+        .fetch_one(conn)
+        .await?;
+    Ok(())
 }
 
 /// How many connections each of some clients has, and how many of them came to need a person around the time at

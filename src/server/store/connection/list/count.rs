@@ -20,6 +20,15 @@ pub struct Found {
     pub count: Option<i64>,
 }
 
+impl Found {
+    /// These, whatever they are.
+    pub fn of(ids: &[Uuid], now: OffsetDateTime) -> Self {
+        let mut wanted = Wanted::of(&ConnectionFilter::default(), None, now);
+        wanted.ids = Some(ids.to_vec());
+        Self { wanted, count: i64::try_from(ids.len()).ok() }
+    }
+}
+
 /// Finds out how many connections a filter lets through now. `clients`: those that are asked for.
 pub async fn count(
     conn: &mut PgConnection,
