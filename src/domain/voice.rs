@@ -39,7 +39,7 @@ pub use client::{
     next_secret, replace_at_once, sample_refused, unread_field, unreadable_expiry,
 };
 pub use connection::{
-    GENERATION, LINEAGE, Next, client_pause, comes_by, consented, device, drift, grant_type,
+    GENERATION, LINEAGE, NOT_NAMED, Next, client_pause, comes_by, consented, device, drift, grant_type,
     headline, in_short, meaning, next, no_moment, ran_out, reason, reason_name, state_name, told,
     why,
 };
@@ -55,7 +55,7 @@ pub use job::{
 };
 pub use lifeline::{lifeline, mark};
 pub use list::{FILTER_SAVED, connections, grouped, sort, unread};
-pub use moment::{ago, day, exact, relative, span, stretch, until};
+pub use moment::{ago, by, day, exact, relative, span, stretch, until};
 pub use outcome::{
     AWAY, COPIED, NOT_COPIED, Notice, OTHER_SCOPES, Page, UNDONE, consent_failed, held, notice,
     see_fields, stale, unsaved,
