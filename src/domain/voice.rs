@@ -39,14 +39,15 @@ pub use client::{
     next_secret, replace_at_once, sample_refused, unread_field, unreadable_expiry,
 };
 pub use connection::{
-    GENERATION, LINEAGE, NOT_NAMED, Next, client_pause, comes_by, consented, device, drift, grant_type,
-    headline, in_short, meaning, next, no_moment, ran_out, reason, reason_name, state_name, told,
-    why,
+    GENERATION, IMPORTED, LINEAGE, NOT_NAMED, Next, client_pause, comes_by, consented, device,
+    drift, grant_type, headline, in_short, meaning, next, no_moment, ran_out, reason, reason_name,
+    state_name, told, why,
 };
 pub use done::done;
 pub use empty::{Empty, empty};
 pub use import::{
-    ACCESS_TOKEN_WANTED, ZERO_EXPIRY, expiry_wanted, import, import_after_trial, nothing_read,
+    ACCESS_TOKEN_WANTED, IMPORT_COLUMNS, Tone, ZERO_EXPIRY, expiry_wanted, import,
+    import_after_trial, import_in_short, nothing_read,
 };
 pub use job::{
     job, job_action, job_broke_off, job_changed, job_customer_busy, job_deed, job_disconnected,

@@ -227,6 +227,9 @@ pub fn consented(generation: i64, by_relink: bool) -> &'static str {
     }
 }
 
+/// How an import brought a generation.
+pub const IMPORTED: &str = "with an import";
+
 /// What came of asking for consent on another device; nothing where there is nothing to say.
 pub fn device(state: DeviceState, provider: &str) -> Option<String> {
     Some(match state {

@@ -197,7 +197,8 @@ fn all() -> Vec<String> {
     said.extend([first_consents(1), first_consents(2), client_paused(AS_OF)]);
     said.extend([unseen_ends(1), unseen_ends(2), UNKNOWN_ACCOUNT.into()]);
     for by_relink in [false, true] {
-        let consent = Consent { generation: 2, at: AS_OF, by_relink, fingerprint: None };
+        let (at, by_import, fingerprint) = (AS_OF, false, None);
+        let consent = Consent { generation: 2, at, by_relink, by_import, fingerprint };
         said.push(comes_by(&connection(State::Active), &[consent]));
         said.extend([1, 2].map(|generation| consented(generation, by_relink).into()));
     }
@@ -532,7 +533,10 @@ fn what_was_over_when_it_was_imported_is_told_from_its_end() {
         ..connection(State::NeedsReauth { reason: Reason::NoRefreshToken, since: AS_OF })
     };
     let said = why(&one, "Cronofy", false, AS_OF);
-    assert!(said.contains("ran out 6 hours ago, and the import brought no refresh token"), "{said}");
+    assert!(
+        said.contains("ran out 6 hours ago, and the import brought no refresh token"),
+        "{said}"
+    );
     assert_eq!(headline(&one, false, AS_OF), "Has needed a person for 6 hours.");
     assert!(in_short(&one, false, AS_OF).contains("6 hours ago"));
     assert_eq!(Life::of(&one, &[], AS_OF).dead_since, one.access_expires_at);

@@ -16,7 +16,7 @@ pub struct Unread {
 
 /// What of a [`connection_filter`] can't be read. Any text can, where text is asked for.
 pub fn connection_unread(params: &ParamsMap) -> Option<Unread> {
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 14] = [
         "standing",
         "state",
         "reason",
@@ -29,6 +29,7 @@ pub fn connection_unread(params: &ParamsMap) -> Option<Unread> {
         "needs_human_before",
         "dead_since",
         "drift",
+        "import",
         "sort",
     ];
     let filter = connection_filter(params);
@@ -80,6 +81,7 @@ pub fn filter_pairs(filter: &ConnectionFilter) -> impl Iterator<Item = (&'static
         time("needs_human_before", filter.needs_human_before),
         filter.drift.then(|| ("drift", "true".to_owned())),
         time("dead_since", filter.dead_since),
+        filter.import.map(|id| ("import", id.to_string())),
         filter.sort.map(|sort| ("sort", sort.as_str().to_owned())),
     ]
     .into_iter()
@@ -107,6 +109,7 @@ pub fn connection_filter(params: &ParamsMap) -> ConnectionFilter {
         needs_human_before: moment(params, "needs_human_before"),
         drift: parsed(params, "drift").unwrap_or_default(),
         dead_since: moment(params, "dead_since"),
+        import: parsed(params, "import"),
         sort: parsed(params, "sort"),
     }
 }
@@ -213,6 +216,7 @@ mod tests {
             needs_human_before: Some(datetime!(2026-03-01 12:30:01 UTC)),
             drift: true,
             dead_since: Some(datetime!(2026-02-28 0:00:30 UTC)),
+            import: Some(Uuid::from_u128(8)),
             sort: Some(crate::domain::connection::Sort::Refreshed),
         };
         let pairs: ParamsMap =
@@ -235,6 +239,7 @@ mod tests {
             ("needs_human_after", "2026-13-01"),
             ("dead_since", "yesterday"),
             ("drift", "perhaps"),
+            ("import", "the first"),
             ("sort", "colour"),
         ] {
             assert_eq!(unread(&[("q", "a"), (name, value)]), Some((name, value.to_owned())));
