@@ -142,7 +142,7 @@ async fn an_import_leads_to_what_it_brought(pool: PgPool) {
     let program = world.program(&[Scope::ConnectionsWrite, Scope::ConnectionsRead]).await;
     let row = |id: &str| line(id, &json!({ "access_token": id, "expires_in": 3600 }));
     let first = send(&program, client, "", NDJSON, row("ours-1") + &row("ours-2")).await.ok();
-    let second = send(&program, client, "", NDJSON, row("theirs")).await.ok();
+    let second = send(&program, client, "", NDJSON, row("foreign-1")).await.ok();
     world.import(client).await;
     let tried = send(&program, client, "?dry_run=true", NDJSON, row("more")).await.ok();
     let id = first["id"].as_str().unwrap();
@@ -157,15 +157,15 @@ async fn an_import_leads_to_what_it_brought(pool: PgPool) {
     assert_eq!(names(format!("import={id}")).await, ["ours-1", "ours-2"]);
     for (also, found) in [
         ("external_id=ours-2", vec!["ours-2"]),
-        ("external_id=theirs", vec![]),
+        ("external_id=foreign-1", vec![]),
         ("q=ours-1", vec!["ours-1"]),
-        ("q=theirs", vec![]),
+        ("q=foreign-1", vec![]),
         ("standing=soon&sort=label", vec!["ours-1", "ours-2"]),
         ("state=pending", vec![]),
     ] {
         assert_eq!(names(format!("import={id}&{also}")).await, found, "{also}");
     }
-    assert_eq!(names(format!("import={}", second["id"].as_str().unwrap())).await, ["theirs"]);
+    assert_eq!(names(format!("import={}", second["id"].as_str().unwrap())).await, ["foreign-1"]);
     assert!(names(format!("import={}", tried["id"].as_str().unwrap())).await.is_empty());
 
     let to = format!("href=\"/connections?import={id}\"");
@@ -176,7 +176,7 @@ async fn an_import_leads_to_what_it_brought(pool: PgPool) {
     assert!(told.contains(&to) && told.contains("See them"), "it stands in the list: {told}");
     let mut support = world.sign_in(Role::Support).await;
     let list = support.get(&format!("/connections?import={id}")).await.text;
-    assert!(list.contains("ours-1") && !list.contains("theirs"), "{list}");
+    assert!(list.contains("ours-1") && !list.contains("foreign-1"), "{list}");
     assert!(list.contains("name=\"import\""), "what is asked besides is asked of it: {list}");
 }
 
