@@ -177,6 +177,10 @@ for (const [script, width, colorScheme] of [[true, 1440, "light"], [false, 390, 
     await page.getByRole("button", { name: "Import it now" }).click();
     await expect(page.getByText("Done: 1 of 2 rows imported.").first()).toBeVisible();
     await expect(page.getByText("1 row has a problem and was left out.").first()).toBeVisible();
+    await expect(page.getByText("1 of them brings no refresh token: it needs a person by").first()).toBeVisible();
+    await page.getByRole("link", { name: "See the connections that came of it" }).click();
+    await expect(page.getByText("1 connection", { exact: true }).first()).toBeVisible();
+    await expect(page.getByText(`file-${script}`).first()).toBeVisible();
     await context.close();
   });
 }

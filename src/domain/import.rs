@@ -31,6 +31,19 @@ pub struct Import {
     /// Of those, the ones whose access token is over. It is renewed at once where that can be done without a
     /// person.
     pub expired: i64,
+    /// Of those, the ones that nothing renews and whose access token ends: each needs a person then.
+    #[serde(default)]
+    pub ending: i64,
+    /// When the first of them does.
+    #[serde(with = "time::serde::rfc3339::option", default)]
+    pub first_end_at: Option<OffsetDateTime>,
+    /// When the last of them does.
+    #[serde(with = "time::serde::rfc3339::option", default)]
+    pub last_end_at: Option<OffsetDateTime>,
+    /// Of those, the ones whose token response names an account where the provider is not believed to have written
+    /// it: that is not used, and whose they are is not known by it.
+    #[serde(default)]
+    pub unverified: i64,
     /// Rows whose `external_id` the client has already.
     pub skipped: i64,
     /// Rows with a problem.
@@ -53,6 +66,11 @@ impl Import {
     /// Whether it was tried, and something of it would become connections.
     pub fn is_rehearsed(&self) -> bool {
         self.dry_run && self.state == ImportState::Done && self.imported > 0
+    }
+
+    /// Whether there are connections that came of it.
+    pub fn brought_any(&self) -> bool {
+        !self.dry_run && self.imported > 0
     }
 
     /// How many more rows have a problem than those whose problems are kept. A row may have several.

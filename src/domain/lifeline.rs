@@ -61,10 +61,6 @@ pub enum Reach {
 
 impl Life {
     pub fn of(connection: &Connection, attempts: &[Attempt], as_of: OffsetDateTime) -> Self {
-        let dead_since = match connection.state {
-            State::NeedsReauth { since, .. } => Some(since),
-            _ => None,
-        };
         let living = matches!(
             connection.state,
             State::Active | State::Retrying { .. } | State::InDoubt { .. }
@@ -82,7 +78,7 @@ impl Life {
             due_at: connection.refresh_at(as_of).filter(|_| living),
             needs_human_by: connection.needs_human_by.filter(|_| living),
             reach,
-            dead_since,
+            dead_since: connection.dead_since(),
             tries: attempts
                 .iter()
                 .filter_map(|attempt| {

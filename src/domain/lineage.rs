@@ -5,13 +5,14 @@ use time::OffsetDateTime;
 
 use super::attempt::Attempt;
 
-/// A consent that brought tokens.
+/// A consent that brought tokens; or the import that did, which stands for one given elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consent {
     pub generation: i64,
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
     pub by_relink: bool,
+    pub by_import: bool,
     /// Of the refresh token, while it is held.
     pub fingerprint: Option<String>,
 }
@@ -37,6 +38,7 @@ pub enum Came<'a> {
     Consent {
         by_relink: bool,
     },
+    Import,
 }
 
 /// The generations that these attempts and consents brought, the newest first.
@@ -60,7 +62,10 @@ pub fn lineage<'a>(attempts: &'a [Attempt], consents: &'a [Consent]) -> Vec<Gene
             number: consent.generation,
             at: consent.at,
             fingerprint: consent.fingerprint.as_deref().or(sent),
-            came: Came::Consent { by_relink: consent.by_relink },
+            came: match consent.by_import {
+                true => Came::Import,
+                false => Came::Consent { by_relink: consent.by_relink },
+            },
         }
     });
     let mut all: Vec<Generation<'_>> = refreshed.chain(consented).collect();
@@ -106,9 +111,10 @@ mod tests {
             generation,
             at: AT,
             by_relink,
+            by_import: generation == 1,
             fingerprint: (generation == 5).then(|| "e".into()),
         };
-        let consents = [by(5, false), by(3, true)];
+        let consents = [by(5, false), by(3, true), by(1, false)];
         let told: Vec<_> = lineage(&attempts, &consents)
             .into_iter()
             .map(|one| (one.number, one.fingerprint, one.came))
@@ -121,6 +127,7 @@ mod tests {
                 (4, Some("d"), refreshed(3, "c")),
                 (3, Some("c"), Came::Consent { by_relink: true }),
                 (2, Some("b"), refreshed(1, "a")),
+                (1, Some("a"), Came::Import),
             ]
         );
     }

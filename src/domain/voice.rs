@@ -24,6 +24,7 @@ mod people;
 mod provider;
 mod relink;
 mod token;
+mod tone;
 pub mod visitor;
 
 pub use attempt::{attempt, error_class, lost, trigger, verdict};
@@ -40,14 +41,15 @@ pub use client::{
     unread_field, unreadable_expiry,
 };
 pub use connection::{
-    GENERATION, LINEAGE, Next, client_pause, comes_by, consented, device, drift, grant_type,
-    headline, in_short, meaning, next, no_moment, ran_out, reason, reason_name, state_name, told,
-    why,
+    GENERATION, IMPORTED, LINEAGE, NOT_NAMED, Next, client_pause, comes_by, consented, device,
+    drift, grant_type, headline, in_short, meaning, next, no_moment, ran_out, reason, reason_name,
+    state_name, told, why,
 };
 pub use done::done;
 pub use empty::{Empty, empty};
 pub use import::{
-    ACCESS_TOKEN_WANTED, ZERO_EXPIRY, expiry_wanted, import, import_after_trial, nothing_read,
+    ACCESS_TOKEN_WANTED, IMPORT_COLUMNS, ZERO_EXPIRY, expiry_wanted, import, import_after_trial,
+    import_in_short, nothing_read,
 };
 pub use job::{
     job, job_action, job_alive, job_broke_off, job_changed, job_customer_busy, job_deed,
@@ -57,7 +59,7 @@ pub use job::{
 };
 pub use lifeline::{lifeline, mark};
 pub use list::{FILTER_SAVED, connections, end, grouped, sort, unread};
-pub use moment::{ago, day, exact, relative, span, stretch, until};
+pub use moment::{ago, by, day, exact, relative, span, stretch, until};
 pub use outcome::{
     AWAY, COPIED, NOT_COPIED, Notice, OTHER_SCOPES, Page, UNDONE, connected, consent_failed, held,
     notice, see_fields, stale, unsaved,
@@ -80,6 +82,7 @@ pub use relink::{
     unknown_account, unknown_account_here,
 };
 pub use token::{more_readers, reader, reveal, revealed, revealed_before, revealed_for, times};
+pub use tone::Tone;
 
 #[cfg(test)]
 mod tests;

@@ -60,6 +60,8 @@ pub struct ConnectionFilter {
     /// Only those that came to need a person then or later, and do so still.
     #[serde(with = "time::serde::rfc3339::option")]
     pub dead_since: Option<OffsetDateTime>,
+    /// The import of many that brought it, by its id.
+    pub import: Option<Uuid>,
     pub sort: Option<Sort>,
 }
 

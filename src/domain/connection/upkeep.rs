@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{Connection, GrantType, State};
+use super::{Connection, GrantType, Reason, State};
 
 impl Connection {
     /// Whether new tokens come without a person. What nothing renews lasts as long as its access token.
@@ -25,6 +25,18 @@ impl Connection {
     /// that renewals keep alive, a link could put another account in its place.
     pub fn takes_any_account(&self) -> bool {
         matches!(self.state, State::NeedsReauth { .. } | State::Pending) || !self.renews()
+    }
+
+    /// Since when only a person can bring it back. Where nothing renewed it, that is its access token's end, however
+    /// late that was seen: it may have been imported when it was over.
+    pub fn dead_since(&self) -> Option<OffsetDateTime> {
+        match self.state {
+            State::NeedsReauth { reason: Reason::NoRefreshToken, since } => {
+                Some(self.access_expires_at.map_or(since, |end| end.min(since)))
+            }
+            State::NeedsReauth { since, .. } => Some(since),
+            _ => None,
+        }
     }
 
     /// Whether its refresh token was handed in, and none has brought anything since: it may never have been

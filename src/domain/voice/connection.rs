@@ -108,10 +108,10 @@ pub fn headline(connection: &Connection, tokens: AccessTokens, as_of: OffsetDate
             format!("Retrying. The next try is {when}.")
         }
         (Standing::Retrying, _) => "In doubt: an answer was lost.".into(),
-        (Standing::NeedsPerson, State::NeedsReauth { since, .. }) => {
-            format!("Has needed a person for {}.", span(as_of - *since))
-        }
-        (Standing::NeedsPerson, _) => "Needs a person.".into(),
+        (Standing::NeedsPerson, _) => match connection.dead_since() {
+            Some(since) => format!("Has needed a person for {}.", span(as_of - since)),
+            None => "Needs a person.".into(),
+        },
         (Standing::ClientRefused, _) => "Waiting: its client is refused.".into(),
         (Standing::Paused, _) => match (connection.paused_at, connection.held_until(as_of)) {
             (Some(at), _) => format!("Paused {}.", ago(at, as_of)),
@@ -136,14 +136,15 @@ pub fn drift(connection: &Connection, provider: &str) -> Option<String> {
         1 => "one permission that nobody asked for".to_owned(),
         count => format!("{count} permissions that nobody asked for"),
     };
+    let them = if drift.missing.len() == 1 { "it" } else { "them" };
     let told = match (drift.missing.len(), drift.more.len()) {
         (0, more) => format!("{provider} granted {}. Nothing has to be done.", unasked(more)),
         (missing, 0) => format!(
-            "{provider} did not grant {}. Send a relink to have it granted, or have the client ask for less.",
+            "{provider} did not grant {}. Send a relink to have {them} granted, or have the client ask for less.",
             asked(missing)
         ),
         (missing, more) => format!(
-            "{provider} did not grant {}, and granted {}. Send a relink to have it granted, or have the \
+            "{provider} did not grant {}, and granted {}. Send a relink to have {them} granted, or have the \
              client ask for less.",
             asked(missing),
             unasked(more)
@@ -167,7 +168,7 @@ pub fn in_short(connection: &Connection, tokens: AccessTokens, as_of: OffsetDate
                 Reason::AccountMismatch => "Another account gave consent",
                 Reason::ScopeMissing => "A permission is missing",
             };
-            format!("{what} {}.", ago(*since, as_of))
+            format!("{what} {}.", ago(connection.dead_since().unwrap_or(*since), as_of))
         }
         (Standing::Alive, _) if connection.may_end_unseen() => match tokens {
             AccessTokens::Endless => "Works until access is removed. It needs no refresh.".into(),
@@ -217,6 +218,10 @@ pub fn comes_by(connection: &Connection, consents: &[Consent]) -> String {
     }
 }
 
+/// What is said of a scope that was asked for, where the provider named what it granted and not this one, as many
+/// do of it.
+pub const NOT_NAMED: &str = " · not named by the provider";
+
 /// How consent brought a generation.
 pub fn consented(generation: i64, by_relink: bool) -> &'static str {
     match (generation, by_relink) {
@@ -226,6 +231,9 @@ pub fn consented(generation: i64, by_relink: bool) -> &'static str {
         (_, false) => "with consent given anew",
     }
 }
+
+/// How an import brought a generation.
+pub const IMPORTED: &str = "with an import";
 
 /// What came of asking for consent on another device; nothing where there is nothing to say.
 pub fn device(state: DeviceState, provider: &str) -> Option<String> {

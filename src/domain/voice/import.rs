@@ -1,6 +1,8 @@
 //! What came of an import.
 
-use super::grouped;
+use time::OffsetDateTime;
+
+use super::{Tone, exact, grouped};
 use crate::domain::{
     import::{Import, ImportState},
     provider::ExpiryForm,
@@ -11,11 +13,11 @@ pub fn nothing_read(why: &str) -> String {
     format!("Nothing of the file could be read: {why}.")
 }
 
-/// What came of an import, and whether that is well; then what is not.
-pub fn import(import: &Import) -> Vec<(bool, String)> {
+/// What came of an import: what was taken, what is to be known of it, and what was not.
+pub fn import(import: &Import) -> Vec<(Tone, String)> {
     if import.state == ImportState::Broken && import.rows == 0 {
         let why = import.detail.as_deref().unwrap_or("it ended too soon");
-        return vec![(false, nothing_read(why))];
+        return vec![(Tone::Ill, nothing_read(why))];
     }
     let begin = match (import.state, import.dry_run) {
         (ImportState::Running, _) => match import.percent_read() {
@@ -44,24 +46,49 @@ pub fn import(import: &Import) -> Vec<(bool, String)> {
         many => text.push_str(&format!(", {} were here already", grouped(many))),
     }
     text.push('.');
-    for more in [without_end(import.without_end), expired(import.expired)].into_iter().flatten() {
-        text.push(' ');
-        text.push_str(&more);
-    }
     let is_any_well = import.failed < import.rows || import.rows == 0;
-    let came = (import.state != ImportState::Broken && is_any_well, text);
+    let is_well = import.state != ImportState::Broken && is_any_well;
+    let mut said = vec![(if is_well { Tone::Well } else { Tone::Ill }, text)];
+    let known = [
+        without_end(import.without_end),
+        ending(import.ending, import.first_end_at.zip(import.last_end_at)),
+        expired(import.expired),
+        unverified(import.unverified),
+    ];
+    said.extend(known.into_iter().flatten().map(|text| (Tone::Unsure, text)));
     let fate = match (import.dry_run, import.failed) {
         (true, _) => "would be left out",
         (false, 1) => "was left out",
         (false, _) => "were left out",
     };
     let failed = match import.failed {
-        0 => return vec![came],
+        0 => return said,
         1 => format!("1 row has a problem and {fate}."),
         many => format!("{} rows have a problem and {fate}.", grouped(many)),
     };
-    vec![came, (false, failed)]
+    said.push((Tone::Ill, failed));
+    said
 }
+
+/// The same in a row of a list, where what columns there are need not stand again and again.
+pub fn import_in_short(import: &Import) -> String {
+    let said: Vec<_> = self::import(import).into_iter().map(|(_, text)| text).collect();
+    let said = said.join(" ");
+    if import.rows > 0 {
+        return said;
+    }
+    let cut = |at: &str, instead: &str| {
+        said.split_once(at).map(|(what, _)| format!("{what} {instead} that is known here."))
+    };
+    cut(" is none of: ", "is no column")
+        .or_else(|| cut(" are none of: ", "are no columns"))
+        .unwrap_or(said)
+}
+
+/// What may stand in a row, beside the response.
+pub const IMPORT_COLUMNS: &str = "Between several tags, and between several scopes, stand blanks (in JSON they are \
+                                  lists). A name of the account, such as sub or email, is taken and not used: \
+                                  whose tokens they are, only the provider is believed.";
 
 /// How the file that was tried is imported.
 pub fn import_after_trial(import: &Import) -> String {
@@ -74,7 +101,7 @@ pub fn import_after_trial(import: &Import) -> String {
         }
     };
     format!(
-        "Regrant keeps no file. Where none stands below, choose {name} again: this time it is imported.{rest}"
+        "Regrant keeps no file. If the field below is empty, choose {name} again: this time it is imported.{rest}"
     )
 }
 
@@ -119,14 +146,56 @@ fn without_end(count: i64) -> Option<String> {
     Some(format!("{they} neither a refresh token nor an expiry: {theirs}."))
 }
 
+/// Rows that nothing renews, by when they end: the first, and the last.
+fn ending(count: i64, ends: Option<(OffsetDateTime, OffsetDateTime)>) -> Option<String> {
+    let (first, last) = ends?;
+    match count {
+        ..=0 => None,
+        1 => Some(format!(
+            "1 of them brings no refresh token: it needs a person by {}, when its access token ends.",
+            exact(first)
+        )),
+        many if first == last => Some(format!(
+            "{} of them bring no refresh token: they need a person by {}, when their access tokens end.",
+            grouped(many),
+            exact(first)
+        )),
+        many => Some(format!(
+            "{} of them bring no refresh token: each needs a person when its access token ends, the first by {}, \
+             the last by {}.",
+            grouped(many),
+            exact(first),
+            exact(last)
+        )),
+    }
+}
+
 /// Rows whose access token is over.
 fn expired(count: i64) -> Option<String> {
+    match count {
+        ..=0 => None,
+        1 => Some(
+            "1 of them has an access token that is over: with a refresh token it is refreshed at once, without \
+             one it needs a person."
+                .into(),
+        ),
+        many => Some(format!(
+            "{} of them have access tokens that are over: with a refresh token they are refreshed at once, \
+             without one they need a person.",
+            grouped(many)
+        )),
+    }
+}
+
+/// Rows that name an account, which is not believed.
+fn unverified(count: i64) -> Option<String> {
     let they = match count {
         ..=0 => return None,
-        1 => "1 of them has an access token that is over".into(),
-        many => format!("{} of them have access tokens that are over", grouped(many)),
+        1 => "1 of them names an account, as sub or email do".into(),
+        many => format!("{} of them name an account, as sub or email do", grouped(many)),
     };
     Some(format!(
-        "{they}: with a refresh token they are refreshed at once, without one they need a person."
+        "{they}. That is not used: whose tokens they are, only the provider is believed, by an id token or when it \
+         is asked."
     ))
 }

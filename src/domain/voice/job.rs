@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{connections, exact, grouped};
+use super::{Tone, connections, exact, grouped};
 use crate::domain::{
     connection::Standing,
     job::{Action, Job, JobOutcome, JobState, Outcome, Selection, StandingCount},
@@ -179,8 +179,8 @@ pub fn job_refused(clients: &[String]) -> String {
     )
 }
 
-/// How a job stands, and whether all is well; `None`: neither well nor ill.
-pub fn job(job: &Job) -> (Option<bool>, String) {
+/// How a job stands, and whether all is well.
+pub fn job(job: &Job) -> (Tone, String) {
     let count = |number: i64| grouped(number);
     let begin = match job.state {
         JobState::Running if job.worked() == 0 => "It begins in a moment: ".to_owned(),
@@ -207,12 +207,13 @@ pub fn job(job: &Job) -> (Option<bool>, String) {
     }
     text.push('.');
     let nothing_came = job.done == 0 && matches!(job.action, Action::Refresh | Action::Relink);
-    let well = match job.state {
-        JobState::Stopped => Some(false),
-        _ if job.failed > 0 => (job.done + job.skipped == 0).then_some(false),
-        _ => (!nothing_came).then_some(true),
+    let tone = match job.state {
+        JobState::Stopped => Tone::Ill,
+        _ if job.failed > 0 && job.done + job.skipped == 0 => Tone::Ill,
+        _ if job.failed > 0 || nothing_came => Tone::Unsure,
+        _ => Tone::Well,
     };
-    (well, text)
+    (tone, text)
 }
 
 /// What came of one. Nothing was to be done only where it stood already as it was to; what was left out for
@@ -291,7 +292,7 @@ mod tests {
 
     use super::*;
 
-    fn over(action: Action, [done, skipped, failed]: [i64; 3]) -> Option<bool> {
+    fn over(action: Action, [done, skipped, failed]: [i64; 3]) -> Tone {
         let of = Job {
             id: Uuid::nil(),
             action,
@@ -315,10 +316,10 @@ mod tests {
 
     #[test]
     fn a_job_is_ill_where_nothing_came_of_it_and_not_where_a_few_failed() {
-        assert_eq!(over(Action::Refresh, [6, 8, 1]), None);
-        assert_eq!(over(Action::Refresh, [0, 0, 3]), Some(false));
-        assert_eq!(over(Action::Refresh, [0, 3, 0]), None);
-        assert_eq!(over(Action::Relink, [4, 2, 0]), Some(true));
-        assert_eq!(over(Action::Pause, [0, 3, 0]), Some(true));
+        assert_eq!(over(Action::Refresh, [6, 8, 1]), Tone::Unsure);
+        assert_eq!(over(Action::Refresh, [0, 0, 3]), Tone::Ill);
+        assert_eq!(over(Action::Refresh, [0, 3, 0]), Tone::Unsure);
+        assert_eq!(over(Action::Relink, [4, 2, 0]), Tone::Well);
+        assert_eq!(over(Action::Pause, [0, 3, 0]), Tone::Well);
     }
 }

@@ -1,6 +1,6 @@
 //! The lifeline in words.
 
-use super::{day, relative, span};
+use super::{by, relative, span};
 use crate::domain::lifeline::{Life, MarkKind, Reach};
 
 /// The name of a mark on the lifeline.
@@ -37,7 +37,7 @@ pub fn lifeline(life: &Life) -> String {
         told.push(format!("next refresh {}", when(due)));
     }
     match life.reach {
-        Reach::Until(end) => told.push(format!("can be renewed until {}", day(end))),
+        Reach::Until(end) => told.push(format!("can be renewed until {}", by(end, life.as_of))),
         Reach::Open => told.push("can be renewed with no known end".into()),
         Reach::Nowhere => {}
     }

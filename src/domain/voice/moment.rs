@@ -57,6 +57,15 @@ pub fn day(at: OffsetDateTime) -> String {
     format!("{} {month} {}", at.day(), at.year())
 }
 
+/// By when: a day; where that is near, with its hour: "21 Nov 2026, 14:05 UTC".
+pub fn by(at: OffsetDateTime, as_of: OffsetDateTime) -> String {
+    if at - as_of >= Duration::days(2) {
+        return day(at);
+    }
+    let utc = at.to_offset(time::UtcOffset::UTC);
+    format!("{}, {:02}:{:02} UTC", day(at), utc.hour(), utc.minute())
+}
+
 /// A stretch of time ahead: "now to 6 hours", "6 hours to 2 days".
 pub fn stretch(from: OffsetDateTime, until: OffsetDateTime, as_of: OffsetDateTime) -> String {
     let from = if from <= as_of { "now".into() } else { span(from - as_of) };

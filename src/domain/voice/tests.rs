@@ -197,7 +197,8 @@ fn all() -> Vec<String> {
     said.extend([first_consents(1), first_consents(2), client_paused(AS_OF)]);
     said.extend([unseen_ends(1), unseen_ends(2), UNKNOWN_ACCOUNT.into()]);
     for by_relink in [false, true] {
-        let consent = Consent { generation: 2, at: AS_OF, by_relink, fingerprint: None };
+        let (at, by_import, fingerprint) = (AS_OF, false, None);
+        let consent = Consent { generation: 2, at, by_relink, by_import, fingerprint };
         said.push(comes_by(&connection(State::Active), &[consent]));
         said.extend([1, 2].map(|generation| consented(generation, by_relink).into()));
     }
@@ -468,9 +469,10 @@ fn what_differs_from_what_was_asked_is_said_with_what_to_do() {
     assert_eq!(drift(&granted_of("read write", "write read"), "Cronofy"), None);
     let said = |granted| drift(&granted_of("read write", granted), "Cronofy").unwrap();
     assert!(said("read").contains("did not grant one permission that was asked for"));
-    assert!(said("read").contains("Send a relink"));
+    assert!(said("read").contains("Send a relink to have it granted"));
     assert!(said("read write admin").contains("Nothing has to be done"));
     assert!(said("admin").contains("2 permissions that were asked for"));
+    assert!(said("admin").contains("Send a relink to have them granted"));
     let unknown = Connection { scopes_granted: Vec::new(), ..granted_of("read", "read") };
     assert_eq!(drift(&unknown, "Cronofy"), None, "the provider has not said");
 }
@@ -524,7 +526,52 @@ fn what_nothing_renews_is_told_alike_everywhere() {
     assert!(own.renews() && own.refresh_at(AS_OF).is_some());
 }
 
-/// An import skips what is here already.
+/// However late it was seen that nothing renews it.
+#[test]
+fn what_was_over_when_it_was_imported_is_told_from_its_end() {
+    let one = Connection {
+        grant_type: GrantType::Import,
+        generation: 1,
+        has_refresh_token: false,
+        access_expires_at: Some(AS_OF - Duration::hours(6)),
+        ..connection(State::NeedsReauth { reason: Reason::NoRefreshToken, since: AS_OF })
+    };
+    let said = why(&one, "Cronofy", AccessTokens::Ending, AS_OF);
+    assert!(
+        said.contains("ran out 6 hours ago, and the import brought no refresh token"),
+        "{said}"
+    );
+    assert_eq!(headline(&one, AccessTokens::Ending, AS_OF), "Has needed a person for 6 hours.");
+    assert!(in_short(&one, AccessTokens::Ending, AS_OF).contains("6 hours ago"));
+    assert_eq!(Life::of(&one, &[], AS_OF).dead_since, one.access_expires_at);
+    let consented = Connection { grant_type: GrantType::AuthorizationCode, ..one };
+    let said = why(&consented, "Cronofy", AccessTokens::Ending, AS_OF);
+    assert!(said.contains("6 hours ago, and Cronofy never gave a refresh token"), "{said}");
+}
+
+/// A day is not enough for what is near.
+#[test]
+fn what_ends_today_is_told_with_its_hour() {
+    for (ahead, said) in [
+        (Duration::minutes(90), "consent again by 1 Mar 2026, 13:30 UTC."),
+        (Duration::days(5), "consent again by 6 Mar 2026."),
+    ] {
+        let end = Some(AS_OF + ahead);
+        let one = Connection {
+            has_refresh_token: false,
+            access_expires_at: end,
+            needs_human_by: end,
+            ..connection(State::Active)
+        };
+        let told = why(&one, "Cronofy", AccessTokens::Ending, AS_OF);
+        assert!(told.contains(said) && told.contains("Cronofy gave no refresh token"), "{told}");
+        let imported = Connection { grant_type: GrantType::Import, generation: 1, ..one };
+        let told = why(&imported, "Cronofy", AccessTokens::Ending, AS_OF);
+        assert!(told.contains("The import brought no refresh token"), "{told}");
+    }
+}
+
+/// An import skips what is here already, and not everybody may import.
 #[test]
 fn what_is_imported_once_more_has_another_external_id() {
     let refused = State::NeedsReauth { reason: Reason::Revoked, since: AS_OF };
@@ -540,8 +587,9 @@ fn what_is_imported_once_more_has_another_external_id() {
                 ..connection(state)
             };
             let said = why(&one, "Cronofy", AccessTokens::Ending, AS_OF);
-            assert!(said.to_lowercase().contains("import"), "{said}");
+            assert!(said.contains("have an admin import"), "{said}");
             assert_eq!(said.contains("under another external id"), another, "{said}");
+            assert_eq!(said.contains("as another connection"), !another, "{said}");
         }
     }
 }

@@ -8,6 +8,9 @@ use serde_path_to_error::{Path, Segment};
 
 use crate::domain::problem::FieldProblem;
 
+/// Of a field that there is not.
+pub const UNKNOWN: &str = "is no field that is known here";
+
 /// serde's message as the name of a field and a message for people. What was given is not repeated:
 /// it may be a secret.
 pub fn explain(path: &Path, message: &str) -> (String, String) {
@@ -26,7 +29,7 @@ pub fn explain(path: &Path, message: &str) -> (String, String) {
         let name = quoted(rest);
         let last = path.rsplit('.').next().unwrap_or_default();
         let field = if last == name { path } else { within(&name) };
-        return (field, "is no field that is known here".into());
+        return (field, UNKNOWN.into());
     }
     if message.starts_with("duplicate field ") {
         return (path, "stands there more than once".into());

@@ -163,7 +163,7 @@ pub async fn of_subject(
     .await?)
 }
 
-/// The newest consents that brought a connection tokens.
+/// The newest consents that brought a connection tokens, and the import that it began with.
 pub async fn consents(
     conn: &mut PgConnection,
     connection_id: Uuid,
@@ -171,11 +171,13 @@ pub async fn consents(
 ) -> Result<Vec<Consent>> {
     Ok(sqlx::query_as!(
         Consent,
-        r#"SELECT (detail->>'generation')::bigint AS "generation!", at, actor_kind = 'relink' AS "by_relink!",
+        r#"SELECT coalesce((detail->>'generation')::bigint, 1) AS "generation!", at,
+                  actor_kind = 'relink' AS "by_relink!", action = 'connection.import' AS "by_import!",
                   NULL AS "fingerprint?: String"
            FROM audit
-           WHERE subject_id = $1 AND action IN ('connection.connected', 'connection.reauthorized')
-             AND detail ? 'generation'
+           WHERE subject_id = $1
+             AND (action IN ('connection.connected', 'connection.reauthorized') AND detail ? 'generation'
+                  OR action = 'connection.import')
            ORDER BY id DESC LIMIT $2"#,
         connection_id.to_string(),
         limit

@@ -1,10 +1,11 @@
 //! Imports: one row each, counted up as they go.
 
+use serde_json::json;
 use sqlx::PgConnection;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Error, Result};
+use super::{Error, Result, first_id};
 use crate::domain::import::{Import, ImportState, RowPlace, RowProblem};
 
 struct ImportRow {
@@ -19,6 +20,10 @@ struct ImportRow {
     imported: i64,
     without_end: i64,
     expired: i64,
+    ending: i64,
+    first_end_at: Option<OffsetDateTime>,
+    last_end_at: Option<OffsetDateTime>,
+    unverified: i64,
     skipped: i64,
     failed: i64,
     problems: serde_json::Value,
@@ -49,6 +54,10 @@ impl TryFrom<ImportRow> for Import {
             imported: row.imported,
             without_end: row.without_end,
             expired: row.expired,
+            ending: row.ending,
+            first_end_at: row.first_end_at,
+            last_end_at: row.last_end_at,
+            unverified: row.unverified,
             skipped: row.skipped,
             failed: row.failed,
             problems: serde_json::from_value(row.problems)?,
@@ -99,6 +108,10 @@ pub struct Progress {
     pub imported: i64,
     pub without_end: i64,
     pub expired: i64,
+    pub ending: i64,
+    pub first_end_at: Option<OffsetDateTime>,
+    pub last_end_at: Option<OffsetDateTime>,
+    pub unverified: i64,
     pub skipped: i64,
     pub failed: i64,
     pub problems: Vec<RowProblem>,
@@ -126,6 +139,8 @@ pub async fn add(
          SET rows = rows + $2 + $3 + $4, imported = imported + $2, skipped = skipped + $3,
              failed = failed + $4, read_bytes = greatest(read_bytes, $5),
              without_end = without_end + $8, expired = expired + $9,
+             ending = ending + $10, first_end_at = least(first_end_at, $11),
+             last_end_at = greatest(last_end_at, $12), unverified = unverified + $13,
              beat_at = coalesce($7::timestamptz, clock_timestamp()),
              problems = CASE WHEN $6::jsonb = '[]' THEN problems ELSE (
                  SELECT jsonb_agg(problem ORDER BY place, n)
@@ -142,7 +157,11 @@ pub async fn add(
         problems,
         beat_at,
         progress.without_end,
-        progress.expired
+        progress.expired,
+        progress.ending,
+        progress.first_end_at,
+        progress.last_end_at,
+        progress.unverified
     )
     .execute(conn)
     .await?;
@@ -210,6 +229,7 @@ pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> {
     sqlx::query_as!(
         ImportRow,
         "SELECT id, client_id, dry_run, state, read_bytes, total_bytes, rows, imported, without_end, expired,
+                ending, first_end_at, last_end_at, unverified,
                 skipped, failed, problems, detail, begun_at, ended_at, file_name
          FROM imports WHERE id = $1",
         id
@@ -220,11 +240,31 @@ pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> {
     .transpose()
 }
 
+/// The connections that an import brought, whatever became of them since, as the audit log has it: each begins
+/// there, while the import ran.
+pub async fn brought(conn: &mut PgConnection, id: Uuid) -> Result<Vec<Uuid>> {
+    let ran = sqlx::query!("SELECT begun_at, ended_at FROM imports WHERE id = $1", id);
+    let Some(ran) = ran.fetch_optional(&mut *conn).await? else { return Ok(Vec::new()) };
+    // One that broke off ended with its last sign of life, by another clock.
+    let end = ran.ended_at.map_or(Uuid::max(), |end| first_id(end + Duration::minutes(5)));
+    Ok(sqlx::query_scalar!(
+        r#"SELECT subject_id::uuid AS "id!" FROM audit
+           WHERE action = 'connection.import' AND id >= $1 AND id < $2 AND detail @> $3
+             AND subject_id IS NOT NULL"#,
+        first_id(ran.begun_at),
+        end,
+        json!({ "import": id })
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// The newest imports of a client, without their problems.
 pub async fn list(conn: &mut PgConnection, client_id: Uuid) -> Result<Vec<Import>> {
     sqlx::query_as!(
         ImportRow,
         r#"SELECT id, client_id, dry_run, state, read_bytes, total_bytes, rows, imported, without_end, expired,
+                  ending, first_end_at, last_end_at, unverified,
                   skipped, failed, '[]'::jsonb AS "problems!", detail, begun_at, ended_at, file_name
            FROM imports WHERE client_id = $1 ORDER BY id DESC LIMIT 20"#,
         client_id

@@ -108,6 +108,7 @@ async fn wrong_parameters_are_named(pool: PgPool) {
         ("/connections?dead_since=yesterday".into(), "dead_since"),
         ("/connections?drift=perhaps".into(), "drift"),
         ("/connections?end=bitter".into(), "end"),
+        ("/connections?import=7".into(), "import"),
         ("/connections?needs_human_before=2026-01-01".into(), "needs_human_before"),
         ("/connections?refresh_expires_after=2026-01-01".into(), "refresh_expires_after"),
         ("/connections?reason=because".into(), "reason"),

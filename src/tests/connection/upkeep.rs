@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use sqlx::PgPool;
-use time::Duration;
+use time::{Duration, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use crate::{
@@ -102,6 +102,44 @@ async fn what_has_no_end_is_not_counted_among_what_may_end_unseen(pool: PgPool) 
     assert!(told.contains("1 connection works, but nothing renews it"), "{told}");
     let program = world.program(&[Scope::ConnectionsRead]).await;
     assert_eq!(program.get("/overview").await.ok()["unseen_ends"], 1);
+}
+
+/// Its page says everywhere when that was, and of no refresh token that it ended.
+#[sqlx::test]
+async fn what_was_over_when_it_came_is_dated_from_its_end(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ConnectionsWrite]).await;
+    let obtained_at = (world.now() - Duration::hours(7)).format(&Rfc3339).unwrap();
+    let new = json!({
+        "client_id": client,
+        "obtained_at": obtained_at,
+        "token_response": { "access_token": "a", "expires_in": 3600 },
+    });
+    let made = program.post("/connections", &new).await.ok();
+    world.pass(Duration::minutes(1));
+    world.tick().await;
+    let id: Uuid = made["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(world.reason(id).await, Some(Reason::NoRefreshToken));
+    let mut admin = world.sign_in(Role::Admin).await;
+    let told = page(&mut admin, id).await;
+    assert!(told.contains("Has needed a person for 6 hours."), "{told}");
+    assert!(told.contains("and the import brought no refresh token"), "{told}");
+    assert!(told.contains("there is none") && !told.contains("no longer accepted"), "{told}");
+}
+
+/// That the provider did not name it is not that it was granted.
+#[sqlx::test]
+async fn a_scope_that_is_seldom_named_is_not_shown_as_granted(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    world.execute("UPDATE clients SET scopes = ARRAY['openid', 'api:read']").await;
+    let response = json!({ "access_token": "a", "refresh_token": "r", "scope": "api:read" });
+    let id = import(&world, client, response).await.id;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let told = page(&mut admin, id).await;
+    assert_eq!(told.matches("not named by the provider").count(), 1, "{told}");
+    assert!(!told.contains("not granted"), "{told}");
 }
 
 #[sqlx::test]

@@ -92,7 +92,7 @@ async fn a_row_with_a_problem_is_told_beside_what_is_well(pool: PgPool) {
     let program = world.program(&[Scope::ConnectionsWrite]).await;
     let mut admin = world.sign_in(Role::Admin).await;
     for (csv, tones) in [
-        ("external_id,access_token\n1,a\n2,\n", vec!["well", "ill"]),
+        ("external_id,access_token\n1,a\n2,\n", vec!["well", "unsure", "ill"]),
         ("external_id,access_token\n2,\n", vec!["ill", "ill"]),
     ] {
         let done = send(&program, client, "?dry_run=true", "text/csv", csv).await.ok();

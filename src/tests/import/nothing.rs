@@ -34,7 +34,11 @@ async fn a_file_without_rows_is_refused_with_what_was_expected(pool: PgPool) {
         (csv, "", "a heading such as external_id,access_token"),
         (csv, "external_id,access_token\n", "a heading such as external_id,access_token"),
         (csv, "external_id,Token\n7,SECRET\n", "\"Token\" (column 2) is none of: external_id"),
-        (csv, "7,SECRET\n8,SECRET\n", "the heading of column 1 is none of: external_id"),
+        (
+            csv,
+            "7,SECRET\n8,SECRET\n",
+            "the heading of column 1 and the heading of column 2 are none of: external_id",
+        ),
     ] {
         for dry_run in ["", "?dry_run=true"] {
             let page = send(&program, client, dry_run, kind, file).await;

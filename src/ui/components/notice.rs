@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{field::Trouble, glyph};
-use crate::domain::voice::{self, Empty};
+use crate::domain::voice::{self, Empty, Tone};
 
 /// A message that stands in the page.
 #[component]
@@ -53,15 +53,15 @@ pub fn Answered(
 
 /// A sentence after an action, and whether things are well.
 pub fn said(well: bool, text: String) -> AnyView {
-    told(Some(well), text)
+    said_as(if well { Tone::Well } else { Tone::Ill }, text)
 }
 
-/// The same, where things may be neither well nor ill.
-pub fn told(well: Option<bool>, text: String) -> AnyView {
-    let (tone, shape) = match well {
-        Some(true) => ("well", glyph::TICK),
-        Some(false) => ("ill", glyph::CROSS),
-        None => ("unsure", glyph::DASH),
+/// A sentence, and how it is meant.
+pub fn said_as(tone: Tone, text: String) -> AnyView {
+    let (tone, shape) = match tone {
+        Tone::Well => ("well", glyph::TICK),
+        Tone::Unsure => ("unsure", glyph::DASH),
+        Tone::Ill => ("ill", glyph::CROSS),
     };
     view! {
         <p class="said" data-tone=tone>

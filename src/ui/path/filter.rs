@@ -16,7 +16,7 @@ pub struct Unread {
 
 /// What of a [`connection_filter`] can't be read. Any text can, where text is asked for.
 pub fn connection_unread(params: &ParamsMap) -> Option<Unread> {
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 15] = [
         "standing",
         "state",
         "reason",
@@ -30,6 +30,7 @@ pub fn connection_unread(params: &ParamsMap) -> Option<Unread> {
         "dead_since",
         "drift",
         "end",
+        "import",
         "sort",
     ];
     let filter = connection_filter(params);
@@ -82,6 +83,7 @@ pub fn filter_pairs(filter: &ConnectionFilter) -> impl Iterator<Item = (&'static
         filter.drift.then(|| ("drift", "true".to_owned())),
         filter.end.map(|end| ("end", end.as_str().to_owned())),
         time("dead_since", filter.dead_since),
+        filter.import.map(|id| ("import", id.to_string())),
         filter.sort.map(|sort| ("sort", sort.as_str().to_owned())),
     ]
     .into_iter()
@@ -110,6 +112,7 @@ pub fn connection_filter(params: &ParamsMap) -> ConnectionFilter {
         drift: parsed(params, "drift").unwrap_or_default(),
         end: parsed(params, "end"),
         dead_since: moment(params, "dead_since"),
+        import: parsed(params, "import"),
         sort: parsed(params, "sort"),
     }
 }
@@ -217,6 +220,7 @@ mod tests {
             drift: true,
             end: Some(crate::domain::connection::End::Unknown),
             dead_since: Some(datetime!(2026-02-28 0:00:30 UTC)),
+            import: Some(Uuid::from_u128(8)),
             sort: Some(crate::domain::connection::Sort::Refreshed),
         };
         let pairs: ParamsMap =
@@ -240,6 +244,7 @@ mod tests {
             ("dead_since", "yesterday"),
             ("drift", "perhaps"),
             ("end", "bitter"),
+            ("import", "the first"),
             ("sort", "colour"),
         ] {
             assert_eq!(unread(&[("q", "a"), (name, value)]), Some((name, value.to_owned())));

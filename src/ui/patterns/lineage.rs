@@ -24,6 +24,7 @@ pub fn lineage(generations: Vec<Generation<'_>>, as_of: OffsetDateTime) -> AnyVi
         .map(|Generation { number, at, fingerprint: print, came }| {
             let (how, from) = match came {
                 Came::Refresh { from, before } => (voice::renewed(before, print), Some(from)),
+                Came::Import => (voice::IMPORTED, None),
                 Came::Consent { by_relink } => (voice::consented(number, by_relink), None),
             };
             view! {

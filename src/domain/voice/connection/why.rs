@@ -6,7 +6,7 @@ use crate::domain::{
     client,
     connection::{Connection, GrantType, Reason, Standing, State},
     provider::{AccessTokens, Lifetimes, RefreshLifetime},
-    voice::{ago, day, error_class, exact, relative, span},
+    voice::{ago, by, error_class, exact, relative, span},
 };
 
 /// Why it stands as it does, in plain words, with what comes next. `tokens`: the provider's.
@@ -82,14 +82,21 @@ fn cause(
             format!(
                 "{provider} refused the refresh token that was imported, {}, and it never worked here. It may \
                  have been mistyped or cut short, used up elsewhere, or given to another client; or \
-                 consent was withdrawn. Import the right one as another connection{}, or send a relink to the \
-                 account's owner.",
+                 consent was withdrawn. Send a relink to the account's owner, or have an admin import the right \
+                 one {}.",
                 ago(*since, as_of),
-                under_another_id(connection)
+                imported_anew(connection)
             )
         }
         (_, State::NeedsReauth { reason: cause, since }) => {
-            reason(*cause, provider, account, &ago(*since, as_of))
+            let when = ago(connection.dead_since().unwrap_or(*since), as_of);
+            match cause {
+                Reason::NoRefreshToken if connection.never_renewed() => format!(
+                    "The access token of {account} ran out {when}, and the import brought no refresh token. Send a \
+                     relink to the account's owner."
+                ),
+                cause => reason(*cause, provider, account, &when),
+            }
         }
     }
 }
@@ -139,8 +146,13 @@ pub fn client_pause(provider: &str, client: &str, until: OffsetDateTime) -> Stri
 }
 
 /// How it is imported once more: what has an external id that is here already is skipped.
-fn under_another_id(connection: &Connection) -> &'static str {
-    if connection.external_id.is_some() { " under another external id" } else { "" }
+fn imported_anew(connection: &Connection) -> &'static str {
+    match connection.external_id {
+        Some(_) => {
+            "under another external id: what has this one is skipped as long as this connection has it"
+        }
+        None => "as another connection",
+    }
 }
 
 /// What nothing renews, and of which no end is known.
@@ -153,8 +165,8 @@ fn unseen(connection: &Connection, provider: &str, tokens: AccessTokens) -> Stri
         AccessTokens::Ending => format!(
             "It works until its access token ends, and nobody knows when that is: Regrant holds no refresh token \
              of {provider} for it and was told of no end, so it can neither renew it nor warn anybody. Send \
-             a relink to the account's owner, or import it again{} with what is missing.",
-            under_another_id(connection)
+             a relink to the account's owner, or have an admin import it with what is missing, {}.",
+            imported_anew(connection)
         ),
     }
 }
@@ -167,15 +179,18 @@ fn alive(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> Stri
         None => "It needs no refresh.".into(),
     };
     let human = match (connection.needs_human_by, connection.grant_type) {
-        (Some(by), _) if connection.has_refresh_token => format!(
+        (Some(end), _) if connection.has_refresh_token => format!(
             " On {} the refresh token itself runs out; then the account's owner has to give \
              consent at {provider} again.",
-            day(by)
+            by(end, as_of)
         ),
-        (Some(by), _) => format!(
-            " {provider} gave no refresh token, so a person has to give consent again by {}.",
-            day(by)
-        ),
+        (Some(end), _) => {
+            let missing = match connection.never_renewed() {
+                true => "The import brought no refresh token".to_owned(),
+                false => format!("{provider} gave no refresh token"),
+            };
+            format!(" {missing}, so a person has to give consent again by {}.", by(end, as_of))
+        }
         (None, GrantType::ClientCredentials) => {
             " It belongs to the client itself, so nobody has to give consent.".into()
         }

@@ -7,26 +7,28 @@ use std::{
     io::{self, Read},
 };
 
+use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::sync::mpsc;
 
 use super::{
     Job,
-    rows::{self, Format, Row},
-    shape,
+    rows::{self, Format, Misfit, Row},
+    shape::{self, Fields},
 };
 use crate::{
     domain::{
         connection::GrantType,
         import::{RowPlace, RowProblem},
         problem::FieldProblem,
-        provider::Profile,
+        provider::{IdentityOrigin, Profile},
         voice,
     },
     server::{
         app::{
             App, Error, Result,
             connection::{fields, make},
+            explain::is_within,
             grant,
         },
         provider::{Grant, Registration, profile::Fillable, token, unread},
@@ -85,8 +87,11 @@ pub(super) fn all(
     let mut begun = false;
     let end = rows::read(stream, format, &fields, |row, at| {
         begun = true;
-        let row = row.map_err(|problem| vec![problem]);
-        match row.and_then(|row| prepare(job, &fillable, row)).and_then(|row| seen.take(job, row)) {
+        let row = match row {
+            Ok(row) => prepare(job, &fillable, &fields, row),
+            Err(misfit) => Err(all_wrong(job, &fillable, &fields, misfit)),
+        };
+        match row.and_then(|row| seen.take(job, row)) {
             Ok(row) => batch.rows.push(row),
             Err(problems) => {
                 batch.failed += 1;
@@ -114,8 +119,9 @@ pub(super) fn all(
     }
 }
 
-/// The fields of a token response that the profile reads, as columns of a table: those at its top.
-fn fields(profile: &Profile) -> BTreeSet<String> {
+/// The fields of a token response that the profile reads, as columns of a table: those at its top. Where an account
+/// is read elsewhere, its name in the file is a claim of whoever wrote that.
+fn fields(profile: &Profile) -> Fields {
     let response = &profile.response;
     let lists = [
         &response.access_token,
@@ -126,16 +132,36 @@ fn fields(profile: &Profile) -> BTreeSet<String> {
     ];
     let expiries = response.expiry.iter().chain(&response.refresh_expiry);
     let accounts = response.account.id.iter().chain(&response.account.label);
-    lists
+    let (own, elsewhere): (Vec<_>, Vec<_>) =
+        accounts.partition(|source| source.from == IdentityOrigin::Response);
+    let at_top = |pointer: &String| {
+        let name = pointer.strip_prefix('/')?;
+        (!name.contains(['/', '~'])).then(|| name.to_owned())
+    };
+    let read: BTreeSet<String> = lists
         .into_iter()
         .flatten()
         .chain(expiries.map(|source| &source.pointer))
         .chain(response.extras.iter().map(|extra| &extra.pointer))
-        .chain(accounts.map(|source| &source.pointer))
-        .filter_map(|pointer| pointer.strip_prefix('/'))
-        .filter(|name| !name.contains(['/', '~']))
-        .map(str::to_owned)
-        .collect()
+        .chain(own.into_iter().map(|source| &source.pointer))
+        .filter_map(at_top)
+        .collect();
+    let claims = elsewhere
+        .into_iter()
+        .filter(|source| source.from != IdentityOrigin::Variable)
+        .filter_map(|source| at_top(&source.pointer))
+        .filter(|name| !read.contains(name))
+        .collect();
+    Fields { read, claims }
+}
+
+/// Whether a token response names an account by one of these, which nobody but the provider is believed.
+fn claims_account(response: &Value, fields: &Fields) -> bool {
+    let is_said = |value: &Value| match value {
+        Value::String(text) => !text.is_empty(),
+        other => other.is_number(),
+    };
+    fields.claims.iter().any(|name| response.get(name).is_some_and(is_said))
 }
 
 /// What stood in the file before: a few bytes of each row.
@@ -171,9 +197,25 @@ impl Seen {
     }
 }
 
+/// All that is wrong with a row of which something has another form than it must have.
+fn all_wrong(
+    job: &Job,
+    fillable: &Fillable<'_>,
+    fields: &Fields,
+    misfit: Misfit,
+) -> Vec<RowProblem> {
+    let Misfit { mut problems, rest } = misfit;
+    if let Some(Err(more)) = rest.map(|row| prepare(job, fillable, fields, *row)) {
+        let told: Vec<String> = problems.iter().map(|problem| problem.field.clone()).collect();
+        let is_told = |problem: &RowProblem| told.iter().any(|at| is_within(&problem.field, at));
+        problems.extend(more.into_iter().filter(|problem| !is_told(problem)));
+    }
+    problems
+}
+
 /// A row as it will be stored, else all that is wrong with it.
-fn prepare(job: &Job, fillable: &Fillable<'_>, row: Row) -> Checked<Placed> {
-    let checked = check(job, fillable, &row).map_err(|wrong| {
+fn prepare(job: &Job, fillable: &Fillable<'_>, fields: &Fields, row: Row) -> Checked<Placed> {
+    let checked = check(job, fillable, fields, &row).map_err(|wrong| {
         let told = |wrong: FieldProblem| {
             RowProblem::new(row.at, &wrong.field, &wrong.message).of(row.external_id.as_deref())
         };
@@ -201,6 +243,7 @@ impl Wrong {
 fn check(
     job: &Job,
     fillable: &Fillable<'_>,
+    read: &Fields,
     row: &Row,
 ) -> std::result::Result<Imported, Vec<FieldProblem>> {
     let Job { app, caller, .. } = job;
@@ -228,8 +271,10 @@ fn check(
     let id = app.new_id();
     let set = wrong.sift(grant::seal(app, id, 1, &given, None, &grant::Extras::new()));
     let set = set.ok_or(wrong.0)?;
+    let is_unverified = given.account.is_none() && claims_account(&row.token_response, read);
     Ok(Imported {
         id,
+        is_unverified,
         label,
         external_id,
         tags,

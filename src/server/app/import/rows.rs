@@ -3,7 +3,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     io::{self, BufRead, BufReader, Read},
     rc::Rc,
 };
@@ -11,10 +11,10 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::shape::{columns, envelope};
+use super::shape::{Fields, columns, envelope, nearest};
 use crate::{
     domain::import::{RowPlace, RowProblem},
-    server::app::explain::explain,
+    server::app::explain::{Reading, UNKNOWN, explain},
 };
 
 /// A row is no longer than this, in bytes.
@@ -62,18 +62,35 @@ fn nowhere() -> RowPlace {
     RowPlace { row: 0, line: 0, in_columns: false }
 }
 
-pub type Parsed = Result<Row, RowProblem>;
+/// The names in a row.
+const NAMES: [&str; 7] =
+    ["external_id", "label", "tags", "variables", "scopes", "obtained_at", "token_response"];
+
+/// A row of which something has another form than it must have.
+pub struct Misfit {
+    pub problems: Vec<RowProblem>,
+    /// What it is without that, so that what else is wrong can be told with it.
+    pub rest: Option<Box<Row>>,
+}
+
+impl From<RowProblem> for Misfit {
+    fn from(problem: RowProblem) -> Self {
+        Self { problems: vec![problem], rest: None }
+    }
+}
+
+pub type Parsed = Result<Row, Misfit>;
 
 /// Reads rows, each with the place in the file where it ends, until `each` wants no more. Fails when
 /// the stream breaks, a row has no end, or the file as a whole is something else; of what stands in the file
 /// only names are in an error.
 ///
-/// Of a table, `fields` are the columns that have a meaning besides; one that has none is refused
-/// before the first row: what it holds would be lost without a word.
+/// Of a table, `fields` are the columns that are known besides; one that is not is refused before the first
+/// row: what it holds would be lost without a word.
 pub fn read(
     stream: impl Read,
     format: Format,
-    fields: &BTreeSet<String>,
+    fields: &Fields,
     mut each: impl FnMut(Parsed, u64) -> bool,
 ) -> io::Result<()> {
     match format {
@@ -108,7 +125,10 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) 
         let row = serde_json::from_slice::<Row>(text).map(|row| Row { at: place, ..row });
         let row = row.map_err(|error| match error.classify() {
             serde_json::error::Category::Data => misfit(place, text),
-            _ => RowProblem::new(place, "", &format!("is not JSON (column {})", error.column())),
+            _ => {
+                let why = format!("is not JSON (column {})", error.column());
+                RowProblem::new(place, "", &why).into()
+            }
         });
         if !each(row, at) {
             return Ok(());
@@ -116,38 +136,47 @@ fn ndjson(mut stream: impl BufRead, each: &mut impl FnMut(Parsed, u64) -> bool) 
     }
 }
 
-/// What is wrong with a row that is JSON. It is read again, slower, to find the place; nothing of what
+/// What is wrong with a row that is JSON. It is read again, slower, to find the places; nothing of what
 /// stands there is told but the external id.
-fn misfit(at: RowPlace, text: &[u8]) -> RowProblem {
+fn misfit(at: RowPlace, text: &[u8]) -> Misfit {
     let row = serde_json::from_slice::<Value>(text).unwrap_or_default();
     if !row.is_object() {
-        return RowProblem::new(at, "", "must be an object");
+        return RowProblem::new(at, "", "must be an object").into();
     }
-    let external_id = row.get("external_id").and_then(Value::as_str);
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    match serde_path_to_error::deserialize::<_, Row>(&mut reader) {
-        Ok(_) => RowProblem::new(at, "", "is no import row"),
-        Err(error) => {
-            let said = error.inner().to_string();
-            let (field, mut message) = explain(error.path(), &said);
-            if let Some(known) = known_fields(&said) {
-                message = format!("{message}; a row may have {known}");
+    let external_id = row.get("external_id").and_then(Value::as_str).map(str::to_owned);
+    let told =
+        |field: &str, message: &str| RowProblem::new(at, field, message).of(external_id.as_deref());
+    let reading = Reading::<Row>::of(row, Vec::new());
+    if reading.problems.is_empty() {
+        // It was not wrong any more when it was read as a value: a name stands in it twice.
+        let mut reader = serde_json::Deserializer::from_slice(text);
+        return match serde_path_to_error::deserialize::<_, Row>(&mut reader) {
+            Ok(_) => told("", "is no import row").into(),
+            Err(error) => {
+                let (field, message) = explain(error.path(), &error.inner().to_string());
+                told(&field, &message).into()
             }
-            RowProblem::new(at, &field, &message).of(external_id)
-        }
+        };
     }
+    let wrong = reading.problems.iter().map(|one| match one.message == UNKNOWN {
+        true => told(&one.field, &unknown(&one.field)),
+        false => told(&one.field, &one.message),
+    });
+    Misfit { problems: wrong.collect(), rest: reading.read.map(|row| Box::new(Row { at, ..row })) }
 }
 
-/// The fields that there are, out of what serde says of one that there is not.
-fn known_fields(said: &str) -> Option<String> {
-    let (_, known) = said.strip_prefix("unknown field ")?.split_once(" expected one of ")?;
-    let names: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
-    Some(names.join(", "))
+/// That there is no such field, and which there are.
+fn unknown(field: &str) -> String {
+    let known = NAMES.join(", ");
+    match nearest(field, NAMES) {
+        Some(name) => format!("{UNKNOWN}; did you mean {name}? A row may have {known}"),
+        None => format!("{UNKNOWN}; a row may have {known}"),
+    }
 }
 
 fn csv(
     stream: impl Read,
-    fields: &BTreeSet<String>,
+    fields: &Fields,
     each: &mut impl FnMut(Parsed, u64) -> bool,
 ) -> io::Result<()> {
     let taken = Rc::new(Cell::new(0));
@@ -187,9 +216,10 @@ fn csv(
                 }
                 from_record(RowPlace { row, line, in_columns: true }, &heading, &record)
             }
-            Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => Err(
-                RowProblem::new(RowPlace { row, line: last, in_columns: true }, "", "is not UTF-8"),
-            ),
+            Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
+                let at = RowPlace { row, line: last, in_columns: true };
+                Err(RowProblem::new(at, "", "is not UTF-8").into())
+            }
             Err(error) => return Err(broken(error)),
         };
         if !each(row, reader.position().byte()) {
@@ -220,7 +250,8 @@ fn separated(mut stream: impl Read) -> io::Result<(u8, impl Read)> {
 fn from_record(at: RowPlace, heading: &[String], record: &csv::StringRecord) -> Parsed {
     if record.len() != heading.len() {
         let (wanted, got) = (heading.len(), record.len());
-        return Err(RowProblem::new(at, "", &format!("has {got} columns, the heading {wanted}")));
+        let why = format!("has {got} columns, the heading {wanted}");
+        return Err(RowProblem::new(at, "", &why).into());
     }
     let mut row = Row {
         at,
@@ -337,7 +368,8 @@ mod tests {
     fn rows(format: Format, text: &str) -> (Vec<Parsed>, io::Result<()>) {
         let mut rows = Vec::new();
         let mut last = 0;
-        let fields = ["access_token", "expires_in"].map(str::to_owned).into();
+        let read_there = ["access_token", "expires_in"].map(str::to_owned).into();
+        let fields = Fields { read: read_there, claims: ["email".to_owned()].into() };
         let end = read(text.as_bytes(), format, &fields, |row, at| {
             assert!(at > last && at <= text.len() as u64, "{at} after {last}");
             last = at;
@@ -345,6 +377,10 @@ mod tests {
             true
         });
         (rows, end)
+    }
+
+    fn told(rows: &[Parsed]) -> Vec<&RowProblem> {
+        rows.iter().filter_map(|row| row.as_ref().err()).flat_map(|row| &row.problems).collect()
     }
 
     #[test]
@@ -388,11 +424,11 @@ mod tests {
         end.unwrap();
         let seen: Vec<_> = rows.iter().map(|row| row.as_ref().map(|row| row.at.row)).collect();
         assert!(matches!(seen[..], [Err(_), Ok(2), Err(_), Ok(4)]));
-        for problem in rows.iter().filter_map(|row| row.as_ref().err()) {
+        for problem in told(&rows) {
             assert!(!problem.message.contains("secret"), "{}", problem.message);
         }
         let (rows, _) = self::rows(Format::Csv, "external_id,token_response\n7\n8,secret\n");
-        let told: Vec<_> = rows.iter().filter_map(|row| row.as_ref().err()).collect();
+        let told = told(&rows);
         assert_eq!((told[0].row, told[1].row, &*told[1].field), (1, 2, "token_response"));
         assert_eq!(told[1].external_id.as_deref(), Some("8"));
     }
@@ -422,7 +458,7 @@ mod tests {
         end.unwrap();
         let place = |row: &Parsed| match row {
             Ok(row) => (row.at.row, row.at.line),
-            Err(problem) => (problem.row, problem.line.unwrap()),
+            Err(misfit) => (misfit.problems[0].row, misfit.problems[0].line.unwrap()),
         };
         rows.iter().map(place).collect()
     }
@@ -469,6 +505,7 @@ mod tests {
     fn a_column_without_a_meaning_is_refused_and_not_quoted() {
         for heading in [
             "secret,7",
+            "external_id,7secret,9f8e7d6c5b4a3928",
             "external_id,9f8e7d6c5b4a3928",
             "external_id,secretSecretSecret",
             "external_id,secret/token=",
@@ -476,7 +513,7 @@ mod tests {
         ] {
             let (rows, end) = rows(Format::Csv, &format!("{heading}\n7,other\n"));
             let why = end.unwrap_err().to_string();
-            assert!(rows.is_empty() && why.contains("column "), "{why}");
+            assert!(rows.is_empty() && why.contains("heading of column "), "{why}");
             assert!(!why.contains("secret") && !why.contains("9f8"), "{why}");
         }
         let (rows, end) = self::rows(Format::Csv, "\u{feff}External ID,Access Token\n7,secret\n");
@@ -492,10 +529,26 @@ mod tests {
     fn a_row_that_does_not_fit_names_its_field_and_external_id() {
         let row = r#"{"external_id":"7","lable":"secret","token_response":{}}"#;
         let (rows, _) = rows(Format::Ndjson, row);
-        let told = rows[0].as_ref().err().unwrap();
+        let told = told(&rows)[0];
         assert_eq!((&*told.field, told.external_id.as_deref()), ("lable", Some("7")));
         let known = "external_id, label, tags, variables, scopes, obtained_at, token_response";
-        let wanted = format!("is no field that is known here; a row may have {known}");
+        let wanted =
+            format!("is no field that is known here; did you mean label? A row may have {known}");
         assert_eq!(told.message, wanted);
+    }
+
+    /// Each of them once, and what fits is there to be checked.
+    #[test]
+    fn all_that_does_not_fit_is_told_at_once() {
+        let row = r#"{"external_id":"7","label":8,"tags":"a","colour":1,"token_response":{"a":1}}"#;
+        let (rows, _) = rows(Format::Ndjson, row);
+        let mut fields: Vec<_> = told(&rows).into_iter().map(|one| one.field.as_str()).collect();
+        fields.sort_unstable();
+        assert_eq!(fields, ["colour", "label", "tags"]);
+        let rest = rows[0].as_ref().err().and_then(|row| row.rest.as_ref()).expect("the rest");
+        assert_eq!((rest.external_id.as_deref(), rest.at.row), (Some("7"), 1));
+        let twice = r#"{"label":"a","label":"b","token_response":{}}"#;
+        let (rows, _) = self::rows(Format::Ndjson, twice);
+        assert_eq!(told(&rows)[0].message, "stands there more than once");
     }
 }

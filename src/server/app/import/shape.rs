@@ -51,27 +51,67 @@ pub(super) fn envelope(first: &[u8]) -> Option<String> {
     })
 }
 
+/// The names of a token response's fields, as columns of a table.
+pub struct Fields {
+    /// What the provider's profile looks for.
+    pub read: BTreeSet<String>,
+    /// What would say whose the account is, were it not only believed where the provider itself says it. A column
+    /// of that name is passed over, and counted.
+    pub claims: BTreeSet<String>,
+}
+
+/// So many columns without a meaning are told.
+const TOLD: usize = 12;
+
+/// What somebody meant who wrote this name, if it is nearly one of those that there are.
+pub(super) fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let letters = |name: &str| {
+        let letters = name.chars().filter(char::is_ascii_alphanumeric);
+        letters.map(|char| char.to_ascii_lowercase()).collect::<String>()
+    };
+    let meant = letters(name);
+    let most = match meant.len() {
+        0..3 => return None,
+        3..8 => 1,
+        _ => 2,
+    };
+    let far = known.into_iter().map(|one| (strsim::osa_distance(&meant, &letters(one)), one));
+    let (_, one) = far.filter(|(far, _)| *far <= most).min_by_key(|(far, _)| *far)?;
+    Some(one)
+}
+
 /// How a column without a meaning is told: by its name, if it has one. Where no other column has a known name
 /// the file may have no heading, and a token may stand there; so may one in a heading, by mistake.
-fn column(at: usize, name: &str, is_heading: bool) -> String {
+fn column(at: usize, name: &str, is_heading: bool, known: &[&str]) -> String {
     let is_name = is_heading
         && name.len() <= NAME
         && name.starts_with(|char: char| char.is_ascii_alphabetic())
         && name.chars().all(|char| char.is_ascii_alphanumeric() || " _-.".contains(char))
         && redact::clear_lookalikes(name) == name;
-    match is_name {
-        true => format!("\"{name}\" (column {})", at + 1),
-        false => format!("the heading of column {}", at + 1),
+    let at = at + 1;
+    match is_name.then(|| nearest(name, known.iter().copied())) {
+        Some(Some(meant)) => format!("\"{name}\" (column {at}; did you mean {meant}?)"),
+        Some(None) => format!("\"{name}\" (column {at})"),
+        None => format!("the heading of column {at}"),
+    }
+}
+
+/// Columns without a meaning, as one list.
+fn listed(odd: &[String]) -> String {
+    let (shown, more) = odd.split_at(odd.len().min(TOLD));
+    match (shown, more.len()) {
+        ([one], 0) => one.clone(),
+        ([first @ .., last], 0) => format!("{} and {last}", first.join(", ")),
+        (shown, more) => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
 /// The names of the columns of a table. People write "External ID" for `external_id`.
-pub(super) fn columns(
-    heading: &csv::StringRecord,
-    fields: &BTreeSet<String>,
-) -> io::Result<Vec<String>> {
+pub(super) fn columns(heading: &csv::StringRecord, fields: &Fields) -> io::Result<Vec<String>> {
     let plain = |name: &str| name.trim().to_lowercase().replace([' ', '-'], "_");
-    let known = |name: &str| COLUMNS.contains(&name) || fields.contains(name);
+    let known = |name: &str| {
+        COLUMNS.contains(&name) || fields.read.contains(name) || fields.claims.contains(name)
+    };
     let meaning = |name: &str| {
         let name = name.trim_start_matches('\u{feff}').trim();
         if known(name) || name.starts_with("variables.") {
@@ -79,19 +119,26 @@ pub(super) fn columns(
         }
         Some(plain(name)).filter(|name| known(name)).ok_or(name.to_owned())
     };
-    let is_heading = heading.iter().any(|name| meaning(name).is_ok());
-    let named = heading.iter().enumerate().map(|(at, name)| {
-        meaning(name).map_err(|name| {
-            let names = COLUMNS.iter().copied().chain(fields.iter().map(String::as_str));
-            let why = format!(
-                "{} is none of: {}, variables.NAME; take the column out, or give the token response whole",
-                column(at, &name, is_heading),
-                names.collect::<Vec<_>>().join(", ")
-            );
-            io::Error::new(io::ErrorKind::InvalidData, why)
-        })
+    let meanings: Vec<Result<String, String>> = heading.iter().map(meaning).collect();
+    let is_heading = meanings.iter().any(Result::is_ok);
+    let names: Vec<&str> =
+        COLUMNS.iter().copied().chain(fields.read.iter().map(String::as_str)).collect();
+    let odd = meanings.iter().enumerate().filter_map(|(at, meaning)| {
+        let name = meaning.as_ref().err()?;
+        Some(column(at, name, is_heading, &names))
     });
-    named.collect()
+    let odd: Vec<String> = odd.collect();
+    let (are, them) = match odd.len() {
+        0 => return Ok(meanings.into_iter().flatten().collect()),
+        1 => ("is", "the column"),
+        _ => ("are", "the columns"),
+    };
+    let why = format!(
+        "{} {are} none of: {}, variables.NAME; take {them} out, or give the token response whole",
+        listed(&odd),
+        names.join(", ")
+    );
+    Err(io::Error::new(io::ErrorKind::InvalidData, why))
 }
 
 #[cfg(test)]
@@ -100,17 +147,30 @@ mod tests {
 
     #[test]
     fn a_column_without_a_meaning_is_named() {
-        let fields = ["access_token".to_owned()].into();
+        let fields =
+            Fields { read: ["access_token".to_owned()].into(), claims: ["sub".to_owned()].into() };
         for (heading, told) in [
             (
-                ["external_id", "Refresh Token Expiry"],
+                "external_id|Refresh Token Expiry",
                 "\"Refresh Token Expiry\" (column 2) is none of: ",
             ),
-            (["token", "label"], "\"token\" (column 1) is none of: "),
-            (["token", "7"], "the heading of column 1 is none of: "),
+            ("token|label", "\"token\" (column 1) is none of: "),
+            ("token|7", "the heading of column 1 and the heading of column 2 are none of: "),
+            (
+                "externalid|lable|colour|tags",
+                "\"externalid\" (column 1; did you mean external_id?), \"lable\" (column 2; did you mean \
+                 label?) and \"colour\" (column 3) are none of: ",
+            ),
         ] {
-            let why = columns(&heading.as_slice().into(), &fields).unwrap_err().to_string();
+            let why = columns(&heading.split('|').collect(), &fields).unwrap_err().to_string();
             assert!(why.starts_with(told), "{why}");
+            assert!(!why.contains("sub"), "what is not used is not offered: {why}");
         }
+        let taken = columns(&vec!["Access Token", "sub"].into(), &fields).unwrap();
+        assert_eq!(taken, ["access_token", "sub"]);
+        let many: Vec<String> =
+            (0..40).map(|n| format!("odd {n}")).chain(["label".into()]).collect();
+        let why = columns(&many.into(), &fields).unwrap_err().to_string();
+        assert!(why.contains("\"odd 11\" (column 12) and 28 more are none of"), "{why}");
     }
 }

@@ -50,10 +50,8 @@ pub(super) async fn batch(job: &Job, batch: Batch) -> Result<bool> {
         progress.skipped += count(sifted.rows.len() - taken.len());
     }
     progress.imported = count(taken.len());
-    progress.without_end = count(taken.iter().filter(|row| is_without_end(job, row)).count());
-    let now = job.app.now();
-    let is_over = |row: &&&Imported| row.access_expires_at.is_some_and(|end| end <= now);
-    progress.expired = count(taken.iter().filter(is_over).count());
+    tell_ends(job, &taken, &mut progress);
+    progress.unverified = count(taken.iter().filter(|row| row.is_unverified).count());
     let ours = store::import::add(&mut tx, job.id, &progress, job.app.database_now()).await?;
     if ours {
         tx.commit().await?;
@@ -61,10 +59,23 @@ pub(super) async fn batch(job: &Job, batch: Batch) -> Result<bool> {
     Ok(ours)
 }
 
-/// Whether nothing renews a row, and nobody knows when it ends.
-fn is_without_end(job: &Job, row: &Imported) -> bool {
-    let renewable = grant::renewable(&job.caller.profile, GrantType::Import, row.has_refresh_token);
-    row.access_expires_at.is_none() && !renewable
+/// Counts what is over, and what nothing renews: when that ends, and what nobody knows an end of.
+fn tell_ends(job: &Job, taken: &[&Imported], progress: &mut Progress) {
+    let (profile, now) = (&job.caller.profile, job.app.now());
+    let is_renewed =
+        |row: &Imported| grant::renewable(profile, GrantType::Import, row.has_refresh_token);
+    for &row in taken {
+        match row.access_expires_at {
+            Some(end) if end <= now => progress.expired += 1,
+            _ if is_renewed(row) => {}
+            None => progress.without_end += 1,
+            Some(end) => {
+                progress.ending += 1;
+                progress.first_end_at = Some(progress.first_end_at.map_or(end, |at| at.min(end)));
+                progress.last_end_at = progress.last_end_at.max(Some(end));
+            }
+        }
+    }
 }
 
 /// What of a batch is to be stored.

@@ -52,13 +52,16 @@ struct RunQuery {
 /// `scopes`, `obtained_at` and `variables` (in CSV columns `variables.NAME`). An `expires_in` of 0 says that
 /// the token is over: it is renewed at once, and refused where nothing can renew it, since some write it of a
 /// token without end. One that is over by its `obtained_at` is imported, and needs a person where nothing can
-/// renew it. How many rows bring neither a refresh token nor an expiry (`without_end`), and how many tokens are
-/// over (`expired`), is counted. The answer comes when the last row is read. Rows with a problem are told, with
+/// renew it. How many rows bring neither a refresh token nor an expiry (`without_end`), how many tokens are over
+/// (`expired`), and how many rows need a person when their access tokens end (`ending`, from `first_end_at` to
+/// `last_end_at`), is counted. So is how many name an account (`unverified`) where only an id token or the provider
+/// itself is believed: that is not used. The answer comes when the last row is read. Rows with a problem are told, with
 /// all that is wrong with each, and cost no other row. Rows whose `external_id` the client has already are
-/// skipped, so the same file can be sent again. A file in which there is no row at all, or something else than
-/// rows, is refused (422), and the answer says what was expected. An import of which nothing comes for a minute
-/// is broken; and when too many run at once, one more is refused (503) before it is read. Where only the
-/// provider's userinfo endpoint says whose an account is, it is asked afterwards, a few a second.
+/// skipped, so the same file can be sent again; `GET /connections?import=` lists what an import brought. A file
+/// in which there is no row at all, or something else than rows, is refused (422), and the answer says what was
+/// expected. An import of which nothing comes for a minute is broken; and when too many run at once, one more is
+/// refused (503) before it is read. Where only the provider's userinfo endpoint says whose an account is, it is
+/// asked afterwards, a few a second.
 #[utoipa::path(
     post,
     path = "/clients/{id}/imports",

@@ -25,6 +25,8 @@ pub struct Imported {
     pub refresh_expires_at: Option<OffsetDateTime>,
     pub needs_human_by: Option<OffsetDateTime>,
     pub due_at: Option<OffsetDateTime>,
+    /// Whether its file names an account that is not believed. Not stored.
+    pub is_unverified: bool,
     /// Stored beside, not in this row.
     pub set: TokenSet,
 }

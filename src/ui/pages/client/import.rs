@@ -7,8 +7,9 @@ use uuid::Uuid;
 use crate::{
     domain::{
         access::Permission,
+        connection::ConnectionFilter,
         import::{self, RowProblem},
-        voice::{self, Empty},
+        voice::{self, Empty, Tone},
     },
     rpc,
     ui::{
@@ -16,7 +17,7 @@ use crate::{
             field::Submit,
             head::{head, link, section},
             moment::Exact,
-            notice::{nothing, said},
+            notice::{nothing, said_as},
         },
         path,
         patterns::{
@@ -77,7 +78,8 @@ fn first(client: Uuid) -> AnyView {
             <code>"token_response"</code> " as the provider gave it (in CSV as JSON, or its fields as columns), and if you like "
             <code>"external_id"</code> ", " <code>"label"</code> ", " <code>"tags"</code> ", "
             <code>"scopes"</code> " and " <code>"obtained_at"</code>
-            ". Rows whose external id is here already are skipped, so a file can be sent again."
+            ". Rows whose external id is here already are skipped, so a file can be sent again. "
+            {voice::IMPORT_COLUMNS}
         </p>
         {form(client, "form", buttons)}
     }
@@ -137,25 +139,33 @@ fn outcome(run: import::Import, client: Uuid, writes: bool) -> AnyView {
             {bar("Read so far", run.read_bytes, run.total_bytes)}
         }
     });
-    let again = (writes && !moves).then(|| {
-        view! { <p class="actions">{link(path::client_import(client), "button", "Send another file")}</p> }
-    });
+    let brought = (!moves && run.brought_any())
+        .then(|| link(brought(run.id), "button", "See the connections that came of it"));
+    let another = (writes && !moves)
+        .then(|| link(path::client_import(client), "button", "Send another file"));
+    let on = (brought.is_some() || another.is_some())
+        .then(|| view! { <p class="actions">{brought} {another}</p> });
     view! {
         {reload(moves)}
         {live("import", moves, view! {
             {progress}
             <div role="status">
-                {(!moves).then(|| told.into_iter().map(|(well, text)| said(well, text)).collect::<Vec<_>>())}
+                {(!moves).then(|| told.into_iter().map(|(tone, text)| said_as(tone, text)).collect::<Vec<_>>())}
             </div>
             {problems(run)}
-            {again}
+            {on}
         })}
         {next}
     }
     .into_any()
 }
 
-fn sentences(told: Vec<(bool, String)>) -> String {
+/// The list of what an import brought.
+fn brought(id: Uuid) -> String {
+    path::connections(&ConnectionFilter { import: Some(id), ..ConnectionFilter::default() })
+}
+
+fn sentences(told: Vec<(Tone, String)>) -> String {
     told.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(" ")
 }
 
@@ -204,7 +214,13 @@ fn list(all: Vec<import::Import>) -> AnyView {
     }
     let rows = all.into_iter().map(|run| {
         let href = format!("{}?run={}", path::client_import(run.client_id), run.id);
-        let text = sentences(voice::import(&run));
+        let text = voice::import_in_short(&run);
+        let brought =
+            (!run.is_running() && run.brought_any()).then(|| link(brought(run.id), "", "See them"));
+        let file = match run.file_name.clone() {
+            Some(name) => name.into_any(),
+            None => view! { <span class="quiet">"no name was given"</span> }.into_any(),
+        };
         let progress =
             run.is_running().then(|| bar("Read so far", run.read_bytes, run.total_bytes));
         view! {
@@ -212,8 +228,8 @@ fn list(all: Vec<import::Import>) -> AnyView {
                 <td>
                     {link(href, "", view! { <Exact at=run.begun_at/> })}
                 </td>
-                <td data-label="File">{run.file_name}</td>
-                <td>{text} {progress}</td>
+                <td data-label="File">{file}</td>
+                <td>{text} " " {brought} {progress}</td>
             </tr>
         }
     });

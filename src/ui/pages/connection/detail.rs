@@ -290,10 +290,9 @@ fn facts(
         .into_any(),
         None => view! { <span class="quiet">{absent}</span> }.into_any(),
     };
-    let dead_since = match connection.state {
-        State::NeedsReauth { since, .. } => Some(since),
-        _ => None,
-    };
+    let dead_since = connection.dead_since();
+    let has_none =
+        matches!(connection.state, State::NeedsReauth { reason: Reason::NoRefreshToken, .. });
     let own = variables.iter().filter_map(|variable| {
         let value = variable.value(&connection.variables)?;
         Some((variable.label.clone(), shown(variable, value).into_any()))
@@ -316,9 +315,9 @@ fn facts(
         ("Access token ends", when(connection.access_expires_at, never)),
         (
             "Refresh token ends",
-            if dead_since.is_some() {
+            if dead_since.is_some() && !has_none {
                 view! { <span class="quiet">"no longer accepted"</span> }.into_any()
-            } else if connection.has_refresh_token {
+            } else if connection.has_refresh_token && !has_none {
                 when(connection.refresh_expires_at, "no end known")
             } else {
                 view! { <span class="quiet">"there is none"</span> }.into_any()
@@ -386,12 +385,18 @@ fn facts(
 fn scopes(connection: &Connection, provider: &str) -> AnyView {
     let drift = connection.drift();
     let (missing, more) = drift.map(|drift| (drift.missing, drift.more)).unwrap_or_default();
+    let granted = &connection.scopes_granted;
+    let is_told = connection.holds_tokens() && !granted.is_empty();
     let shown = connection
         .scopes_requested
         .iter()
         .map(|scope| {
-            let refused = missing.contains(&scope.as_str());
-            (scope.clone(), if refused { " · not granted" } else { "" })
+            let note = match missing.contains(&scope.as_str()) {
+                true => " · not granted",
+                false if is_told && !granted.contains(scope) => voice::NOT_NAMED,
+                false => "",
+            };
+            (scope.clone(), note)
         })
         .chain(more.iter().map(|scope| ((*scope).to_owned(), " · not asked for")))
         .map(|(scope, note)| {

@@ -66,6 +66,8 @@ pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
     let sort = filter.sort.filter(|sort| *sort != Sort::default()).map(Sort::as_str);
     let more =
         ConnectionFilter { standing: None, client: None, q: None, sort: None, ..filter.clone() };
+    // Nobody types an id; but what is asked besides is asked of what that import brought.
+    let import = filter.import.map(|id| typed("import", "Id of an import", "text", id.to_string()));
     let fields = [
         typed("q", "Label, account or external id", "search", text(&filter.q)),
         chosen("standing", "State", standings, standing),
@@ -99,7 +101,10 @@ pub fn bar(filter: &ConnectionFilter, clients: &[ClientName]) -> AnyView {
                 ),
                 moment("needs_human_after", "Needs a person from", filter.needs_human_after),
                 moment("needs_human_before", "Needs a person before", filter.needs_human_before),
-            ],
+            ]
+            .into_iter()
+            .chain(import)
+            .collect(),
         ),
     ];
     filter_bar(path::CONNECTIONS, filter.narrows(), fields.into_iter().collect::<Vec<_>>())

@@ -21,7 +21,7 @@ use crate::{
             confirm::confirm,
             head::{head, link, section},
             moment::Exact,
-            notice::{said, told},
+            notice::{said, said_as},
         },
         path,
         patterns::{
@@ -221,7 +221,7 @@ fn mails(id: Uuid) -> AnyView {
 
 /// What is said aloud is said once, at the end.
 fn progress(job: &Job) -> AnyView {
-    let (well, text) = voice::job(job);
+    let (tone, text) = voice::job(job);
     let (on_the_way, over) = if job.is_running() { (Some(text), None) } else { (None, Some(text)) };
     let going = on_the_way.map(|text| {
         view! {
@@ -232,7 +232,7 @@ fn progress(job: &Job) -> AnyView {
     });
     view! {
         {going}
-        <div role="status">{over.map(|text| told(well, text))}</div>
+        <div role="status">{over.map(|text| said_as(tone, text))}</div>
     }
     .into_any()
 }

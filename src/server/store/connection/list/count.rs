@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{rest, wanted::Wanted};
 use crate::{
     domain::connection::{ConnectionFilter, Standing},
-    server::store::Result,
+    server::store::{self, Result},
 };
 
 /// How far is counted.
@@ -40,12 +40,16 @@ pub async fn count(
     if filter.standing == Some(Standing::Paused) {
         wanted.rest = Some(rest::find(conn, now).await?);
     }
+    let brought = match filter.import {
+        Some(import) => Some(store::import::brought(conn, import).await?),
+        None => None,
+    };
     if let Some(external_id) = &filter.external_id {
         wanted.ids = Some(named(conn, external_id, wanted.clients.as_deref()).await?);
     } else if wanted.is_searched() {
         let ids = search(conn, &wanted).await?;
         let found = i64::try_from(ids.len()).ok().filter(|found| *found <= COUNTED);
-        let only = wanted.is_only_searched();
+        let only = wanted.is_only_searched() && brought.is_none();
         if found.is_some() {
             wanted.ids = Some(ids);
             (wanted.patterns, wanted.tags) = Default::default();
@@ -54,6 +58,9 @@ pub async fn count(
         if only {
             return Ok(Found { wanted, count: found });
         }
+    }
+    if let Some(brought) = brought {
+        wanted.narrow(brought);
     }
     if wanted.drift {
         let ids = drifted(conn, &wanted).await?;

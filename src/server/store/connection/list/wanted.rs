@@ -1,5 +1,7 @@
 //! What a filter of connections asks for, as their table can be asked.
 
+use std::collections::HashSet;
+
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -96,6 +98,17 @@ impl Wanted {
                 filter.owner.as_deref().map(contained),
             ],
         }
+    }
+
+    /// Leaves only what is among these.
+    pub(super) fn narrow(&mut self, ids: Vec<Uuid>) {
+        self.ids = Some(match self.ids.take() {
+            Some(found) => {
+                let ids: HashSet<Uuid> = ids.into_iter().collect();
+                found.into_iter().filter(|id| ids.contains(id)).collect()
+            }
+            None => ids,
+        });
     }
 
     /// Whether the search alone says what is found.
