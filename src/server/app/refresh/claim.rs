@@ -86,7 +86,7 @@ pub struct Due {
 /// What is claimed together is asked together and, of providers that take their time, answered together: if all
 /// of it were claimed together again, all places would be empty while that is done, and the database idle until
 /// the next time. Where answers come at once, what costs is the number of claims.
-const PORTION: i64 = 8;
+const PORTION: i64 = 4;
 /// A portion is no smaller than this, nor than one of each client that has room.
 const LEAST_PORTION: i64 = 16;
 
