@@ -10,7 +10,3 @@ CREATE FUNCTION ends_unseen(
 -- Most connections are renewed: a refresh of those writes nothing into it.
 CREATE INDEX connections_ends_unseen ON connections (client_id, id)
     WHERE ends_unseen(state, access_expires_at, has_refresh_token, grant_type);
-
--- What customers did by their links is read together with what was done to the links. Whoever reads the newest of it is
--- not to walk past all else.
-CREATE INDEX audit_by_relink ON audit (id DESC) WHERE actor_kind = 'relink';

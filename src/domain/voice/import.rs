@@ -87,8 +87,8 @@ pub fn import_in_short(import: &Import) -> String {
 
 /// What may stand in a row, beside the response.
 pub const IMPORT_COLUMNS: &str = "Between several tags, and between several scopes, stand blanks (in JSON they are \
-                                  lists). A name of the account, such as sub or email, is taken and not used: \
-                                  whose tokens they are, only the provider is believed.";
+                                  lists). Whose tokens they are is read from the provider's own response or asked \
+                                  of it: a name of the account beside that is not used.";
 
 /// How the file that was tried is imported.
 pub fn import_after_trial(import: &Import) -> String {

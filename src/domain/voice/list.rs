@@ -59,6 +59,7 @@ pub fn unread(name: &str, value: &str) -> (String, &'static str) {
         "standing" => (format!("There is no state “{value}”"), CHOOSE),
         "sort" => (format!("There is no order “{value}”"), CHOOSE),
         "client" => (format!("“{value}” is no client's id"), CHOOSE),
+        "import" => (format!("“{value}” is no import's id"), CHOOSE),
         "drift" => (format!("“{value}” is neither true nor false"), CHOOSE),
         "end" => (format!("There is no kind of end “{value}”"), CHOOSE),
         "show" => (format!("There are no links “{value}”"), CHOOSE),

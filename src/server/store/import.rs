@@ -1,12 +1,14 @@
 //! Imports: one row each, counted up as they go.
 
-use serde_json::json;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{Error, Result, first_id};
 use crate::domain::import::{Import, ImportState, RowPlace, RowProblem};
+
+/// By how much clocks may differ that tell of one import.
+const CLOCKS: Duration = Duration::minutes(5);
 
 struct ImportRow {
     id: Uuid,
@@ -241,19 +243,22 @@ pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> {
 }
 
 /// The connections that an import brought, whatever became of them since, as the audit log has it: each begins
-/// there, while the import ran.
-pub async fn brought(conn: &mut PgConnection, id: Uuid) -> Result<Vec<Uuid>> {
+/// there, while the import ran. At most `limit` of them, in no order.
+pub async fn brought(conn: &mut PgConnection, id: Uuid, limit: i64) -> Result<Vec<Uuid>> {
     let ran = sqlx::query!("SELECT begun_at, ended_at FROM imports WHERE id = $1", id);
     let Some(ran) = ran.fetch_optional(&mut *conn).await? else { return Ok(Vec::new()) };
-    // One that broke off ended with its last sign of life, by another clock.
-    let end = ran.ended_at.map_or(Uuid::max(), |end| first_id(end + Duration::minutes(5)));
+    // One that broke off ended with its last sign of life, and rows are told by a clock that is set meanwhile.
+    let begin = first_id(ran.begun_at - CLOCKS);
+    let end = ran.ended_at.map_or(Uuid::max(), |end| first_id(end + CLOCKS));
     Ok(sqlx::query_scalar!(
         r#"SELECT subject_id::uuid AS "id!" FROM audit
-           WHERE action = 'connection.import' AND id >= $1 AND id < $2 AND detail @> $3
-             AND subject_id IS NOT NULL"#,
-        first_id(ran.begun_at),
+           WHERE action = 'connection.import' AND id >= $1 AND id < $2
+             AND detail @> jsonb_build_object('import', $3::uuid) AND subject_id IS NOT NULL
+           LIMIT $4"#,
+        begin,
         end,
-        json!({ "import": id })
+        id,
+        limit
     )
     .fetch_all(conn)
     .await?)

@@ -202,3 +202,24 @@ async fn a_lineage_begins_with_the_import(pool: PgPool) {
         assert_eq!(page.matches("with an import").count(), 1, "{page}");
     }
 }
+
+/// Too many to be found beforehand: then each row is asked for its import.
+#[sqlx::test]
+async fn a_long_import_leads_to_what_it_brought_too(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let program = world.program(&[Scope::ConnectionsWrite, Scope::ConnectionsRead]).await;
+    let row = |id: &str| line(id, &json!({ "access_token": id, "expires_in": 3600 }));
+    let file: String = (0..2_010).map(|number| row(&format!("ours-{number}"))).collect();
+    let first = send(&program, client, "", NDJSON, file).await.ok();
+    assert_eq!(first["imported"], json!(2_010), "{first}");
+    let foreign = ["a-foreign", "z-foreign"].map(row).concat();
+    send(&program, client, "", NDJSON, foreign).await.ok();
+    let id = first["id"].as_str().unwrap();
+    for (also, wanted) in [("", 50), ("&sort=label", 50), ("&q=foreign", 0), ("&q=ours-2009", 1)] {
+        let found = program.get(&format!("/connections?limit=50&import={id}{also}")).await.ok();
+        let items = found["items"].as_array().unwrap();
+        let is_ours = |one: &Value| one["external_id"].as_str().unwrap().starts_with("ours-");
+        assert!(items.len() == wanted && items.iter().all(is_ours), "{also}: {found}");
+    }
+}

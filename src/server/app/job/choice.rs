@@ -18,7 +18,7 @@ use crate::{
         provider::{self as profile, Profile},
     },
     server::{
-        app::{App, Result, grant, provider, relink},
+        app::{App, Error, Result, grant, provider, relink},
         store::connection::list::choose::Alike,
     },
 };
@@ -51,7 +51,12 @@ pub(in crate::server::app) async fn weigh(
         let profile = match profiles.entry(one.provider.as_str()) {
             Entry::Occupied(known) => Arc::clone(known.get()),
             Entry::Vacant(new) => {
-                Arc::clone(new.insert(provider::load(app, conn, &one.provider).await?))
+                let profile = match provider::load(app, conn, &one.provider).await {
+                    // Of what is gone nothing is known.
+                    Err(Error::NotFound(_)) => Arc::new(Profile::new("", "")),
+                    loaded => loaded?,
+                };
+                Arc::clone(new.insert(profile))
             }
         };
         let weight = weights.entry(one.client_id).or_insert_with(|| Weight {

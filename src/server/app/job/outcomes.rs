@@ -117,7 +117,8 @@ async fn see(
     };
     let mut seen = Vec::with_capacity(items.len());
     for item in items {
-        let stage = stages.get(&item.number).copied();
+        let made = stages.get(&item.number).copied();
+        let stage = made.flatten();
         let works = stage.is_some_and(|stage| !stage.is_over());
         let link = match &item.sealed_link {
             Some(sealed) if opens && works => {
@@ -135,7 +136,12 @@ async fn see(
             account: item.account,
             external_id: item.external_id,
             outcome: item.outcome,
-            detail: stage.and_then(voice::job_link_over).map(str::to_owned).or(item.detail),
+            detail: match made {
+                Some(None) => Some(voice::job_gone()),
+                _ => stage.and_then(voice::job_link_over),
+            }
+            .map(str::to_owned)
+            .or(item.detail),
             link,
             link_state: stage,
             at: item.at,
@@ -144,13 +150,13 @@ async fn see(
     Ok(seen)
 }
 
-/// How far the links are that a job made, by the numbers of its items.
+/// How far the links are that a job made, by the numbers of its items. `None`: it is gone, with its connection.
 async fn stages(
     app: &App,
     conn: &mut PgConnection,
     job: Uuid,
     items: &[Item],
-) -> Result<HashMap<i64, Stage>> {
+) -> Result<HashMap<i64, Option<Stage>>> {
     let made = items.iter().filter(|item| item.outcome == Some(Outcome::Done));
     let numbers: Vec<i64> = made.map(|item| item.number).collect();
     let links = item::links(conn, job, &numbers).await?;
@@ -159,8 +165,7 @@ async fn stages(
     let now = app.now();
     let stages: HashMap<Uuid, Stage> =
         relinks.iter().map(|one| (one.relink.id, Stage::of(&one.relink, now))).collect();
-    let known = links.into_iter().filter_map(|(number, id)| Some((number, *stages.get(&id)?)));
-    Ok(known.collect())
+    Ok(links.into_iter().map(|(number, id)| (number, stages.get(&id).copied())).collect())
 }
 
 impl Row for JobOutcome {

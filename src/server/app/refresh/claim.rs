@@ -77,7 +77,8 @@ pub struct Due {
     pub hungry: Vec<Uuid>,
     /// It is a portion, and there are places for more: the next look follows at once.
     pub is_cut: bool,
-    /// Someone else was claiming for one of the clients at that moment.
+    /// Someone else was claiming for one of the clients at that moment; or, in a look for places, it is not ready any
+    /// more, which the next look at all finds out.
     pub was_busy: bool,
 }
 

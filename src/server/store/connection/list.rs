@@ -58,7 +58,7 @@ pub async fn of(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Connection>
 }
 
 /// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$17`, what
-/// else there is comes from `$25` on. The rule of `Connection::standing` stands here for rows. One state is asked for
+/// else there is comes from `$26` on. The rule of `Connection::standing` stands here for rows. One state is asked for
 /// as one, since only so it is looked for within an index that has it behind what is put in order. What is active is
 /// due or is not: there is an index to either, and none to both, which each refresh would write into. What is searched
 /// stands as it does in `connection_search`. This and the rule stand in a CASE so that the planner does not take them for
@@ -110,7 +110,10 @@ macro_rules! filtered {
              AND ($21::uuid[] IS NULL OR n.paused_at IS NOT NULL OR n.client_id = ANY ($21)
                   OR (n.client_id = ANY ($22) AND n.due_at < $23))
              AND (NOT $24::boolean
-                  OR ends_unseen(n.state, n.access_expires_at, n.has_refresh_token, n.grant_type))" + $end $(+ $then)*,
+                  OR ends_unseen(n.state, n.access_expires_at, n.has_refresh_token, n.grant_type))
+             AND ($25::uuid IS NULL OR EXISTS (
+                  SELECT FROM audit a WHERE a.subject_id = n.id::text AND a.action = 'connection.import'
+                                        AND a.detail @> jsonb_build_object('import', $25)))" + $end $(+ $then)*,
             $wanted.states.as_deref(),
             $wanted.clients.as_deref(),
             $wanted.label.as_deref(),
@@ -134,7 +137,8 @@ macro_rules! filtered {
             $wanted.rest.as_ref().map(|rest| rest.off.as_slice()),
             $wanted.rest.as_ref().map(|rest| rest.waiting.as_slice()),
             $wanted.rest.as_ref().and_then(|rest| rest.until),
-            $wanted.unseen
+            $wanted.unseen,
+            $wanted.import
             $(, $argument)*
         )
     };
@@ -164,7 +168,7 @@ macro_rules! ordered {
                     $found.wanted,
                     $limit,
                     "WHERE ",
-                    " AND ($25::uuid IS NULL OR ("
+                    " AND ($26::uuid IS NULL OR ("
                         + $key
                         + ", n.id) "
                         + $beyond
@@ -195,7 +199,7 @@ macro_rules! gathered {
                 + $key
                 + " AS key FROM connections n WHERE ",
             ") SELECT id, key FROM found
-                   WHERE $25::uuid IS NULL OR (key, id) "
+                   WHERE $26::uuid IS NULL OR (key, id) "
                 + $beyond
                 + " ORDER BY key "
                 + $direction
@@ -224,7 +228,7 @@ macro_rules! ordered_by_some {
                 $limit,
                 $conn,
                 $key,
-                "> (coalesce($26, timestamptz 'infinity'), $25)",
+                "> (coalesce($27, timestamptz 'infinity'), $26)",
                 "",
                 $id,
                 $at
@@ -240,9 +244,9 @@ macro_rules! ordered_by_some {
                     "WHERE ",
                     " AND "
                         + $column
-                        + " IS NOT NULL AND ($25::uuid IS NULL OR ("
+                        + " IS NOT NULL AND ($26::uuid IS NULL OR ("
                         + $column
-                        + ", n.id) > ($26, $25)) ORDER BY "
+                        + ", n.id) > ($27, $26)) ORDER BY "
                         + $column
                         + ", n.id LIMIT $17",
                     $id,
@@ -262,7 +266,7 @@ macro_rules! ordered_by_some {
                         "WHERE ",
                         " AND "
                             + $column
-                            + " IS NULL AND ($25::uuid IS NULL OR n.id > $25) ORDER BY n.id LIMIT $17",
+                            + " IS NULL AND ($26::uuid IS NULL OR n.id > $26) ORDER BY n.id LIMIT $17",
                         id
                     )
                     .fetch_all($conn)
@@ -287,7 +291,7 @@ pub async fn page(
     let text = after.and_then(|after| after.text.as_deref());
     let rows = match sort {
         // The ids are UUIDv7: they are made in the order of time.
-        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($25, $26)", "DESC", id, id),
+        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($26, $27)", "DESC", id, id),
         Sort::NeedsHumanBy => ordered_by_some!(
             found,
             limit,
@@ -303,7 +307,7 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($26, $25)",
+            "> ($27, $26)",
             "",
             id,
             at
@@ -323,13 +327,13 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.obtained_at, timestamptz '0001-01-01 00:00+00')",
-            "< ($26, $25)",
+            "< ($27, $26)",
             "DESC",
             id,
             at
         ),
         Sort::Label => {
-            ordered!(found, limit, conn, "lower(n.label)", "> (lower($26), $25)", "", id, text)
+            ordered!(found, limit, conn, "lower(n.label)", "> (lower($27), $26)", "", id, text)
         }
     };
     rows.into_iter().map(TryInto::try_into).collect()

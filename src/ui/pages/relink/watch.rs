@@ -39,7 +39,10 @@ pub fn Watch() -> impl IntoView {
             let Some(id) = id else { return missing("relink") };
             let detail = rpc::relink::detail(id).await?;
             let others = match detail.entry.stage {
-                Stage::Done => rpc::relink::others(detail.entry.relink.connection_id).await?,
+                // An old link does not tell whose the connection is by now.
+                Stage::Done if detail.entry.account.is_some() => {
+                    rpc::relink::others(detail.entry.relink.connection_id).await?
+                }
                 _ => None,
             };
             // Who may not make links has none waiting.

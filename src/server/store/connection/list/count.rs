@@ -40,16 +40,12 @@ pub async fn count(
     if filter.standing == Some(Standing::Paused) {
         wanted.rest = Some(rest::find(conn, now).await?);
     }
-    let brought = match filter.import {
-        Some(import) => Some(store::import::brought(conn, import).await?),
-        None => None,
-    };
     if let Some(external_id) = &filter.external_id {
         wanted.ids = Some(named(conn, external_id, wanted.clients.as_deref()).await?);
     } else if wanted.is_searched() {
         let ids = search(conn, &wanted).await?;
         let found = i64::try_from(ids.len()).ok().filter(|found| *found <= COUNTED);
-        let only = wanted.is_only_searched() && brought.is_none();
+        let only = wanted.is_only_searched();
         if found.is_some() {
             wanted.ids = Some(ids);
             (wanted.patterns, wanted.tags) = Default::default();
@@ -59,8 +55,12 @@ pub async fn count(
             return Ok(Found { wanted, count: found });
         }
     }
-    if let Some(brought) = brought {
-        wanted.narrow(brought);
+    if let Some(import) = wanted.import {
+        let ids = store::import::brought(conn, import, COUNTED + 1).await?;
+        if i64::try_from(ids.len()).is_ok_and(|found| found <= COUNTED) {
+            wanted.narrow(ids);
+            wanted.import = None;
+        }
     }
     if wanted.drift {
         let ids = drifted(conn, &wanted).await?;
@@ -84,8 +84,8 @@ pub async fn count(
         wanted,
         COUNTED + 1,
         "SELECT count(*) FROM (SELECT FROM connections n
-         WHERE ($25::text IS NULL OR EXISTS (SELECT FROM connection_search s
-                                             WHERE s.connection_id = n.id AND s.text LIKE lower($25)))
+         WHERE ($26::text IS NULL OR EXISTS (SELECT FROM connection_search s
+                                             WHERE s.connection_id = n.id AND s.text LIKE lower($26)))
            AND ",
         " LIMIT $17) AS few",
         pattern.as_deref()

@@ -24,6 +24,8 @@ pub struct Wanted {
     pub(super) drift: bool,
     /// What may be over before anybody is told.
     pub(super) unseen: bool,
+    /// Brought by this import, where it brought too many to find them beforehand.
+    pub(super) import: Option<Uuid>,
     pub(super) dead_since: Option<OffsetDateTime>,
     pub(super) standing: Option<&'static str>,
     /// What needs a person by then stands as *soon*.
@@ -86,6 +88,7 @@ impl Wanted {
             reason: filter.reason.map(Reason::as_str),
             drift: filter.drift,
             unseen: filter.end == Some(End::Unknown),
+            import: filter.import,
             dead_since: filter.dead_since,
             standing: filter.standing.map(Standing::as_str),
             soon: now + SOON,
@@ -118,6 +121,7 @@ impl Wanted {
             && self.clients.is_none()
             && !self.drift
             && !self.unseen
+            && self.import.is_none()
             && self.dead_since.is_none()
             && self.reason.is_none()
             && [self.expires, self.refresh_expires, self.needs_human]
