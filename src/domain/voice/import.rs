@@ -78,10 +78,10 @@ pub fn import_in_short(import: &Import) -> String {
         return said;
     }
     let cut = |at: &str, instead: &str| {
-        said.split_once(at).map(|(what, _)| format!("{what} {instead} that is known here."))
+        said.split_once(at).map(|(what, _)| format!("{what} {instead} known here."))
     };
-    cut(" is none of: ", "is no column")
-        .or_else(|| cut(" are none of: ", "are no columns"))
+    cut(" is none of: ", "is no column that is")
+        .or_else(|| cut(" are none of: ", "are no columns that are"))
         .unwrap_or(said)
 }
 

@@ -11,16 +11,16 @@ use crate::{
         access::{Role, Scope},
         provider::{AccountSource, IdentityOrigin},
     },
-    tests::support::World,
+    tests::support::{Browser, World},
 };
 
 const NDJSON: &str = "application/x-ndjson";
 
 /// The page of an import, as it is read.
-async fn page(world: &World, client: Uuid, done: &Value) -> String {
+async fn page(admin: &mut Browser, client: Uuid, done: &Value) -> String {
     let run = done["id"].as_str().unwrap();
     let address = format!("/clients/{client}/import?run={run}");
-    let page = world.sign_in(Role::Admin).await.get(&address).await.text;
+    let page = admin.get(&address).await.text;
     page.replace("&#x27;", "'").replace("&quot;", "\"")
 }
 
@@ -42,12 +42,13 @@ async fn what_nothing_renews_and_ends_is_told_with_its_ends(pool: PgPool) {
         (at.format(&Rfc3339).unwrap(), crate::domain::voice::exact(at))
     };
     let ((first_at, first), (last_at, last)) = (at(90), at(7200));
+    let mut admin = world.sign_in(Role::Admin).await;
     for query in ["?dry_run=true", ""] {
         let done = send(&program, client, query, NDJSON, file.clone()).await.ok();
         assert_eq!((&done["ending"], &done["without_end"]), (&json!(2), &json!(1)), "{done}");
         let ends = (&done["first_end_at"], &done["last_end_at"]);
         assert_eq!(ends, (&json!(first_at), &json!(last_at)), "{done}");
-        let page = page(&world, client, &done).await;
+        let page = page(&mut admin, client, &done).await;
         let said = format!("the first by {first}, the last by {last}.");
         assert!(
             page.contains("2 of them bring no refresh token") && page.contains(&said),
@@ -76,18 +77,19 @@ async fn an_account_that_a_file_names_is_told_not_to_be_used(pool: PgPool) {
     let csv = "external_id,access_token,refresh_token,sub,email\n\
                1,a,r1,alice,alice@example.com\n2,b,r2,,\n";
     let json = line("3", &json!({ "access_token": "c", "refresh_token": "r3", "sub": "bob" }));
+    let mut admin = world.sign_in(Role::Admin).await;
     for query in ["?dry_run=true", ""] {
         for (kind, file, count) in [("text/csv", csv, 2), (NDJSON, json.as_str(), 1)] {
             let done = send(&program, client, query, kind, file.to_owned()).await.ok();
             let counts = (&done["imported"], &done["unverified"]);
             assert_eq!(counts, (&json!(count), &json!(1)), "{done}");
-            let page = page(&world, client, &done).await;
+            let page = page(&mut admin, client, &done).await;
             assert!(page.contains("1 of them names an account, as sub or email do."), "{page}");
         }
     }
     assert_eq!(world.count("SELECT count(*) FROM connections WHERE account_id IS NULL").await, 3);
-    let form = world.sign_in(Role::Admin).await.get(&format!("/clients/{client}/import")).await;
-    assert!(form.text.contains("such as sub or email, is taken and not used"), "{}", form.text);
+    let form = admin.get(&format!("/clients/{client}/import")).await;
+    assert!(form.text.contains("a name of the account beside that is not used"), "{}", form.text);
     // It is none of what a heading may be.
     let refused = send(&program, client, "", "text/csv", "access_token,nobody\na,b\n").await;
     assert!(!refused.text.contains("email"), "{}", refused.text);
@@ -169,9 +171,10 @@ async fn an_import_leads_to_what_it_brought(pool: PgPool) {
     assert!(names(format!("import={}", tried["id"].as_str().unwrap())).await.is_empty());
 
     let to = format!("href=\"/connections?import={id}\"");
-    let told = page(&world, client, &first).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let told = page(&mut admin, client, &first).await;
     assert!(told.contains("See the connections that came of it") && told.contains(&to), "{told}");
-    let told = page(&world, client, &tried).await;
+    let told = page(&mut admin, client, &tried).await;
     assert!(!told.contains("See the connections that came of it"), "{told}");
     assert!(told.contains(&to) && told.contains("See them"), "it stands in the list: {told}");
     let mut support = world.sign_in(Role::Support).await;
