@@ -18,6 +18,7 @@ pub mod intent;
 mod join;
 mod live;
 pub mod replay;
+pub mod room;
 pub mod save;
 pub mod saver;
 pub(super) mod turn;

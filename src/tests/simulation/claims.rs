@@ -20,9 +20,10 @@ use crate::{
     domain::{attempt::Trigger, client, provider::Profile},
     server::{
         app::refresh::{
-            claim::{self, PROMPT},
+            claim::PROMPT,
             engine::{LEASE, Ports, Task},
             intent::{self, Orphans},
+            room,
         },
         store::{
             client::limit::{Begun, Limit},
@@ -185,10 +186,10 @@ impl Process {
         Lease { id, now: None, seconds: self.lease_time(), orphans: self.hears() }
     }
 
-    /// `claim::room`.
+    /// `room::of`.
     pub fn under_way(&self) -> Begun {
         let elapsed = self.elapsed();
-        claim::under_way(self.now(), self.contact.jumped(elapsed), self.contact.is_steady(elapsed))
+        room::under_way(self.now(), self.contact.jumped(elapsed), self.contact.is_steady(elapsed))
     }
 
     /// `claim::lease_of_one`.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     claim::{self, Claimed},
-    intent,
+    intent, room,
 };
 use crate::{
     domain::{attempt::Trigger, client::StateName, incident, rehearsal},
@@ -135,7 +135,7 @@ async fn has_room(
     states: &[StateName],
 ) -> Result<bool> {
     let limits = [intent::limit(caller.client.id, Some(&caller.profile))];
-    let rooms = claim::room(app, conn, &limits, states).await?;
+    let rooms = room::of(app, conn, &limits, states).await?;
     Ok(rooms.iter().any(|room| room.room > 0))
 }
 
@@ -158,7 +158,7 @@ async fn claim(
     }
     failpoint::hit(failpoint::CLAIMED);
     let limits = [intent::limit(caller.client.id, Some(&caller.profile))];
-    claim::spend(app, conn, &limits, slice::from_ref(&leased)).await?;
+    room::spend(app, conn, &limits, slice::from_ref(&leased)).await?;
     let callers = HashMap::from([(caller.client.id, Ok(Arc::new(caller)))]);
     let claimed =
         claim::intend(app, conn, vec![leased], &callers, trigger, "worker", taken).await?;

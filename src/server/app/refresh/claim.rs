@@ -5,14 +5,14 @@ use std::{collections::HashMap, sync::Arc};
 
 use secrecy::ExposeSecret;
 use sqlx::{Connection, PgConnection};
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 use uuid::Uuid;
 
 use super::{
     ask::Ask,
     engine::{LEASE, Task},
-    intent::{self, Orphans, UNDER_WAY},
-    save,
+    intent::{self, Orphans},
+    room::{self, Clients},
 };
 use crate::{
     domain::{
@@ -31,10 +31,6 @@ use crate::{
         store::{
             self,
             attempt::Intent,
-            client::{
-                Stored,
-                limit::{Begun, Limit},
-            },
             connection::lease::{self, Lease, Leased, Room},
             token_set::Kept,
         },
@@ -46,9 +42,6 @@ const READY: [client::StateName; 1] = [client::StateName::Ready];
 
 /// A claim that takes longer had to wait for somebody.
 pub(crate) const PROMPT: Duration = Duration::seconds(3);
-
-/// No jump of a clock is longer.
-const AT_ANY_TIME: Duration = Duration::days(36500);
 
 /// A refresh that is ours to make, or the reason why it can't even be asked for.
 pub type Claimed = Task<std::result::Result<Arc<Caller>, String>>;
@@ -82,58 +75,6 @@ pub struct Due {
     pub was_busy: bool,
 }
 
-/// Of the places that clients have, one in so many is filled by a look for places that came free.
-///
-/// What is claimed together is asked together and, of providers that take their time, answered together: if all
-/// of it were claimed together again, all places would be empty while that is done, and the database idle until
-/// the next time. Where answers come at once, what costs is the number of claims.
-const PORTION: i64 = 4;
-/// A portion is no smaller than this, nor than one of each client that has room.
-const LEAST_PORTION: i64 = 16;
-
-/// How many a look for places fills at most.
-fn portion(limits: &[Limit], rooms: &[Room]) -> i64 {
-    let places: i64 = limits.iter().map(|limit| i64::from(limit.concurrency)).sum();
-    let each = i64::try_from(rooms.len()).unwrap_or(i64::MAX);
-    (places / PORTION).max(LEAST_PORTION).max(each)
-}
-
-/// Clients to claim for.
-struct Clients {
-    callers: HashMap<Uuid, std::result::Result<Arc<Caller>, String>>,
-    /// Of each client, in the order in which they were found.
-    limits: Vec<Limit>,
-}
-
-impl Clients {
-    async fn of(app: &App, conn: &mut PgConnection, found: Vec<Stored>) -> Result<Self> {
-        let mut callers = HashMap::new();
-        let mut profiles: HashMap<String, Arc<Profile>> = HashMap::new();
-        let mut limits = Vec::with_capacity(found.len());
-        for client in found {
-            let id = client.id;
-            let profile = profiles.get(&client.provider).cloned();
-            let caller = Caller::of(app, conn, client, Vec::new(), profile).await;
-            if let Ok(caller) = &caller {
-                profiles.insert(caller.client.provider.clone(), caller.profile.clone());
-            }
-            // The database went away: that is no fault of the client's.
-            if let Err(Error::Internal(error)) = &caller
-                && save::is_absence(error)
-            {
-                return caller.map(|_| Self { callers, limits });
-            }
-            limits.push(intent::reserve(intent::limit(id, profile_of(&caller))));
-            callers.insert(id, caller.map(Arc::new).map_err(|error| error.to_string()));
-        }
-        Ok(Self { callers, limits })
-    }
-
-    fn ids(&self) -> Vec<Uuid> {
-        self.limits.iter().map(|limit| limit.client_id).collect()
-    }
-}
-
 /// Claims what is due, at most `limit`. If it is `again`, for places that came free: a portion, if others are to
 /// follow soon, and of the clients that are hungry for them. Who has something due costs more to find than
 /// to claim it.
@@ -151,21 +92,21 @@ pub async fn due(app: &App, limit: i64, again: bool) -> Result<Due> {
         wanting = clients.ids();
         taken = app.elapsed();
         tx = conn.begin().await?;
-        rooms = room(app, &mut tx, &clients.limits, &READY).await?;
+        rooms = room::of(app, &mut tx, &clients.limits, &READY).await?;
     } else {
         wanting = hungry;
         taken = app.elapsed();
         tx = conn.begin().await?;
         let locked = store::client::lock_ready(&mut tx, &wanting, app.database_now()).await?;
         clients = Clients::of(app, &mut tx, locked).await?;
-        rooms = room_of_locked(app, &mut tx, &clients.limits, &clients.ids(), &READY).await?;
+        rooms = room::of_locked(app, &mut tx, &clients.limits, &clients.ids(), &READY).await?;
     }
     let Clients { callers, limits } = clients;
     let lease = new_lease(app);
     let was_busy = rooms.len() < wanting.len();
     let rooms: Vec<Room> = rooms.into_iter().filter(|room| room.room > 0).collect();
     let in_portions = again && app.flights().are_long();
-    let limit = if in_portions { limit.min(portion(&limits, &rooms)) } else { limit };
+    let limit = if in_portions { limit.min(room::portion(&limits, &rooms)) } else { limit };
     if rooms.is_empty() {
         tx.rollback().await?;
         return Ok(Due { hungry: wanting, was_busy, ..Due::default() });
@@ -183,7 +124,7 @@ pub async fn due(app: &App, limit: i64, again: bool) -> Result<Due> {
     let is_cut = in_portions && places > limit;
     let is_limited = rooms.len() < wanting.len() || is_cut || count >= places.min(limit);
     failpoint::hit(failpoint::CLAIMED);
-    spend(app, &mut tx, &limits, &leased).await?;
+    room::spend(app, &mut tx, &limits, &leased).await?;
     let claimed =
         intend(app, &mut tx, leased, &callers, Trigger::Schedule, "worker", taken).await?;
     tx.commit().await?;
@@ -205,11 +146,11 @@ pub enum One {
 pub async fn one(app: &App, id: Uuid, client_id: Uuid, generation: i64, ask: &Ask) -> Result<One> {
     let mut tx = app.begin().await?;
     let caller = Caller::load(app, &mut tx, client_id, Vec::new()).await;
-    let limits = [intent::limit(client_id, profile_of(&caller))];
+    let limits = [intent::limit(client_id, room::profile_of(&caller))];
     let caller = caller.map(Arc::new).map_err(|error| error.to_string());
     let taken = app.elapsed();
     let lease = lease_of_one(app, id);
-    let rooms = room(app, &mut tx, &limits, &READY).await?;
+    let rooms = room::of(app, &mut tx, &limits, &READY).await?;
     if rooms.iter().all(|room| room.room <= 0) {
         return Ok(One::NoRoom);
     }
@@ -222,7 +163,7 @@ pub async fn one(app: &App, id: Uuid, client_id: Uuid, generation: i64, ask: &As
         return Ok(One::Taken);
     }
     failpoint::hit(failpoint::CLAIMED);
-    spend(app, &mut tx, &limits, std::slice::from_ref(&leased)).await?;
+    room::spend(app, &mut tx, &limits, std::slice::from_ref(&leased)).await?;
     let callers = HashMap::from([(client_id, caller)]);
     let (trigger, actor) = (ask.trigger, ask.actor.as_str());
     let claimed = intend(app, &mut tx, vec![leased], &callers, trigger, actor, taken).await?;
@@ -263,54 +204,6 @@ pub(in crate::server::app) async fn may_take_over(
     }
     upkeep::follow_clock(app, conn).await?;
     Ok(app.database_was_heard())
-}
-
-fn profile_of(caller: &Result<Caller>) -> Option<&Profile> {
-    caller.as_ref().ok().map(|caller| caller.profile.as_ref())
-}
-
-/// When what takes room now began. What began earlier has a holder that is gone, or its answer. So has what
-/// seems to begin later, if the clock has not jumped for a while: it began before the clock was set back.
-pub fn under_way(now: OffsetDateTime, jumped: Duration, is_steady: bool) -> Begun {
-    let since = now - UNDER_WAY - jumped + Duration::milliseconds(1);
-    Begun { since, before: now + if is_steady { Duration::minutes(1) } else { AT_ANY_TIME } }
-}
-
-/// How many requests of each client may begin now. Clients that someone else is claiming for are left out.
-pub(super) async fn room(
-    app: &App,
-    conn: &mut PgConnection,
-    limits: &[Limit],
-    states: &[client::StateName],
-) -> Result<Vec<Room>> {
-    let ids: Vec<Uuid> = limits.iter().map(|limit| limit.client_id).collect();
-    let locked = store::client::limit::lock(conn, &ids).await?;
-    room_of_locked(app, conn, limits, &locked, states).await
-}
-
-async fn room_of_locked(
-    app: &App,
-    conn: &mut PgConnection,
-    limits: &[Limit],
-    locked: &[Uuid],
-    states: &[client::StateName],
-) -> Result<Vec<Room>> {
-    let open = under_way(app.now(), app.database_clock_jumps(), app.database_clock_is_steady());
-    let (answered, now) = (app.flights().answered(), app.database_now());
-    Ok(store::client::limit::room(conn, limits, locked, states, open, &answered, now).await?)
-}
-
-/// Counts what is claimed against the rates of its clients.
-pub(super) async fn spend(
-    app: &App,
-    conn: &mut PgConnection,
-    limits: &[Limit],
-    leased: &[Leased],
-) -> Result<()> {
-    for (client_id, seconds) in intent::spending(limits, leased) {
-        store::client::limit::spend(conn, client_id, seconds, app.database_now()).await?;
-    }
-    Ok(())
 }
 
 /// Writes the intents. Where an earlier holder died, its attempt is in doubt, and so is the connection.

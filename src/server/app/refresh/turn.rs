@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{ROOM_LOOK, claim, decide::PAUSE_CAP, intent};
+use super::{ROOM_LOOK, decide::PAUSE_CAP, intent, room};
 use crate::{
     domain::{client::StateName, provider::Profile, voice},
     server::{
@@ -43,7 +43,7 @@ pub async fn take(
     let question = Question { client_id, id: app.new_id() };
     loop {
         let (mut tx, now) = (app.begin().await?, app.database_now());
-        let rooms = claim::room(app, &mut tx, &[limit], &StateName::ALL).await?;
+        let rooms = room::of(app, &mut tx, &[limit], &StateName::ALL).await?;
         if rooms.iter().any(|room| room.room > 0) && question.hold(&mut tx, now).await? {
             if let Some(seconds) = limit.interval {
                 store::client::limit::spend(&mut tx, client_id, seconds, now).await?;
@@ -75,7 +75,7 @@ pub async fn take_spare(app: &App, client_id: Uuid, profile: &Profile) -> Result
     let mut tx = app.begin().await?;
     let is_quiet = !store::account_question::is_refresh_due(&mut tx, client_id, by).await?;
     // Who claims refreshes passes by a client that we hold; so it is held as short as can be.
-    let rooms = claim::room(app, &mut tx, &[limit], &[StateName::Ready]).await?;
+    let rooms = room::of(app, &mut tx, &[limit], &[StateName::Ready]).await?;
     let room = rooms.first().map_or(0, |room| room.room);
     let is_spare = room > 0 && (is_quiet || most >= 2.0 && f64::from(room) > most / 2.0);
     let (question, now) = (Question { client_id, id: app.new_id() }, app.database_now());
