@@ -2,6 +2,7 @@
 
 mod choose;
 mod detail;
+mod facts;
 mod filter;
 mod form;
 mod list;
