@@ -215,6 +215,32 @@ async fn the_database_knows_the_stages(pool: PgPool) {
     assert_eq!(seen.len(), Stage::ALL.len());
 }
 
+/// Nobody is to write to who was authorized again by an admin since they got their link, and not before.
+#[sqlx::test]
+async fn whoever_came_back_by_another_door_is_done(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let alice = world.connect(&mut admin, client, "alice").await;
+    let bob = world.connect(&mut admin, client, "bob").await;
+    world.pass(Duration::seconds(1));
+    let staff = staff(&world).await;
+    let (job, _) = begin(&world, &staff, &all()).await;
+    assert_eq!(counts(&progress(&world, &job).await), [(Stage::Sent, 2)]);
+    let begun = admin.call("connection/reauthorize", &[("id", &alice.to_string())]).await;
+    world.consent(&mut admin, begun.location(), "alice").await;
+    assert_eq!(counts(&progress(&world, &job).await), [(Stage::Done, 1), (Stage::Sent, 1)]);
+    assert_eq!(stragglers(&world, &job, None).await, [bob]);
+
+    // A link that asks for more is still to be followed.
+    let more = ["openid", "email", "api:read", "api:write", "offline_access"].map(str::to_owned);
+    let patch = ClientPatch { scopes: Some(more.to_vec()), ..ClientPatch::default() };
+    app::client::update(&world.app, &world.admin, client, patch, None).await.expect("more scopes");
+    let (job, _) = begin(&world, &staff, &NewJob { client_scopes: true, ..all() }).await;
+    world.execute("UPDATE connections SET consented_at = now() + interval '100 years'").await;
+    assert_eq!(counts(&progress(&world, &job).await), [(Stage::Sent, 2)]);
+}
+
 /// A job may come to somebody long after it was made; who went to the provider meanwhile is left alone.
 #[sqlx::test]
 async fn who_has_begun_meanwhile_keeps_their_link(pool: PgPool) {
