@@ -162,7 +162,7 @@ impl Connection {
         match (&self.state, self.client_state) {
             (State::Disconnected, _) => Standing::Disconnected,
             (_, client::StateName::Disabled) => Standing::Paused,
-            _ if self.paused_at.is_some() => Standing::Paused,
+            _ if self.rests() => Standing::Paused,
             (_, client::StateName::CredentialsRejected | client::StateName::Incident) => {
                 Standing::ClientRefused
             }
@@ -175,6 +175,19 @@ impl Connection {
                 _ => Standing::Alive,
             },
         }
+    }
+
+    /// Whether somebody paused it. What is dead does not rest: nothing is kept from being refreshed, and it needs
+    /// a person whether or not it was paused.
+    pub fn rests(&self) -> bool {
+        self.paused_at.is_some() && !matches!(self.state, State::NeedsReauth { .. })
+    }
+
+    /// By when a person is needed, as it stands: what nothing refreshes runs on to the end of its refresh token.
+    pub fn person_by(&self) -> Option<OffsetDateTime> {
+        let held = self.rests() || self.client_state != client::StateName::Ready;
+        let end = self.refresh_expires_at.filter(|_| held && self.has_refresh_token);
+        self.needs_human_by.or(end)
     }
 
     /// Until when its provider has asked its client to wait, while that goes on.

@@ -76,7 +76,7 @@ impl Life {
             obtained_at: connection.obtained_at.filter(|_| held),
             access_expires_at: connection.access_expires_at.filter(|_| held),
             due_at: connection.refresh_at(as_of).filter(|_| living),
-            needs_human_by: connection.needs_human_by.filter(|_| living),
+            needs_human_by: connection.person_by().filter(|_| living),
             reach,
             dead_since: connection.dead_since(),
             tries: attempts

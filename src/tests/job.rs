@@ -15,6 +15,7 @@ use crate::{
         access::{Role, Scope},
         connection::{ConnectionFilter, ConnectionPatch, Standing, State, StateName},
         job::{Action, Job, JobOutcome, JobState, NewJob, Outcome},
+        overview::Scale,
         page::Paging,
         user::UserPatch,
     },
@@ -169,6 +170,48 @@ async fn what_died_while_it_rested_stays_dead(pool: PgPool) {
     world.tick().await;
     assert_eq!(world.refreshes().len(), asked);
     assert_eq!(world.state(id).await.name(), StateName::NeedsReauth);
+}
+
+/// Nor does it hide behind its pause: it needs a person, and says so wherever it is counted.
+#[sqlx::test]
+async fn what_is_dead_does_not_rest(pool: PgPool) {
+    let world = World::new(pool).await;
+    let actor = admin(&world).await;
+    let client = world.client("one", |_| {}).await;
+    let (dead, alive) = (world.import(client).await, world.import_of(client, "bob").await);
+    app::connection::pause(&world.app, &actor, dead).await.unwrap();
+    world.sandbox.revoke_account("alice");
+    let _ = app::connection::refresh(&world.app, &actor, dead).await;
+    let connection = world.connection(dead).await;
+    assert_eq!(connection.standing(world.now()), Standing::NeedsPerson);
+    let glance = app::overview::get(&world.app, &actor, Scale::Day).await.unwrap();
+    let count = |standing| glance.count(standing);
+    assert_eq!((count(Standing::NeedsPerson), count(Standing::Paused)), (1, 0));
+    let program = world.program(&[Scope::ConnectionsRead]).await;
+    for (standing, found) in [("needs-person", 1), ("paused", 0)] {
+        let page = program.get(&format!("/connections?standing={standing}")).await.ok();
+        assert_eq!(page["items"].as_array().unwrap().len(), found, "{standing}: {page}");
+    }
+    let page = world.sign_in(Role::Support).await.get(&format!("/connections/{dead}")).await.text;
+    assert!(!page.contains("Resume it, and Regrant keeps it alive again"), "{page}");
+
+    // It can't be paused, and to go on means nothing for it.
+    begin(&world, &actor, on(Action::Resume, &[dead])).await;
+    run(&world.app).await;
+    let job = begin(&world, &actor, on_all(Action::Pause)).await;
+    run(&world.app).await;
+    let told = now(&world, &job).await;
+    assert_eq!((told.done, told.skipped), (1, 1));
+    assert_eq!(world.connection(dead).await.paused_at, None);
+    assert!(app::connection::pause(&world.app, &actor, dead).await.is_err());
+
+    // What rests alive runs on to the end of its refresh token.
+    world
+        .execute("UPDATE connections SET refresh_expires_at = created_at + interval '30 days', needs_human_by = NULL")
+        .await;
+    let rests = world.connection(alive).await;
+    assert_eq!(rests.standing(world.now()), Standing::Paused);
+    assert_eq!(rests.person_by(), rests.refresh_expires_at);
 }
 
 /// The process that works at a job dies between two batches, and in the middle of one.

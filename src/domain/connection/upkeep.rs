@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use super::{Connection, GrantType, Reason, State};
+use crate::domain::client;
 
 impl Connection {
     /// Whether new tokens come without a person. What nothing renews lasts as long as its access token.
@@ -10,9 +11,10 @@ impl Connection {
         self.has_refresh_token || self.grant_type == GrantType::ClientCredentials
     }
 
-    /// When it is refreshed next. What nothing renews is only looked at, once its access token ends.
+    /// When it is refreshed next; never while its client is switched off. What nothing renews is only looked at, once its access token ends.
     pub fn refresh_at(&self, as_of: OffsetDateTime) -> Option<OffsetDateTime> {
-        self.held_until(as_of).or(self.due_at).filter(|_| self.renews())
+        let is_off = self.client_state == client::StateName::Disabled;
+        self.held_until(as_of).or(self.due_at).filter(|_| self.renews() && !is_off)
     }
 
     /// Whether it works, nothing renews it, and no end of its access token is known: nobody can be told before

@@ -2,7 +2,7 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::{exact, span};
+use super::{exact, grouped, span};
 use crate::domain::{
     client::{Client, StateName},
     incident::Incident,
@@ -38,6 +38,28 @@ pub fn client_state(state: StateName) -> &'static str {
             "An admin switched this client off. None of its connections is refreshed until it is \
              switched on again."
         }
+    }
+}
+
+/// What it means to switch a client off.
+pub fn client_switch_off(connections: i64) -> String {
+    let none = match connections {
+        0 => "None of its connections is refreshed".into(),
+        1 => "Its one connection is not refreshed".into(),
+        many => format!("None of its {} connections is refreshed", grouped(many)),
+    };
+    format!("{none} until you switch it on again. What expires meanwhile may be lost.")
+}
+
+/// What it means to delete one, or what stands before that.
+pub fn client_delete(connections: i64) -> String {
+    match connections {
+        0 => "It has no connections. It cannot be brought back.".into(),
+        1 => "It has a connection, so it can't be deleted yet. Disconnect that first.".into(),
+        many => format!(
+            "It has {} connections, so it can't be deleted yet. Disconnect them first.",
+            grouped(many)
+        ),
     }
 }
 

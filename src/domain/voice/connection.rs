@@ -35,7 +35,7 @@ pub fn next(connection: &Connection, as_of: OffsetDateTime) -> Next {
     match connection.standing(as_of) {
         Standing::Alive | Standing::Disconnected => Next::Nothing,
         Standing::Retrying => Next::Wait,
-        Standing::Paused if connection.paused_at.is_some() => Next::Resume,
+        Standing::Paused if connection.rests() => Next::Resume,
         Standing::Paused if connection.held_until(as_of).is_some() => Next::Wait,
         Standing::ClientRefused | Standing::Paused => Next::MendClient,
         Standing::Soon | Standing::NeedsPerson | Standing::Pending => {
@@ -137,15 +137,19 @@ pub fn drift(connection: &Connection, provider: &str) -> Option<String> {
         count => format!("{count} permissions that nobody asked for"),
     };
     let them = if drift.missing.len() == 1 { "it" } else { "them" };
+    let how = match connection.account_id.is_none() && !connection.takes_any_account() {
+        // Nobody knows whose it is: no link is made.
+        true => format!("Have an admin authorize it again to have {them} granted"),
+        false => format!("Send a relink to have {them} granted"),
+    };
     let told = match (drift.missing.len(), drift.more.len()) {
         (0, more) => format!("{provider} granted {}. Nothing has to be done.", unasked(more)),
         (missing, 0) => format!(
-            "{provider} did not grant {}. Send a relink to have {them} granted, or have the client ask for less.",
+            "{provider} did not grant {}. {how}, or have the client ask for less.",
             asked(missing)
         ),
         (missing, more) => format!(
-            "{provider} did not grant {}, and granted {}. Send a relink to have {them} granted, or have the \
-             client ask for less.",
+            "{provider} did not grant {}, and granted {}. {how}, or have the client ask for less.",
             asked(missing),
             unasked(more)
         ),

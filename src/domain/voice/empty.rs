@@ -65,8 +65,8 @@ pub fn empty(place: Empty) -> (&'static str, &'static str) {
              knows you. Then connect accounts with it, and Regrant keeps them alive.",
         ),
         Empty::NeedsHuman => (
-            "Nothing is about to die",
-            "No living connection needs a person in the next seven days.",
+            "Nothing needs a person",
+            "None of the connections that Regrant keeps alive needs one in the next seven days.",
         ),
         Empty::ClientsInTrouble => {
             ("No client is in trouble", "Every provider accepts the clients you registered.")

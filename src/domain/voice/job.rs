@@ -261,6 +261,16 @@ pub fn job_link_over(stage: Stage) -> Option<&'static str> {
     }
 }
 
+/// Of what is dead, where it was to be paused.
+pub fn job_nothing_rests() -> &'static str {
+    "It needs a person, and nothing is refreshed until then: there is nothing to pause."
+}
+
+/// The same, where it was to go on.
+pub fn job_still_dead() -> &'static str {
+    "It is paused no more. It still needs a person before it is kept alive again."
+}
+
 pub fn job_gone() -> &'static str {
     "It was deleted meanwhile."
 }

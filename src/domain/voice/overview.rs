@@ -255,6 +255,18 @@ pub fn first_consents(count: i64) -> String {
     }
 }
 
+/// How many nothing refreshes just now, so that they may end unnoticed.
+pub fn resting(count: i64) -> String {
+    let they = match count {
+        1 => "1 connection rests".into(),
+        many => format!("{} connections rest", grouped(many)),
+    };
+    format!(
+        "{they}: paused, switched off with a client, or left alone for a while. Nothing is refreshed meanwhile, \
+         and their tokens go on running out."
+    )
+}
+
 /// How many may be over before anybody can be told.
 pub fn unseen_ends(count: i64) -> String {
     let they = match count {

@@ -31,7 +31,7 @@ pub async fn count(
 ) -> Result<Vec<Count>> {
     sqlx::query!(
         r#"SELECT n.state, c.state AS client_state, coalesce(n.needs_human_by <= $1, false) AS "soon!",
-                  n.paused_at IS NOT NULL
+                  (n.paused_at IS NOT NULL AND n.state <> 'needs_reauth')
                   OR coalesce(c.state = 'ready' AND c.paused_until > $2 AND n.due_at < c.paused_until
                               AND n.state IN ('active', 'retrying', 'in_doubt'), false) AS "paused!",
                   CASE WHEN ends_unseen(n.state, n.access_expires_at, n.has_refresh_token, n.grant_type)

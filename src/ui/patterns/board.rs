@@ -96,7 +96,7 @@ pub fn row(connection: Connection, tokens: AccessTokens, as_of: OffsetDateTime) 
     let name = connection.name().to_owned();
     let about = voice::in_short(&connection, tokens, as_of);
     let account = connection.account_label.clone().filter(|account| *account != name);
-    let by = match (standing, life.dead_since.or(connection.needs_human_by)) {
+    let by = match (standing, life.dead_since.or(connection.person_by())) {
         (Standing::Disconnected, _) => view! { <span class="quiet">"–"</span> }.into_any(),
         (Standing::Pending, _) => view! { <strong>{voice::FIRST_CONSENT}</strong> }.into_any(),
         (_, Some(by)) => view! { <Ago at=by as_of/> }.into_any(),

@@ -54,11 +54,9 @@ fn cause(
             "{provider} refused unusually many connections of the client “{client}” at once. \
              Regrant holds them all and tries one now and then, until it is sure what happened."
         ),
-        _ if connection.paused_at.is_some() => {
-            "Somebody paused it, so it is not refreshed by itself. \
+        _ if connection.rests() => "Somebody paused it, so it is not refreshed by itself. \
              Resume it, and Regrant keeps it alive again."
-                .into()
-        }
+            .into(),
         (_, State::Active | State::Retrying { .. })
             if let Some(until) = connection.held_until(as_of) =>
         {

@@ -4,18 +4,24 @@ use serde_json::json;
 use time::Duration;
 use uuid::Uuid;
 
-use super::{Actor, App, Result, audit, audit::Subject, get, load_for_update};
+use super::{Actor, App, Error, Result, audit, audit::Subject, get, load_for_update};
 use crate::{
-    domain::{access::Permission, connection::Connection},
+    domain::{
+        access::Permission,
+        connection::{Connection, State},
+    },
     server::store::{account_question, connection::pause},
 };
 
 /// Has it refreshed no more, unless somebody asks for a token or a refresh. One that rests already
-/// stays as it is.
+/// stays as it is; what needs a person has nothing that could rest.
 pub async fn pause(app: &App, actor: &Actor, id: Uuid) -> Result<Connection> {
     actor.require(Permission::ConnectionsWrite)?;
     let mut tx = app.begin().await?;
     let connection = load_for_update(&mut tx, id).await?;
+    if let State::NeedsReauth { reason, .. } = connection.state {
+        return Err(Error::ReauthRequired(reason));
+    }
     if pause::pause(&mut tx, id, app.now()).await? {
         let subject = Subject::new(id, connection.name());
         audit::record(app, &mut tx, actor, "connection.pause", subject, json!({})).await?;

@@ -98,6 +98,9 @@ async fn work(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Worked
             Ok((Outcome::Done, voice::job_relink(made.expires_at), Some(link)))
         }
         Action::Pause if before.state == State::Disconnected => skipped(voice::job_disconnected()),
+        Action::Pause if matches!(before.state, State::NeedsReauth { .. }) => {
+            skipped(voice::job_nothing_rests())
+        }
         Action::Pause if before.paused_at.is_some() => skipped(voice::job_nothing_to_do()),
         Action::Pause => {
             connection::pause(app, actor, id).await?;
@@ -106,7 +109,10 @@ async fn work(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Worked
         Action::Resume if before.paused_at.is_none() => skipped(voice::job_nothing_to_do()),
         Action::Resume => {
             connection::resume(app, actor, id, Some(RESUME_SPREAD)).await?;
-            done(voice::job_done(job.action))
+            done(match before.state {
+                State::NeedsReauth { .. } => voice::job_still_dead(),
+                _ => voice::job_done(job.action),
+            })
         }
         Action::Tag | Action::Untag => {
             let tag = job.tag.clone().unwrap_or_default();

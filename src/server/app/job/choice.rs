@@ -113,7 +113,9 @@ fn fits(action: Action, one: &Alike, profile: &Profile) -> bool {
                 // As `Connection::takes_any_account` has it.
                 && (one.is_bound || !is_kept || !one.has_refresh_token)
         }
-        Action::Pause => one.state != StateName::Disconnected && !one.rests,
+        Action::Pause => {
+            !matches!(one.state, StateName::Disconnected | StateName::NeedsReauth) && !one.rests
+        }
         Action::Resume => one.rests,
         Action::Tag | Action::Untag => true,
         Action::Disconnect => one.state != StateName::Disconnected,

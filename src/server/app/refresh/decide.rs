@@ -278,7 +278,8 @@ pub fn lapse<C>(task: &Task<C>, now: OffsetDateTime) -> Outcome {
             failures: 0,
             doubtful_attempt_id: None,
             last_error: None,
-            needs_human_by: Some(now),
+            // However late that is seen.
+            needs_human_by: Some(end),
             due_at: None,
         }),
         end => Change::Release(end),

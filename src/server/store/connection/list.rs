@@ -95,7 +95,7 @@ macro_rules! filtered {
              AND ($16::timestamptz IS NULL OR (n.state = 'needs_reauth' AND n.state_since >= $16))
              AND ($18::text IS NULL OR CASE WHEN $18 = CASE
                   WHEN n.state = 'disconnected' THEN 'disconnected'
-                  WHEN n.paused_at IS NOT NULL
+                  WHEN (n.paused_at IS NOT NULL AND n.state <> 'needs_reauth')
                        OR n.client_id IN (SELECT k.id FROM clients k WHERE k.state = 'disabled') THEN 'paused'
                   WHEN n.client_id IN (SELECT k.id FROM clients k WHERE k.state <> 'ready') THEN 'client-refused'
                   WHEN n.state IN ('active', 'retrying', 'in_doubt')

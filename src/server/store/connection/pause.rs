@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use crate::server::store::Result;
 
-/// `false`: it rests already, or is disconnected.
+/// `false`: it rests already, or is dead or disconnected.
 pub async fn pause(conn: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<bool> {
     let done = sqlx::query!(
         "UPDATE connections SET paused_at = $2, updated_at = $2
-         WHERE id = $1 AND paused_at IS NULL AND state <> 'disconnected'",
+         WHERE id = $1 AND paused_at IS NULL AND state NOT IN ('disconnected', 'needs_reauth')",
         id,
         now
     )

@@ -59,7 +59,9 @@ pub fn facts(
         let value = variable.value(&connection.variables)?;
         Some((variable.label.clone(), shown(variable, value).into_any()))
     });
+    let is_gone = connection.state == State::Disconnected;
     let never = match tokens {
+        _ if is_gone => "gone",
         AccessTokens::Endless if connection.may_end_unseen() => "not in sight",
         _ => "not known",
     };
@@ -77,7 +79,9 @@ pub fn facts(
         ("Access token ends", when(connection.access_expires_at, never)),
         (
             "Refresh token ends",
-            if dead_since.is_some() && !has_none {
+            if is_gone {
+                view! { <span class="quiet">"gone"</span> }.into_any()
+            } else if dead_since.is_some() && !has_none {
                 view! { <span class="quiet">"no longer accepted"</span> }.into_any()
             } else if connection.has_refresh_token && !has_none {
                 when(connection.refresh_expires_at, "no end known")
@@ -91,7 +95,7 @@ pub fn facts(
             match connection.state {
                 State::Pending => voice::FIRST_CONSENT.into_any(),
                 _ => {
-                    let by = dead_since.or(connection.needs_human_by);
+                    let by = dead_since.or(connection.person_by());
                     when(by, voice::no_moment(connection, tokens))
                 }
             },

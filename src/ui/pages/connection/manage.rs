@@ -146,11 +146,15 @@ pub fn actions(
     let replace = (next == Next::Replace && may.allows(Permission::ConnectionsWrite)).then(|| {
         link(path::connection_new(connection.client_id), "button is-primary", "Connect anew")
     });
-    let rests = may.allows(Permission::ConnectionsWrite).then(|| match connection.paused_at {
-        Some(_) => button_form(doings.resume, id(), "Resume", "primary"),
-        None => button_form(doings.pause, id(), "Pause", ""),
-    });
-    let rests = rests.filter(|_| connection.state != State::Disconnected);
+    let rests = match (&connection.state, connection.paused_at) {
+        (State::Disconnected, _) | (State::NeedsReauth { .. }, None) => None,
+        (_, None) => Some(button_form(doings.pause, id(), "Pause", "")),
+        (State::NeedsReauth { .. }, Some(_)) => {
+            Some(button_form(doings.resume, id(), "Resume", ""))
+        }
+        (_, Some(_)) => Some(button_form(doings.resume, id(), "Resume", "primary")),
+    };
+    let rests = rests.filter(|_| may.allows(Permission::ConnectionsWrite));
     let ask = (can_be_asked && may.allows(Permission::ConnectionsRefresh)).then(|| {
         let label = format!("Ask {provider} how its tokens are");
         button_form(doings.introspect, id(), label, "")

@@ -98,7 +98,8 @@ macro_rules! alike {
             r#"SELECT c.id AS client_id, c.name AS client, c.state AS client_state, c.provider,
                   count(*) AS "count!", bit_xor(uuid_hash_extended(n.id, 0)) AS "mark!", n.state,
                   CASE WHEN n.state = 'disconnected' THEN 'disconnected'
-                       WHEN n.paused_at IS NOT NULL OR c.state = 'disabled' THEN 'paused'
+                       WHEN c.state = 'disabled' OR (n.paused_at IS NOT NULL AND n.state <> 'needs_reauth')
+                            THEN 'paused'
                        WHEN c.state <> 'ready' THEN 'client-refused'
                        WHEN n.state IN ('active', 'retrying', 'in_doubt') AND c.paused_until > "#
                 + $now
