@@ -52,3 +52,22 @@ async fn what_no_secret_helps_with_is_told_before_one_is_typed(pool: PgPool) {
     let refused = admin.patch(&path, &other).await;
     assert_eq!((refused.refusal().0, refused.field()), (422, "client_secret".into()));
 }
+
+/// With the secret once more, for which there is a field.
+#[sqlx::test]
+async fn a_wrong_client_id_is_put_right_on_its_page(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("wrong", |_| {}).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let page = admin.get(&format!("/clients/{client}")).await.text;
+    let edit =
+        page.split("/rpc/client/update\"").nth(1).and_then(|rest| rest.split("</form>").next());
+    assert!(edit.is_some_and(|form| form.contains("name=\"client_secret\"")), "{page}");
+    let id = client.to_string();
+    let fields = [("id", id.as_str()), ("name", "Books"), ("oauth_client_id", "right")];
+    for (secret, wanted) in [(None, "wrong"), (Some(("client_secret", SECRET)), "right")] {
+        let fields: Vec<_> = fields.into_iter().chain(secret).collect();
+        admin.call("client/update", &fields).await;
+        assert_eq!(world.client_now(client).await.oauth_client_id, wanted);
+    }
+}

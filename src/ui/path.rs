@@ -40,6 +40,8 @@ pub const RELINKS: &str = "/relinks";
 /// Reasons to send links to many.
 pub const RELINKS_MANY: &str = "/relinks/many";
 pub const CLIENTS: &str = "/clients";
+/// What programs can ask for, as an OpenAPI document.
+pub const API_DOCUMENT: &str = "/api/v1/openapi.json";
 pub const CLIENT_NEW: &str = "/clients/new";
 pub const PROVIDERS: &str = "/providers";
 pub const PROVIDER_NEW: &str = "/providers/new";

@@ -21,6 +21,7 @@ use crate::{
             moment::{Day, day_or_never},
             notice::{Answered, nothing},
         },
+        path,
         patterns::{
             action::{Doing, action_form, button_form, hidden},
             load::loaded,
@@ -178,6 +179,13 @@ fn add(doing: Doing<Create>) -> AnyView {
                 </div>
                 <Answered trouble=doing.trouble/>
             })}
+            <p class="help">
+                "What a program can ask for is described at "
+                <a href=path::API_DOCUMENT rel="external">
+                    <code>{path::API_DOCUMENT}</code>
+                </a>
+                ", for people and for the generators of OpenAPI."
+            </p>
         })}
     }
     .into_any()

@@ -4,7 +4,11 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use time::OffsetDateTime;
 
-use super::{check, form::variables, secret, trouble};
+use super::{
+    check,
+    form::{secret_again, variables},
+    secret, trouble,
+};
 use crate::{
     domain::{
         access::Permission,
@@ -260,18 +264,7 @@ fn manage(
 }
 
 fn edit(client: &Client, profile: &Profile, update: Doing<Update>) -> AnyView {
-    let secret_too = (!profile.variables.is_empty() && client.has_secret).then(|| {
-        view! {
-            <Text
-                name="client_secret"
-                label="Client secret"
-                kind="password"
-                trouble=update.trouble
-                autocomplete="off"
-                help="Needed only when something above changes where requests are sent: a secret never follows to a new address by itself."
-            />
-        }
-    });
+    let secret_too = client.has_secret.then(|| secret_again(profile, update.trouble));
     let fields = view! {
         {hidden("id", client.id)}
         <Text
@@ -313,19 +306,10 @@ fn ending(client: &Client, doings: Doings) -> AnyView {
     let switch = if client.state == StateName::Disabled {
         set(false, "Switch on", "")
     } else {
-        let text = format!(
-            "None of its {} connections is refreshed until you switch it on again. Those that \
-             expire meanwhile may be lost.",
-            client.connections
-        );
+        let text = voice::client_switch_off(client.connections);
         confirm("Switch off", text, set(true, "Switch off", "grave"))
     };
-    let text = match client.connections {
-        0 => "It has no connections. It cannot be brought back.".to_owned(),
-        many => {
-            format!("It has {many} connections, so it can't be deleted yet. Disconnect them first.")
-        }
-    };
+    let text = voice::client_delete(client.connections);
     let delete = button_form(doings.delete, hidden("id", client.id), "Delete client", "grave");
     view! { <div class="actions">{switch} {confirm("Delete", text, delete)}</div> }.into_any()
 }

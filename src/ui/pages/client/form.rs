@@ -185,19 +185,33 @@ fn register(
 
 /// The field for the secret, as the provider wants it; nothing where there is none.
 pub fn secret(profile: &Profile, trouble: Trouble) -> Option<AnyView> {
-    if !profile.needs_client_secret() {
-        return None;
-    }
+    const HELP: &str = "Kept encrypted and never shown again.";
+    profile.needs_client_secret().then(|| secret_field(profile, trouble, true, HELP))
+}
+
+/// The same where there is one, for what sends it elsewhere.
+pub fn secret_again(profile: &Profile, trouble: Trouble) -> AnyView {
+    const HELP: &str = "Needed only when the client id changes, or where requests are sent: a secret never \
+                        follows to another client or address by itself.";
+    secret_field(profile, trouble, false, HELP)
+}
+
+fn secret_field(
+    profile: &Profile,
+    trouble: Trouble,
+    required: bool,
+    help: &'static str,
+) -> AnyView {
     let field = match profile.request.authentication(Call::Refresh).method {
         AuthenticationMethod::PrivateKeyJwt => Either::Left(view! {
             <Text
                 name="client_secret"
                 label="Private key (PEM)"
                 trouble
-                required=true
+                required
                 rows=8
                 mono=true
-                help="Kept encrypted and never shown again."
+                help
             />
         }),
         _ => Either::Right(view! {
@@ -206,13 +220,13 @@ pub fn secret(profile: &Profile, trouble: Trouble) -> Option<AnyView> {
                 label="Client secret"
                 kind="password"
                 trouble
-                required=true
+                required
                 autocomplete="off"
-                help="Kept encrypted and never shown again."
+                help
             />
         }),
     };
-    Some(field.into_any())
+    field.into_any()
 }
 
 /// The fields for what the provider leaves to each client, and after them for what a client may
