@@ -36,9 +36,9 @@ pub use campaign::{
 pub use check::{NOT_MET_YET, check, check_way, checking};
 pub use client::{
     END_PAUSE, FORGET_NEXT_SECRET, INCIDENT, NOT_DISCONNECTED, PAUSED_CONNECTIONS,
-    REFUSED_MEANWHILE, SECRET_PROVED, call, canaries, client_delete, client_paused, client_state,
-    client_state_word, client_switch_off, incident, incident_ends, next_secret, replace_at_once,
-    sample_refused, unread_field, unreadable_expiry,
+    REFUSED_MEANWHILE, SECRET_NOT_NEEDED, SECRET_PROVED, call, canaries, client_delete,
+    client_paused, client_state, client_state_word, client_switch_off, incident, incident_ends,
+    next_secret, replace_at_once, sample_refused, unread_field, unreadable_expiry,
 };
 pub use connection::{
     GENERATION, IMPORTED, LINEAGE, NOT_NAMED, Next, client_pause, comes_by, consented, device,
@@ -53,10 +53,10 @@ pub use import::{
 };
 pub use job::{
     job, job_action, job_alive, job_broke_off, job_changed, job_customer_busy, job_deed,
-    job_disconnected, job_done, job_gone, job_key_used, job_link_over, job_meaning, job_name,
-    job_not_allowed, job_nothing_rests, job_nothing_to_do, job_outcome, job_possible, job_press,
-    job_refused, job_relink, job_revoked, job_selection, job_standings, job_still_dead, job_stop,
-    job_unknown_accounts,
+    job_disconnected, job_done, job_gone, job_key_used, job_link_needless, job_link_over,
+    job_meaning, job_name, job_not_allowed, job_nothing_rests, job_nothing_to_do, job_outcome,
+    job_possible, job_press, job_refused, job_relink, job_revoked, job_selection, job_standings,
+    job_still_dead, job_stop, job_unknown_accounts,
 };
 pub use lifeline::{lifeline, mark};
 pub use list::{FILTER_SAVED, connections, end, grouped, sort, unread};

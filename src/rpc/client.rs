@@ -62,7 +62,7 @@ pub async fn create(
     Ok(())
 }
 
-/// Changes a client. A change of `variables` demands the secret anew.
+/// Changes a client. Another client id, or a change of `variables`, demands the secret anew.
 #[server(prefix = "/rpc", endpoint = "client/update")]
 pub async fn update(
     id: Uuid,
@@ -81,7 +81,7 @@ pub async fn update(
         disabled: None,
     };
     let secret = super::filled(client_secret).map(Into::into);
-    app.call(crate::server::app::client::update(&app, &actor, id, patch, secret)).await?;
+    app.call(crate::server::app::client::edit(&app, &actor, id, patch, secret)).await?;
     Ok(())
 }
 

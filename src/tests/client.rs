@@ -70,4 +70,12 @@ async fn a_wrong_client_id_is_put_right_on_its_page(pool: PgPool) {
         admin.call("client/update", &fields).await;
         assert_eq!(world.client_now(client).await.oauth_client_id, wanted);
     }
+    // A browser may fill it in by itself: it takes the place of no secret that is in use.
+    let fields =
+        fields.map(|(name, text)| if name == "name" { (name, "Accounts") } else { (name, text) });
+    let filled: Vec<_> = fields.into_iter().chain([("client_secret", "a password")]).collect();
+    let refused = admin.call("client/update", &filled).await.problem();
+    assert!(refused.field("client_secret").is_some(), "{refused:?}");
+    admin.call("client/update", &fields).await;
+    assert_eq!(world.client_now(client).await.name, "Accounts");
 }

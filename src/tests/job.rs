@@ -172,6 +172,30 @@ async fn what_died_while_it_rested_stays_dead(pool: PgPool) {
     assert_eq!(world.state(id).await.name(), StateName::NeedsReauth);
 }
 
+/// Whoever brings it back by a link brings it back to life, not to rest.
+#[sqlx::test]
+async fn what_died_while_it_rested_lives_once_it_is_brought_back(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let id = world.connect(&mut browser, client, "alice").await;
+    let actor = admin(&world).await;
+    app::connection::pause(&world.app, &actor, id).await.unwrap();
+    world.sandbox.revoke_account("alice");
+    let _ = app::connection::refresh(&world.app, &actor, id).await;
+    assert_eq!(world.state(id).await.name(), StateName::NeedsReauth);
+    let begun = browser.call("connection/reauthorize", &[("id", &id.to_string())]).await;
+    world.consent(&mut browser, begun.location(), "alice").await;
+    let alive = world.connection(id).await;
+    assert_eq!((alive.standing(world.now()), alive.paused_at), (Standing::Alive, None));
+    assert!(alive.due_at.is_some(), "it is kept alive");
+    // One that lives goes on resting, whoever authorizes it again.
+    app::connection::pause(&world.app, &actor, id).await.unwrap();
+    let begun = browser.call("connection/reauthorize", &[("id", &id.to_string())]).await;
+    world.consent(&mut browser, begun.location(), "alice").await;
+    assert!(world.connection(id).await.paused_at.is_some());
+}
+
 /// Nor does it hide behind its pause: it needs a person, and says so wherever it is counted.
 #[sqlx::test]
 async fn what_is_dead_does_not_rest(pool: PgPool) {

@@ -63,6 +63,10 @@ pub fn client_delete(connections: i64) -> String {
     }
 }
 
+/// That a secret was given with what does not need it.
+pub const SECRET_NOT_NEEDED: &str = "leave it empty: nothing above changes where, or for whom, it is sent. A new secret is tried first under \
+     “Replace the secret”";
+
 /// What an incident is.
 pub const INCIDENT: &str =
     "So many refusals at once that the provider is more likely at fault than each owner";

@@ -113,7 +113,10 @@ pub fn headline(connection: &Connection, tokens: AccessTokens, as_of: OffsetDate
             None => "Needs a person.".into(),
         },
         (Standing::ClientRefused, _) => "Waiting: its client is refused.".into(),
-        (Standing::Paused, _) => match (connection.paused_at, connection.held_until(as_of)) {
+        (Standing::Paused, _) => match (
+            connection.paused_at.filter(|_| connection.rests()),
+            connection.held_until(as_of),
+        ) {
             (Some(at), _) => format!("Paused {}.", ago(at, as_of)),
             (None, Some(until)) => {
                 format!("Paused: the provider asked for it. That ends {}.", relative(until, as_of))

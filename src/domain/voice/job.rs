@@ -99,9 +99,11 @@ pub fn job_possible(action: Action, selection: &Selection) -> Option<String> {
         return None;
     }
     let can = grouped(can);
-    let (left, is, rest, was) = match others {
-        1 => ("The other one is left out".to_owned(), "is", "rests", "was"),
-        many => (format!("The other {} are left out", grouped(many)), "are", "rest", "were"),
+    let (left, is, rest, need, was) = match others {
+        1 => ("The other one is left out".to_owned(), "is", "rests", "needs", "was"),
+        many => {
+            (format!("The other {} are left out", grouped(many)), "are", "rest", "need", "were")
+        }
     };
     let others = grouped(others);
     Some(match (action, selection.possible) {
@@ -118,7 +120,9 @@ pub fn job_possible(action: Action, selection: &Selection) -> Option<String> {
         (Action::Refresh, _) => format!(
             "As they stand now, {can} of them can be refreshed. {left}; the job tells of each why."
         ),
-        (Action::Pause, _) => format!("{others} of them {rest} already, or {is} disconnected."),
+        (Action::Pause, _) => {
+            format!("{others} of them {rest} already, {need} a person, or {is} disconnected.")
+        }
         (Action::Resume, _) => format!("{others} of them {was} not paused."),
         _ => format!("{others} of them {is} disconnected already."),
     })
@@ -259,6 +263,11 @@ pub fn job_link_over(stage: Stage) -> Option<&'static str> {
         Stage::Expired => Some("A link was made. It expired before it was used."),
         _ => None,
     }
+}
+
+/// Of a link whose customer has come back without it.
+pub fn job_link_needless() -> &'static str {
+    "A link was made, and is not needed any more: consent was given another way since."
 }
 
 /// Of what is dead, where it was to be paused.

@@ -262,8 +262,8 @@ pub fn resting(count: i64) -> String {
         many => format!("{} connections rest", grouped(many)),
     };
     format!(
-        "{they}: paused, switched off with a client, or left alone for a while. Nothing is refreshed meanwhile, \
-         and their tokens go on running out."
+        "{they}: paused, switched off with a client, or left alone for a while. Nothing of that is refreshed \
+         by itself, and tokens go on running out."
     )
 }
 

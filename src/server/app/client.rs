@@ -20,6 +20,7 @@ use crate::{
         client::{Client, ClientName, ClientPatch, StateName},
         problem::{FieldProblem, Obstacle},
         provider::Profile,
+        voice,
     },
     server::{
         provider::{self, assertion},
@@ -122,6 +123,32 @@ pub async fn create(app: &App, actor: &Actor, new: NewClient) -> Result<Client> 
     audit::record(app, &mut tx, actor, "client.create", subject, detail).await?;
     tx.commit().await?;
     Ok(client.seen(app.redirect_uri(), app.now()))
+}
+
+/// [`update`] by a form in which the secret stands beside what anybody changes. Where nothing sends it elsewhere it
+/// is refused: it would take the place of the one in use untried, and a browser may have filled it in.
+pub async fn edit(
+    app: &App,
+    actor: &Actor,
+    id: Uuid,
+    patch: ClientPatch,
+    client_secret: Option<SecretString>,
+) -> Result<Client> {
+    actor.require(Permission::ClientsWrite)?;
+    if client_secret.is_some() {
+        let mut conn = app.pool().acquire().await?;
+        let client = load_bare(&mut conn, id).await?;
+        let profile = super::provider::load(app, &mut conn, &client.provider).await?;
+        let is_same_id = patch
+            .oauth_client_id
+            .as_ref()
+            .is_none_or(|other| other.trim() == client.oauth_client_id);
+        let values = patch.variables.as_ref().unwrap_or(&client.variables);
+        if is_same_id && effective(&profile, values) == effective(&profile, &client.variables) {
+            return Err(Error::invalid("client_secret", voice::SECRET_NOT_NEEDED));
+        }
+    }
+    update(app, actor, id, patch, client_secret).await
 }
 
 /// Changes a client. Another client id or other values of its variables can move the addresses that

@@ -242,22 +242,38 @@ pub async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> {
     .transpose()
 }
 
+/// An import, and the ids that were made while it ran.
+#[derive(Clone, Copy, Debug)]
+pub struct Ran {
+    pub id: Uuid,
+    pub from: Uuid,
+    pub before: Uuid,
+}
+
+/// When an import ran, if there is one.
+pub async fn ran(conn: &mut PgConnection, id: Uuid) -> Result<Option<Ran>> {
+    let ran = sqlx::query!("SELECT begun_at, ended_at FROM imports WHERE id = $1", id)
+        .fetch_optional(conn)
+        .await?;
+    Ok(ran.map(|ran| Ran {
+        id,
+        from: first_id(ran.begun_at - CLOCKS),
+        // One that broke off ended with its last sign of life.
+        before: ran.ended_at.map_or(Uuid::max(), |end| first_id(end + CLOCKS)),
+    }))
+}
+
 /// The connections that an import brought, whatever became of them since, as the audit log has it: each begins
 /// there, while the import ran. At most `limit` of them, in no order.
-pub async fn brought(conn: &mut PgConnection, id: Uuid, limit: i64) -> Result<Vec<Uuid>> {
-    let ran = sqlx::query!("SELECT begun_at, ended_at FROM imports WHERE id = $1", id);
-    let Some(ran) = ran.fetch_optional(&mut *conn).await? else { return Ok(Vec::new()) };
-    // One that broke off ended with its last sign of life, and rows are told by a clock that is set meanwhile.
-    let begin = first_id(ran.begun_at - CLOCKS);
-    let end = ran.ended_at.map_or(Uuid::max(), |end| first_id(end + CLOCKS));
+pub async fn brought(conn: &mut PgConnection, ran: &Ran, limit: i64) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
         r#"SELECT subject_id::uuid AS "id!" FROM audit
            WHERE action = 'connection.import' AND id >= $1 AND id < $2
              AND detail @> jsonb_build_object('import', $3::uuid) AND subject_id IS NOT NULL
            LIMIT $4"#,
-        begin,
-        end,
-        id,
+        ran.from,
+        ran.before,
+        ran.id,
         limit
     )
     .fetch_all(conn)

@@ -231,6 +231,12 @@ async fn whoever_came_back_by_another_door_is_done(pool: PgPool) {
     world.consent(&mut admin, begun.location(), "alice").await;
     assert_eq!(counts(&progress(&world, &job).await), [(Stage::Done, 1), (Stage::Sent, 1)]);
     assert_eq!(stragglers(&world, &job, None).await, [bob]);
+    let outcomes =
+        app::job::outcomes(&world.app, &staff, job.id, &Paging::default()).await.unwrap();
+    for one in outcomes.items {
+        let is_open = one.connection_id == bob;
+        assert_eq!((one.link.is_some(), one.link_state == Some(Stage::Done)), (is_open, !is_open));
+    }
 
     // A link that asks for more is still to be followed.
     let more = ["openid", "email", "api:read", "api:write", "offline_access"].map(str::to_owned);

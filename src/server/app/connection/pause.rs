@@ -19,7 +19,9 @@ pub async fn pause(app: &App, actor: &Actor, id: Uuid) -> Result<Connection> {
     actor.require(Permission::ConnectionsWrite)?;
     let mut tx = app.begin().await?;
     let connection = load_for_update(&mut tx, id).await?;
-    if let State::NeedsReauth { reason, .. } = connection.state {
+    if let State::NeedsReauth { reason, .. } = connection.state
+        && connection.paused_at.is_none()
+    {
         return Err(Error::ReauthRequired(reason));
     }
     if pause::pause(&mut tx, id, app.now()).await? {

@@ -26,7 +26,10 @@ use crate::{
         },
         store::{
             self,
-            job::item::{self, Item},
+            job::{
+                item::{self, Item},
+                straggler,
+            },
         },
     },
 };
@@ -118,7 +121,7 @@ async fn see(
     let mut seen = Vec::with_capacity(items.len());
     for item in items {
         let made = stages.get(&item.number).copied();
-        let stage = made.flatten();
+        let stage = made.flatten().map(|link| link.stage);
         let works = stage.is_some_and(|stage| !stage.is_over());
         let link = match &item.sealed_link {
             Some(sealed) if opens && works => {
@@ -138,6 +141,7 @@ async fn see(
             outcome: item.outcome,
             detail: match made {
                 Some(None) => Some(voice::job_gone()),
+                Some(Some(link)) if link.is_needless => Some(voice::job_link_needless()),
                 _ => stage.and_then(voice::job_link_over),
             }
             .map(str::to_owned)
@@ -150,22 +154,38 @@ async fn see(
     Ok(seen)
 }
 
+/// How far a link is that a job made.
+#[derive(Clone, Copy)]
+struct Made {
+    stage: Stage,
+    /// Its customer came back by another door: it is not to be sent.
+    is_needless: bool,
+}
+
 /// How far the links are that a job made, by the numbers of its items. `None`: it is gone, with its connection.
 async fn stages(
     app: &App,
     conn: &mut PgConnection,
     job: Uuid,
     items: &[Item],
-) -> Result<HashMap<i64, Option<Stage>>> {
+) -> Result<HashMap<i64, Option<Made>>> {
     let made = items.iter().filter(|item| item.outcome == Some(Outcome::Done));
     let numbers: Vec<i64> = made.map(|item| item.number).collect();
     let links = item::links(conn, job, &numbers).await?;
     let ids: Vec<Uuid> = links.iter().map(|(_, id)| *id).collect();
     let relinks = store::relink::list_of(conn, &ids).await?;
     let now = app.now();
+    let done = straggler::done(conn, job, &numbers, now).await?;
     let stages: HashMap<Uuid, Stage> =
         relinks.iter().map(|one| (one.relink.id, Stage::of(&one.relink, now))).collect();
-    Ok(links.into_iter().map(|(number, id)| (number, stages.get(&id).copied())).collect())
+    let seen = |number: i64, stage: Stage| {
+        let is_needless = !stage.is_over() && done.contains(&number);
+        Made { stage: if is_needless { Stage::Done } else { stage }, is_needless }
+    };
+    let known = links.into_iter();
+    Ok(known
+        .map(|(number, id)| (number, stages.get(&id).map(|stage| seen(number, *stage))))
+        .collect())
 }
 
 impl Row for JobOutcome {

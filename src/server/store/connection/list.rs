@@ -58,7 +58,7 @@ pub async fn of(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Connection>
 }
 
 /// A query with the conditions of a [`Wanted`] between its beginning and its end. The limit is `$17`, what
-/// else there is comes from `$26` on. The rule of `Connection::standing` stands here for rows. One state is asked for
+/// else there is comes from `$28` on. The rule of `Connection::standing` stands here for rows. One state is asked for
 /// as one, since only so it is looked for within an index that has it behind what is put in order. What is active is
 /// due or is not: there is an index to either, and none to both, which each refresh would write into. What is searched
 /// stands as it does in `connection_search`. This and the rule stand in a CASE so that the planner does not take them for
@@ -111,9 +111,10 @@ macro_rules! filtered {
                   OR (n.client_id = ANY ($22) AND n.due_at < $23))
              AND (NOT $24::boolean
                   OR ends_unseen(n.state, n.access_expires_at, n.has_refresh_token, n.grant_type))
-             AND ($25::uuid IS NULL OR EXISTS (
-                  SELECT FROM audit a WHERE a.subject_id = n.id::text AND a.action = 'connection.import'
-                                        AND a.detail @> jsonb_build_object('import', $25)))" + $end $(+ $then)*,
+             AND ($25::uuid IS NULL OR (n.id >= $26::uuid AND n.id < $27::uuid AND EXISTS (
+                  SELECT FROM audit a WHERE a.subject_id = n.id::text AND a.id >= $26 AND a.id < $27
+                                        AND a.action = 'connection.import'
+                                        AND a.detail @> jsonb_build_object('import', $25))))" + $end $(+ $then)*,
             $wanted.states.as_deref(),
             $wanted.clients.as_deref(),
             $wanted.label.as_deref(),
@@ -138,7 +139,9 @@ macro_rules! filtered {
             $wanted.rest.as_ref().map(|rest| rest.waiting.as_slice()),
             $wanted.rest.as_ref().and_then(|rest| rest.until),
             $wanted.unseen,
-            $wanted.import
+            $wanted.import.map(|import| import.id),
+            $wanted.import.map(|import| import.from),
+            $wanted.import.map(|import| import.before)
             $(, $argument)*
         )
     };
@@ -168,7 +171,7 @@ macro_rules! ordered {
                     $found.wanted,
                     $limit,
                     "WHERE ",
-                    " AND ($26::uuid IS NULL OR ("
+                    " AND ($28::uuid IS NULL OR ("
                         + $key
                         + ", n.id) "
                         + $beyond
@@ -199,7 +202,7 @@ macro_rules! gathered {
                 + $key
                 + " AS key FROM connections n WHERE ",
             ") SELECT id, key FROM found
-                   WHERE $26::uuid IS NULL OR (key, id) "
+                   WHERE $28::uuid IS NULL OR (key, id) "
                 + $beyond
                 + " ORDER BY key "
                 + $direction
@@ -228,7 +231,7 @@ macro_rules! ordered_by_some {
                 $limit,
                 $conn,
                 $key,
-                "> (coalesce($27, timestamptz 'infinity'), $26)",
+                "> (coalesce($29, timestamptz 'infinity'), $28)",
                 "",
                 $id,
                 $at
@@ -244,9 +247,9 @@ macro_rules! ordered_by_some {
                     "WHERE ",
                     " AND "
                         + $column
-                        + " IS NOT NULL AND ($26::uuid IS NULL OR ("
+                        + " IS NOT NULL AND ($28::uuid IS NULL OR ("
                         + $column
-                        + ", n.id) > ($27, $26)) ORDER BY "
+                        + ", n.id) > ($29, $28)) ORDER BY "
                         + $column
                         + ", n.id LIMIT $17",
                     $id,
@@ -266,7 +269,7 @@ macro_rules! ordered_by_some {
                         "WHERE ",
                         " AND "
                             + $column
-                            + " IS NULL AND ($26::uuid IS NULL OR n.id > $26) ORDER BY n.id LIMIT $17",
+                            + " IS NULL AND ($28::uuid IS NULL OR n.id > $28) ORDER BY n.id LIMIT $17",
                         id
                     )
                     .fetch_all($conn)
@@ -291,7 +294,7 @@ pub async fn page(
     let text = after.and_then(|after| after.text.as_deref());
     let rows = match sort {
         // The ids are UUIDv7: they are made in the order of time.
-        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($26, $27)", "DESC", id, id),
+        Sort::Newest => ordered!(found, limit, conn, "n.id", "< ($28, $29)", "DESC", id, id),
         Sort::NeedsHumanBy => ordered_by_some!(
             found,
             limit,
@@ -307,7 +310,7 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.access_expires_at, timestamptz '9999-01-01 00:00+00')",
-            "> ($27, $26)",
+            "> ($29, $28)",
             "",
             id,
             at
@@ -327,13 +330,13 @@ pub async fn page(
             limit,
             conn,
             "coalesce(n.obtained_at, timestamptz '0001-01-01 00:00+00')",
-            "< ($27, $26)",
+            "< ($29, $28)",
             "DESC",
             id,
             at
         ),
         Sort::Label => {
-            ordered!(found, limit, conn, "lower(n.label)", "> (lower($27), $26)", "", id, text)
+            ordered!(found, limit, conn, "lower(n.label)", "> (lower($29), $28)", "", id, text)
         }
     };
     rows.into_iter().map(TryInto::try_into).collect()

@@ -124,7 +124,8 @@ pub struct TokenFacts<'a> {
 }
 
 /// Makes a connection active with a token set that a person, or an import, brought: whatever was
-/// going on before is over, and its lease with it. `false`: the generation has moved.
+/// going on before is over, and its lease with it; so is the pause of one that was dead, which kept nothing from
+/// being refreshed. `false`: the generation has moved.
 pub async fn activate(
     conn: &mut PgConnection,
     id: Uuid,
@@ -140,6 +141,8 @@ pub async fn activate(
              has_refresh_token = $5, obtained_at = $6, access_expires_at = $7, refresh_expires_at = $8,
              needs_human_by = $9, due_at = $10, consented_at = coalesce($11, consented_at),
              account_id = coalesce($12, account_id), account_label = coalesce($13, account_label),
+             paused_at = CASE WHEN state = 'needs_reauth' THEN NULL ELSE paused_at END,
+             resume_at = CASE WHEN state = 'needs_reauth' THEN NULL ELSE resume_at END,
              lease_id = NULL, leased_until = NULL, updated_at = $3
          WHERE id = $1 AND generation = $2::bigint - 1",
         id,

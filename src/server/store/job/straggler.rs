@@ -28,6 +28,24 @@ pub async fn progress(conn: &mut PgConnection, job: Uuid, now: OffsetDateTime) -
     Ok(Progress::of(counted))
 }
 
+/// Which of these items of a job have customers who are done, by whatever way.
+pub async fn done(
+    conn: &mut PgConnection,
+    job: Uuid,
+    numbers: &[i64],
+    now: OffsetDateTime,
+) -> Result<Vec<i64>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT c.number AS "number!" FROM job_customers($1, $2) AS c
+           WHERE c.number = ANY ($3) AND c.stage = 'done'"#,
+        job,
+        now,
+        numbers
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// One who is not done.
 pub struct Straggler {
     pub number: i64,

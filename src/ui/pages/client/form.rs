@@ -221,7 +221,7 @@ fn secret_field(
                 kind="password"
                 trouble
                 required
-                autocomplete="off"
+                autocomplete="new-password"
                 help
             />
         }),

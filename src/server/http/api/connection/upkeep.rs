@@ -77,14 +77,17 @@ pub struct AccessToken {
 /// Pause a connection
 ///
 /// It is not refreshed by itself until it is resumed. A token that lives is given all the same, and
-/// whoever asks for a refresh gets one.
+/// whoever asks for a refresh gets one. What needs a person has nothing that could rest.
 #[utoipa::path(
     post,
     path = "/connections/{id}/pause",
     tag = "connections",
     extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
     params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The connection", body = Seen))
+    responses(
+        (status = 200, description = "The connection", body = Seen),
+        (status = 409, description = "It is dead and needs a person (`reauth_required`)")
+    )
 )]
 async fn pause(
     State(app): State<App>,

@@ -218,7 +218,7 @@ pub async fn insert_items(conn: &mut PgConnection, job_id: Uuid, found: &Found) 
         found.wanted,
         i64::MAX,
         "INSERT INTO job_items (job_id, number, connection_id, label, client, client_id)
-         SELECT $26::uuid, row_number() OVER (ORDER BY n.id), n.id,
+         SELECT $28::uuid, row_number() OVER (ORDER BY n.id), n.id,
                 coalesce(nullif(n.label, ''), n.account_label, n.account_id, n.external_id, ''), c.name, c.id
          FROM connections n JOIN clients c ON c.id = n.client_id WHERE ",
         " LIMIT $17",

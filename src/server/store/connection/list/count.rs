@@ -40,12 +40,16 @@ pub async fn count(
     if filter.standing == Some(Standing::Paused) {
         wanted.rest = Some(rest::find(conn, now).await?);
     }
+    let ran = match filter.import {
+        Some(import) => Some(store::import::ran(conn, import).await?),
+        None => None,
+    };
     if let Some(external_id) = &filter.external_id {
         wanted.ids = Some(named(conn, external_id, wanted.clients.as_deref()).await?);
     } else if wanted.is_searched() {
         let ids = search(conn, &wanted).await?;
         let found = i64::try_from(ids.len()).ok().filter(|found| *found <= COUNTED);
-        let only = wanted.is_only_searched();
+        let only = wanted.is_only_searched() && ran.is_none();
         if found.is_some() {
             wanted.ids = Some(ids);
             (wanted.patterns, wanted.tags) = Default::default();
@@ -55,11 +59,14 @@ pub async fn count(
             return Ok(Found { wanted, count: found });
         }
     }
-    if let Some(import) = wanted.import {
-        let ids = store::import::brought(conn, import, COUNTED + 1).await?;
-        if i64::try_from(ids.len()).is_ok_and(|found| found <= COUNTED) {
-            wanted.narrow(ids);
-            wanted.import = None;
+    if let Some(ran) = ran {
+        let ids = match &ran {
+            Some(ran) => store::import::brought(conn, ran, COUNTED + 1).await?,
+            None => Vec::new(),
+        };
+        match i64::try_from(ids.len()).is_ok_and(|found| found <= COUNTED) {
+            true => wanted.narrow(ids),
+            false => wanted.import = ran,
         }
     }
     if wanted.drift {
@@ -84,8 +91,8 @@ pub async fn count(
         wanted,
         COUNTED + 1,
         "SELECT count(*) FROM (SELECT FROM connections n
-         WHERE ($26::text IS NULL OR EXISTS (SELECT FROM connection_search s
-                                             WHERE s.connection_id = n.id AND s.text LIKE lower($26)))
+         WHERE ($28::text IS NULL OR EXISTS (SELECT FROM connection_search s
+                                             WHERE s.connection_id = n.id AND s.text LIKE lower($28)))
            AND ",
         " LIMIT $17) AS few",
         pattern.as_deref()

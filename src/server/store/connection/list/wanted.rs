@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::rest::Rest;
 use crate::domain::connection::{ConnectionFilter, End, Reason, SOON, Standing, StateName};
+use crate::server::store::import::Ran;
 
 /// What a filter asks for, as the table can be asked.
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ pub struct Wanted {
     /// What may be over before anybody is told.
     pub(super) unseen: bool,
     /// Brought by this import, where it brought too many to find them beforehand.
-    pub(super) import: Option<Uuid>,
+    pub(super) import: Option<Ran>,
     pub(super) dead_since: Option<OffsetDateTime>,
     pub(super) standing: Option<&'static str>,
     /// What needs a person by then stands as *soon*.
@@ -88,7 +89,7 @@ impl Wanted {
             reason: filter.reason.map(Reason::as_str),
             drift: filter.drift,
             unseen: filter.end == Some(End::Unknown),
-            import: filter.import,
+            import: None,
             dead_since: filter.dead_since,
             standing: filter.standing.map(Standing::as_str),
             soon: now + SOON,
@@ -121,7 +122,6 @@ impl Wanted {
             && self.clients.is_none()
             && !self.drift
             && !self.unseen
-            && self.import.is_none()
             && self.dead_since.is_none()
             && self.reason.is_none()
             && [self.expires, self.refresh_expires, self.needs_human]
