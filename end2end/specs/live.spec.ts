@@ -124,6 +124,33 @@ test("what is marked, typed or has the focus stays", async () => {
   expect(admin.mistakes).toEqual([]);
 });
 
+test("the list changes, and not under what is ticked", async () => {
+  const page = await stay("/connections");
+  const line = page.locator(".board-row", { hasText: LABEL });
+  await expect(line.locator(".badge")).toHaveText("alive");
+  await rests("pause");
+  await expect(line.locator(".badge")).toHaveText("paused", { timeout: 12_000 });
+
+  await line.getByRole("checkbox").check();
+  await rests("resume");
+  const held = page.locator(".held");
+  await expect(held).toBeVisible({ timeout: 12_000 });
+  await expect(line.locator(".badge")).toHaveText("paused");
+  await expect(line.getByRole("checkbox")).toBeChecked();
+  await line.getByRole("checkbox").uncheck();
+  await expect(line.locator(".badge")).toHaveText("alive", { timeout: 12_000 });
+  await expect(held).toBeHidden();
+
+  // Whoever stands on a row goes on standing there.
+  const name = line.getByRole("link", { name: LABEL });
+  await name.focus();
+  await rests("pause");
+  await expect(line.locator(".badge")).toHaveText("paused", { timeout: 12_000 });
+  await expect(name).toBeFocused();
+  await rests("resume");
+  await stayed(page);
+});
+
 test("a button that is gone keeps its focus until somebody moves on", async () => {
   const page = await stay(connection);
   const button = page.getByRole("button", { name: "Refresh now" });
@@ -137,33 +164,6 @@ test("a button that is gone keeps its focus until somebody moves on", async () =
   await expect(button).toHaveCount(0, { timeout: 4000 });
   await expect(page.locator(".status")).toContainText("Has needed a person");
   await expect(page.locator(".head-up")).toBeFocused();
-  await stayed(page);
-});
-
-test("the list changes, and not under what is ticked", async () => {
-  const page = await stay("/connections");
-  const line = page.locator(".board-row", { hasText: LABEL });
-  await expect(line.locator(".badge")).toHaveText("needs a person");
-  await rests("pause");
-  await expect(line.locator(".badge")).toHaveText("paused", { timeout: 12_000 });
-
-  await line.getByRole("checkbox").check();
-  await rests("resume");
-  const held = page.locator(".held");
-  await expect(held).toBeVisible({ timeout: 12_000 });
-  await expect(line.locator(".badge")).toHaveText("paused");
-  await expect(line.getByRole("checkbox")).toBeChecked();
-  await line.getByRole("checkbox").uncheck();
-  await expect(line.locator(".badge")).toHaveText("needs a person", { timeout: 12_000 });
-  await expect(held).toBeHidden();
-
-  // Whoever stands on a row goes on standing there.
-  const name = line.getByRole("link", { name: LABEL });
-  await name.focus();
-  await rests("pause");
-  await expect(line.locator(".badge")).toHaveText("paused", { timeout: 12_000 });
-  await expect(name).toBeFocused();
-  await rests("resume");
   await stayed(page);
 });
 
