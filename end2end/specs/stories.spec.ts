@@ -223,7 +223,7 @@ async function findWhatBreaksNext(story: Story): Promise<void> {
   await story.press(row.getByRole("link"));
   await story.at("Bob's calendar");
   await expect(page.locator(".status .headline")).toContainText("Has needed a person");
-  await expect(page.locator(".why")).toContainText("end a relink to the account's owner.");
+  await expect(page.locator(".why")).toContainText("end a relink to the account's owner");
   await story.press(button(page, "Create a relink"));
   expect(await newLink(page)).toContain("/relink/");
   await story.see("relink");
