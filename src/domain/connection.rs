@@ -183,7 +183,8 @@ impl Connection {
         self.paused_at.is_some() && !matches!(self.state, State::NeedsReauth { .. })
     }
 
-    /// By when a person is needed, as it stands: what nothing refreshes runs on to the end of its refresh token.
+    /// By when a person is needed, as it stands: what nothing refreshes runs on to the end of its refresh token. Lists
+    /// are put in order by what is stored, which takes for granted that it goes on being refreshed.
     pub fn person_by(&self) -> Option<OffsetDateTime> {
         let held = self.rests() || self.client_state != client::StateName::Ready;
         let end = self.refresh_expires_at.filter(|_| held && self.has_refresh_token);

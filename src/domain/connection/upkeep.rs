@@ -11,7 +11,8 @@ impl Connection {
         self.has_refresh_token || self.grant_type == GrantType::ClientCredentials
     }
 
-    /// When it is refreshed next; never while its client is switched off. What nothing renews is only looked at, once its access token ends.
+    /// When it is refreshed next; never while its client is switched off. What nothing renews is only looked at,
+    /// once its access token ends.
     pub fn refresh_at(&self, as_of: OffsetDateTime) -> Option<OffsetDateTime> {
         let is_off = self.client_state == client::StateName::Disabled;
         self.held_until(as_of).or(self.due_at).filter(|_| self.renews() && !is_off)

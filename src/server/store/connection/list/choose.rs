@@ -28,7 +28,7 @@ pub struct Alike {
     pub standing: Standing,
     pub grant_type: GrantType,
     pub has_refresh_token: bool,
-    /// Switched off one by one.
+    /// Paused one by one; the dead among them do not rest (`Connection::rests`), and can be resumed.
     pub rests: bool,
     /// Whether consent of another account is refused.
     pub is_bound: bool,
