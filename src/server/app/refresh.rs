@@ -17,6 +17,7 @@ mod hold;
 pub mod intent;
 mod join;
 mod live;
+pub mod look;
 pub mod replay;
 pub mod room;
 pub mod save;
@@ -24,9 +25,8 @@ pub mod saver;
 pub(super) mod turn;
 pub mod weigh;
 
-use futures::future::join_all;
 use time::{Duration, OffsetDateTime};
-use tokio::{task::JoinHandle, time::Instant};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{App, Error, Result};
@@ -48,6 +48,7 @@ pub(super) use engine::{JOURNAL_AFTER, JOURNAL_PATIENCE, PARTING};
 pub use flights::Flights;
 use flights::{Hand, Place};
 pub(super) use hold::hold;
+pub use look::{begin_due, fill_places, run_due};
 pub use replay::leftovers;
 pub use saver::Saver;
 
@@ -57,97 +58,8 @@ const LOG_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 /// How often a caller looks whether its client has room again.
 const ROOM_LOOK: std::time::Duration = std::time::Duration::from_millis(50);
 
-/// How soon the worker looks again after someone else was claiming for a client just when it was about to.
-const BUSY_LOOK: std::time::Duration = std::time::Duration::from_millis(25);
 /// How far the clocks of replicas are apart at most: all follow the database's.
 const CLOCKS: Duration = Duration::seconds(1);
-
-/// Begins the refreshes that are due, at most `limit`. Each runs by itself; await the handles to
-/// see them end.
-pub async fn begin_due(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
-    // Either we see the stop, or the drain sees us and waits.
-    let _seen = app.tasks().token();
-    if app.stopping().is_cancelled() {
-        return Ok(Vec::new());
-    }
-    match super::client::spread_some(app).await {
-        Ok(true) => app.wake_worker(),
-        Ok(false) => {}
-        Err(error) => tracing::error!(error = format!("{error:#}"), "spreading failed"),
-    }
-    let mut claims = Claims { app, claimed: claim(app, limit, false).await? };
-    if let Err(error) = canary::due(app, |claimed| claims.claimed.push(claimed)).await {
-        tracing::error!(error = format!("{error:#}"), "looking for canaries failed");
-    }
-    Ok(claims.begin())
-}
-
-/// [`begin_due`], for when there is room again for what was due before: nothing else is looked after, and a
-/// portion is begun at a time.
-pub async fn fill_places(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
-    let _seen = app.tasks().token();
-    if app.stopping().is_cancelled() {
-        return Ok(Vec::new());
-    }
-    let claimed = claim(app, limit, true).await?;
-    Ok(Claims { app, claimed }.begin())
-}
-
-async fn claim(app: &App, limit: i64, in_portions: bool) -> Result<Vec<Claimed>> {
-    let due = claim::due(app, limit, in_portions).await?;
-    app.flights().set_hungry(due.hungry);
-    if due.is_cut {
-        app.tell_of_places();
-    }
-    if due.was_busy {
-        app.wake_worker_in(BUSY_LOOK);
-    }
-    Ok(due.claimed)
-}
-
-/// What is claimed and not begun. It is begun however the look ends, also when it is cut short: the
-/// leases and the intents are committed.
-struct Claims<'a> {
-    app: &'a App,
-    claimed: Vec<Claimed>,
-}
-
-impl Claims<'_> {
-    fn begin(&mut self) -> Vec<JoinHandle<()>> {
-        self.claimed.drain(..).map(|claimed| begin(self.app, claimed)).collect()
-    }
-}
-
-impl Drop for Claims<'_> {
-    fn drop(&mut self) {
-        // Without a runtime the process is at its end.
-        if tokio::runtime::Handle::try_current().is_ok() {
-            self.begin();
-        }
-    }
-}
-
-fn begin(app: &App, claimed: Claimed) -> JoinHandle<()> {
-    let running = app.clone();
-    app.tasks().spawn(async move {
-        let id = claimed.leased.id;
-        let _pilot = flights::board(running.flights(), id, false);
-        if let Err(error) = make(&running, claimed).await {
-            tracing::error!(connection = %id, error = format!("{error:#}"), "a refresh failed");
-        }
-        if running.flights().is_full() {
-            running.tell_of_places();
-        }
-    })
-}
-
-/// Makes the refreshes that are due and waits for them; how many there were.
-pub async fn run_due(app: &App, limit: i64) -> Result<usize> {
-    let begun = begin_due(app, limit).await?;
-    let count = begun.len();
-    join_all(begun).await;
-    Ok(count)
-}
 
 /// Prolongs the leases of what is in hand.
 pub async fn prolong(app: &App) -> Result<()> {

@@ -2,7 +2,7 @@
 //! them.
 
 use futures::FutureExt;
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 use time::Duration;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -139,6 +139,73 @@ async fn a_portion_leaves_no_client_out(pool: PgPool) {
     assert_eq!(begun.len(), 18);
     futures::future::join_all(begun).await;
     assert_eq!(generations(&world, &late).await, [2]);
+}
+
+/// Two looks go side by side where answers take their time: of all clients each place is filled, and none twice.
+#[sqlx::test]
+async fn two_looks_at_once_fill_the_places_of_all(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut all = Vec::new();
+    for number in 0..5 {
+        all.push(limited(&world, &format!("client-{number}"), Some(3), None, 5).await);
+    }
+    world.pass(Duration::hours(1));
+    for _ in 0..100 {
+        world.app.flights().took(Duration::milliseconds(100));
+    }
+    world.control().hold(Hold::BeforeProcessing);
+    let mut begun = begin(&world.app).await;
+    assert_eq!((begun.len(), world.app.flights().hungry().len()), (15, 5));
+    assert!(
+        app::refresh::fill_places(&world.app, 100).await.unwrap().is_empty(),
+        "nobody has room"
+    );
+    world.control().until_held(15).await;
+    world.control().release();
+    futures::future::join_all(begun).await;
+    // Somebody holds one of the clients: all others are served, and that one by the next look.
+    let mut other = world.pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM clients WHERE id = $1 FOR UPDATE")
+        .bind(all[0].0)
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    begun = app::refresh::fill_places(&world.app, 100).await.unwrap();
+    assert_eq!(begun.len(), 8);
+    other.rollback().await.unwrap();
+    begun.extend(app::refresh::fill_places(&world.app, 100).await.unwrap());
+    futures::future::join_all(begun).await;
+    for (_, ids) in &all {
+        assert_eq!(generations(&world, ids).await, [2; 5]);
+    }
+}
+
+/// Of two looks at once one fails: what the other claimed is asked for all the same, since its intents are written.
+#[sqlx::test]
+async fn a_look_that_fails_costs_the_other_nothing(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (_, served) = limited(&world, "served", Some(1), None, 2).await;
+    let (broken, left) = limited(&world, "broken", Some(1), None, 2).await;
+    world.pass(Duration::hours(1));
+    for _ in 0..100 {
+        world.app.flights().took(Duration::milliseconds(100));
+    }
+    assert_eq!(look(&world.app).await, 2);
+    sqlx::raw_sql(AssertSqlSafe(format!(
+        "CREATE FUNCTION break_off() RETURNS trigger LANGUAGE plpgsql
+             AS $$ BEGIN RAISE EXCEPTION 'on purpose'; END $$;
+         CREATE TRIGGER break_off BEFORE INSERT ON attempts FOR EACH ROW
+             WHEN (new.client_id = '{broken}') EXECUTE FUNCTION break_off()"
+    )))
+    .execute(&world.pool)
+    .await
+    .unwrap();
+    assert!(app::refresh::fill_places(&world.app, 100).await.is_err());
+    world.until_count("SELECT count(*) FROM connections WHERE generation = 2", 3).await;
+    assert_eq!(generations(&world, &served).await, [2; 2]);
+    sqlx::raw_sql("DROP TRIGGER break_off ON attempts").execute(&world.pool).await.unwrap();
+    assert_eq!(look(&world.app).await, 1);
+    assert_eq!(generations(&world, &left).await, [2; 2]);
 }
 
 /// Who fills places knows who waits for them, and asks only what became of those since.

@@ -75,12 +75,13 @@ pub struct Due {
     pub was_busy: bool,
 }
 
-/// Claims what is due, at most `limit`. If it is `again`, for places that came free: a portion, if others are to
-/// follow soon, and of the clients that are hungry for them. Who has something due costs more to find than
-/// to claim it.
-pub async fn due(app: &App, limit: i64, again: bool) -> Result<Due> {
+/// Claims what is due, at most `limit`. For places that came free, when it is told who is `hungry` for them: a
+/// portion, if others are to follow soon, and of these clients, if there are any. Who has something due costs more
+/// to find than to claim it.
+pub async fn due(app: &App, limit: i64, hungry: Option<Vec<Uuid>>) -> Result<Due> {
     let mut conn = app.pool().acquire().await?;
-    let hungry = if again { app.flights().hungry() } else { Vec::new() };
+    let again = hungry.is_some();
+    let hungry = hungry.unwrap_or_default();
     let (mut tx, taken, wanting, clients, rooms);
     if hungry.is_empty() {
         upkeep::follow_clock(app, &mut conn).await?;
