@@ -3,12 +3,12 @@
 //! A read must not wait for a write, so each process counts in memory and adds what it counted to the
 //! table every few seconds, many in a statement, with rests between: where thousands of tokens are read a
 //! second, the database is to be busy with these and not with who reads them. A process that dies takes what it
-//! had not added with it, seconds of it or, in such a flood, a minute: this is a help for people who look for a reader, not evidence. What people do is in
-//! the audit log at once.
+//! had not added with it, seconds of it or, in such a flood, a minute: this is a help for people who look for a
+//! reader, not evidence. What people do is in the audit log at once.
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use sqlx::Connection;
@@ -25,8 +25,9 @@ use crate::{
     server::store,
 };
 
-/// How many pairs of a connection and a reader are counted until they are written. More are not.
-const MOST: usize = 200_000;
+/// How many pairs of a connection and a reader are counted until they are written. More are not. A pair takes some
+/// ninety bytes.
+const MOST: usize = 400_000;
 /// With so many waiting, nobody rests.
 const CROWD: usize = MOST / 2;
 /// Who writes rests for so many times as long as it took.
@@ -44,10 +45,45 @@ const TOLD: i64 = 1_000;
 
 /// What was read since the last visit to the database.
 #[derive(Default)]
-pub struct Tally(Mutex<HashMap<(Uuid, Uuid), TokenReader>>);
+pub struct Tally(Mutex<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    /// By connection and reader.
+    pairs: HashMap<(Uuid, Uuid), Count>,
+    /// The readers of all pairs, each as it is called now: a flood of reads has few readers.
+    readers: HashMap<Uuid, Arc<Reader>>,
+}
+
+struct Reader {
+    kind: ReaderKind,
+    name: String,
+}
+
+/// What one reader read of one connection.
+#[derive(Clone)]
+struct Count {
+    reader: Arc<Reader>,
+    first_at: OffsetDateTime,
+    last_at: OffsetDateTime,
+    reads: i64,
+}
+
+impl Counts {
+    fn reader(&mut self, kind: ReaderKind, id: Uuid, name: &str) -> Arc<Reader> {
+        match self.readers.get(&id) {
+            Some(known) if known.name == name => known.clone(),
+            _ => {
+                let reader = Arc::new(Reader { kind, name: name.to_owned() });
+                self.readers.insert(id, reader.clone());
+                reader
+            }
+        }
+    }
+}
 
 impl Tally {
-    fn counts(&self) -> MutexGuard<'_, HashMap<(Uuid, Uuid), TokenReader>> {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -60,37 +96,37 @@ impl Tally {
         now: OffsetDateTime,
     ) {
         let mut counts = self.counts();
-        if let Some(known) = counts.get_mut(&(connection_id, id)) {
+        if let Some(known) = counts.pairs.get_mut(&(connection_id, id)) {
             known.last_at = known.last_at.max(now);
             known.reads += 1;
-        } else if counts.len() < MOST {
-            let name = name.to_owned();
-            let reader = TokenReader { kind, id, name, first_at: now, last_at: now, reads: 1 };
-            counts.insert((connection_id, id), reader);
+        } else if counts.pairs.len() < MOST {
+            let reader = counts.reader(kind, id, name);
+            let count = Count { reader, first_at: now, last_at: now, reads: 1 };
+            counts.pairs.insert((connection_id, id), count);
         }
     }
 
     /// All that was counted.
-    fn take(&self) -> HashMap<(Uuid, Uuid), TokenReader> {
+    fn take(&self) -> HashMap<(Uuid, Uuid), Count> {
         let mut counts = self.counts();
         // As many may come again, and making room for them little by little keeps readers waiting.
-        let room = HashMap::with_capacity(counts.len());
-        std::mem::replace(&mut *counts, room)
+        let pairs = HashMap::with_capacity(counts.pairs.len());
+        std::mem::replace(&mut *counts, Counts { pairs, readers: HashMap::new() }).pairs
     }
 
     fn is_crowded(&self) -> bool {
-        self.counts().len() >= CROWD
+        self.counts().pairs.len() >= CROWD
     }
 
     /// Keeps for later what could not be written.
-    fn put_back(&self, unwritten: &[(Uuid, TokenReader)]) {
+    fn put_back(&self, unwritten: &[((Uuid, Uuid), Count)]) {
         let mut counts = self.counts();
-        for (connection_id, reader) in unwritten {
-            if let Some(later) = counts.get_mut(&(*connection_id, reader.id)) {
-                later.first_at = reader.first_at;
-                later.reads += reader.reads;
-            } else if counts.len() < MOST {
-                counts.insert((*connection_id, reader.id), reader.clone());
+        for (pair, count) in unwritten {
+            if let Some(later) = counts.pairs.get_mut(pair) {
+                later.first_at = count.first_at;
+                later.reads += count.reads;
+            } else if counts.pairs.len() < MOST {
+                counts.pairs.insert(*pair, count.clone());
             }
         }
     }
@@ -136,16 +172,25 @@ pub async fn flush(app: &App) -> Result<()> {
 }
 
 /// In the one order in which every process writes.
-fn sorted(counted: HashMap<(Uuid, Uuid), TokenReader>) -> Vec<(Uuid, TokenReader)> {
+fn sorted(counted: HashMap<(Uuid, Uuid), Count>) -> Vec<((Uuid, Uuid), Count)> {
     let mut counted: Vec<_> = counted.into_iter().collect();
     counted.sort_unstable_by_key(|(pair, _)| *pair);
-    counted.into_iter().map(|((connection_id, _), reader)| (connection_id, reader)).collect()
+    counted
 }
 
-async fn write(app: &App, batch: &[(Uuid, TokenReader)]) -> Result<()> {
+async fn write(app: &App, batch: &[((Uuid, Uuid), Count)]) -> Result<()> {
+    let reads: Vec<(Uuid, TokenReader)> = batch
+        .iter()
+        .map(|((connection_id, id), count)| {
+            let Count { reader, first_at, last_at, reads } = count.clone();
+            let Reader { kind, name } = &*reader;
+            let (kind, name) = (*kind, name.clone());
+            (*connection_id, TokenReader { kind, id: *id, name, first_at, last_at, reads })
+        })
+        .collect();
     let mut conn = app.pool().acquire().await?;
     let mut tx = conn.begin_with(BEGIN).await?;
-    store::token_reader::add(&mut tx, batch).await?;
+    store::token_reader::add(&mut tx, &reads).await?;
     tx.commit().await?;
     Ok(())
 }
