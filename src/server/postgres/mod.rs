@@ -12,6 +12,7 @@ mod account;
 mod binaries;
 mod home;
 mod leftover;
+mod memory;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -331,10 +332,9 @@ fn server_settings(home: &Home, settings: Settings) -> Vec<String> {
         format!("unix_socket_directories=\"{socket_dir}\""),
         "unix_socket_permissions=0700".to_owned(),
         format!("max_connections={}", settings.max_connections),
-        // As PostgreSQL itself would have it; memory is taken as it is used. With less, lists of a hundred
-        // thousand connections write other pages out to read their own.
-        "shared_buffers=128MB".to_owned(),
-        // Likewise: after each checkpoint whole pages are written, and many refreshes fill 256 MB in seconds.
+        format!("shared_buffers={}kB", memory::shared_buffers() / 1024),
+        // As PostgreSQL itself would have it: after each checkpoint whole pages are written, and many refreshes
+        // fill 256 MB in seconds.
         "max_wal_size=1GB".to_owned(),
         format!("fsync={}", on(settings.durable)),
         format!("full_page_writes={}", on(settings.durable)),
