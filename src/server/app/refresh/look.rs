@@ -47,21 +47,28 @@ pub async fn fill_places(app: &App, limit: i64) -> Result<Vec<JoinHandle<()>>> {
     }
     let mut some = app.flights().hungry();
     if !app.flights().are_long() || some.len() < 2 || limit < 2 {
-        let (mut claims, hungry) = claim(app, limit, Some(some)).await?;
+        let (begun, hungry) = fill(app, limit, some).await?;
         app.flights().set_hungry(hungry);
-        return Ok(claims.begin());
+        return Ok(begun);
     }
     let others = some.split_off(some.len() / 2);
     let half = limit / 2;
-    let (some, others) =
-        tokio::join!(claim(app, half, Some(some)), claim(app, limit - half, Some(others)));
-    // When one failed, what the other claimed is begun as it is dropped.
-    let ((mut some, mut hungry), (mut others, more)) = (some?, others?);
-    hungry.extend(more);
+    let (some, others) = tokio::join!(fill(app, half, some), fill(app, limit - half, others));
+    let ((mut begun, mut hungry), (more, others)) = (some?, others?);
+    begun.extend(more);
+    hungry.extend(others);
     app.flights().set_hungry(hungry);
-    let mut begun = some.begin();
-    begun.extend(others.begin());
     Ok(begun)
+}
+
+/// One look for places. What it claims is begun at once: no other look is waited for.
+async fn fill(
+    app: &App,
+    limit: i64,
+    clients: Vec<Uuid>,
+) -> Result<(Vec<JoinHandle<()>>, Vec<Uuid>)> {
+    let (mut claims, hungry) = claim(app, limit, Some(clients)).await?;
+    Ok((claims.begin(), hungry))
 }
 
 /// What is due, at most `limit`, and of which clients there may be more; see [`claim::due`].
