@@ -130,7 +130,13 @@ impl Postgres {
         if !home.data().join("PG_VERSION").exists() {
             init(&binaries, &home)?;
         }
-        let child = launch(&binaries, &home, settings)?;
+        let child = match launch(&binaries, &home, settings, memory::shared_buffers()) {
+            // There is less to be had than the machine or the container tells.
+            Err(Error::Start { message, .. }) if message.contains("shared memory") => {
+                launch(&binaries, &home, settings, memory::LEAST)?
+            }
+            launched => launched?,
+        };
         Ok(Self { child, home, _lock: lock })
     }
 
@@ -287,11 +293,16 @@ fn checked(command: &mut Command, input: Option<&str>) -> Result<(), Error> {
     Err(failed(telling_line(&String::from_utf8_lossy(&output.stderr), output.status)))
 }
 
-fn launch(binaries: &Binaries, home: &Home, settings: Settings) -> Result<Child, Error> {
+fn launch(
+    binaries: &Binaries,
+    home: &Home,
+    settings: Settings,
+    shared_buffers: u64,
+) -> Result<Child, Error> {
     let log = open_log(&home.log)?;
     let mut postgres = command(&binaries.postgres(), home);
     postgres.arg("-D").arg(home.data());
-    for setting in server_settings(home, settings) {
+    for setting in server_settings(home, settings, shared_buffers) {
         postgres.arg("-c").arg(setting);
     }
     postgres
@@ -323,7 +334,7 @@ fn launch(binaries: &Binaries, home: &Home, settings: Settings) -> Result<Child,
     }
 }
 
-fn server_settings(home: &Home, settings: Settings) -> Vec<String> {
+fn server_settings(home: &Home, settings: Settings, shared_buffers: u64) -> Vec<String> {
     let on = |durable: bool| if durable { "on" } else { "off" };
     let socket_dir = home.socket_dir.to_string_lossy().replace('"', "\"\"");
     vec![
@@ -332,7 +343,7 @@ fn server_settings(home: &Home, settings: Settings) -> Vec<String> {
         format!("unix_socket_directories=\"{socket_dir}\""),
         "unix_socket_permissions=0700".to_owned(),
         format!("max_connections={}", settings.max_connections),
-        format!("shared_buffers={}kB", memory::shared_buffers() / 1024),
+        format!("shared_buffers={}kB", shared_buffers / 1024),
         // As PostgreSQL itself would have it: after each checkpoint whole pages are written, and many refreshes
         // fill 256 MB in seconds.
         "max_wal_size=1GB".to_owned(),
