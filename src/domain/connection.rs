@@ -16,7 +16,7 @@ mod told;
 mod upkeep;
 
 pub use drift::{Drift, is_seldom_told};
-pub use filter::{ConnectionFilter, End, Sort};
+pub use filter::{ConnectionFilter, End, Sort, filter_or_none};
 pub use standing::{SOON, Standing};
 pub use state::{Reason, State, StateName};
 pub use told::Told;
@@ -118,7 +118,8 @@ pub struct Connection {
     pub paused_at: Option<OffsetDateTime>,
     /// The earliest moment at which only a person can keep it alive; in the past where it has died.
     /// `None`: not in sight. It is `None` too while the connection is `pending`: a person is needed
-    /// for its first consent, but nothing lives yet that could die, however long that takes.
+    /// for its first consent, but nothing lives yet that could die, however long that takes. And it may be `None`
+    /// while the connection rests, though it ends with its refresh token then, at `refresh_expires_at`.
     #[serde(with = "time::serde::rfc3339::option")]
     pub needs_human_by: Option<OffsetDateTime>,
     /// What the provider said last, if that was not a token.
@@ -146,7 +147,11 @@ impl Connection {
     pub fn name(&self) -> &str {
         if self.label.is_empty() {
             let known = [&self.account_label, &self.account_id, &self.external_id];
-            known.into_iter().flatten().next().map_or("(no name yet)", String::as_str)
+            let none = match self.grant_type {
+                GrantType::ClientCredentials => "(the client's own)",
+                _ => "(no name yet)",
+            };
+            known.into_iter().flatten().next().map_or(none, String::as_str)
         } else {
             &self.label
         }

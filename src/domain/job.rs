@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     access::{Permission, Unknown},
-    connection::{ConnectionFilter, Standing},
+    connection::{ConnectionFilter, Standing, filter_or_none},
     relink::Stage,
 };
 
@@ -92,7 +92,7 @@ pub struct NewJob {
     #[serde(default)]
     pub ids: Option<Vec<Uuid>>,
     /// All connections that it lets through when the job is made.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "filter_or_none")]
     pub filter: Option<ConnectionFilter>,
     /// Those of this job of relinks whose link was not used, also if it expired or was revoked; but
     /// nobody who is at the provider just now. One of this, `ids` and `filter`.

@@ -1,6 +1,11 @@
 //! Which connections to list, and in what order.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -114,6 +119,40 @@ pub enum Sort {
     Refreshed,
     /// By label.
     Label,
+}
+
+/// A filter, or nothing. serde takes a list for a struct, field by field: an empty one would be the filter that lets
+/// everything through.
+pub fn filter_or_none<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<ConnectionFilter>, D::Error> {
+    struct Object;
+
+    impl<'de> Visitor<'de> for Object {
+        type Value = Option<ConnectionFilter>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a map")
+        }
+
+        fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+            from.deserialize_map(self)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            ConnectionFilter::deserialize(MapAccessDeserializer::new(map)).map(Some)
+        }
+    }
+
+    from.deserialize_option(Object)
 }
 
 impl ConnectionFilter {

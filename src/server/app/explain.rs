@@ -98,9 +98,18 @@ impl<T: DeserializeOwned> Reading<T> {
             if reading.problems.len() >= MOST {
                 break;
             }
-            let error = match serde_path_to_error::deserialize(&value) {
+            let mut ignored = Vec::new();
+            let mut ignore = |path: serde_ignored::Path<'_>| ignored.push(path.to_string());
+            let reader = serde_ignored::Deserializer::new(&value, &mut ignore);
+            let error = match serde_path_to_error::deserialize(reader) {
                 Ok(read) => {
                     reading.read = Some(read);
+                    // What a type passes over in silence, however deep: a filter, say, that lets more through
+                    // without it. `?` stands for what is optional.
+                    let fields = ignored.iter().map(|path| path.replace(".?", ""));
+                    let problems = fields.map(|field| FieldProblem::new(field, UNKNOWN));
+                    let room = MOST.saturating_sub(reading.problems.len());
+                    reading.problems.extend(problems.take(room));
                     break;
                 }
                 Err(error) => error,

@@ -104,6 +104,60 @@ fn collect_references(value: &Value, found: &mut Vec<String>) {
     }
 }
 
+/// Nothing that was sent is left out in silence, however deep it stands.
+#[sqlx::test]
+async fn what_is_sent_has_no_unknown_fields(pool: PgPool) {
+    let world = World::new(pool).await;
+    let nobody = world.program_with(None).await;
+    let document = &nobody.contract.0;
+    let mut waiting = Vec::new();
+    for (_, _, operation) in nobody.contract.operations() {
+        collect_references(&operation["requestBody"], &mut waiting);
+    }
+    let mut seen = BTreeSet::new();
+    while let Some(reference) = waiting.pop() {
+        let target = reference.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
+        let schema = target.expect("a schema");
+        if seen.insert(reference.clone()) {
+            collect_references(schema, &mut waiting);
+            // Older replicas and pages read filters of newer ones; what a call is sent is looked at as it is read.
+            let is_filter = reference.ends_with("/ConnectionFilter");
+            assert!(is_closed(schema) || is_filter, "{reference} takes what it does not know");
+        }
+    }
+    assert!(seen.len() > 20, "{seen:?}");
+}
+
+/// Whether each object with fields in it takes no others.
+fn is_closed(schema: &Value) -> bool {
+    match schema {
+        Value::Object(fields) => {
+            let is_open = fields.contains_key("properties")
+                && fields.get("additionalProperties") != Some(&Value::Bool(false));
+            !is_open && fields.values().all(is_closed)
+        }
+        Value::Array(items) => items.iter().all(is_closed),
+        _ => true,
+    }
+}
+
+#[sqlx::test]
+async fn no_call_passes_a_body_over(pool: PgPool) {
+    let world = World::new(pool).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let mut seen = 0;
+    for (method, path, operation) in admin.contract.operations() {
+        if method == Method::GET || operation.get("requestBody").is_some() {
+            continue;
+        }
+        let body = serde_json::json!({ "revoke": true });
+        let page = admin.call(method.clone(), &filled(&path), Some(&body)).await;
+        assert_eq!(page.status, 422, "{method} {path}: {}", page.text);
+        seen += 1;
+    }
+    assert!(seen > 15, "{seen}");
+}
+
 #[sqlx::test]
 async fn the_document_needs_no_key_and_answers_are_not_kept(pool: PgPool) {
     let world = World::new(pool).await;

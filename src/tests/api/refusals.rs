@@ -14,6 +14,24 @@ use crate::{
     tests::support::{PROVIDER, Page, World},
 };
 
+/// Who sends a body means something by it: `revoke`, which stands in the address, would be left out.
+#[sqlx::test]
+async fn a_body_that_is_not_asked_for_is_refused(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let admin = world.program(&[Scope::Admin]).await;
+    let connection = admin.import(&world, client).await;
+    let calls = ["disconnect", "pause", "relink", "refresh"];
+    for call in calls {
+        let page = admin.post(&format!("{connection}/{call}"), &json!({ "revoke": true })).await;
+        assert_eq!(page.status, 422, "{call}: {}", page.text);
+    }
+    assert_eq!(admin.get(&connection).await.ok()["standing"], "alive");
+    assert_eq!(world.count("SELECT count(*) FROM relinks").await, 0);
+    admin.post(&format!("{connection}/pause"), &json!({})).await.ok();
+    admin.press(&format!("{connection}/resume")).await.ok();
+}
+
 #[sqlx::test]
 async fn what_is_wrong_is_named(pool: PgPool) {
     let world = World::new(pool).await;
@@ -47,6 +65,11 @@ async fn what_is_wrong_is_named(pool: PgPool) {
         ("/providers", with(profile.clone(), "slug", json!("Not a slug")), "slug"),
         ("/providers", profile, "slug"),
         ("/providers/discover", json!({ "issuer": "ftp://example.com" }), "issuer"),
+        // What is left out of a filter would have a job work on more than its maker means.
+        ("/jobs", json!({ "action": "pause", "filter": { "lable": "x" } }), "filter.lable"),
+        ("/jobs/preview", json!({ "action": "refresh", "filter": { "a": 1 } }), "filter.a"),
+        ("/jobs/preview", json!({ "action": "refresh", "filter": [] }), "filter"),
+        ("/saved-filters", json!({ "name": "a", "filter": { "b": 1 } }), "filter.b"),
         ("/connections", json!({ "client_id": client }), "token_response"),
         ("/connections", json!({ "client_id": client, "grant": "magic" }), "grant"),
         ("/connections", json!({ "client_id": client, "token_response": {} }), "token_response"),

@@ -7,7 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::Caller,
-    json::{Created, Id, Json},
+    json::{Created, Id, Json, Nothing},
     list::PageQuery,
     problem::Problem,
     query::Query,
@@ -108,6 +108,7 @@ async fn revoke(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<StatusCode, Problem> {
     app::api_key::revoke(&app, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -3,7 +3,11 @@
 use axum::{body::Bytes, extract::State};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{auth::Caller, json::Json, problem::Problem};
+use super::{
+    auth::Caller,
+    json::{Json, Nothing},
+    problem::Problem,
+};
 use crate::{
     domain::{
         access::Permission,
@@ -77,6 +81,10 @@ async fn set_logo(
     extensions(("x-permission" = json!(Permission::SettingsWrite))),
     responses((status = 200, description = "The brand", body = Brand))
 )]
-async fn drop_logo(State(app): State<App>, Caller(actor): Caller) -> Result<Json<Brand>, Problem> {
+async fn drop_logo(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Nothing: Nothing,
+) -> Result<Json<Brand>, Problem> {
     Ok(Json(app::brand::drop_logo(&app, &actor).await?))
 }

@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::Caller,
-    json::{Created, Id, Json},
+    json::{Created, Id, Json, Nothing},
     list::PageQuery,
     problem::Problem,
     query::Query,
@@ -175,6 +175,7 @@ async fn delete(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<StatusCode, Problem> {
     app::client::delete(&app, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -202,6 +203,7 @@ async fn check(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<Json<CredentialCheck>, Problem> {
     Ok(Json(app::client::check::run(&app, &actor, id).await?))
 }

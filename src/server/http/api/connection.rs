@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     auth::Caller,
-    json::{Created, Id, Json},
+    json::{Created, Id, Json, Nothing},
     list::PageQuery,
     problem::Problem,
     query::{Both, Query},
@@ -300,6 +300,7 @@ async fn delete(
     Caller(actor): Caller,
     Id(id): Id,
     Query(ending): Query<Ending>,
+    Nothing: Nothing,
 ) -> Result<StatusCode, Problem> {
     connection::delete(&app, &actor, id, ending.revoke).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -332,6 +333,7 @@ async fn disconnect(
     Caller(actor): Caller,
     Id(id): Id,
     Query(ending): Query<Ending>,
+    Nothing: Nothing,
 ) -> Result<Json<Disconnected>, Problem> {
     let provider = app::connection::disconnect(&app, &actor, id, ending.revoke).await?;
     Ok(Json(Disconnected { provider }))

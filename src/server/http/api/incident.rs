@@ -5,7 +5,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::Caller,
-    json::{Id, Json},
+    json::{Id, Json, Nothing},
     problem::Problem,
 };
 use crate::{
@@ -36,6 +36,7 @@ async fn resume(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<Json<Client>, Problem> {
     Ok(Json(app::incident::resume(&app, &actor, id).await?))
 }
@@ -58,6 +59,7 @@ async fn condemn(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<Json<Client>, Problem> {
     Ok(Json(app::incident::condemn(&app, &actor, id).await?))
 }

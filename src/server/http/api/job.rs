@@ -6,7 +6,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     auth::Caller,
     export::{FileQuery, sent},
-    json::{Created, Id, Json},
+    json::{Created, Id, Json, Nothing},
     list::PageQuery,
     problem::Problem,
     query::Query,
@@ -161,6 +161,7 @@ async fn stop(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<Json<Job>, Problem> {
     Ok(Json(app::job::stop(&app, &actor, id).await?))
 }

@@ -63,16 +63,18 @@ async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Prob
             "Send the body as JSON, with `Content-Type: application/json`.",
         ));
     }
-    Bytes::from_request(request, state).await.map_err(|rejection| {
-        let too_long = matches!(
-            rejection,
-            BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))
-        );
-        match too_long {
-            true => Problem::new(Code::TooLarge, "The body is longer than 1 MiB."),
-            false => Problem::new(Code::Malformed, "The body broke off."),
-        }
-    })
+    Bytes::from_request(request, state).await.map_err(unread)
+}
+
+fn unread(rejection: BytesRejection) -> Problem {
+    let too_long = matches!(
+        rejection,
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))
+    );
+    match too_long {
+        true => Problem::new(Code::TooLarge, "The body is longer than 1 MiB."),
+        false => Problem::new(Code::Malformed, "The body broke off."),
+    }
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Reading<T>, Problem> {
@@ -91,6 +93,28 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Reading<T>, Problem> {
         return Err(Problem::invalid("", "The body must be a JSON object."));
     }
     Ok(Reading::of(value, Vec::new()))
+}
+
+/// The body of a call that takes none: it is empty, or holds nothing. What was sent all the same is not left out in
+/// silence: it may say how the call was meant.
+pub struct Nothing;
+
+impl<S: Send + Sync> FromRequest<S> for Nothing {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let body = Bytes::from_request(request, state).await.map_err(unread)?;
+        match serde_json::from_slice::<Value>(&body) {
+            _ if body.trim_ascii().is_empty() => Ok(Self),
+            Ok(Value::Null) => Ok(Self),
+            Ok(Value::Object(fields)) if fields.is_empty() => Ok(Self),
+            Ok(Value::Array(items)) if items.is_empty() => Ok(Self),
+            _ => Err(Problem::invalid(
+                "",
+                "This call takes no body. What it can be told stands in its address, as parameters.",
+            )),
+        }
+    }
 }
 
 pub const NUL: &str = "can't hold the character NUL";

@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::Caller,
-    json::{Created, Json, Read, Slug},
+    json::{Created, Json, Nothing, Read, Slug},
     list::PageQuery,
     problem::Problem,
     query::Query,
@@ -127,6 +127,7 @@ async fn delete(
     State(app): State<App>,
     Caller(actor): Caller,
     Slug(slug): Slug,
+    Nothing: Nothing,
 ) -> Result<StatusCode, Problem> {
     app::provider::delete(&app, &actor, &slug).await?;
     Ok(StatusCode::NO_CONTENT)

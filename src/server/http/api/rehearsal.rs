@@ -7,7 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::Caller,
-    json::{Id, Json},
+    json::{Id, Json, Nothing},
     problem::Problem,
 };
 use crate::{
@@ -66,6 +66,7 @@ async fn drop(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<StatusCode, Problem> {
     rehearsal::drop(&app, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -89,6 +90,7 @@ async fn begin(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<Json<Client>, Problem> {
     Ok(Json(rehearsal::begin(&app, &actor, id).await?))
 }

@@ -7,7 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::Caller,
-    json::{Id, Json},
+    json::{Id, Json, Nothing},
     list::PageQuery,
     problem::Problem,
     query::{Both, Query},
@@ -96,6 +96,7 @@ async fn revoke(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<StatusCode, Problem> {
     app::relink::revoke(&app, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -141,6 +142,7 @@ async fn create(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<(StatusCode, Json<CreatedRelink>), Problem> {
     Ok((StatusCode::CREATED, Json(app::relink::create(&app, &actor, id).await?)))
 }

@@ -7,7 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::Caller,
-    json::{Created, Id, Json},
+    json::{Created, Id, Json, Nothing},
     list::PageQuery,
     problem::Problem,
     query::Query,
@@ -86,6 +86,7 @@ async fn delete(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<StatusCode, Problem> {
     app::saved_filter::delete(&app, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)

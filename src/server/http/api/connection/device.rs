@@ -9,7 +9,7 @@ use crate::{
         app::{App, connection::device},
         http::api::{
             auth::Caller,
-            json::{Id, Json},
+            json::{Id, Json, Nothing},
             problem::Problem,
         },
     },
@@ -39,6 +39,7 @@ async fn begin_device(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<(StatusCode, Json<DeviceAuthorization>), Problem> {
     Ok((StatusCode::CREATED, Json(device::authorize(&app, &actor, id).await?)))
 }

@@ -17,7 +17,7 @@ use crate::{
         http::api::{
             auth::{Caller, Presented},
             connection::Seen,
-            json::{Id, Json},
+            json::{Id, Json, Nothing},
             list::PageQuery,
             problem::Problem,
             query::Query,
@@ -93,6 +93,7 @@ async fn pause(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<Json<Seen>, Problem> {
     Ok(Json(Seen::now(&app, connection::pause(&app, &actor, id).await?)))
 }
@@ -112,6 +113,7 @@ async fn resume(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<Json<Seen>, Problem> {
     Ok(Json(Seen::now(&app, connection::resume(&app, &actor, id, None).await?)))
 }
@@ -180,6 +182,7 @@ async fn refresh(
     Caller(actor): Caller,
     Id(id): Id,
     Query(query): Query<RefreshQuery>,
+    Nothing: Nothing,
 ) -> Result<Json<Attempt>, Problem> {
     Ok(Json(match query.force {
         true => connection::refresh_anew(&app, &actor, id).await?,
@@ -206,6 +209,7 @@ async fn introspect(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<Json<Introspection>, Problem> {
     Ok(Json(connection::introspect(&app, &actor, id).await?))
 }
@@ -256,6 +260,7 @@ async fn authorize(
     State(app): State<App>,
     Caller(actor): Caller,
     Id(id): Id,
+    Nothing: Nothing,
 ) -> Result<Json<AuthorizationUrl>, Problem> {
     let authorization_url = connection::authorize(&app, &actor, id).await?;
     Ok(Json(AuthorizationUrl { authorization_url }))
