@@ -119,7 +119,7 @@ test("each step is seen while it happens", async ({ browser }) => {
   await second.page.getByRole("button", { name: `Continue to ${SERVICE}` }).click();
   await consent(second.page, ACCOUNT);
   await expect(second.page.getByRole("heading", { name: "It worked" })).toBeVisible();
-  await expect(happened).toContainText("came back to life", { timeout: 3000 });
+  await expect(happened).toContainText("was linked", { timeout: 3000 });
   await expect(page.getByRole("button", { name: "Revoke" })).toHaveCount(0);
   await look(page, "desk-done");
   expect([...owner.mistakes, ...second.mistakes, ...support.mistakes]).toEqual([]);

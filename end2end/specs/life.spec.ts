@@ -212,7 +212,7 @@ test("its owner brings it back without a login: same connection, next generation
   await admin.page.goto(connection);
   await expect(badge(admin.page)).toHaveText("alive");
   await expect(fact(admin.page, "Account")).toContainText(ACCOUNT);
-  await expect(section(admin.page, "Relinks")).toContainText("came back to life");
+  await expect(section(admin.page, "Relinks")).toContainText("was linked");
   const history = section(admin.page, "Refreshes").locator("tbody");
   await expect(history).toContainText("refused");
   await expect(history).toContainText("refreshed");

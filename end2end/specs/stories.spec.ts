@@ -254,7 +254,7 @@ async function relinkCustomer(story: Story): Promise<void> {
   await customer.end();
 
   await story.until((timeout) =>
-    expect(page.locator(".status .headline")).toContainText("came back to life", { timeout }),
+    expect(page.locator(".status .headline")).toContainText("was linked", { timeout }),
   );
   await story.see("watched");
 }

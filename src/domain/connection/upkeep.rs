@@ -24,6 +24,12 @@ impl Connection {
         self.state == State::Active && !self.renews() && self.access_expires_at.is_none()
     }
 
+    /// Whether it could be renewed, but nobody said when its access token ends, so that no refresh is planned.
+    pub fn is_unplanned(&self) -> bool {
+        let is_open = self.due_at.or(self.access_expires_at).or(self.paused_at).is_none();
+        self.state == State::Active && self.renews() && is_open
+    }
+
     /// Whether consent may be given to it by an account that nobody knows yet: nothing else brings it on. Of one
     /// that renewals keep alive, a link could put another account in its place.
     pub fn takes_any_account(&self) -> bool {

@@ -92,7 +92,7 @@ pub fn headline(connection: &Connection, tokens: AccessTokens, as_of: OffsetDate
     match (connection.standing(as_of), &connection.state) {
         (Standing::Alive, _) => match by {
             Some(by) => format!("Alive. A person is needed {}.", relative(by, as_of)),
-            None if connection.may_end_unseen() && tokens == AccessTokens::Ending => {
+            None if nobody_knows(connection, tokens) => {
                 "Alive, but nobody knows until when.".into()
             }
             None => "Alive, with no end in sight.".into(),
@@ -183,6 +183,9 @@ pub fn in_short(connection: &Connection, tokens: AccessTokens, as_of: OffsetDate
                 "Works, but nothing renews it, and no end of it is known.".into()
             }
         },
+        (Standing::Alive, _) if nobody_knows(connection, tokens) => {
+            "Works, but no end of it is known, and no refresh is planned.".into()
+        }
         (Standing::Alive, _) if !connection.renews() => {
             "Works until its access token ends. Nothing renews it.".into()
         }
@@ -198,9 +201,16 @@ pub fn in_short(connection: &Connection, tokens: AccessTokens, as_of: OffsetDate
 /// When a person is needed, where no moment is known.
 pub fn no_moment(connection: &Connection, tokens: AccessTokens) -> &'static str {
     match tokens {
-        AccessTokens::Ending if connection.may_end_unseen() => "no end known",
+        _ if connection.state == State::Disconnected => "no longer",
+        _ if nobody_knows(connection, tokens) => "no end known",
         _ => "not in sight",
     }
+}
+
+/// Whether it may be over before anybody is told.
+fn nobody_knows(connection: &Connection, tokens: AccessTokens) -> bool {
+    let is_open = connection.may_end_unseen() || connection.is_unplanned();
+    is_open && tokens == AccessTokens::Ending
 }
 
 /// How it came to be.

@@ -257,7 +257,7 @@ pub fn job_relink(until: OffsetDateTime) -> String {
 /// What became of a link that a job made, once it works no longer.
 pub fn job_link_over(stage: Stage) -> Option<&'static str> {
     match stage {
-        Stage::Done => Some("A link was made and used: the connection came back to life by it."),
+        Stage::Done => Some("A link was made and used: the connection was linked by it."),
         Stage::Replaced => Some("A link was made. A newer one has taken its place since."),
         Stage::Revoked => Some("A link was made. It was called off since."),
         Stage::Expired => Some("A link was made. It expired before it was used."),

@@ -134,7 +134,7 @@ pub fn relink(
         }
         Stage::Done => {
             let who = account.map(|account| format!(", as {account}")).unwrap_or_default();
-            format!("The connection came back to life{}{who}.", when(relink.used_at))
+            format!("The connection was linked{}{who}.", when(relink.used_at))
         }
         Stage::WrongAccount => {
             format!("They came back{back} with another account. Nothing was changed.")

@@ -514,6 +514,13 @@ fn what_nothing_renews_is_told_alike_everywhere() {
         assert_eq!(line.segments.iter().any(|one| left(one.kind) && one.open), open);
         let unseen = !has_refresh_token && access_expires_at.is_none();
         assert_eq!(one.may_end_unseen(), unseen);
+        let unplanned = Connection { due_at: None, access_expires_at: None, ..one.clone() };
+        assert_eq!(unplanned.is_unplanned(), has_refresh_token);
+        let is_open = tokens == ending;
+        assert_eq!(headline(&unplanned, tokens, AS_OF) == nobody, is_open);
+        assert_eq!(no_moment(&unplanned, tokens) == "no end known", is_open);
+        assert_eq!(in_short(&unplanned, tokens, AS_OF).contains("no end of it is known"), is_open);
+        assert_eq!(why(&unplanned, "Cronofy", tokens, AS_OF).contains("nobody knows"), is_open);
         assert_eq!(no_moment(&one, tokens) == "not in sight", !unseen || tokens == none);
         let row = in_short(&one, tokens, AS_OF);
         assert_eq!(row == meaning(Standing::Alive), has_refresh_token);

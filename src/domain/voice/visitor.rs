@@ -24,6 +24,8 @@ pub struct Ending {
 pub struct Texts {
     /// The language's own name.
     pub language: &'static str,
+    /// How the day of a month is written: `{day}` is its number.
+    pub day: &'static str,
     pub months: [&'static str; 12],
     pub title: &'static str,
     pub title_first: &'static str,
@@ -103,6 +105,7 @@ impl Texts {
         let at = at.to_offset(time::UtcOffset::UTC);
         let month = self.months.get(usize::from(u8::from(at.month())) - 1).copied();
         let (day, month, year) = (at.day(), month.unwrap_or_default(), at.year());
+        let day = fill(self.day, &[("day", &day.to_string())]);
         format!("{day} {month} {year}, {:02}:{:02} UTC", at.hour(), at.minute())
     }
 }

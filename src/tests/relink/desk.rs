@@ -49,7 +49,7 @@ async fn an_old_link_does_not_name_the_account_of_today(pool: PgPool) {
         .await;
     for page in [watch.as_str(), "/relinks"] {
         let told = support.get(page).await.text;
-        assert!(told.contains("The connection came back to life"), "{page}: {told}");
+        assert!(told.contains("The connection was linked"), "{page}: {told}");
         assert!(!told.contains(", as dave@example.com"), "{page}: {told}");
     }
 }

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use crate::{
     domain::{
-        connection::{Connection, Standing},
+        connection::{Connection, Standing, State},
         lifeline::Life,
         provider::AccessTokens,
         voice,
@@ -99,6 +99,8 @@ pub fn row(connection: Connection, tokens: AccessTokens, as_of: OffsetDateTime) 
     let by = match (standing, life.dead_since.or(connection.person_by())) {
         (Standing::Disconnected, _) => view! { <span class="quiet">"–"</span> }.into_any(),
         (Standing::Pending, _) => view! { <strong>{voice::FIRST_CONSENT}</strong> }.into_any(),
+        // Its client is switched off.
+        _ if connection.state == State::Pending => voice::FIRST_CONSENT.into_any(),
         (_, Some(by)) => view! { <Ago at=by as_of/> }.into_any(),
         (_, None) => {
             view! { <span class="quiet">{voice::no_moment(&connection, tokens)}</span> }.into_any()

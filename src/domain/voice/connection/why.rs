@@ -67,6 +67,13 @@ fn cause(
              relink to the account's owner."
         ),
         (_, State::Active) if connection.may_end_unseen() => unseen(connection, provider, tokens),
+        (_, State::Active) if connection.is_unplanned() && tokens == AccessTokens::Ending => {
+            format!(
+                "It works until its access token ends, and nobody knows when that is: {provider} did not say, so no \
+             refresh is planned. If its access tokens end, an admin should write into the profile of {provider} \
+             how long they live, and then have it refreshed once."
+            )
+        }
         (_, State::Active) => alive(connection, provider, as_of),
         (_, State::Retrying { attempts, last_error, .. }) => format!(
             "{} Tried {attempts} {} so far; Regrant goes on by itself.",

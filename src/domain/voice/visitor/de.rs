@@ -4,6 +4,7 @@ use super::{Ending, Texts};
 
 pub static TEXTS: Texts = Texts {
     language: "Deutsch",
+    day: "{day}.",
     months: [
         "Januar",
         "Februar",
@@ -46,7 +47,7 @@ pub static TEXTS: Texts = Texts {
     help: "Fragen? Wenden Sie sich an {contact}.",
     done: Ending {
         title: "Es hat geklappt",
-        text: "Die Verbindung besteht wieder. Sie können diese Seite schließen; mehr ist nicht zu \
+        text: "Die Verbindung besteht. Sie können diese Seite schließen; mehr ist nicht zu \
                tun.",
         well: true,
     },

@@ -4,6 +4,7 @@ use super::{Ending, Texts};
 
 pub static TEXTS: Texts = Texts {
     language: "English",
+    day: "{day}",
     months: [
         "January",
         "February",

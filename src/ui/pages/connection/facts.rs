@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use crate::{
     domain::{
-        connection::{Connection, Reason, State},
+        connection::{Connection, GrantType, Reason, State},
         provider::{AccessTokens, Variable},
         voice,
     },
@@ -37,6 +37,9 @@ pub fn facts(
         }
         .into_any(),
         (Some(known), _) | (None, Some(known)) => known.clone().into_any(),
+        (None, None) if connection.grant_type == GrantType::ClientCredentials => {
+            view! { <span class="quiet">"none: it is the client's own"</span> }.into_any()
+        }
         (None, None) => view! { <span class="quiet">"not known yet"</span> }.into_any(),
     };
     let tags = connection
