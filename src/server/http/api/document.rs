@@ -98,9 +98,9 @@ impl Document {
 
 fn complete(document: &mut Value) {
     let operations = document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
-    for operation in operations.filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
+    for (method, operation) in operations.filter_map(Value::as_object_mut).flatten() {
         if operation.get("responses").is_some() {
-            complete_operation(operation);
+            complete_operation(method, operation);
         }
     }
     let schemas = document["components"]["schemas"].as_object_mut().into_iter().flatten();
@@ -135,8 +135,8 @@ fn complete(document: &mut Value) {
     });
 }
 
-/// Says of an operation what follows from its permission and its inputs.
-fn complete_operation(operation: &mut Value) {
+/// Says of an operation what follows from its method, its permission and its inputs.
+fn complete_operation(method: &str, operation: &mut Value) {
     let name = |key: &str| operation[key].as_str().unwrap_or_default().to_owned();
     let tag = operation["tags"][0].as_str().unwrap_or_default();
     operation["operationId"] = json!(format!("{tag}_{}", name("operationId")));
@@ -167,11 +167,14 @@ fn complete_operation(operation: &mut Value) {
     if parameters.is_some_and(|all| all.iter().any(|one| one["in"] == "path")) {
         problems.push(Code::NotFound);
     }
-    let has_body = operation.get("requestBody").is_some();
-    if has_body {
-        problems.extend([Code::Malformed, Code::TooLarge, Code::UnsupportedMediaType]);
+    if operation.get("requestBody").is_some() {
+        problems.push(Code::UnsupportedMediaType);
     }
-    if has_body || parameters.is_some() {
+    // A body is read wherever something is changed, if only to see that there is none.
+    if method != "get" {
+        problems.extend([Code::Malformed, Code::TooLarge, Code::Invalid]);
+    }
+    if parameters.is_some() {
         problems.push(Code::Invalid);
     }
     let Some(responses) = operation["responses"].as_object_mut() else { return };
