@@ -92,6 +92,9 @@ pub fn headline(connection: &Connection, tokens: AccessTokens, as_of: OffsetDate
     match (connection.standing(as_of), &connection.state) {
         (Standing::Alive, _) => match by {
             Some(by) => format!("Alive. A person is needed {}.", relative(by, as_of)),
+            None if connection.is_unplanned() && tokens == AccessTokens::Ending => {
+                "Alive, with no end known.".into()
+            }
             None if nobody_knows(connection, tokens) => {
                 "Alive, but nobody knows until when.".into()
             }
@@ -184,7 +187,7 @@ pub fn in_short(connection: &Connection, tokens: AccessTokens, as_of: OffsetDate
             }
         },
         (Standing::Alive, _) if nobody_knows(connection, tokens) => {
-            "Works, but no end of it is known, and no refresh is planned.".into()
+            "Works. No end of it is known, and no refresh is planned.".into()
         }
         (Standing::Alive, _) if !connection.renews() => {
             "Works until its access token ends. Nothing renews it.".into()
@@ -209,7 +212,8 @@ pub fn no_moment(connection: &Connection, tokens: AccessTokens) -> &'static str 
 
 /// Whether it may be over before anybody is told.
 fn nobody_knows(connection: &Connection, tokens: AccessTokens) -> bool {
-    let is_open = connection.may_end_unseen() || connection.is_unplanned();
+    let is_open = connection.may_end_unseen()
+        || (connection.is_unplanned() && connection.needs_human_by.is_none());
     is_open && tokens == AccessTokens::Ending
 }
 

@@ -86,7 +86,7 @@ pub async fn list(
     let items =
         store::connection::list::page(&mut tx, &found, sort, after.as_ref(), i64::from(limit) + 1)
             .await?;
-    let unseen = items.iter().filter(|one| one.may_end_unseen());
+    let unseen = items.iter().filter(|one| one.may_end_unseen() || one.is_unplanned());
     let unseen = unseen.map(|one| one.provider.clone()).collect();
     let endless = super::provider::endless(app, &mut tx, unseen).await?;
     tx.commit().await?;

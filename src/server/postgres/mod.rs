@@ -130,9 +130,12 @@ impl Postgres {
         if !home.data().join("PG_VERSION").exists() {
             init(&binaries, &home)?;
         }
-        let child = match launch(&binaries, &home, settings, memory::shared_buffers()) {
+        let buffers = memory::shared_buffers();
+        let child = match launch(&binaries, &home, settings, buffers) {
             // There is less to be had than the machine or the container tells.
-            Err(Error::Start { message, .. }) if message.contains("shared memory") => {
+            Err(Error::Start { message, .. })
+                if message.contains("shared memory") && buffers > memory::LEAST =>
+            {
                 launch(&binaries, &home, settings, memory::LEAST)?
             }
             launched => launched?,

@@ -67,14 +67,7 @@ fn cause(
              relink to the account's owner."
         ),
         (_, State::Active) if connection.may_end_unseen() => unseen(connection, provider, tokens),
-        (_, State::Active) if connection.is_unplanned() && tokens == AccessTokens::Ending => {
-            format!(
-                "It works until its access token ends, and nobody knows when that is: {provider} did not say, so no \
-             refresh is planned. If its access tokens end, an admin should write into the profile of {provider} \
-             how long they live, and then have it refreshed once."
-            )
-        }
-        (_, State::Active) => alive(connection, provider, as_of),
+        (_, State::Active) => alive(connection, provider, tokens, as_of),
         (_, State::Retrying { attempts, last_error, .. }) => format!(
             "{} Tried {attempts} {} so far; Regrant goes on by itself.",
             error_class(*last_error, provider),
@@ -176,11 +169,21 @@ fn unseen(connection: &Connection, provider: &str, tokens: AccessTokens) -> Stri
     }
 }
 
-fn alive(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> String {
+fn alive(
+    connection: &Connection,
+    provider: &str,
+    tokens: AccessTokens,
+    as_of: OffsetDateTime,
+) -> String {
+    let is_open = connection.is_unplanned() && tokens == AccessTokens::Ending;
     let renewal = match connection.due_at {
         _ if !connection.renews() => "It works until its access token ends.".into(),
         Some(due) if due > as_of => format!("Regrant refreshes it {}.", relative(due, as_of)),
         Some(_) => "Regrant is about to refresh it.".into(),
+        None if is_open => format!(
+            "{provider} did not say when its access token ends, so no refresh is planned; if it does end, nobody can \
+             say so before. “Refresh now” asks for new tokens at any time."
+        ),
         None => "It needs no refresh.".into(),
     };
     let human = match (connection.needs_human_by, connection.grant_type) {
@@ -203,6 +206,7 @@ fn alive(connection: &Connection, provider: &str, as_of: OffsetDateTime) -> Stri
             " As long as it is refreshed in time, it goes on for ever as far as Regrant knows."
                 .into()
         }
+        (None, _) if is_open => String::new(),
         (None, _) => " As far as Regrant knows, it can go on for ever.".into(),
     };
     format!("{renewal}{human}")
