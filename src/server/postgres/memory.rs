@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const MIB: u64 = 1024 * 1024;
 /// What PostgreSQL takes by itself.
 pub const LEAST: u64 = 128 * MIB;
-/// A hundred thousand connections and their history are no faster with more.
+/// More is for an admin to give, with a PostgreSQL of their own.
 const MOST: u64 = 1024 * MIB;
 
 /// `shared_buffers`, in bytes: an eighth of the memory there is, since the cluster shares it with Regrant and others.

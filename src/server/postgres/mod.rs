@@ -11,6 +11,7 @@
 mod account;
 mod binaries;
 mod home;
+mod launch;
 mod leftover;
 mod memory;
 
@@ -130,16 +131,7 @@ impl Postgres {
         if !home.data().join("PG_VERSION").exists() {
             init(&binaries, &home)?;
         }
-        let buffers = memory::shared_buffers();
-        let child = match launch(&binaries, &home, settings, buffers) {
-            // There is less to be had than the machine or the container tells.
-            Err(Error::Start { message, .. })
-                if message.contains("shared memory") && buffers > memory::LEAST =>
-            {
-                launch(&binaries, &home, settings, memory::LEAST)?
-            }
-            launched => launched?,
-        };
+        let child = launch::launch(&binaries, &home, settings)?;
         Ok(Self { child, home, _lock: lock })
     }
 
@@ -294,85 +286,6 @@ fn checked(command: &mut Command, input: Option<&str>) -> Result<(), Error> {
         return Ok(());
     }
     Err(failed(telling_line(&String::from_utf8_lossy(&output.stderr), output.status)))
-}
-
-fn launch(
-    binaries: &Binaries,
-    home: &Home,
-    settings: Settings,
-    shared_buffers: u64,
-) -> Result<Child, Error> {
-    let log = open_log(&home.log)?;
-    let mut postgres = command(&binaries.postgres(), home);
-    postgres.arg("-D").arg(home.data());
-    for setting in server_settings(home, settings, shared_buffers) {
-        postgres.arg("-c").arg(setting);
-    }
-    postgres
-        .stdout(log.try_clone().map_err(Error::io(&home.log))?)
-        .stderr(log)
-        // Ctrl-C reaches every process of the terminal's group; the cluster has to outlive the
-        // refreshes that Regrant then drains.
-        .process_group(0);
-    die_with_parent(&mut postgres);
-    let mut child = postgres.spawn().map_err(Error::io(&binaries.postgres()))?;
-
-    let limit = Instant::now() + START_LIMIT;
-    loop {
-        if let Some(status) = child.try_wait().map_err(Error::io(&home.data()))? {
-            let text = fs::read_to_string(&home.log).unwrap_or_default();
-            let message = telling_line(&text, status);
-            return Err(Error::Start { message, log: home.log.clone() });
-        }
-        if leftover::is_ready(&home.data(), child.id()) {
-            return Ok(child);
-        }
-        if Instant::now() > limit {
-            let _ = kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGQUIT);
-            let _ = child.wait();
-            let message = format!("not ready after {} seconds", START_LIMIT.as_secs());
-            return Err(Error::Start { message, log: home.log.clone() });
-        }
-        thread::sleep(POLL);
-    }
-}
-
-fn server_settings(home: &Home, settings: Settings, shared_buffers: u64) -> Vec<String> {
-    let on = |durable: bool| if durable { "on" } else { "off" };
-    let socket_dir = home.socket_dir.to_string_lossy().replace('"', "\"\"");
-    vec![
-        "listen_addresses=".to_owned(),
-        format!("port={PORT}"),
-        format!("unix_socket_directories=\"{socket_dir}\""),
-        "unix_socket_permissions=0700".to_owned(),
-        format!("max_connections={}", settings.max_connections),
-        format!("shared_buffers={}kB", shared_buffers / 1024),
-        // As PostgreSQL itself would have it: after each checkpoint whole pages are written, and many refreshes
-        // fill 256 MB in seconds.
-        "max_wal_size=1GB".to_owned(),
-        format!("fsync={}", on(settings.durable)),
-        format!("full_page_writes={}", on(settings.durable)),
-        format!("synchronous_commit={}", on(settings.durable)),
-        "jit=off".to_owned(),
-        "timezone=UTC".to_owned(),
-        "log_timezone=UTC".to_owned(),
-        // Statements that fail are reported to Regrant, which knows what may be logged.
-        "log_min_messages=log".to_owned(),
-        "log_checkpoints=off".to_owned(),
-    ]
-}
-
-/// The server's own log, begun anew at each start. The folder is not the account's, and a link in
-/// its place is refused.
-fn open_log(path: &Path) -> Result<File, Error> {
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .custom_flags(nix::libc::O_NOFOLLOW)
-        .open(path)
-        .map_err(Error::io(path))
 }
 
 /// The line of PostgreSQL's output that says what went wrong.
