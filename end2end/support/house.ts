@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -102,6 +103,8 @@ export async function startHouse(
 ): Promise<House> {
   const url = `http://127.0.0.1:${await freePort()}`;
   const folder = join(houses, name);
+  // What an earlier try of the same story left stays for the canary.
+  if (existsSync(folder)) renameSync(folder, `${folder}-tried-${Date.now()}`);
   mkdirSync(folder, { recursive: true });
   const base = mkdtempSync(join(tmpdir(), "regrant-end2end-"));
   // Root hands PostgreSQL to another user, who has to get there.

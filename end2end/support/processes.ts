@@ -72,7 +72,8 @@ function hasEnded(child: ChildProcess): boolean {
 
 async function answers(url: string): Promise<boolean> {
   try {
-    return (await fetch(url)).ok;
+    // Whoever takes the connection and says nothing is asked again.
+    return (await fetch(url, { signal: AbortSignal.timeout(5_000) })).ok;
   } catch {
     return false;
   }
