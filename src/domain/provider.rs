@@ -26,7 +26,9 @@ mod variable;
 
 pub use authorization::{Authorization, Callback, Pkce};
 pub use errors::{ErrorRule, Errors, standard_class};
-pub use policy::{IncidentPolicy, Lifetimes, Policy, RefreshLifetime, RevokedBy, Rotation};
+pub use policy::{
+    IncidentPolicy, Lifetimes, Policy, RefreshLifetime, RevokedBy, Rotation, WithoutExpiry,
+};
 pub use request::{
     Authentication, AuthenticationMethod, Encoding, Method, Parameter, Place, Request,
     RequestOverride,
@@ -151,7 +153,8 @@ impl Profile {
 
     /// Whether its access tokens have no end. Some responses write zero for that, or less.
     pub fn is_endless(&self) -> bool {
-        self.renewal == Renewal::None && self.lifetimes.access_seconds.is_none()
+        let is_said = self.lifetimes.without_expiry == WithoutExpiry::Endless;
+        (is_said || self.renewal == Renewal::None) && self.lifetimes.access_seconds.is_none()
     }
 
     pub fn access_tokens(&self) -> AccessTokens {

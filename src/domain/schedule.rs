@@ -3,12 +3,15 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::provider::{Profile, RefreshLifetime, Renewal};
+use super::provider::{Profile, RefreshLifetime, Renewal, WithoutExpiry};
 
 /// How long before its expiry an access token is refreshed, unless the profile says otherwise.
 pub const MARGIN: Duration = Duration::minutes(10);
 /// The margin of a provider that wants tokens used for as long as possible.
 const LATE_MARGIN: Duration = Duration::minutes(2);
+/// How long an access token is taken to live that came without an expiry: what most servers give, and the example of
+/// RFC 6749, section 5.1.
+const ASSUMED: Duration = Duration::hours(1);
 /// A refresh token is used at least so long before it would die.
 const KEEP_ALIVE_MARGIN: Duration = Duration::days(2);
 /// Jitter never brings a refresh forward by more than this.
@@ -30,6 +33,8 @@ pub struct Policy {
     pub margin: Option<Duration>,
     pub late: bool,
     pub idle: Option<Duration>,
+    /// An access token that came without an expiry is taken to have one.
+    pub assumes_end: bool,
     /// Refreshing does not lengthen the refresh token's life.
     pub fixed: bool,
     pub by_client_credentials: bool,
@@ -41,6 +46,7 @@ impl From<&Profile> for Policy {
             margin: profile.policy.margin_seconds.map(seconds),
             late: profile.policy.refresh_late,
             idle: profile.lifetimes.refresh_idle_seconds.map(seconds),
+            assumes_end: profile.lifetimes.without_expiry == WithoutExpiry::Refresh,
             fixed: profile.lifetimes.refresh_kind == RefreshLifetime::Fixed,
             by_client_credentials: profile.renewal == Renewal::ClientCredentials,
         }
@@ -63,7 +69,8 @@ pub fn due_at(clock: &TokenClock, policy: &Policy, jitter: f64) -> Option<Offset
     if !clock.renewable {
         return clock.access_expires_at;
     }
-    let access = clock.access_expires_at.map(|end| {
+    let assumed = policy.assumes_end.then(|| clock.obtained_at + ASSUMED);
+    let access = clock.access_expires_at.or(assumed).map(|end| {
         let lifetime = (end - clock.obtained_at).max(Duration::ZERO);
         let margin = if policy.late {
             policy.margin.unwrap_or(LATE_MARGIN).min(lifetime / 10)
@@ -126,6 +133,7 @@ mod tests {
         margin: None,
         late: false,
         idle: None,
+        assumes_end: true,
         fixed: false,
         by_client_credentials: false,
     };
@@ -173,9 +181,23 @@ mod tests {
         let due =
             due_at(&clock(Some(Duration::hours(1)), Some(Duration::minutes(20))), &PLAIN, 0.0);
         assert_eq!(due.unwrap() - T0, Duration::minutes(15));
-        // No access expiry known at all: still kept alive.
-        assert!(due_at(&clock(None, Some(Duration::days(365))), &PLAIN, 0.3).is_some());
-        assert_eq!(due_at(&clock(None, None), &PLAIN, 0.3), None);
+        // No access expiry known at all, nor one to be taken for granted: still kept alive.
+        let open = Policy { assumes_end: false, ..PLAIN };
+        assert!(due_at(&clock(None, Some(Duration::days(365))), &open, 0.3).is_some());
+    }
+
+    #[test]
+    fn a_token_without_an_expiry_is_taken_to_live_for_an_hour() {
+        let silent = clock(None, None);
+        assert_eq!(due_at(&silent, &PLAIN, 0.0), Some(T0 + Duration::minutes(50)));
+        assert_eq!(due_at(&silent, &Policy { assumes_end: false, ..PLAIN }, 0.0), None);
+        // The refresh token may be over before.
+        let near = clock(None, Some(Duration::minutes(20)));
+        assert_eq!(due_at(&near, &PLAIN, 0.0), Some(T0 + Duration::minutes(15)));
+        // Nothing could be done about it, so nothing is due.
+        let alone = TokenClock { renewable: false, ..silent };
+        assert_eq!(due_at(&alone, &PLAIN, 0.0), None);
+        assert_eq!(needs_human_by(&silent, &PLAIN, false), None);
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub use people::{
 };
 pub use provider::{
     IMPORT_ONLY, SAMPLE_PROVIDER, SAMPLE_PROVIDERS, authentication, beginning, choice, discovered,
-    encoding, pkce, profile_in_use, refresh_lifetime, renewal, rotation,
+    encoding, pkce, profile_in_use, refresh_lifetime, renewal, rotation, without_expiry,
 };
 pub use relink::{
     Advice, DROP_LOGO, UNKNOWN_ACCOUNT, UNKNOWN_ACCOUNT_SHORT, brand, brand_contrast, more_found,

@@ -12,6 +12,10 @@ pub struct Lifetimes {
     /// Of an access token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_seconds: Option<u64>,
+    /// What it means where neither the response nor `access_seconds` says when an access token ends: `expires_in` is
+    /// only recommended (RFC 6749, section 5.1).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub without_expiry: WithoutExpiry,
     /// Of a refresh token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_seconds: Option<u64>,
@@ -20,6 +24,20 @@ pub struct Lifetimes {
     /// A refresh token that is not used for so long dies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_idle_seconds: Option<u64>,
+}
+
+/// What is known of an access token that came without an expiry, and done about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(default = WithoutExpiry::default))]
+pub enum WithoutExpiry {
+    /// It has an end that nobody told, so it is refreshed as if it lived for an hour.
+    #[default]
+    Refresh,
+    /// It may have an end, but a refresh costs something: it is refreshed when somebody asks for it.
+    Leave,
+    /// It has no end, though a refresh token may come with it.
+    Endless,
 }
 
 /// From when `refresh_seconds` counts.

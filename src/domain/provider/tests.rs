@@ -127,6 +127,10 @@ fn each_mistake_names_its_field() {
             }];
         }),
         ("lifetimes.access_seconds", |p| p.lifetimes.access_seconds = Some(0)),
+        ("lifetimes.without_expiry", |p| {
+            p.lifetimes.access_seconds = Some(60);
+            p.lifetimes.without_expiry = WithoutExpiry::Endless;
+        }),
         ("policy.margin_seconds", |p| {
             p.lifetimes.access_seconds = Some(60);
             p.policy.margin_seconds = Some(60);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{GrantType, IdentityOrigin, Profile, Renewal, SCHEMA_VERSION, template};
+use super::{GrantType, IdentityOrigin, Profile, Renewal, SCHEMA_VERSION, WithoutExpiry, template};
 
 mod request;
 mod response;
@@ -253,6 +253,13 @@ impl Check<'_> {
             && margin >= access
         {
             self.fail("policy.margin_seconds", "must be shorter than lifetimes.access_seconds");
+        }
+        if lifetimes.without_expiry == WithoutExpiry::Endless && lifetimes.access_seconds.is_some()
+        {
+            self.fail(
+                "lifetimes.without_expiry",
+                "cannot be endless beside lifetimes.access_seconds",
+            );
         }
         for (field, count) in [
             ("policy.concurrency", policy.concurrency),

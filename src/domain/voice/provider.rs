@@ -5,7 +5,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer, value::Error};
 use crate::domain::{
     provider::{
         AuthenticationMethod, Encoding, ExpiryForm, FilledBy, GrantType, IdentityOrigin, Pkce,
-        Place, RefreshLifetime, Renewal, RevokedBy, Rotation, TokenPlace,
+        Place, RefreshLifetime, Renewal, RevokedBy, Rotation, TokenPlace, WithoutExpiry,
     },
     refusal::ErrorClass,
 };
@@ -25,6 +25,7 @@ pub fn choice(of: &str, value: &str) -> Option<&'static str> {
         "RevokedBy" => read(value).map(revoked_by),
         "Rotation" => read(value).map(rotation),
         "TokenPlace" => read(value).map(token_place),
+        "WithoutExpiry" => read(value).map(without_expiry),
         _ => None,
     }
 }
@@ -92,6 +93,15 @@ pub fn rotation(rotation: Rotation) -> &'static str {
         Rotation::Always => "at every refresh; the old one stops working",
         Rotation::Sometimes => "at times",
         Rotation::Never => "never",
+    }
+}
+
+/// What is done about an access token that came without an expiry.
+pub fn without_expiry(what: WithoutExpiry) -> &'static str {
+    match what {
+        WithoutExpiry::Refresh => "is refreshed every hour",
+        WithoutExpiry::Leave => "is refreshed when somebody asks",
+        WithoutExpiry::Endless => "has no end",
     }
 }
 

@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
+        access::Role,
         connection::{Reason, State},
-        provider::RefreshLifetime,
+        provider::{RefreshLifetime, WithoutExpiry},
     },
     sandbox::{Client, ExpiryForm, Hold, Issue, TokenForm},
     server::app,
@@ -206,6 +207,37 @@ async fn an_unused_connection_is_kept_from_idling_out(pool: PgPool) {
         assert_eq!(world.state(id).await, State::Active);
     }
     assert!(world.now() > START + Duration::days(60));
+}
+
+/// Its page says so; a provider may say that its tokens have no end, or that a refresh is not to be spent on it.
+#[sqlx::test]
+async fn a_token_without_an_expiry_is_refreshed_every_hour(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    for (provider, without_expiry, refreshed, told) in [
+        (
+            "silent",
+            WithoutExpiry::Refresh,
+            true,
+            "did not say when its access token ends. Regrant refreshes it in",
+        ),
+        ("dear", WithoutExpiry::Leave, false, "so no refresh is planned"),
+        ("lasting", WithoutExpiry::Endless, false, "It needs no refresh."),
+    ] {
+        world.provider(provider, |profile| profile.lifetimes.without_expiry = without_expiry).await;
+        let client = world
+            .client_of(provider, provider, |client| client.expiry_form = ExpiryForm::Absent)
+            .await;
+        let id = world.import(client).await;
+        for _ in 0..2 {
+            let page = admin.get(&format!("/connections/{id}")).await.text;
+            assert!(page.contains(told), "{told} is missing in {page}");
+            world.pass(Duration::hours(1));
+            world.tick().await;
+        }
+        let generation = world.connection(id).await.generation;
+        assert_eq!(generation, if refreshed { 3 } else { 1 }, "{provider}");
+    }
 }
 
 #[sqlx::test]

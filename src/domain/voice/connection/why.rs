@@ -178,6 +178,17 @@ fn alive(
     let is_open = connection.is_unplanned() && tokens == AccessTokens::Ending;
     let renewal = match connection.due_at {
         _ if !connection.renews() => "It works until its access token ends.".into(),
+        Some(due) if due > as_of && connection.access_expires_at.is_none() => match tokens {
+            AccessTokens::Ending => format!(
+                "{provider} did not say when its access token ends. Regrant refreshes it {}.",
+                relative(due, as_of)
+            ),
+            AccessTokens::Endless => format!(
+                "The access tokens of {provider} have no end. Regrant uses the refresh token {}, so that it stays \
+                 good.",
+                relative(due, as_of)
+            ),
+        },
         Some(due) if due > as_of => format!("Regrant refreshes it {}.", relative(due, as_of)),
         Some(_) => "Regrant is about to refresh it.".into(),
         None if is_open => format!(

@@ -65,8 +65,8 @@ pub fn facts(
     let is_gone = connection.state == State::Disconnected;
     let never = match tokens {
         _ if is_gone => "gone",
-        AccessTokens::Endless if connection.may_end_unseen() => "not in sight",
-        _ => "not known",
+        AccessTokens::Endless => "not in sight",
+        AccessTokens::Ending => "not known",
     };
     let rows = vec![
         (

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use time::Duration;
 
 use crate::domain::{
-    provider::{Call, Profile},
+    provider::{Call, Profile, WithoutExpiry},
     voice,
 };
 
@@ -85,8 +85,13 @@ fn facts(profile: &Profile) -> Vec<(&'static str, String)> {
         ("New refresh token", voice::rotation(profile.policy.rotation).into()),
     ];
     let lifetimes = &profile.lifetimes;
-    if let Some(seconds) = lifetimes.access_seconds {
-        facts.push(("Access token lives", length(seconds)));
+    match lifetimes.access_seconds {
+        Some(seconds) => facts.push(("Access token lives", length(seconds))),
+        None => {
+            let is_endless = profile.is_endless().then_some(WithoutExpiry::Endless);
+            let what = is_endless.unwrap_or(lifetimes.without_expiry);
+            facts.push(("Access token without an expiry", voice::without_expiry(what).into()));
+        }
     }
     if let Some(seconds) = lifetimes.refresh_seconds {
         let from = voice::refresh_lifetime(lifetimes.refresh_kind);
