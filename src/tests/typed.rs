@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::http::{Request, header};
 use sqlx::PgPool;
 
-use super::support::{Page, World, form_of};
+use super::support::{Browser, Page, World, form_of};
 use crate::{
     domain::{
         access::Role,
@@ -66,6 +66,34 @@ async fn a_form_that_failed_shows_what_was_typed_but_no_secret(pool: PgPool) {
     assert!(!other.get(&elsewhere.location()).await.text.contains("an-id"));
     let plain = admin.get(page).await;
     assert_eq!(field(&plain, "oauth_client_id"), "", "nothing failed on this page");
+}
+
+/// It has no session, so the browser remembers the address for a moment, and nothing else.
+#[sqlx::test]
+async fn whoever_mistypes_a_password_finds_the_address_again(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut stranger = world.browser();
+    let from = format!("{}/login", world.app.public_url().as_str().trim_end_matches('/'));
+    let sent = async |browser: &mut Browser, email: &str| {
+        let request = Request::post("/rpc/session/login")
+            .header("sec-fetch-site", "same-origin")
+            .header(header::REFERER, from.clone())
+            .header(header::ACCEPT, "text/html");
+        let sent = [("email", email), ("password", "planted-and-not-shown")];
+        let refused = browser.send(form_of(request, &sent)).await.location();
+        let shown = browser.get(&refused).await;
+        assert!(!refused.contains("planted-and") && !shown.text.contains("planted-and"));
+        (refused, shown)
+    };
+    let (refused, shown) = sent(&mut stranger, "ruth+regrant@example.test").await;
+    assert_eq!(field(&shown, "email"), "ruth+regrant@example.test");
+    assert!(stranger.set_cookie.clone().unwrap().contains("HttpOnly"));
+    assert!(stranger.cookies.is_empty(), "{:?}", stranger.cookies);
+    assert_eq!(field(&stranger.get(&refused).await, "email"), "", "shown once");
+    // A password may stand in the wrong place.
+    let (_, shown) = sent(&mut stranger, "ruth keeps the keys 1").await;
+    assert_eq!(field(&shown, "email"), "");
+    assert!(stranger.cookies.is_empty(), "{:?}", stranger.cookies);
 }
 
 #[sqlx::test]

@@ -4,6 +4,7 @@
 pub mod api;
 mod brand;
 pub mod caller;
+mod cookie;
 mod done;
 mod download;
 mod guard;

@@ -2,6 +2,8 @@
 //! form: the link is the right, and whoever knows it may as well open it. So its pages can keep their
 //! address from everyone, ourselves included.
 
+use std::time::Duration;
+
 use axum::{
     Router,
     extract::{Path, RawQuery, State},
@@ -10,7 +12,7 @@ use axum::{
     routing::post,
 };
 
-use super::router::Web;
+use super::{cookie, router::Web};
 use crate::{
     domain::{language::Language, relink::Outcome},
     server::app::{self, App},
@@ -22,7 +24,7 @@ const COOKIE: &str = "regrant-relink";
 /// Remembers the language that they chose, for the pages on the way and at its end.
 const LANGUAGE_COOKIE: &str = "regrant-language";
 /// As long as the page of the provider may stay open.
-const LENGTH: u32 = 30 * 60;
+const LENGTH: Duration = Duration::from_mins(30);
 /// What every answer carries besides.
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -52,7 +54,7 @@ fn chosen(query: Option<&str>) -> Option<Language> {
 
 /// The language that a visitor chose before they left for the provider, or the one their browser prefers.
 pub fn preferred(headers: &HeaderMap) -> Language {
-    if let Some(language) = cookie_named(headers, LANGUAGE_COOKIE).and_then(|tag| tag.parse().ok())
+    if let Some(language) = cookie::named(headers, LANGUAGE_COOKIE).and_then(|tag| tag.parse().ok())
     {
         return language;
     }
@@ -73,13 +75,9 @@ async fn begin(
     let mut response = match app::relink::begin(&app, &token).await {
         Ok(url) => {
             let mut response = Redirect::to(&url).into_response();
-            let way = cookie(&app, COOKIE, &token, "/oauth/callback");
-            let language = chosen(query.as_deref())
-                .map(|language| cookie(&app, LANGUAGE_COOKIE, language.tag(), "/"));
-            for cookie in [Some(way), language].into_iter().flatten() {
-                if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-                    response.headers_mut().append(header::SET_COOKIE, cookie);
-                }
+            cookie::set(&mut response, &app, COOKIE, &token, "/oauth/callback", LENGTH);
+            if let Some(language) = chosen(query.as_deref()) {
+                cookie::set(&mut response, &app, LANGUAGE_COOKIE, language.tag(), "/", LENGTH);
             }
             response
         }
@@ -95,18 +93,7 @@ async fn begin(
     response
 }
 
-fn cookie(app: &App, name: &str, value: &str, at: &str) -> String {
-    let secure = if app.public_url().scheme() == "https" { "; Secure" } else { "" };
-    format!("{name}={value}; Path={at}; Max-Age={LENGTH}; HttpOnly; SameSite=Lax{secure}")
-}
-
 /// The link by which this browser left, as it says; whoever takes it has to see that it is that one.
 pub fn left_by(headers: &HeaderMap) -> Option<String> {
-    cookie_named(headers, COOKIE).map(ToOwned::to_owned)
-}
-
-fn cookie_named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = all.flat_map(|cookies| cookies.split(';'));
-    pairs.find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+    cookie::named(headers, COOKIE).map(ToOwned::to_owned)
 }

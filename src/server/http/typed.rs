@@ -1,19 +1,20 @@
 //! What was typed into a form that failed. Our script keeps it on the page; without one it travels in
-//! the session, sealed, to the page that says what was wrong. Only what is known to be no secret does.
+//! the session, sealed, to the page that says what was wrong. Only what is known to be no secret does. Whoever is not
+//! signed in has no session: their browser keeps the e-mail address for them.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, time::Duration};
 
 use axum::{
     body::{self, Body, HttpBody},
     extract::{Request, State},
-    http::{Method, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use tower_sessions::Session;
 use url::form_urlencoded;
 
-use super::{done::SENT_BY, session::is_look};
+use super::{cookie, done::SENT_BY, session::is_look};
 use crate::{
     server::app::{
         Actor, App,
@@ -24,6 +25,12 @@ use crate::{
 
 /// Longer than what people type. What is longer was pasted and can be pasted again.
 const LIMIT: u64 = 16 * 1024;
+/// The one field that a browser keeps, its cookie, and for how long.
+const EMAIL: &str = "email";
+const COOKIE: &str = "regrant-typed";
+const REMEMBERED: Duration = Duration::from_mins(1);
+/// No longer address can be written to (RFC 5321, section 4.5.3.1).
+const LONGEST: usize = 254;
 /// The fields that hold no secret. What is not named here is typed anew.
 const KEPT: &[&str] = &[
     "answers",
@@ -62,18 +69,28 @@ pub(crate) fn may_be_kept(name: &str) -> bool {
 pub async fn carry(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let session = request.extensions().get::<Session>().cloned();
     let actor = request.extensions().get::<Actor>().cloned();
-    // Whoever is not signed in is given no session for this.
-    let (Some(session), Some(actor @ Actor::User { .. })) = (session, actor) else {
-        return next.run(request).await;
+    let keeper = match (session, actor) {
+        (Some(session), Some(actor @ Actor::User { .. })) => Keeper::Session(session, actor),
+        _ => Keeper::Browser,
     };
     if request.method() == Method::GET {
-        if !is_look(request.headers())
-            && let Some(form) = request.uri().query().and_then(failed)
-            && let Some(typed) = take(&app, &session, &actor, &form).await
-        {
+        let form = request.uri().query().and_then(failed);
+        let Some(form) = form.filter(|_| !is_look(request.headers())) else {
+            return next.run(request).await;
+        };
+        let typed = match &keeper {
+            Keeper::Session(session, actor) => take(&app, session, actor, &form).await,
+            Keeper::Browser => remembered(request.headers(), &form),
+        };
+        let is_remembered = typed.is_some() && matches!(keeper, Keeper::Browser);
+        if let Some(typed) = typed {
             request.extensions_mut().insert(typed);
         }
-        return next.run(request).await;
+        let mut response = next.run(request).await;
+        if is_remembered {
+            cookie::set(&mut response, &app, COOKIE, "", "/", Duration::ZERO);
+        }
+        return response;
     }
     if !is_kept(&request) {
         return next.run(request).await;
@@ -84,15 +101,47 @@ pub async fn carry(State(app): State<App>, mut request: Request, next: Next) -> 
         return StatusCode::BAD_REQUEST.into_response();
     };
     let request = Request::from_parts(parts, Body::from(sent.clone()));
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
     let location = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
     if location.and_then(|to| to.split_once('?')).is_some_and(|(_, query)| failed(query).is_some())
     {
         let pairs = form_urlencoded::parse(&sent).into_owned();
-        let pairs = pairs.filter(|(name, _)| may_be_kept(name)).collect();
-        keep(&app, &session, &actor, &form, &Typed::new(form.clone(), pairs)).await;
+        let pairs = pairs.filter(|(name, _)| may_be_kept(name));
+        match keeper {
+            Keeper::Session(session, actor) => {
+                let typed = Typed::new(form.clone(), pairs.collect());
+                keep(&app, &session, &actor, &form, &typed).await;
+            }
+            Keeper::Browser => {
+                if let Some(email) = pairs.into_iter().find_map(address) {
+                    let email: String = form_urlencoded::byte_serialize(email.as_bytes()).collect();
+                    cookie::set(&mut response, &app, COOKIE, &email, "/", REMEMBERED);
+                }
+            }
+        }
     }
     response
+}
+
+/// Who keeps what was typed.
+enum Keeper {
+    /// The session of whoever is signed in.
+    Session(Session, Actor),
+    /// The browser of anybody else.
+    Browser,
+}
+
+/// What stands in a field, if it is an e-mail address: what has no @ may be a password in the wrong place.
+fn address((name, value): (String, String)) -> Option<String> {
+    (name == EMAIL && value.contains('@') && value.len() <= LONGEST).then_some(value)
+}
+
+/// What the browser of somebody who is not signed in has kept.
+fn remembered(headers: &HeaderMap, form: &str) -> Option<Typed> {
+    let kept = cookie::named(headers, COOKIE)?;
+    let (email, _) = form_urlencoded::parse(kept.as_bytes()).into_owned().next()?;
+    let pair = (EMAIL.to_owned(), email);
+    address(pair.clone()).map(|_| Typed::new(form.to_owned(), vec![pair]))
 }
 
 /// Which form a query says that failed.
