@@ -170,7 +170,7 @@ for (const [script, width, colorScheme] of [[true, 1440, "light"], [false, 390, 
     await expect(page.getByText("Dry run, nothing was stored: 1 of 2 rows would be imported.").first()).toBeVisible();
     const problems = page.getByRole("region", { name: "Rows with a problem" });
     await expect(problems).toContainText("access_token must hold the access token");
-    await expect(problems).toContainText("expires_in can't be read: it must be a number of seconds");
+    await expect(problems).toContainText("expires_in can't be read: it must be a positive number of seconds");
     if (script) await look(page, "client-import-tried");
     // Our script has the file at hand still; nothing else may keep it.
     if (!script) await page.getByLabel("File").setInputFiles(file);

@@ -26,6 +26,8 @@ pub struct Overview {
     /// How many of the living nothing renews, and no end of them is known: they can be over at any time, and
     /// need a person then. Not those of providers whose access tokens have no end.
     pub unseen_ends: i64,
+    /// How many have no live access token, since refreshing them fails in a way that passes.
+    pub without_token: i64,
     /// What needs a human now or next, soonest first, but what is told together.
     pub needs_human: Vec<Connection>,
     /// What needs a human now or next and is told together, soonest first.
@@ -56,6 +58,15 @@ impl Overview {
         ConnectionFilter {
             standing: Some(Standing::Alive),
             end: Some(End::Unknown),
+            ..ConnectionFilter::default()
+        }
+    }
+
+    /// What lists those without a live access token.
+    pub fn tokenless(&self) -> ConnectionFilter {
+        ConnectionFilter {
+            standing: Some(Standing::Retrying),
+            expires_before: Some(self.as_of),
             ..ConnectionFilter::default()
         }
     }

@@ -62,14 +62,14 @@ pub use lifeline::{lifeline, mark};
 pub use list::{FILTER_SAVED, connections, end, grouped, sort, unread};
 pub use moment::{ago, by, day, exact, relative, span, stretch, until};
 pub use outcome::{
-    AWAY, COPIED, NOT_COPIED, Notice, OTHER_SCOPES, Page, UNDONE, connected, consent_failed, held,
-    notice, see_fields, stale, unsaved,
+    AWAY, COPIED, NOT_COPIED, Notice, OTHER_SCOPES, Page, REPLACE_SECRET, UNDONE, connected,
+    consent_failed, held, is_clients_fault, notice, see_fields, stale, unsaved,
 };
 pub use overview::{
     FIRST_CONSENT, MORE_CLIENTS, RELINK_ALL, attempts, between, bucket, client_cause,
     client_remedy, clock, day_in_short, due, ending, endings, first_consents, group, group_line,
     group_name, held_up, in_all, month_in_short, more_needed, overdue, resting, scale, short,
-    unseen_ends,
+    tokenless, unseen_ends,
 };
 pub use people::{
     HAND_OVER, NOBODY_YET, PASSWORD_SET, SETUP_OVER, SETUP_UNKNOWN, new_password, role, scope,

@@ -385,6 +385,26 @@ async fn a_server_is_discovered_once(pool: PgPool) {
     assert_eq!(world.audit("provider.create").await.len(), before + 1);
 }
 
+/// Which of them is meant only their name tells.
+#[sqlx::test]
+async fn an_address_of_several_providers_is_not_taken_for_any_of_them(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.provider("twin", |_| {}).await;
+    let mut admin = world.sign_in(Admin).await;
+    let mut ask = async |name: &str| {
+        let form = [("issuer", world.sandbox.url()), ("name", name)];
+        let place = admin.submit_on("/clients/new", "provider/discover", &form).await.location();
+        (admin.get(&place).await.text, place)
+    };
+    let (page, _) = ask("").await;
+    assert!(
+        page.contains("is that of several providers here") && page.contains("Service twin"),
+        "{page}"
+    );
+    let (_, place) = ask("service TWIN").await;
+    assert!(place.contains("provider=twin&discovered=again"), "{place}");
+}
+
 /// What is for any server leads to where its addresses need not be typed, and to a copy.
 #[sqlx::test]
 async fn a_preset_for_any_server_leads_to_discovery(pool: PgPool) {

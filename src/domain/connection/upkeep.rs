@@ -30,6 +30,13 @@ impl Connection {
         self.state == State::Active && self.renews() && is_open
     }
 
+    /// Whether its access token is over while refreshing fails: whoever asks for it gets none. The overview counts
+    /// rows by the same rule.
+    pub fn lacks_token(&self, as_of: OffsetDateTime) -> bool {
+        let is_tried = matches!(self.state, State::Retrying { .. } | State::InDoubt { .. });
+        is_tried && self.access_expires_at.is_some_and(|end| end <= as_of)
+    }
+
     /// Whether consent may be given to it by an account that nobody knows yet: nothing else brings it on. Of one
     /// that renewals keep alive, a link could put another account in its place.
     pub fn takes_any_account(&self) -> bool {

@@ -108,7 +108,12 @@ pub fn headline(connection: &Connection, tokens: AccessTokens, as_of: OffsetDate
         },
         (Standing::Retrying, State::Retrying { next_at, .. }) => {
             let when = if *next_at > as_of { relative(*next_at, as_of) } else { "now".into() };
-            format!("Retrying. The next try is {when}.")
+            let how =
+                if connection.lacks_token(as_of) { "No live token: retrying" } else { "Retrying" };
+            format!("{how}. The next try is {when}.")
+        }
+        (Standing::Retrying, _) if connection.lacks_token(as_of) => {
+            "No live token: in doubt, an answer was lost.".into()
         }
         (Standing::Retrying, _) => "In doubt: an answer was lost.".into(),
         (Standing::NeedsPerson, _) => match connection.dead_since() {
@@ -191,6 +196,14 @@ pub fn in_short(connection: &Connection, tokens: AccessTokens, as_of: OffsetDate
         }
         (Standing::Alive, _) if !connection.renews() => {
             "Works until its access token ends. Nothing renews it.".into()
+        }
+        (Standing::Retrying, _)
+            if let Some(end) = connection.access_expires_at.filter(|end| *end <= as_of) =>
+        {
+            format!(
+                "Its access token ended {}, and refreshing fails. Regrant tries again.",
+                ago(end, as_of)
+            )
         }
         (Standing::Soon, _) if connection.has_refresh_token => "The refresh token runs out.".into(),
         (Standing::Soon, _) => "The token runs out and can't be renewed.".into(),

@@ -109,9 +109,11 @@ pub fn import_after_trial(import: &Import) -> String {
 pub fn expiry_wanted(form: ExpiryForm) -> &'static str {
     match form {
         ExpiryForm::Auto => {
-            "can't be read: it must be a number of seconds such as 3600, or a time such as 2026-01-31T12:00:00Z"
+            "can't be read: it must be a positive number of seconds such as 3600, or a time such as 2026-01-31T12:00:00Z"
         }
-        ExpiryForm::Seconds => "can't be read: it must be a number of seconds, such as 3600",
+        ExpiryForm::Seconds => {
+            "can't be read: it must be a positive number of seconds, such as 3600"
+        }
         ExpiryForm::EpochSeconds => {
             "can't be read: it must be a time in seconds since 1970, such as 1769860800"
         }

@@ -109,6 +109,14 @@ pub fn consent_failed(done: &[AuditEntry]) -> Option<String> {
     (!why.is_empty()).then(|| why.to_owned())
 }
 
+/// Whether what came back says that the provider does not know the client by this name or secret (RFC 6749,
+/// section 5.2).
+pub fn is_clients_fault(came_back: &str) -> bool {
+    came_back.contains("invalid_client")
+}
+
+/// The way to where it is mended.
+pub const REPLACE_SECRET: &str = "Replace the client's secret";
 /// The way to what consent is asked for.
 pub const OTHER_SCOPES: &str = "Ask for other scopes";
 

@@ -267,6 +267,17 @@ pub fn resting(count: i64) -> String {
     )
 }
 
+/// How many have no live access token while Regrant goes on trying.
+pub fn tokenless(count: i64) -> String {
+    let they = match count {
+        1 => "1 connection has no live token just now: its own ended".into(),
+        many => format!("{} connections have no live token just now: theirs ended", grouped(many)),
+    };
+    format!(
+        "{they}, and refreshing fails. Regrant goes on trying by itself; whoever asks for one gets none."
+    )
+}
+
 /// How many may be over before anybody can be told.
 pub fn unseen_ends(count: i64) -> String {
     let they = match count {

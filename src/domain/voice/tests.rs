@@ -196,6 +196,7 @@ fn all() -> Vec<String> {
     said.extend(client::StateName::ALL.into_iter().flat_map(|state| relink_refused(state, "A")));
     said.extend([first_consents(1), first_consents(2), client_paused(AS_OF)]);
     said.extend([unseen_ends(1), unseen_ends(2), UNKNOWN_ACCOUNT.into()]);
+    said.extend([tokenless(1), tokenless(2)]);
     said.extend([resting(1), resting(2)]);
     for by_relink in [false, true] {
         let (at, by_import, fingerprint) = (AS_OF, false, None);

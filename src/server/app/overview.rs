@@ -23,6 +23,7 @@ pub async fn get(app: &App, actor: &Actor, over: Scale) -> Result<Overview> {
         as_of: glance.as_of,
         counts: glance.counts.clone(),
         unseen_ends: glance.unseen_ends,
+        without_token: glance.without_token,
         needs_human: glance.needs.load(&mut conn, glance.as_of).await?,
         needs_human_groups: glance.needs.groups.clone(),
         needs_human_count: glance.needs.count,

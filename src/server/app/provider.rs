@@ -317,17 +317,29 @@ pub struct Adopted {
     pub was_known: bool,
 }
 
-/// Discovers an issuer and keeps it as a custom provider, unless there is one of this issuer.
+/// Discovers an issuer and keeps it as a custom provider, unless there is one of this issuer. Among several, the
+/// one of this name is meant; fails with [`Error::Invalid`] where nothing tells which.
 pub async fn adopt(app: &App, actor: &Actor, issuer: &str, name: &str) -> Result<Adopted> {
     let profile = discover_named(app, actor, issuer, name).await?;
     let mut conn = app.pool().acquire().await?;
-    let mut known = store::provider::list(&mut conn).await?.into_iter();
-    let known = known.find(|one| one.issuer.is_some() && one.issuer == profile.issuer);
+    let mut known = store::provider::list(&mut conn).await?;
     drop(conn);
-    Ok(match known {
-        Some(one) => Adopted { entry: get(app, actor, &one.slug).await?, was_known: true },
-        None => Adopted { entry: create(app, actor, profile).await?, was_known: false },
-    })
+    known.retain(|one| one.issuer.is_some() && one.issuer == profile.issuer);
+    let named = known.iter().find(|one| one.name.eq_ignore_ascii_case(name.trim()));
+    match (named, known.as_slice()) {
+        (Some(one), _) | (None, [one]) => {
+            Ok(Adopted { entry: get(app, actor, &one.slug).await?, was_known: true })
+        }
+        (None, []) => Ok(Adopted { entry: create(app, actor, profile).await?, was_known: false }),
+        (None, several) => {
+            let names: Vec<String> = several.iter().map(|one| format!("“{}”", one.name)).collect();
+            let names = names.join(", ");
+            Err(Error::invalid(
+                "issuer",
+                format!("is that of several providers here: {names}. Choose one of them above"),
+            ))
+        }
+    }
 }
 
 /// [`discover`], with a name for people if there is one.

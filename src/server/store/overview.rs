@@ -14,13 +14,14 @@ use crate::domain::{
 /// How many connections there are of each state, by the state of their client; of the active ones,
 /// how many need a human before `soon`. What comes due before the end of a pause that the client's
 /// provider asked for is paused too. What may be over before anybody is told is counted by its provider, which may say
-/// that there is no end.
+/// that there is no end. Of what is tried again, those whose access token is over are told apart.
 pub struct Count {
     pub state: StateName,
     pub client_state: client::StateName,
     pub soon: bool,
     pub paused: bool,
     pub unseen: Option<String>,
+    pub tokenless: bool,
     pub count: i64,
 }
 
@@ -36,9 +37,10 @@ pub async fn count(
                               AND n.state IN ('active', 'retrying', 'in_doubt'), false) AS "paused!",
                   CASE WHEN ends_unseen(n.state, n.access_expires_at, n.has_refresh_token, n.grant_type)
                        THEN c.provider END AS unseen,
+                  coalesce(n.state IN ('retrying', 'in_doubt') AND n.access_expires_at < $2, false) AS "tokenless!",
                   count(*) AS "count!"
            FROM connections n JOIN clients c ON c.id = n.client_id
-           GROUP BY 1, 2, 3, 4, 5"#,
+           GROUP BY 1, 2, 3, 4, 5, 6"#,
         soon,
         now
     )
@@ -52,6 +54,7 @@ pub async fn count(
             soon: row.soon,
             paused: row.paused,
             unseen: row.unseen,
+            tokenless: row.tokenless,
             count: row.count,
         })
     })

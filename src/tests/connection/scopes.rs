@@ -8,6 +8,7 @@ use crate::{
         access::{Role, Scope},
         connection::State,
     },
+    sandbox::Realm,
     tests::support::World,
 };
 
@@ -45,6 +46,24 @@ async fn scopes_that_are_refused_can_be_corrected(pool: PgPool) {
     assert_eq!(world.state(id).await, State::Active);
     let page = admin.get(&format!("/connections/{id}")).await.text;
     assert!(!page.contains("name=\"scopes\""), "{page}");
+}
+
+/// Nobody helps that with other scopes.
+#[sqlx::test]
+async fn a_consent_that_the_client_is_refused_leads_to_its_secret(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    world.sandbox.replace_secret(Realm::Standard, "one", "another secret");
+    let mut admin = world.sign_in(Role::Admin).await;
+    let form = [("client_id", &*client.to_string()), ("label", "Books")];
+    let begun = admin.call("connection/connect", &form).await.location();
+    let leaving = admin.get(&begun).await.location();
+    let callback = world.sandbox.consent(&leaving, "alice").unwrap();
+    let landed = admin.get(&callback).await.location();
+    let page = admin.get(&landed).await.text;
+    assert!(page.contains("What came back:") && page.contains("invalid_client"), "{page}");
+    assert!(page.contains(&format!("href=\"/clients/{client}#secret\"")), "{page}");
+    assert!(!page.contains("Ask for other scopes"), "{page}");
 }
 
 #[sqlx::test]

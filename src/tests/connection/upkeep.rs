@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 use time::{Duration, format_description::well_known::Rfc3339};
 use uuid::Uuid;
@@ -14,6 +14,7 @@ use crate::{
         overview::Scale,
         provider::Renewal,
     },
+    sandbox::{Fault, Rule},
     server::app::{self, Actor},
     tests::support::{Browser, World},
 };
@@ -240,4 +241,52 @@ async fn what_may_be_over_unseen_is_found_by_a_filter(pool: PgPool) {
     assert_eq!(saved["filter"]["end"], "unknown");
     let job = program.post("/jobs", &json!({ "action": "pause", "filter": filter })).await.ok();
     assert_eq!(job["total"], 2, "{job}");
+}
+
+/// Refreshing fails in a way that passes, and meanwhile the token is over: whoever asks for it gets none.
+#[sqlx::test]
+async fn what_has_no_live_token_while_it_is_tried_again_is_told_first(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    let program = world.program(&[Scope::ConnectionsRead]).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    world.control().rule(Fault::Unavailable, Rule { probability: 1.0, ..Rule::default() });
+    world.until_due(id).await;
+    world.tick().await;
+    let told = page(&mut admin, id).await;
+    assert!(told.contains("Retrying. The next try is"), "{told}");
+    assert_eq!(program.get("/overview").await.ok()["without_token"], 0);
+
+    let end = world.connection(id).await.access_expires_at.unwrap();
+    world.clock.set(end + Duration::minutes(1));
+    world.tick().await;
+    let told = page(&mut admin, id).await;
+    assert!(told.contains("No live token: retrying."), "{told}");
+    let list = admin.get("/connections").await.text;
+    assert!(list.contains("Its access token ended 1 minute ago, and refreshing fails."), "{list}");
+    let overview = program.get("/overview").await.ok();
+    assert_eq!(
+        (&overview["without_token"], &overview["counts"]["retrying"]),
+        (&json!(1), &json!(1))
+    );
+    let told = admin.get("/").await.text.replace("&amp;", "&");
+    assert!(told.contains("1 connection has no live token just now"), "{told}");
+    let at = told.find("/connections?standing=retrying&").expect("the way to it");
+    let list = told[at..].split('"').next().unwrap();
+    assert!(admin.get(list).await.text.contains(&format!("href=\"/connections/{id}\"")));
+}
+
+#[sqlx::test]
+async fn what_was_disconnected_neither_rests_nor_goes_on(pool: PgPool) {
+    let world = World::new(pool).await;
+    let client = world.client("one", |_| {}).await;
+    let id = world.import(client).await;
+    let program = world.program(&[Scope::Admin]).await;
+    program.press(&format!("/connections/{id}/disconnect")).await;
+    for what in ["pause", "resume"] {
+        let refused = program.press(&format!("/connections/{id}/{what}")).await;
+        assert_eq!(refused.refusal().0, 409, "{}", refused.text);
+        assert_eq!(refused.json::<Value>()["reason"], "disconnected", "{what}");
+    }
 }

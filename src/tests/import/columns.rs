@@ -35,7 +35,7 @@ async fn all_mistakes_of_a_row_are_told_by_their_columns(pool: PgPool) {
         let wanted = [
             (1, "obtained_at", "is not a time like 2026-01-31T12:00:00Z"),
             (1, "access_token", "must hold the access token"),
-            (1, "expires_in", "can't be read: it must be a number of seconds"),
+            (1, "expires_in", "can't be read: it must be a positive number of seconds"),
             (2, "expires_in", "is 0, and there is no refresh token: leave it out"),
             (4, "refresh_token", "holds a refresh token that stands in this file twice"),
         ];

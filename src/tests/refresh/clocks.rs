@@ -226,7 +226,10 @@ async fn a_token_without_an_expiry_is_refreshed_every_hour(pool: PgPool) {
     ] {
         world.provider(provider, |profile| profile.lifetimes.without_expiry = without_expiry).await;
         let client = world
-            .client_of(provider, provider, |client| client.expiry_form = ExpiryForm::Absent)
+            .client_of(provider, provider, |client| {
+                client.expiry_form = ExpiryForm::Absent;
+                client.refresh.lifetime = None;
+            })
             .await;
         let id = world.import(client).await;
         for _ in 0..2 {

@@ -497,7 +497,7 @@ async fn each_link_has_its_mail(pool: PgPool) {
     );
     let mut support = world.sign_in(Role::Support).await;
     let page = support.get(&format!("/jobs/{}", job.id)).await.text;
-    for (language, greeting) in [("en", "Hello,"), ("de", "Guten Tag,")] {
+    for (language, greeting) in [("en", "Hello,"), ("de", "Guten Tag!")] {
         let address = format!("/download/mails/{language}/{}.csv", job.id);
         assert!(page.contains(&format!("href=\"{address}\"")), "{page}");
         let file = support.get(&address).await.text;

@@ -104,13 +104,18 @@ fn needed(overview: &Overview, may: &May) -> AnyView {
         let href = path::connections(&Overview::unseen());
         view! { <p class="more">{link(href, "", voice::unseen_ends(overview.unseen_ends))}</p> }
     });
+    let tokenless = (overview.without_token > 0).then(|| {
+        let href = path::connections(&overview.tokenless());
+        view! { <p class="more">{link(href, "", voice::tokenless(overview.without_token))}</p> }
+    });
     let resting = overview.count(Standing::Paused);
     let resting = (resting > 0).then(|| {
         let href = path::connections_that_are(Standing::Paused);
         view! { <p class="more">{link(href, "", voice::resting(resting))}</p> }
     });
     if ones.is_empty() && groups.is_empty() {
-        return view! { {nothing(Empty::NeedsHuman, ())} {resting} {unseen} {pending} }.into_any();
+        return view! { {nothing(Empty::NeedsHuman, ())} {tokenless} {resting} {unseen} {pending} }
+            .into_any();
     }
     let more = overview.hidden_needs();
     let more = (more > 0).then(|| {
@@ -120,6 +125,7 @@ fn needed(overview: &Overview, may: &May) -> AnyView {
     view! {
         {needs(ones, groups, overview.as_of, may)}
         {more}
+        {tokenless}
         {resting}
         {unseen}
         {pending}

@@ -145,7 +145,7 @@ pub static TEXTS: Texts = Texts {
     },
     mail_subject: "Bitte {service} neu verbinden",
     mail_subject_first: "Bitte {service} verbinden",
-    mail_greeting: "Guten Tag,",
+    mail_greeting: "Guten Tag!",
     mail_house: "{house} bittet Sie darum.",
     mail_body: "Die Verbindung zu {service} ist unterbrochen und braucht erneut Ihre Zustimmung.",
     mail_body_first: "Eine Verbindung zu {service} wird eingerichtet und braucht Ihre Zustimmung.",

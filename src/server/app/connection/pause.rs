@@ -9,6 +9,7 @@ use crate::{
     domain::{
         access::Permission,
         connection::{Connection, State},
+        problem::Obstacle,
     },
     server::store::{account_question, connection::pause},
 };
@@ -19,6 +20,7 @@ pub async fn pause(app: &App, actor: &Actor, id: Uuid) -> Result<Connection> {
     actor.require(Permission::ConnectionsWrite)?;
     let mut tx = app.begin().await?;
     let connection = load_for_update(&mut tx, id).await?;
+    refuse_disconnected(&connection)?;
     if let State::NeedsReauth { reason, .. } = connection.state
         && connection.paused_at.is_none()
     {
@@ -42,6 +44,7 @@ pub async fn resume(
     actor.require(Permission::ConnectionsWrite)?;
     let mut tx = app.begin().await?;
     let connection = load_for_update(&mut tx, id).await?;
+    refuse_disconnected(&connection)?;
     let now = app.now();
     let part = f64::from(u16::from_be_bytes([id.as_bytes()[14], id.as_bytes()[15]])) / 65_536.0;
     let overdue_at = now + spread.unwrap_or(Duration::ZERO) * part;
@@ -53,4 +56,14 @@ pub async fn resume(
         app.wake_worker();
     }
     get(app, &Actor::System, id).await
+}
+
+/// There is nothing of it to keep alive or to leave alone.
+fn refuse_disconnected(connection: &Connection) -> Result<()> {
+    match connection.state {
+        State::Disconnected => {
+            Err(Error::conflict(Obstacle::Disconnected, "This connection was disconnected."))
+        }
+        _ => Ok(()),
+    }
 }

@@ -106,6 +106,7 @@ async fn work(app: &App, actor: &Actor, job: &Job, item: &Item) -> Result<Worked
             connection::pause(app, actor, id).await?;
             done(voice::job_done(job.action))
         }
+        Action::Resume if before.state == State::Disconnected => skipped(voice::job_disconnected()),
         Action::Resume if before.paused_at.is_none() => skipped(voice::job_nothing_to_do()),
         Action::Resume => {
             connection::resume(app, actor, id, Some(RESUME_SPREAD)).await?;

@@ -30,6 +30,7 @@ pub struct Glance {
     pub as_of: OffsetDateTime,
     pub counts: Vec<(Standing, i64)>,
     pub unseen_ends: i64,
+    pub without_token: i64,
     pub needs: Needs,
     /// What runs out, between the edges of all scales.
     pub expiries: Vec<Tally>,
@@ -48,11 +49,15 @@ async fn take(app: &App) -> Result<Glance> {
     let mut conn = app.pool().acquire().await?;
     let mut counts = Vec::<(Standing, i64)>::new();
     let mut unseen = BTreeMap::<String, i64>::new();
+    let mut without_token = 0;
     for row in store::overview::count(&mut conn, now, now + SOON).await? {
         let standing = standing(&row);
         match counts.iter_mut().find(|(known, _)| *known == standing) {
             Some((_, count)) => *count += row.count,
             None => counts.push((standing, row.count)),
+        }
+        if row.tokenless && standing == Standing::Retrying {
+            without_token += row.count;
         }
         if let Some(provider) = row.unseen.filter(|_| standing == Standing::Alive) {
             *unseen.entry(provider).or_default() += row.count;
@@ -65,6 +70,7 @@ async fn take(app: &App) -> Result<Glance> {
         as_of: now,
         counts,
         unseen_ends: unseen.into_values().sum(),
+        without_token,
         needs: need::count(&mut conn, now).await?,
         expiries: store::overview::expiries(&mut conn, &all_edges(now)).await?,
         refreshes: store::overview::refreshes(&mut conn, now, DUE_BUCKET, DUE_BUCKETS).await?,

@@ -31,6 +31,9 @@ pub struct Overview {
     /// need a human then. Those whose provider says that access tokens have no end are not among them. Not counted
     /// below. They are listed by `standing=alive` with `end=unknown`.
     unseen_ends: i64,
+    /// How many of those that are `retrying` have no live access token, so that whoever asks for it gets none. They
+    /// are listed by `standing=retrying` with `expires_before`.
+    without_token: i64,
     /// How many connections need a human now or within seven days.
     needs_human_count: i64,
     /// Those of them that are told by themselves, soonest first.
@@ -82,6 +85,7 @@ async fn get(
         as_of: found.as_of,
         counts: counts.collect(),
         unseen_ends: found.unseen_ends,
+        without_token: found.without_token,
         needs_human_count: found.needs_human_count,
         needs_human: needs_human.collect(),
         needs_human_groups: found.needs_human_groups,

@@ -18,6 +18,7 @@ use crate::{
     domain::{
         access::Permission,
         audit::AuditEntry,
+        client,
         connection::{Connection, ConnectionDetail, Reason, Standing, State},
         device::DeviceState,
         introspection::Liveness,
@@ -219,8 +220,14 @@ fn notice(done: &[AuditEntry], connection: &Connection, twins: Option<Twins>) ->
         voice::Notice::Denied | voice::Notice::Failed | voice::Notice::MissingScope
     );
     let came_back = is_told.then(|| voice::consent_failed(done)).flatten();
-    let edit = (came_back.is_some() && connection.can_ask_anew())
-        .then(|| link("#edit", "", voice::OTHER_SCOPES));
+    let edit = came_back.as_deref().and_then(|said| match voice::is_clients_fault(said) {
+        true => {
+            let refused = client::StateName::CredentialsRejected;
+            let href = path::client_remedy(connection.client_id, refused);
+            Some(link(href, "", voice::REPLACE_SECRET))
+        }
+        false => connection.can_ask_anew().then(|| link("#edit", "", voice::OTHER_SCOPES)),
+    });
     let home = params.get_str("home").and_then(|id| id.parse::<Uuid>().ok());
     Some(match (home, came_back) {
         (Some(home), _) => view! {

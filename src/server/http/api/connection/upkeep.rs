@@ -86,7 +86,10 @@ pub struct AccessToken {
     params(("id" = Uuid, Path)),
     responses(
         (status = 200, description = "The connection", body = Seen),
-        (status = 409, description = "It is dead and needs a person (`reauth_required`)")
+        (
+            status = 409,
+            description = "It is dead and needs a person (`reauth_required`), or was disconnected (`disconnected`)"
+        )
     )
 )]
 async fn pause(
@@ -107,7 +110,10 @@ async fn pause(
     tag = "connections",
     extensions(("x-permission" = json!(Permission::ConnectionsWrite))),
     params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The connection", body = Seen))
+    responses(
+        (status = 200, description = "The connection", body = Seen),
+        (status = 409, description = "It was disconnected (`disconnected`)")
+    )
 )]
 async fn resume(
     State(app): State<App>,
