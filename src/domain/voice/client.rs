@@ -24,7 +24,7 @@ pub fn client_state_word(state: StateName) -> &'static str {
 /// What the state means and what to do about it.
 pub fn client_state(state: StateName) -> &'static str {
     match state {
-        StateName::Ready => "No refresh was refused for its name or secret.",
+        StateName::Ready => "Not refused as far as Regrant knows.",
         StateName::CredentialsRejected => {
             "The provider refuses this client's name or secret. Its connections wait; none is lost. \
              Replace the secret and they go on by themselves."
