@@ -19,6 +19,7 @@ export function wiresAndDeaths(world) {
   return {
     wires: of((replica) => replica.provider.wires),
     cuts: of((replica) => replica.provider.cuts),
+    late: of((replica) => replica.provider.late),
     deaths: of((replica) => deaths(replica).map((life) => ({ at: life.to, how: life.how, connection: life.connection }))),
   };
 }

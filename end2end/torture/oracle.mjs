@@ -26,6 +26,7 @@ const RETRY_SLACK_MS = 300;
  * @param history lines of the provider's log
  * @param wires   { replica, port, from }: whose connection a port was
  * @param cuts    { port, at, kind }: an answer that the wire kept
+ * @param late    { port, at, by }: an answer that the wire delivered so much later
  * @param deaths  { replica, at, connection }: kills, not stops; and of which connection the answer was at
  *                which it killed itself, where that is known
  * @param jumps   { replica, from, to }: when a clock was wrong
@@ -36,7 +37,7 @@ const RETRY_SLACK_MS = 300;
  * @param graces  client → seconds
  * @param zero    when the run began, for what is told
  */
-export function judge({ history, wires, cuts, deaths, jumps = [], held, heldAt = Infinity, seen = [], graces = {}, zero = 0 }) {
+export function judge({ history, wires, cuts, late = [], deaths, jumps = [], held, heldAt = Infinity, seen = [], graces = {}, zero = 0 }) {
   const violations = [];
   const violate = (rule, text) => violations.push(`${rule} ${text}`);
   const tell = ({ id, replica, t1 }) => `${id} (${replica}, until ${((t1 - zero) / 1000).toFixed(1)} s)`;
@@ -45,6 +46,7 @@ export function judge({ history, wires, cuts, deaths, jumps = [], held, heldAt =
   const owner = owners(wires);
   for (const request of requests) request.replica = owner(request.port, request.t0);
   markCuts(requests, cuts);
+  markLate(requests, late);
   for (const request of requests) request.lost = whyLost(request, deaths);
 
   const byToken = group(requests.filter((request) => request.rt_in), "rt_in");
@@ -123,13 +125,23 @@ function markCuts(requests, cuts) {
   }
 }
 
+/** An answer is received when it comes, not when it is sent. */
+function markLate(requests, late) {
+  const byPort = group(requests, "port");
+  for (const { port, at, by } of late) {
+    const kept = byPort.get(port)?.findLast((request) => request.t0 <= at);
+    if (kept) kept.came = kept.t1 + by;
+  }
+}
+
 /** Why the answer may not have come to be recorded; `null`: it must have. */
 function whyLost(request, deaths) {
   if (request.fault === "drop_after" || request.fault === "garbage") return "provider";
   if (request.fault === "drop_before") return "provider";
   if (request.cut) return "wire";
+  const recorded = (request.came ?? request.t1) + RECORD_MS;
   const died = deaths.some(
-    ({ replica, at }) => replica === request.replica && at >= request.t0 - 200 && at <= request.t1 + RECORD_MS,
+    ({ replica, at }) => replica === request.replica && at >= request.t0 - 200 && at <= recorded,
   );
   if (died) return "kill";
   return request.hung_up ? "hung up" : null;

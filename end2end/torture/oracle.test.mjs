@@ -77,6 +77,16 @@ test("an answer that the provider, the wire or a kill took explains a loss, and 
   assert.deepEqual(said(history(null), dead(), { deaths: [{ replica: "two", at: 500 }] }), ["I2", "I4"]);
 });
 
+test("an answer that the wire delivers late is received when it comes", () => {
+  const history = () => [grant(0, 100), refuse(0, 60_000)];
+  const deaths = [{ replica: "one", at: 2150 }];
+  const late = [{ port: PORT, at: 111, by: 2000 }];
+  assert.deepEqual(said(history(), dead(), { deaths }), ["I2", "I4"]);
+  assert.deepEqual(said(history(), dead(), { deaths, late }), []);
+  assert.deepEqual(said(history(), dead(), { deaths: [{ replica: "one", at: 4200 }], late }), ["I2", "I4"]);
+  assert.deepEqual(said(history(), dead(), { deaths, late: [{ ...late[0], port: 7001 }] }), ["I2", "I4"]);
+});
+
 test("who killed itself over an answer had not recorded it, however late that was", () => {
   const history = () => [grant(0, 100), refuse(0, 60_000)];
   const held = [{ ...dead()[0], id: "connection" }];

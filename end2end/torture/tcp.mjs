@@ -26,7 +26,7 @@ const SLOW_MS = 2000;
 export class TcpProxy {
   /** `blackhole`: after how many milliseconds a swallowed connection is reset at last. */
   constructor(name, target, { blackhole }) {
-    Object.assign(this, { name, target, blackhole, armed: [], fired: {}, cuts: [], wires: [] });
+    Object.assign(this, { name, target, blackhole, armed: [], fired: {}, cuts: [], late: [], wires: [] });
     this.isDown = false;
     this.pairs = new Set();
     this.server = net.createServer((client) => this.accept(client));
@@ -108,6 +108,7 @@ export class TcpProxy {
       case "blackhole_answer":
         return this.swallow(pair, kind);
       case "slow_answer":
+        this.late.push({ port: pair.server.localPort, at: now(), by: SLOW_MS });
         // What follows must not overtake it.
         pair.server.pause();
         setTimeout(() => {
