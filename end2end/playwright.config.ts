@@ -12,7 +12,8 @@ export default defineConfig({
   workers: 1,
   fullyParallel: false,
   forbidOnly: !!process.env.CI,
-  // A browser that stalls once on a busy machine is told as flaky; a mistake fails twice.
+  // A browser that stalls once on a busy machine fails no run; what passes at the second try only is told as
+  // flaky, and is to be looked at.
   retries: 1,
   timeout: 60_000,
   expect: { timeout: 10_000 },

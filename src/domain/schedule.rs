@@ -46,7 +46,8 @@ impl From<&Profile> for Policy {
             margin: profile.policy.margin_seconds.map(seconds),
             late: profile.policy.refresh_late,
             idle: profile.lifetimes.refresh_idle_seconds.map(seconds),
-            assumes_end: profile.lifetimes.without_expiry == WithoutExpiry::Refresh,
+            assumes_end: profile.lifetimes.without_expiry == WithoutExpiry::Refresh
+                && !profile.is_endless(),
             fixed: profile.lifetimes.refresh_kind == RefreshLifetime::Fixed,
             by_client_credentials: profile.renewal == Renewal::ClientCredentials,
         }
@@ -198,6 +199,18 @@ mod tests {
         let alone = TokenClock { renewable: false, ..silent };
         assert_eq!(due_at(&alone, &PLAIN, 0.0), None);
         assert_eq!(needs_human_by(&silent, &PLAIN, false), None);
+    }
+
+    /// The client's own access is renewed whatever its profile says of refresh tokens.
+    #[test]
+    fn no_end_is_assumed_where_there_is_none() {
+        let mut profile = Profile::new("a", "A");
+        assert!(Policy::from(&profile).assumes_end);
+        profile.renewal = Renewal::None;
+        assert!(!Policy::from(&profile).assumes_end);
+        profile.renewal = Renewal::RefreshToken;
+        profile.lifetimes.without_expiry = WithoutExpiry::Endless;
+        assert!(!Policy::from(&profile).assumes_end);
     }
 
     #[test]

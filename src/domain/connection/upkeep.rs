@@ -34,7 +34,7 @@ impl Connection {
     /// rows by the same rule.
     pub fn lacks_token(&self, as_of: OffsetDateTime) -> bool {
         let is_tried = matches!(self.state, State::Retrying { .. } | State::InDoubt { .. });
-        is_tried && self.access_expires_at.is_some_and(|end| end <= as_of)
+        is_tried && self.access_expires_at.is_some_and(|end| end < as_of)
     }
 
     /// Whether consent may be given to it by an account that nobody knows yet: nothing else brings it on. Of one

@@ -198,7 +198,7 @@ pub fn in_short(connection: &Connection, tokens: AccessTokens, as_of: OffsetDate
             "Works until its access token ends. Nothing renews it.".into()
         }
         (Standing::Retrying, _)
-            if let Some(end) = connection.access_expires_at.filter(|end| *end <= as_of) =>
+            if let Some(end) = connection.access_expires_at.filter(|end| *end < as_of) =>
         {
             format!(
                 "Its access token ended {}, and refreshing fails. Regrant tries again.",

@@ -110,9 +110,12 @@ pub fn consent_failed(done: &[AuditEntry]) -> Option<String> {
 }
 
 /// Whether what came back says that the provider does not know the client by this name or secret (RFC 6749,
-/// section 5.2).
+/// section 5.2; GitHub and Slack have codes of their own).
 pub fn is_clients_fault(came_back: &str) -> bool {
-    came_back.contains("invalid_client")
+    let mut words = came_back.split(|c: char| !c.is_alphanumeric() && c != '_');
+    words.any(|word| {
+        ["invalid_client", "incorrect_client_credentials", "bad_client_secret"].contains(&word)
+    })
 }
 
 /// The way to where it is mended.

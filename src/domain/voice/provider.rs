@@ -99,8 +99,8 @@ pub fn rotation(rotation: Rotation) -> &'static str {
 /// What is done about an access token that came without an expiry.
 pub fn without_expiry(what: WithoutExpiry) -> &'static str {
     match what {
-        WithoutExpiry::Refresh => "is refreshed every hour",
-        WithoutExpiry::Leave => "is refreshed when somebody asks",
+        WithoutExpiry::Refresh => "is refreshed every hour, if a refresh token came with it",
+        WithoutExpiry::Leave => "is refreshed only by “Refresh now” or a call for it",
         WithoutExpiry::Endless => "has no end",
     }
 }

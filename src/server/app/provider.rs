@@ -325,13 +325,15 @@ pub async fn adopt(app: &App, actor: &Actor, issuer: &str, name: &str) -> Result
     let mut known = store::provider::list(&mut conn).await?;
     drop(conn);
     known.retain(|one| one.issuer.is_some() && one.issuer == profile.issuer);
-    let named = known.iter().find(|one| one.name.eq_ignore_ascii_case(name.trim()));
-    match (named, known.as_slice()) {
-        (Some(one), _) | (None, [one]) => {
+    let meant = name.trim().to_lowercase();
+    let named: Vec<_> = known.iter().filter(|one| one.name.to_lowercase() == meant).collect();
+    let all: Vec<_> = known.iter().collect();
+    match (named.as_slice(), all.as_slice()) {
+        ([one], _) | ([], [one]) => {
             Ok(Adopted { entry: get(app, actor, &one.slug).await?, was_known: true })
         }
-        (None, []) => Ok(Adopted { entry: create(app, actor, profile).await?, was_known: false }),
-        (None, several) => {
+        (_, []) => Ok(Adopted { entry: create(app, actor, profile).await?, was_known: false }),
+        (_, several) => {
             let names: Vec<String> = several.iter().map(|one| format!("“{}”", one.name)).collect();
             let names = names.join(", ");
             Err(Error::invalid(

@@ -131,9 +131,13 @@ enum Keeper {
     Browser,
 }
 
-/// What stands in a field, if it is an e-mail address: what has no @ may be a password in the wrong place.
+/// What stands in a field, if it looks like an e-mail address: anything else may be a password in the wrong place.
 fn address((name, value): (String, String)) -> Option<String> {
-    (name == EMAIL && value.contains('@') && value.len() <= LONGEST).then_some(value)
+    let looks_so = value.split_once('@').is_some_and(|(person, host)| {
+        !person.is_empty() && host.contains('.') && !host.contains('@')
+    });
+    let is_plain = !value.contains(|c: char| c.is_whitespace() || c.is_control());
+    (name == EMAIL && looks_so && is_plain && value.len() <= LONGEST).then_some(value)
 }
 
 /// What the browser of somebody who is not signed in has kept.

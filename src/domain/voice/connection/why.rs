@@ -183,11 +183,12 @@ fn alive(
                 "{provider} did not say when its access token ends. Regrant refreshes it {}.",
                 relative(due, as_of)
             ),
-            AccessTokens::Endless => format!(
+            AccessTokens::Endless if connection.has_refresh_token => format!(
                 "The access tokens of {provider} have no end. Regrant uses the refresh token {}, so that it stays \
                  good.",
                 relative(due, as_of)
             ),
+            AccessTokens::Endless => format!("Regrant refreshes it {}.", relative(due, as_of)),
         },
         Some(due) if due > as_of => format!("Regrant refreshes it {}.", relative(due, as_of)),
         Some(_) => "Regrant is about to refresh it.".into(),
