@@ -146,7 +146,15 @@ pub(super) fn vet(url: &Url, allow_private: bool) -> Result<(), String> {
     if allow_private && is_inside(address) || is_public(address) {
         return Ok(());
     }
-    Err(format!("{address} is not a public address"))
+    Err(format!("{address} is not a public address{}", way_out(allow_private, &[address])))
+}
+
+/// What lets Regrant call one of these addresses, if something does.
+fn way_out(allow_private: bool, addresses: &[IpAddr]) -> &'static str {
+    match !allow_private && addresses.iter().copied().any(is_inside) {
+        true => "; REGRANT_ALLOW_PRIVATE_NETWORKS lets Regrant call private ones",
+        false => "",
+    }
 }
 
 /// Whether a browser may be sent to `url`.
@@ -257,6 +265,7 @@ impl Resolve for Vetted {
         Box::pin(async move {
             let found = looking.await?;
             let nothing = found.is_empty();
+            let way_out = way_out(allow_private, &found);
             let local = is_localhost(&name);
             let vetted: Vec<_> = found
                 .into_iter()
@@ -269,7 +278,8 @@ impl Resolve for Vetted {
                 .map(|address| SocketAddr::new(address, 0))
                 .collect();
             if vetted.is_empty() && !nothing {
-                return Err(Blocked(format!("{name} does not lead to a public address")).into());
+                let why = format!("{name} does not lead to a public address{way_out}");
+                return Err(Blocked(why).into());
             }
             Ok(Box::new(vetted.into_iter()) as Addrs)
         })

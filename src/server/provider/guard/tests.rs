@@ -118,6 +118,16 @@ fn an_address_is_judged_by_its_text_first() {
 }
 
 #[test]
+fn a_refusal_names_the_setting_that_would_help_and_no_other() {
+    let names_it = |text: &str, allowed| {
+        vet(&url(text), allowed).unwrap_err().contains("REGRANT_ALLOW_PRIVATE_NETWORKS")
+    };
+    assert!(names_it("https://10.0.0.1/", false));
+    assert!(!names_it("https://169.254.169.254/", false), "it is never called");
+    assert!(!names_it("https://0.0.0.0/", true));
+}
+
+#[test]
 fn allowing_private_networks_opens_http_on_loopback_only() {
     for text in [
         "http://localhost:9/",
@@ -147,10 +157,9 @@ async fn a_name_that_resolves_inside_is_blocked() {
     for to in [&["127.0.0.1"] as &[&str], &["10.1.2.3", "fd00::1"], &["::ffff:192.168.0.1"]] {
         let client = resolving(to, Policy::default());
         let failure = client.send(get("https://innocent.example/")).await.err().unwrap();
-        assert!(
-            matches!(&failure, Failure::Blocked(why) if why.contains("innocent.example")),
-            "{failure:?}"
-        );
+        let Failure::Blocked(why) = &failure else { panic!("{failure:?}") };
+        assert!(why.contains("innocent.example"), "{why}");
+        assert!(why.contains("REGRANT_ALLOW_PRIVATE_NETWORKS"), "{why}");
     }
 }
 
