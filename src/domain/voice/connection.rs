@@ -197,13 +197,15 @@ pub fn in_short(connection: &Connection, tokens: AccessTokens, as_of: OffsetDate
         (Standing::Alive, _) if !connection.renews() => {
             "Works until its access token ends. Nothing renews it.".into()
         }
-        (Standing::Retrying, _)
-            if let Some(end) = connection.access_expires_at.filter(|end| *end < as_of) =>
+        (Standing::Retrying, state)
+            if let Some(end) = connection.access_expires_at
+                && connection.lacks_token(as_of) =>
         {
-            format!(
-                "Its access token ended {}, and refreshing fails. Regrant tries again.",
-                ago(end, as_of)
-            )
+            let what = match state {
+                State::InDoubt { .. } => "the answer to its last refresh was lost",
+                _ => "refreshing fails",
+            };
+            format!("Its access token ended {}, and {what}. Regrant tries again.", ago(end, as_of))
         }
         (Standing::Soon, _) if connection.has_refresh_token => "The refresh token runs out.".into(),
         (Standing::Soon, _) => "The token runs out and can't be renewed.".into(),

@@ -542,6 +542,26 @@ fn what_nothing_renews_is_told_alike_everywhere() {
     assert!(own.renews() && own.refresh_at(AS_OF).is_some());
 }
 
+#[test]
+fn a_row_tells_a_lost_answer_from_a_refusal() {
+    let over = |state| Connection {
+        access_expires_at: Some(AS_OF - Duration::minutes(2)),
+        ..connection(state)
+    };
+    let told = |state| in_short(&over(state), AccessTokens::Ending, AS_OF);
+    let doubt = told(State::InDoubt { attempt_id: Uuid::nil() });
+    assert!(
+        doubt.contains("2 minutes ago, and the answer to its last refresh was lost"),
+        "{doubt}"
+    );
+    let refused = told(State::Retrying {
+        attempts: 2,
+        next_at: AS_OF + Duration::minutes(3),
+        last_error: ErrorClass::Transient,
+    });
+    assert!(refused.contains("2 minutes ago, and refreshing fails"), "{refused}");
+}
+
 /// However late it was seen that nothing renews it.
 #[test]
 fn what_was_over_when_it_was_imported_is_told_from_its_end() {
