@@ -73,6 +73,11 @@ impl Error {
         Self::Conflict(Conflict { obstacle, why: why.into() })
     }
 
+    /// For what can't be done to a connection that somebody ended.
+    pub fn disconnected() -> Self {
+        Self::conflict(Obstacle::Disconnected, "This connection was disconnected on purpose.")
+    }
+
     /// [`Error::ProviderUnavailable`], and nobody knows for how long.
     pub fn unavailable(why: impl Into<String>) -> Self {
         Self::ProviderUnavailable { why: why.into(), retry_after: None }

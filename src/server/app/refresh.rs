@@ -241,9 +241,7 @@ fn refuse_dead(connection: &Connection) -> Result<()> {
             Obstacle::AwaitingConsent,
             "Nobody has given consent to this connection yet.",
         )),
-        State::Disconnected => {
-            Err(Error::conflict(Obstacle::Disconnected, "This connection was disconnected."))
-        }
+        State::Disconnected => Err(Error::disconnected()),
         State::Active | State::Retrying { .. } | State::InDoubt { .. } => Ok(()),
     }
 }

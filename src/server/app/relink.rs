@@ -71,10 +71,7 @@ pub async fn create_for(
         ));
     }
     if connection.state == State::Disconnected {
-        return Err(Error::conflict(
-            Obstacle::Disconnected,
-            "This connection was disconnected on purpose.",
-        ));
+        return Err(Error::disconnected());
     }
     // Consent could not be made good.
     if stops_consent(connection.client_state) {

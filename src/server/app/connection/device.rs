@@ -125,10 +125,7 @@ fn check(connection: &Connection) -> Result<()> {
         ));
     }
     if connection.state == State::Disconnected {
-        return Err(Error::conflict(
-            Obstacle::Disconnected,
-            "This connection was disconnected on purpose.",
-        ));
+        return Err(Error::disconnected());
     }
     Ok(())
 }

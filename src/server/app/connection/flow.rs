@@ -132,10 +132,7 @@ pub(in crate::server::app) async fn open(
 ) -> Result<String> {
     let profile = crate::server::app::provider::load(app, conn, &connection.provider).await?;
     if connection.state == State::Disconnected {
-        return Err(Error::conflict(
-            Obstacle::Disconnected,
-            "This connection was disconnected on purpose.",
-        ));
+        return Err(Error::disconnected());
     }
     if !connection.can_reauthorize() || !profile.allows(Offered::AuthorizationCode) {
         return Err(Error::conflict(

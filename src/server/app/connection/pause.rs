@@ -9,7 +9,6 @@ use crate::{
     domain::{
         access::Permission,
         connection::{Connection, State},
-        problem::Obstacle,
     },
     server::store::{account_question, connection::pause},
 };
@@ -60,10 +59,5 @@ pub async fn resume(
 
 /// There is nothing of it to keep alive or to leave alone.
 fn refuse_disconnected(connection: &Connection) -> Result<()> {
-    match connection.state {
-        State::Disconnected => {
-            Err(Error::conflict(Obstacle::Disconnected, "This connection was disconnected."))
-        }
-        _ => Ok(()),
-    }
+    if connection.state == State::Disconnected { Err(Error::disconnected()) } else { Ok(()) }
 }

@@ -71,10 +71,7 @@ async fn give(app: &App, actor: &Actor, mut held: Held, min_ttl: Duration) -> Re
             ));
         }
         StateName::Disconnected => {
-            return Err(Error::conflict(
-                Obstacle::Disconnected,
-                "This connection was disconnected.",
-            ));
+            return Err(Error::disconnected());
         }
         _ => {}
     }
