@@ -151,7 +151,8 @@ impl Profile {
         self.variables.iter().any(|variable| variable.choices.is_empty() && whole(variable))
     }
 
-    /// Whether its access tokens have no end. Some responses write zero for that, or less.
+    /// Whether its access tokens have no end: it says so (`without_expiry`) or renews none, and gives no
+    /// `access_seconds`. Some responses write zero, or less, for no end.
     pub fn is_endless(&self) -> bool {
         let is_said = self.lifetimes.without_expiry == WithoutExpiry::Endless;
         (is_said || self.renewal == Renewal::None) && self.lifetimes.access_seconds.is_none()

@@ -34,8 +34,8 @@ pub enum WithoutExpiry {
     /// It has an end that nobody told, so it is refreshed as if it lived for an hour.
     #[default]
     Refresh,
-    /// It may have an end, but a refresh costs something: it is refreshed when a
-    /// refresh is asked for, not when its token is.
+    /// It may have an end, but a refresh costs something: it is refreshed when a refresh is asked for, not when its
+    /// token is.
     Leave,
     /// It has no end, though a refresh token may come with it.
     Endless,

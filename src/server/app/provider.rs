@@ -326,22 +326,26 @@ pub async fn adopt(app: &App, actor: &Actor, issuer: &str, name: &str) -> Result
     drop(conn);
     known.retain(|one| one.issuer.is_some() && one.issuer == profile.issuer);
     let meant = name.trim().to_lowercase();
-    let named: Vec<_> = known.iter().filter(|one| one.name.to_lowercase() == meant).collect();
-    let all: Vec<_> = known.iter().collect();
-    match (named.as_slice(), all.as_slice()) {
-        ([one], _) | ([], [one]) => {
-            Ok(Adopted { entry: get(app, actor, &one.slug).await?, was_known: true })
+    let chosen = match known.as_slice() {
+        [] => {
+            let entry = create(app, actor, profile).await?;
+            return Ok(Adopted { entry, was_known: false });
         }
-        (_, []) => Ok(Adopted { entry: create(app, actor, profile).await?, was_known: false }),
-        (_, several) => {
-            let names: Vec<String> = several.iter().map(|one| format!("“{}”", one.name)).collect();
-            let names = names.join(", ");
-            Err(Error::invalid(
-                "issuer",
-                format!("is that of several providers here: {names}. Choose one of them above"),
-            ))
+        [one] => Some(one),
+        several => {
+            let mut named = several.iter().filter(|one| one.name.to_lowercase() == meant);
+            named.next().filter(|_| named.next().is_none())
         }
-    }
+    };
+    let Some(one) = chosen else {
+        let names: Vec<String> = known.iter().map(|one| format!("“{}”", one.name)).collect();
+        let names = names.join(", ");
+        return Err(Error::invalid(
+            "issuer",
+            format!("is that of several providers here: {names}. Choose one of them above"),
+        ));
+    };
+    Ok(Adopted { entry: get(app, actor, &one.slug).await?, was_known: true })
 }
 
 /// [`discover`], with a name for people if there is one.
