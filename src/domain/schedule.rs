@@ -11,7 +11,7 @@ pub const MARGIN: Duration = Duration::minutes(10);
 const LATE_MARGIN: Duration = Duration::minutes(2);
 /// How long an access token is taken to live that came without an expiry: what most servers give, and the example of
 /// RFC 6749, section 5.1.
-const ASSUMED: Duration = Duration::hours(1);
+pub const ASSUMED: Duration = Duration::hours(1);
 /// A refresh token is used at least so long before it would die.
 const KEEP_ALIVE_MARGIN: Duration = Duration::days(2);
 /// Jitter never brings a refresh forward by more than this.

@@ -1,6 +1,7 @@
-//! Sweeping up: what is over is deleted, little by little.
+//! Keeping the house: what is over is deleted, little by little, and clocks agree.
 
 pub mod history;
+pub mod unplanned;
 
 use sqlx::PgConnection;
 use time::Duration;

@@ -199,6 +199,16 @@ pub async fn ids_of_provider(conn: &mut PgConnection, provider: &str) -> Result<
         .await?)
 }
 
+/// Every client and its provider.
+pub async fn providers(conn: &mut PgConnection) -> Result<Vec<(Uuid, String)>> {
+    Ok(sqlx::query!("SELECT id, provider FROM clients")
+        .fetch_all(conn)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row.provider))
+        .collect())
+}
+
 /// The clients of which some connections may be over before anybody is told, and their providers.
 pub async fn with_unseen_ends(conn: &mut PgConnection) -> Result<Vec<(Uuid, String)>> {
     Ok(sqlx::query!(

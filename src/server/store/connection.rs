@@ -6,6 +6,7 @@ pub mod lease;
 pub mod make;
 pub mod outcome;
 pub mod pause;
+pub mod unplanned;
 
 use sqlx::{PgConnection, postgres::PgListener};
 use time::OffsetDateTime;

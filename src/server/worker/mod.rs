@@ -28,6 +28,7 @@ const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 const CLOCK: Duration = Duration::from_secs(15);
 const KEYS: Duration = Duration::from_secs(60);
 const HISTORY: Duration = Duration::from_secs(10 * 60);
+const UNPLANNED: Duration = Duration::from_secs(60 * 60);
 const IMPORTS: Duration = Duration::from_secs(30);
 const JOBS: Duration = Duration::from_secs(1);
 /// As often, a few accounts of each client are asked for.
@@ -83,6 +84,9 @@ pub fn begin(app: &App, history: time::Duration) -> JoinSet<()> {
     loops.spawn(every(app.clone(), "sweep", SWEEP, |app| async move { upkeep::sweep(&app).await }));
     loops.spawn(every(app.clone(), "history", HISTORY, move |app| async move {
         upkeep::history::keep(&app, history).await
+    }));
+    loops.spawn(every(app.clone(), "unplanned", UNPLANNED, |app| async move {
+        upkeep::unplanned::plan(&app).await
     }));
     loops.spawn(every(app.clone(), "keys", KEYS, |app| async move { keep_keys(&app).await }));
     loops.spawn(every(app.clone(), "jobs", JOBS, |app| async move {
