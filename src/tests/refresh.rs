@@ -14,4 +14,5 @@ mod one_at_a_time;
 mod pause;
 mod rotation;
 mod save;
+mod unplanned;
 mod verdict;

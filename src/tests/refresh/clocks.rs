@@ -243,43 +243,6 @@ async fn a_token_without_an_expiry_is_refreshed_every_hour(pool: PgPool) {
     }
 }
 
-/// What was stored before its provider's profile asked for a refresh is not left to die.
-#[sqlx::test]
-async fn what_has_no_next_refresh_is_planned_once_its_profile_asks_for_one(pool: PgPool) {
-    let world = World::new(pool).await;
-    world.provider("dear", |profile| profile.lifetimes.without_expiry = WithoutExpiry::Leave).await;
-    let client = world
-        .client_of("dear", "dear", |client| {
-            client.expiry_form = ExpiryForm::Absent;
-            client.refresh.lifetime = None;
-        })
-        .await;
-    let bare = world.import(client).await;
-    world.execute("UPDATE connections SET has_refresh_token = false").await;
-    let [kept, rests] = [world.import(client).await, world.import(client).await];
-    app::connection::pause(&world.app, &world.admin, rests).await.unwrap();
-    world.pass(Duration::days(30));
-    let due = async |id| world.connection(id).await.due_at;
-    app::upkeep::unplanned::plan(&world.app).await.unwrap();
-    assert_eq!(due(kept).await, None, "its profile asks for none");
-
-    let mut profile = app::provider::get(&world.app, &world.admin, "dear").await.unwrap().profile;
-    profile.lifetimes.without_expiry = WithoutExpiry::Refresh;
-    app::provider::update(&world.app, &world.admin, "dear", profile).await.unwrap();
-    app::upkeep::unplanned::plan(&world.app).await.unwrap();
-    let at = due(kept).await.expect("a next refresh");
-    assert!(world.now() <= at && at <= world.now() + Duration::hours(1));
-    assert_eq!((due(rests).await, due(bare).await), (None, None));
-    assert_eq!(
-        world.count("SELECT count(*) FROM connections WHERE resume_at IS NOT NULL").await,
-        0,
-        "what rests is planned when it goes on"
-    );
-    world.until_due(kept).await;
-    assert_eq!(world.tick().await, 1);
-    assert_eq!(world.connection(kept).await.generation, 2);
-}
-
 #[sqlx::test]
 async fn a_short_token_is_not_refreshed_at_every_look(pool: PgPool) {
     let world = World::new(pool).await;

@@ -1,10 +1,13 @@
-//! Connections that are alive and have no next refresh.
+//! Connections that are alive and have no next refresh, or one that is far off.
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{domain::connection::GrantType, server::store::Result};
+use crate::{
+    domain::{connection::GrantType, provider::Renewal},
+    server::store::{Error, Result},
+};
 
 /// One that may be renewable, and its dates.
 pub struct Unplanned {
@@ -15,40 +18,88 @@ pub struct Unplanned {
     pub access_expires_at: Option<OffsetDateTime>,
 }
 
-/// The next of a client's behind `after` that have something to be renewed with; `by_client`: its own credentials
-/// are that. Nobody else changes them until the transaction ends. What somebody changes or refreshes just now is
-/// passed over, and so is what rests.
-pub async fn lock(
-    conn: &mut PgConnection,
-    client_id: Uuid,
-    by_client: bool,
-    after: Uuid,
-    limit: i64,
-) -> Result<Vec<Unplanned>> {
-    sqlx::query!(
-        r#"SELECT id, grant_type, has_refresh_token, obtained_at AS "obtained_at!", access_expires_at
-           FROM connections
-           WHERE client_id = $1 AND id > $3 AND state = 'active' AND due_at IS NULL AND paused_at IS NULL
-             AND lease_id IS NULL AND obtained_at IS NOT NULL
-             AND ($2 OR has_refresh_token OR grant_type = 'client_credentials')
-           ORDER BY id LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED"#,
-        client_id,
-        by_client,
-        after,
-        limit
-    )
-    .fetch_all(conn)
-    .await?
-    .into_iter()
-    .map(|row| {
-        Ok(Unplanned {
+struct Row {
+    id: Uuid,
+    grant_type: String,
+    has_refresh_token: bool,
+    obtained_at: OffsetDateTime,
+    access_expires_at: Option<OffsetDateTime>,
+}
+
+impl TryFrom<Row> for Unplanned {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Self {
             id: row.id,
             grant_type: row.grant_type.parse()?,
             has_refresh_token: row.has_refresh_token,
             obtained_at: row.obtained_at,
             access_expires_at: row.access_expires_at,
         })
-    })
+    }
+}
+
+/// The next of a client's behind `after` that have something to be renewed with, as `renewal` goes. Nobody else
+/// changes them until the transaction ends. What somebody changes or refreshes just now is passed over, and so is
+/// what rests.
+pub async fn lock(
+    conn: &mut PgConnection,
+    client_id: Uuid,
+    renewal: Renewal,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<Unplanned>> {
+    sqlx::query_as!(
+        Row,
+        r#"SELECT id, grant_type, has_refresh_token, obtained_at AS "obtained_at!", access_expires_at
+           FROM connections
+           WHERE client_id = $1 AND id > $4 AND state = 'active' AND due_at IS NULL AND paused_at IS NULL
+             AND lease_id IS NULL AND obtained_at IS NOT NULL
+             AND ($2 OR ($3 AND has_refresh_token) OR grant_type = 'client_credentials')
+           ORDER BY id LIMIT $5 FOR NO KEY UPDATE SKIP LOCKED"#,
+        client_id,
+        renewal == Renewal::ClientCredentials,
+        renewal == Renewal::RefreshToken,
+        after,
+        limit
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(TryInto::try_into)
+    .collect()
+}
+
+/// Like [`lock`], but those whose access token came without an end before `now`, and whose next refresh comes after
+/// `beyond`; the last first.
+pub async fn lock_far(
+    conn: &mut PgConnection,
+    client_id: Uuid,
+    renewal: Renewal,
+    now: OffsetDateTime,
+    beyond: OffsetDateTime,
+    limit: i64,
+) -> Result<Vec<Unplanned>> {
+    sqlx::query_as!(
+        Row,
+        r#"SELECT id, grant_type, has_refresh_token, obtained_at AS "obtained_at!", access_expires_at
+           FROM connections
+           WHERE client_id = $1 AND due_at > $5 AND state = 'active' AND access_expires_at IS NULL
+             AND paused_at IS NULL AND lease_id IS NULL AND obtained_at <= $4
+             AND ($2 OR ($3 AND has_refresh_token) OR grant_type = 'client_credentials')
+           ORDER BY due_at DESC LIMIT $6 FOR NO KEY UPDATE SKIP LOCKED"#,
+        client_id,
+        renewal == Renewal::ClientCredentials,
+        renewal == Renewal::RefreshToken,
+        now,
+        beyond,
+        limit
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(TryInto::try_into)
     .collect()
 }
 
