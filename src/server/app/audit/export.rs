@@ -50,10 +50,10 @@ impl Row for AuditEntry {
         "at",
         "actor_kind",
         "actor_id",
-        "actor",
+        "actor_label",
         "action",
         "subject_id",
-        "subject",
+        "subject_label",
         "detail",
     ];
 
