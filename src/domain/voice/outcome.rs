@@ -161,7 +161,7 @@ pub fn notice(notice: Notice) -> Page {
         ),
         Notice::Failed => (
             "It did not work this time",
-            "The provider could not finish the request, so nothing was changed. If it goes on failing, \
+            "No tokens could be taken from the provider, so nothing was changed. If it goes on failing, \
              see what came back, and what the client and the connection ask for.",
             false,
         ),

@@ -274,7 +274,8 @@ pub fn tokenless(count: i64) -> String {
         many => format!("{} connections have no live token just now: theirs ended", grouped(many)),
     };
     format!(
-        "{they}, and refreshing fails. Regrant goes on trying by itself; whoever asks for one gets none."
+        "{they}, and no refresh has brought another yet. Regrant goes on trying by itself; whoever asks for one \
+         gets none."
     )
 }
 

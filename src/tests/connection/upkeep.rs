@@ -272,6 +272,7 @@ async fn what_has_no_live_token_while_it_is_tried_again_is_told_first(pool: PgPo
     );
     let told = admin.get("/").await.text.replace("&amp;", "&");
     assert!(told.contains("1 connection has no live token just now"), "{told}");
+    assert!(told.contains("no refresh has brought another yet"), "{told}");
     let at = told.find("/connections?standing=retrying&").expect("the way to it");
     let list = told[at..].split('"').next().unwrap();
     assert!(admin.get(list).await.text.contains(&format!("href=\"/connections/{id}\"")));
