@@ -92,7 +92,7 @@ for (const script of [true, false]) {
     await expect(told).toContainText(`Compare both with what ${SERVICE} shows`);
     await told.getByText(`What ${SERVICE} said`).click();
     await expect(told).toContainText("invalid_client");
-    const works = page.getByText("Not refused as far as Regrant knows.");
+    const works = page.getByText("No refresh is refused for its name or secret, as far as Regrant knows.");
     await expect(works).toBeHidden();
     if (script) {
       // What was found is what one hears, and the page goes on saying it, and nothing against it.

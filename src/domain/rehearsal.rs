@@ -34,6 +34,16 @@ pub struct NextSecret {
     pub refused: Option<String>,
 }
 
+/// What there is to tell of a client's rehearsals beside the secret that waits for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prospects {
+    /// When the secret in use took its place, if a rehearsal proved it.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub proved_at: Option<OffsetDateTime>,
+    /// Whether there is a connection that a secret could be tried with.
+    pub has_understudy: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -35,7 +35,7 @@ pub use campaign::{
 };
 pub use check::{NOT_MET_YET, check, check_way, checking};
 pub use client::{
-    END_PAUSE, FORGET_NEXT_SECRET, INCIDENT, NOT_DISCONNECTED, PAUSED_CONNECTIONS,
+    END_PAUSE, FORGET_NEXT_SECRET, INCIDENT, NO_UNDERSTUDY, NOT_DISCONNECTED, PAUSED_CONNECTIONS,
     REFUSED_MEANWHILE, SECRET_NOT_NEEDED, SECRET_PROVED, call, canaries, client_delete,
     client_paused, client_state, client_state_word, client_switch_off, incident, incident_ends,
     next_secret, replace_at_once, sample_refused, unread_field, unreadable_expiry,

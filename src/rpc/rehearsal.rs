@@ -1,10 +1,10 @@
 //! Replacing a client's secret with a rehearsal.
 
 use leptos::prelude::*;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Answer;
+use crate::domain::rehearsal;
 
 /// Keeps a secret that takes the place of the one in use once a refresh with it has worked. `again`: where none is
 /// given, the one that is kept is tried at once.
@@ -33,9 +33,9 @@ pub async fn drop(id: Uuid) -> Answer<()> {
     app.call(crate::server::app::client::rehearsal::drop(&app, &actor, id)).await
 }
 
-/// When the secret in use took its place, if a rehearsal proved it.
-#[server(prefix = "/rpc", endpoint = "rehearsal/proved")]
-pub async fn proved(id: Uuid) -> Answer<Option<OffsetDateTime>> {
+/// Whether a secret can be rehearsed, and whether the one in use was.
+#[server(prefix = "/rpc", endpoint = "rehearsal/prospects")]
+pub async fn prospects(id: Uuid) -> Answer<rehearsal::Prospects> {
     let (app, actor) = crate::server::http::caller::actor().await?;
-    app.call(crate::server::app::client::rehearsal::proved(&app, &actor, id)).await
+    app.call(crate::server::app::client::rehearsal::prospects(&app, &actor, id)).await
 }

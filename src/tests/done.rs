@@ -48,7 +48,7 @@ const READ: &[&str] = &[
     "provider/edit",
     "provider/get",
     "provider/list",
-    "rehearsal/proved",
+    "rehearsal/prospects",
     "relink/detail",
     "relink/get",
     "relink/handed",

@@ -24,7 +24,9 @@ pub fn client_state_word(state: StateName) -> &'static str {
 /// What the state means and what to do about it.
 pub fn client_state(state: StateName) -> &'static str {
     match state {
-        StateName::Ready => "Not refused as far as Regrant knows.",
+        StateName::Ready => {
+            "No refresh is refused for its name or secret, as far as Regrant knows."
+        }
         StateName::CredentialsRejected => {
             "The provider refuses this client's name or secret. Its connections wait; none is lost. \
              Replace the secret and they go on by themselves."
@@ -172,6 +174,10 @@ pub fn replace_at_once(client: &Client, profile: &Profile) -> String {
         )
     }
 }
+
+/// Why a secret can't be tried before it takes the place of the one in use.
+pub const NO_UNDERSTUDY: &str =
+    "None of its connections is refreshed just now, so a secret can't be tried with one first.";
 
 /// What is lost with a secret that waits.
 pub const FORGET_NEXT_SECRET: &str =

@@ -103,7 +103,7 @@ const TABLE: &[Row] = &[
     ("provider/get", SIGNED_IN, &[SLUG]),
     ("provider/list", SIGNED_IN, &[]),
     ("rehearsal/drop", ADMINS, &[ID]),
-    ("rehearsal/proved", SIGNED_IN, &[ID]),
+    ("rehearsal/prospects", SIGNED_IN, &[ID]),
     ("rehearsal/set", ADMINS, &[ID, ("client_secret", "a")]),
     ("relink/create", STAFF, &[ID]),
     ("relink/detail", SIGNED_IN, &[ID]),

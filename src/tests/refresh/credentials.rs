@@ -107,7 +107,10 @@ async fn a_rehearsal_that_works_puts_the_secret_in_its_place(pool: PgPool) {
     assert_eq!(seen.secret_set_at, Some(world.now()));
     let promoted = world.audit("client.secret_promoted").await;
     assert_eq!((promoted.len(), promoted[0].actor_kind.as_str()), (1, "system"));
-    let proved = async || app::client::rehearsal::proved(&world.app, &world.admin, client).await;
+    let proved = async || {
+        let found = app::client::rehearsal::prospects(&world.app, &world.admin, client).await;
+        found.map(|found| found.proved_at)
+    };
     assert_eq!(proved().await.unwrap(), Some(world.now()));
     let page = world.sign_in(Role::Admin).await.get(&format!("/clients/{client}")).await.text;
     assert!(page.contains("The rehearsal went well"), "{page}");
@@ -327,6 +330,24 @@ async fn programs_and_people_can_rehearse(pool: PgPool) {
     assert!(seen.contains("The provider refused the next secret") && !seen.contains(NEW));
     assert_eq!(admin.call("rehearsal/drop", &form[..1]).await.status, 200);
     assert_eq!(next(&world, client).await, None);
+}
+
+/// Where nothing is refreshed there is nothing to try a secret with: that stands there before it is asked for.
+#[sqlx::test]
+async fn a_rehearsal_is_offered_only_where_there_can_be_one(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (client, ids) = with(&world, 1).await;
+    let mut admin = world.sign_in(Role::Admin).await;
+    let page = format!("/clients/{client}");
+    for (rests, offered) in [(false, true), (true, false)] {
+        if rests {
+            app::connection::pause(&world.app, &world.admin, ids[0]).await.unwrap();
+        }
+        let seen = admin.get(&page).await.text;
+        assert_eq!(seen.contains("One connection is refreshed with it."), offered, "{seen}");
+        assert_eq!(seen.contains("be tried with one first"), !offered, "{seen}");
+        assert!(seen.contains("Replace it at once, untried"), "{seen}");
+    }
 }
 
 /// The button above the field tries the one that is kept only where nothing was typed below.

@@ -4,7 +4,6 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sqlx::PgConnection;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Actor, App, Error, Result, audit, audit::Subject};
@@ -14,7 +13,7 @@ use crate::{
         audit::AuditFilter,
         client::{Client, StateName},
         problem::Obstacle,
-        rehearsal::UNREADABLE,
+        rehearsal::{Prospects, UNREADABLE},
     },
     server::{
         app::{keys, provider},
@@ -60,8 +59,8 @@ pub async fn set(app: &App, actor: &Actor, id: Uuid, secret: SecretString) -> Re
     super::get(app, &Actor::System, id).await
 }
 
-/// When the secret in use took its place, if a rehearsal proved it.
-pub async fn proved(app: &App, actor: &Actor, id: Uuid) -> Result<Option<OffsetDateTime>> {
+/// Whether a secret can be rehearsed, and whether the one in use was.
+pub async fn prospects(app: &App, actor: &Actor, id: Uuid) -> Result<Prospects> {
     actor.require(Permission::ClientsRead)?;
     let mut conn = app.pool().acquire().await?;
     let client = super::load_bare(&mut conn, id).await?;
@@ -72,7 +71,10 @@ pub async fn proved(app: &App, actor: &Actor, id: Uuid) -> Result<Option<OffsetD
         ..AuditFilter::default()
     };
     let last = store::audit::list(&mut conn, &filter, None, 1).await?;
-    Ok(last.first().map(|entry| entry.at).filter(|_| client.secret_set_at.is_some()))
+    Ok(Prospects {
+        proved_at: last.first().map(|entry| entry.at).filter(|_| client.secret_set_at.is_some()),
+        has_understudy: next_secret::has_understudy(&mut conn, id).await?,
+    })
 }
 
 /// Forgets the next secret.

@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use time::OffsetDateTime;
 
 use super::{
     check,
@@ -16,6 +15,7 @@ use crate::{
         check::{CredentialCheck, Finding},
         client::{Client, StateName},
         provider::Profile,
+        rehearsal::Prospects,
         voice,
     },
     rpc::{
@@ -79,15 +79,12 @@ pub fn Detail() -> impl IntoView {
             let Some(id) = id else { return missing("client") };
             let client = rpc::client::get(id).await?;
             let provider = rpc::provider::get(client.provider.clone()).await?;
-            let proved = match client.next_secret {
-                None => rpc::rehearsal::proved(id).await?,
-                Some(_) => None,
-            };
-            Ok((client, provider, rpc::client::checked(id).await?, proved))
+            let prospects = rpc::rehearsal::prospects(id).await?;
+            Ok((client, provider, rpc::client::checked(id).await?, prospects))
         },
     );
-    loaded(client, move |(client, provider, found, proved), may| {
-        show(client, provider, found, proved, &may, doings)
+    loaded(client, move |(client, provider, found, prospects), may| {
+        show(client, provider, found, prospects, &may, doings)
     })
 }
 
@@ -95,7 +92,7 @@ fn show(
     client: Client,
     provider: ProviderEntry,
     found: Option<CredentialCheck>,
-    proved: Option<OffsetDateTime>,
+    prospects: Prospects,
     may: &May,
     doings: Doings,
 ) -> AnyView {
@@ -173,7 +170,7 @@ fn show(
                     }
                 })}
         </div>
-        {may_write.then(|| manage(&client, &profile, proved, doings))}
+        {may_write.then(|| manage(&client, &profile, prospects, doings))}
     }
     .into_any()
 }
@@ -243,14 +240,9 @@ fn facts(client: &Client, profile: &Profile) -> AnyView {
     .into_any()
 }
 
-fn manage(
-    client: &Client,
-    profile: &Profile,
-    proved: Option<OffsetDateTime>,
-    doings: Doings,
-) -> AnyView {
+fn manage(client: &Client, profile: &Profile, prospects: Prospects, doings: Doings) -> AnyView {
     let secret = profile.needs_client_secret().then(|| {
-        view! { <div id="secret">{secret::replace(client, profile, proved, doings.secret)}</div> }
+        view! { <div id="secret">{secret::replace(client, profile, prospects, doings.secret)}</div> }
     });
     let edit = section("Edit", "", edit(client, profile, doings.update));
     let ending = section("Switch off or delete", "", ending(client, doings));

@@ -1,14 +1,13 @@
 //! Replacing a client's secret: tried first with one connection, or at once.
 
 use leptos::prelude::*;
-use time::OffsetDateTime;
 
 use super::form::secret;
 use crate::{
     domain::{
         client::Client,
         provider::Profile,
-        rehearsal::{NextSecret, UNREADABLE},
+        rehearsal::{NextSecret, Prospects, UNREADABLE},
         voice,
     },
     rpc::{
@@ -52,7 +51,7 @@ impl Doings {
 pub fn replace(
     client: &Client,
     profile: &Profile,
-    proved: Option<OffsetDateTime>,
+    prospects: Prospects,
     doings: Doings,
 ) -> AnyView {
     let warning = profile.policy.replacing_secret_revokes_grants.then(|| {
@@ -66,7 +65,7 @@ pub fn replace(
     // What went well takes the place of what was waited for.
     let next = match &client.next_secret {
         Some(next) => Some(waiting(client, next, doings)),
-        None => proved.map(|at| {
+        None => prospects.proved_at.map(|at| {
             view! {
                 <div class="status" data-state="alive">
                     <p class="status-line">{voice::SECRET_PROVED} <Exact at/> "."</p>
@@ -75,12 +74,17 @@ pub fn replace(
             .into_any()
         }),
     };
-    // There is none that it could be tried with.
     let ways = if client.connections == 0 {
         at_once(client, profile, doings.replace, "")
     } else {
+        let tries = prospects.has_understudy || client.next_secret.is_some();
+        let trial = if tries {
+            rehearse(client, profile, doings.set)
+        } else {
+            view! { <p class="help">{voice::NO_UNDERSTUDY}</p> }.into_any()
+        };
         view! {
-            {rehearse(client, profile, doings.set)}
+            {trial}
             {confirm_open(
                 "Replace it at once, untried",
                 voice::replace_at_once(client, profile),
