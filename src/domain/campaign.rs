@@ -60,7 +60,7 @@ impl Progress {
 }
 
 /// The stages in the order of a bar that fills from its beginning.
-const ORDER: [Stage; 14] = [
+const ORDER: [Stage; 15] = [
     Stage::Done,
     Stage::Consented,
     Stage::Away,
@@ -70,6 +70,7 @@ const ORDER: [Stage; 14] = [
     Stage::Denied,
     Stage::MissingScope,
     Stage::AlreadyConnected,
+    Stage::ClientRefused,
     Stage::Failed,
     Stage::TookTooLong,
     Stage::Expired,

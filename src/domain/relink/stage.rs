@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use super::Relink;
-use crate::domain::access::Unknown;
+use crate::domain::{access::Unknown, refusal::ErrorClass};
 
 /// Where asking for consent ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub enum Outcome {
     MissingScope,
     /// The provider gave what another connection holds; nothing was changed.
     AlreadyConnected,
+    /// The provider refused the client, not the person; nothing was changed.
+    ClientRefused,
     /// The provider refused, or could not be understood; the audit log says more.
     Failed,
     /// The flow is unknown, used, too old, or another browser's.
@@ -30,15 +32,24 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Done,
         Self::WrongAccount,
         Self::Denied,
         Self::MissingScope,
         Self::AlreadyConnected,
+        Self::ClientRefused,
         Self::Failed,
         Self::Expired,
     ];
+
+    /// What a refused token request leads to.
+    pub fn of_refusal(class: ErrorClass) -> Self {
+        match class {
+            ErrorClass::ClientRefused => Self::ClientRefused,
+            _ => Self::Failed,
+        }
+    }
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -47,6 +58,7 @@ impl Outcome {
             Self::Denied => "denied",
             Self::MissingScope => "missing_scope",
             Self::AlreadyConnected => "already_connected",
+            Self::ClientRefused => "client_refused",
             Self::Failed => "failed",
             Self::Expired => "expired",
         }
@@ -112,6 +124,7 @@ pub enum Stage {
     Denied,
     MissingScope,
     AlreadyConnected,
+    ClientRefused,
     Failed,
     /// The time at the provider's page ran out.
     TookTooLong,
@@ -124,7 +137,7 @@ pub enum Stage {
 const REDEEMED: Duration = Duration::minutes(2);
 
 impl Stage {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Sent,
         Self::Opened,
         Self::Away,
@@ -134,6 +147,7 @@ impl Stage {
         Self::Denied,
         Self::MissingScope,
         Self::AlreadyConnected,
+        Self::ClientRefused,
         Self::Failed,
         Self::TookTooLong,
         Self::Expired,
@@ -152,6 +166,7 @@ impl Stage {
             Self::Denied => "denied",
             Self::MissingScope => "missing_scope",
             Self::AlreadyConnected => "already_connected",
+            Self::ClientRefused => "client_refused",
             Self::Failed => "failed",
             Self::TookTooLong => "took_too_long",
             Self::Expired => "expired",
@@ -204,6 +219,7 @@ impl From<Outcome> for Stage {
             Outcome::Denied => Self::Denied,
             Outcome::MissingScope => Self::MissingScope,
             Outcome::AlreadyConnected => Self::AlreadyConnected,
+            Outcome::ClientRefused => Self::ClientRefused,
             Outcome::Failed => Self::Failed,
             Outcome::Expired => Self::TookTooLong,
         }

@@ -52,6 +52,7 @@ pub enum Notice {
     WrongAccount,
     MissingScope,
     AlreadyConnected,
+    ClientRefused,
     Failed,
     Expired,
     UnreadableExpiry,
@@ -60,7 +61,7 @@ pub enum Notice {
 }
 
 impl Notice {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Said(Liveness::Alive),
         Self::Said(Liveness::Renewable),
         Self::Said(Liveness::LastOne),
@@ -71,6 +72,7 @@ impl Notice {
         Self::WrongAccount,
         Self::MissingScope,
         Self::AlreadyConnected,
+        Self::ClientRefused,
         Self::Failed,
         Self::Expired,
         Self::UnreadableExpiry,
@@ -84,6 +86,7 @@ impl Notice {
             "wrong_account" => Self::WrongAccount,
             "missing_scope" => Self::MissingScope,
             "already_connected" => Self::AlreadyConnected,
+            "client_refused" => Self::ClientRefused,
             "expired" => Self::Expired,
             "unreadable_expiry" => Self::UnreadableExpiry,
             _ => Self::Failed,
@@ -157,6 +160,12 @@ pub fn notice(notice: Notice) -> Page {
              holds. Sent from two, it might be taken from both; so nothing was changed here or there. \
              Use the other connection. To have the account here, disconnect that one without revoking, \
              and authorize this one again.",
+            false,
+        ),
+        Notice::ClientRefused => (
+            "The provider refuses the client",
+            "It does not take the client's name or secret, or lets it do less than this asks for; so \
+             nothing was changed. Put that right, and then try again.",
             false,
         ),
         Notice::Failed => (

@@ -29,6 +29,7 @@ pub fn relink_word(stage: Stage) -> &'static str {
         Stage::Denied => "declined",
         Stage::MissingScope => "permission missing",
         Stage::AlreadyConnected => "connected already",
+        Stage::ClientRefused => "client refused",
         Stage::Failed => "failed",
         Stage::TookTooLong => "took too long",
         Stage::Expired => "expired",
@@ -148,6 +149,9 @@ pub fn relink(
             "They gave consent{back}, but {service} gave the refresh token that another connection \
              holds. Nothing was changed here or there."
         ),
+        Stage::ClientRefused => {
+            format!("{service} refused the client{back}, not them. Nothing was changed.")
+        }
         Stage::Failed => {
             format!("{service} could not finish it{back}. Nothing was changed.")
         }
@@ -242,6 +246,10 @@ fn say(stage: Stage) -> &'static str {
             "“This account is connected already; you need do nothing more.” Use the connection that \
              is named here. To have the account in this one, disconnect the other without revoking, \
              and send the link again."
+        }
+        Stage::ClientRefused => {
+            "“Something has to be put right on our side first. I will tell you when.” An admin has to replace \
+             the client's secret; then the link works."
         }
         Stage::Failed => {
             "“That was not your fault. Please wait a minute and open the link again.” If it fails \

@@ -95,6 +95,7 @@ impl Texts {
             Outcome::Denied => self.denied,
             Outcome::MissingScope => self.missing_scope,
             Outcome::AlreadyConnected => self.already_connected,
+            Outcome::ClientRefused => self.not_now,
             Outcome::Failed => self.failed,
             Outcome::Expired => self.took_too_long,
         }

@@ -13,8 +13,9 @@ use crate::{
         connection::{GrantType, State, StateName},
         problem::Code,
         provider::Profile,
+        voice,
     },
-    sandbox::TokenRequest,
+    sandbox::{Fault, TokenRequest},
     server::app::{self, Actor},
     tests::support::{Browser, World},
 };
@@ -288,6 +289,26 @@ async fn a_refusal_and_a_failure_are_told_apart_and_change_nothing(pool: PgPool)
         assert_eq!(landed, format!("/connections/{id}?{end}"), "{name}");
     }
     assert_eq!(world.generation(id).await, 1);
+}
+
+/// The provider refuses the client at the exchange: trying again mends nothing, another secret does.
+#[sqlx::test]
+async fn a_client_that_is_refused_leads_to_its_secret(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut browser = world.sign_in(Role::Admin).await;
+    let client = world.client("one", |_| {}).await;
+    let (start, id) = begun(&world, &mut browser, client).await;
+    world.control().fail_next(Fault::InvalidClient, 1);
+    let landed = world.consent(&mut browser, start, "alice").await;
+    assert_eq!(landed, format!("/connections/{id}?problem=client_refused"));
+    let page = browser.get(&landed).await.text;
+    assert!(
+        page.contains("The provider refuses the client") && page.contains("invalid_client"),
+        "{page}"
+    );
+    assert!(page.contains(voice::REPLACE_SECRET), "{page}");
+    let entries = world.audit("connection.consent_failed").await;
+    assert_eq!(entries[0].detail["outcome"], "client_refused");
 }
 
 #[sqlx::test]

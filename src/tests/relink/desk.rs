@@ -13,6 +13,7 @@ use crate::{
         problem::Code,
         relink::{HandedRelink, RelinkDetail, RelinkList, RelinkShow, Stage},
     },
+    sandbox::Fault,
     server::app::{self, connection::device},
     tests::support::{Browser, World},
 };
@@ -155,6 +156,30 @@ async fn a_permission_that_is_missing_is_told(pool: PgPool) {
     assert!(owner.get(&landed).await.text.contains("A permission is missing"));
     assert_eq!(stage(&mut support, made.id).await, Stage::MissingScope);
     assert_eq!((world.generation(id).await, world.reason(id).await.is_some()), (1, true));
+    follow(&world, &mut owner, &token, "alice").await;
+    assert_eq!(stage(&mut support, made.id).await, Stage::Done);
+}
+
+/// The provider refuses the client: that is not whoever consented to mend, nor does it pass by itself.
+#[sqlx::test]
+async fn a_refused_client_is_told_as_ours_to_mend(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (id, mut support) = dead(&world).await;
+    let made = handed(&mut support, id).await.made;
+    let token = token_of(&made);
+    let mut owner = world.browser();
+    world.control().fail_next(Fault::InvalidClient, 1);
+    let landed = follow(&world, &mut owner, &token, "alice").await;
+    assert_eq!(landed, format!("/relink/{token}?outcome=client_refused"));
+    let told = owner.get(&landed).await.text;
+    assert!(
+        told.contains("put right on our side first") && !told.contains("a few minutes"),
+        "{told}"
+    );
+    assert_eq!(stage(&mut support, made.id).await, Stage::ClientRefused);
+    let page = support.get(&format!("/relinks/{}", made.id)).await.text;
+    assert!(page.contains("refused the client") && page.contains("replace the client"), "{page}");
+    // The link lasts until that is done.
     follow(&world, &mut owner, &token, "alice").await;
     assert_eq!(stage(&mut support, made.id).await, Stage::Done);
 }

@@ -85,7 +85,9 @@ pub fn state_of(stage: Stage) -> &'static str {
         Stage::Done => "alive",
         Stage::Opened | Stage::Away | Stage::Consented => "retrying",
         Stage::WrongAccount | Stage::Denied | Stage::MissingScope => "soon",
-        Stage::AlreadyConnected | Stage::Failed | Stage::TookTooLong => "soon",
+        Stage::AlreadyConnected | Stage::ClientRefused | Stage::Failed | Stage::TookTooLong => {
+            "soon"
+        }
         Stage::Sent | Stage::Expired | Stage::Replaced | Stage::Revoked => "paused",
     }
 }

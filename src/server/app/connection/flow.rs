@@ -316,7 +316,7 @@ async fn receive(
     let code = callback.get(names.code()).ok_or_else(|| failed("no code came back".into()))?;
     token::exchange(app.http(), &registration, code, verifier, Some(&flow.nonce))
         .await
-        .map_err(|refusal| failed(refusal.to_string()))
+        .map_err(|refusal| (Outcome::of_refusal(refusal.class), refusal.to_string()))
 }
 
 /// Who began the flow.

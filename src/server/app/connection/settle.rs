@@ -218,7 +218,10 @@ fn device_state(outcome: Outcome) -> DeviceState {
         Outcome::WrongAccount => DeviceState::WrongAccount,
         Outcome::Denied => DeviceState::Denied,
         Outcome::Expired => DeviceState::Expired,
-        Outcome::Failed | Outcome::MissingScope | Outcome::AlreadyConnected => DeviceState::Failed,
+        Outcome::Failed
+        | Outcome::ClientRefused
+        | Outcome::MissingScope
+        | Outcome::AlreadyConnected => DeviceState::Failed,
     }
 }
 

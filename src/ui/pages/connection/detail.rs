@@ -217,7 +217,10 @@ fn notice(done: &[AuditEntry], connection: &Connection, twins: Option<Twins>) ->
     }
     let is_told = matches!(
         which,
-        voice::Notice::Denied | voice::Notice::Failed | voice::Notice::MissingScope
+        voice::Notice::Denied
+            | voice::Notice::ClientRefused
+            | voice::Notice::Failed
+            | voice::Notice::MissingScope
     );
     let came_back = is_told.then(|| voice::consent_failed(done)).flatten();
     let edit = came_back.as_deref().and_then(|said| match voice::is_clients_fault(said) {

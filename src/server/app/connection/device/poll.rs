@@ -175,7 +175,7 @@ async fn refused(app: &App, held: &Held, refusal: &Refusal) -> Result<()> {
             let why = "an answer was lost on the way, and the code was spent with it; begin again";
             end(app, held, Outcome::Failed, why).await
         }
-        _ => end(app, held, Outcome::Failed, &refusal.to_string()).await,
+        (_, class) => end(app, held, Outcome::of_refusal(class), &refusal.to_string()).await,
     }
 }
 
